@@ -1,0 +1,54 @@
+"""convt: a convolution is a matrix, y = Cx, and everything that follows from it.
+
+The Python interface.  Importing it costs neither numpy nor scipy: names load on first use.
+
+    from convt_cli import conv_matrix, conv, conv_transpose, ConvOperator, load_spec
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from convt_cli.errors import ArrayError, ConvtError, GeometryError, SpecError
+    from convt_cli.operators.functions import conv, conv_matrix, conv_transpose
+    from convt_cli.operators.operator import ConvOperator
+    from convt_cli.spec.load import load_spec
+
+_HOMES = {
+    "ArrayError": "convt_cli.errors",
+    "ConvtError": "convt_cli.errors",
+    "GeometryError": "convt_cli.errors",
+    "SpecError": "convt_cli.errors",
+    "ConvOperator": "convt_cli.operators.operator",
+    "conv": "convt_cli.operators.functions",
+    "conv_matrix": "convt_cli.operators.functions",
+    "conv_transpose": "convt_cli.operators.functions",
+    "load_spec": "convt_cli.spec.load",
+}
+
+__all__ = [
+    "ArrayError",
+    "ConvOperator",
+    "ConvtError",
+    "GeometryError",
+    "SpecError",
+    "__version__",
+    "conv",
+    "conv_matrix",
+    "conv_transpose",
+    "load_spec",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,110 @@
+"""The direct convolution whose matrix is C: channels, groups and one `Axis` per spatial axis.
+
+Whether a layer's own action is C or Cᵀ is the one word `adjoint` here.  Shapes are row-major:
+C's rows are (out_channels, *output sizes), its columns (in_channels, *input sizes).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+
+from convt_cli.arithmetic.axis import Axis
+from convt_cli.arithmetic.folding import check_fold, folded_entries
+from convt_cli.errors import GeometryError
+
+Shape = tuple[int, ...]
+
+_INT32_MAX = 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Convolution:
+    """A direct convolution of rank len(axes); `adjoint` says that the layer applies Cᵀ."""
+
+    out_channels: int
+    in_channels: int
+    axes: tuple[Axis, ...]
+    groups: int = 1
+    padding_mode: str = "zeros"
+    adjoint: bool = False
+
+    def __post_init__(self) -> None:
+        for field in ("out_channels", "in_channels"):
+            if getattr(self, field) % self.groups:
+                raise GeometryError(
+                    "E111",
+                    f"groups must divide {field}",
+                    field="groups",
+                    value=f"got groups {self.groups} with {field} {getattr(self, field)}",
+                    help="use a common divisor of both channel counts",
+                )
+        for number, axis in enumerate(self.axes):
+            try:
+                check_fold(axis, self.padding_mode)
+            except GeometryError as error:
+                raise error.on_axis(number) from None
+
+    @property
+    def kernel_size(self) -> Shape:
+        return tuple(axis.kernel_size for axis in self.axes)
+
+    @property
+    def weight_shape(self) -> Shape:
+        """(out_channels, in_channels // groups, *kernel_size), for conv and conv_transpose."""
+        return (self.out_channels, self.in_channels // self.groups, *self.kernel_size)
+
+    @property
+    def input_shape(self) -> Shape:
+        """(in_channels, *input sizes): what C's columns run over."""
+        return (self.in_channels, *(axis.input_size for axis in self.axes))
+
+    @property
+    def output_shape(self) -> Shape:
+        """(out_channels, *output sizes): what C's rows run over."""
+        return (self.out_channels, *(axis.output_size for axis in self.axes))
+
+    @property
+    def action_shapes(self) -> tuple[Shape, Shape]:
+        """(input, output) shape of the layer's own action."""
+        shapes = (self.input_shape, self.output_shape)
+        return shapes[::-1] if self.adjoint else shapes
+
+    @property
+    def matrix_shape(self) -> tuple[int, int]:
+        """(rows, columns) of C."""
+        return prod(self.output_shape), prod(self.input_shape)
+
+    @property
+    def nnz(self) -> int:
+        """The number of stored entries of C: channels times a product over the axes."""
+        return self.out_channels * self.weight_shape[1] * prod(self._axis_entries())
+
+    def _axis_entries(self) -> list[int]:
+        if self.padding_mode == "zeros":
+            return [axis.entries() for axis in self.axes]
+        return [folded_entries(axis, self.padding_mode) for axis in self.axes]
+
+    def zero_inserted(self) -> Convolution:
+        """The direct convolution over the stretched output that equals Cᵀ (padding zeros only)."""
+        return Convolution(
+            out_channels=self.in_channels,
+            in_channels=self.out_channels,
+            groups=self.groups,
+            axes=tuple(axis.zero_inserted() for axis in self.axes),
+        )
+
+    @property
+    def multiply_adds(self) -> int:
+        """Output positions of C times taps times channels, padding zeros counted."""
+        return prod(axis.output_size for axis in self.axes) * prod(self.weight_shape)
+
+    @property
+    def index_dtype(self) -> str:
+        """'int32' where every index and the number of entries fit, else 'int64'."""
+        return "int32" if max(*self.matrix_shape, self.nnz) <= _INT32_MAX else "int64"
+
+    def matrix_bytes(self, itemsize: int) -> int:
+        """Bytes of C in CSR: data, column indices and row pointers."""
+        index = 4 if self.index_dtype == "int32" else 8
+        return self.nnz * (itemsize + index) + (self.matrix_shape[0] + 1) * index

@@ -1,0 +1,79 @@
+"""Where a position in the padding reads from: circular, reflect and replicate.
+
+Each mode folds a position outside 0 ... size - 1 back onto the input, so that C of a padded
+convolution holds its tap at the folded column.  The formulas use only +, -, %, // and abs, and
+so take an int or an integer array alike.
+
+Source: PyTorch's `torch.nn.functional.pad`, whose modes of these names agree with NumPy's
+`wrap`, `reflect` and `edge`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from convt_cli.arithmetic.axis import Axis
+from convt_cli.errors import GeometryError
+
+PADDING_MODES = ("zeros", "circular", "reflect", "replicate")
+
+# Counting distinct folded entries takes a step for each tap that a border window has.
+_MOST_BORDER_STEPS = 20_000_000
+
+
+def _circular(position: Any, size: int) -> Any:
+    return position % size
+
+
+def _reflect(position: Any, size: int) -> Any:
+    last = size - 1
+    return last - abs(last - abs(position))
+
+
+def _replicate(position: Any, size: int) -> Any:
+    last = size - 1
+    return (abs(position) - abs(position - last) + last) // 2
+
+
+# mode -> the input position that a padded position reads; int in, int out; array in, array out
+FOLDS: dict[str, Callable[[Any, int], Any]] = {
+    "circular": _circular,
+    "reflect": _reflect,
+    "replicate": _replicate,
+}
+
+
+def check_fold(axis: Axis, mode: str) -> None:
+    """Raise GeometryError (E116) where the padding reaches further than `mode` can fold."""
+    most = {"circular": axis.input_size, "reflect": axis.input_size - 1}.get(mode)
+    padding = max(axis.before, axis.after)
+    if most is not None and padding > most:
+        raise GeometryError(
+            "E116",
+            f"padding_mode {mode} takes a padding of at most {most} here",
+            field="padding",
+            value=f"got {padding} on an input of {axis.input_size}",
+            help=f"use at most {most}, or padding_mode zeros or replicate",
+        )
+
+
+def folded_entries(axis: Axis, mode: str) -> int:
+    """The number of distinct (output, input) pairs of one axis once its padding is folded in."""
+    fold = FOLDS[mode]
+    first = axis.outputs_of_tap(0)
+    last = axis.outputs_of_tap(axis.kernel_size - 1)
+    inner = range(max(first[0], last[0]), max(first[0], last[0], min(first[1], last[1])))
+    border = [*range(inner.start), *range(inner.stop, axis.output_size)]
+    if len(border) * axis.kernel_size > _MOST_BORDER_STEPS:
+        raise GeometryError(
+            "E116",
+            f"padding_mode {mode} is counted for at most {_MOST_BORDER_STEPS:,} border taps",
+            field="padding",
+            value=f"got {len(border) * axis.kernel_size:,}",
+            help="use a smaller padding or kernel_size",
+        )
+    taps = range(0, axis.kernel_size * axis.dilation, axis.dilation)
+    starts = (output * axis.stride - axis.before for output in border)
+    folded = sum(len({fold(start + tap, axis.input_size) for tap in taps}) for start in starts)
+    return len(inner) * axis.kernel_size + folded

@@ -1,0 +1,136 @@
+"""The kinds of value a layer's keys take: declarations that carry no code.
+
+A layer type is a dataclass whose fields are made by `key`; the spec reader, the JSON Schema and
+the help read the kind of each field.  Here belong the kinds and the plain values they stand
+for; how text becomes such a value is `spec.reader`'s business.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from convt_cli.errors import GeometryError
+
+PerAxis = int | tuple[int, ...]
+Pair = tuple[int, int]
+Padding = int | str | tuple[int, ...] | tuple[Pair, ...]
+
+LARGEST = 2**53
+
+
+@dataclass(frozen=True, slots=True)
+class Integer:
+    """One integer, at least `minimum`."""
+
+    minimum: int
+
+
+@dataclass(frozen=True, slots=True)
+class IntegerPerAxis:
+    """One integer for all spatial axes, or a list with one per axis."""
+
+    minimum: int
+
+
+@dataclass(frozen=True, slots=True)
+class PaddingPerAxis:
+    """An integer, one per axis, a [before, after] pair per axis, or one of `words`."""
+
+    words: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """A list of integers, at least `minimum` each."""
+
+    minimum: int
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """true or false."""
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One of `choices`."""
+
+    choices: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """A file reference, nested lists, or a fill."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bias:
+    """true, false, or what `Weight` takes."""
+
+
+Kind = Integer | IntegerPerAxis | PaddingPerAxis | Sizes | Flag | Word | Weight | Bias
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileReference:
+    """`file#key`: an array in a file; `key` is empty where the file holds one array."""
+
+    file: str
+    key: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.file}#{self.key}" if self.key else self.file
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fill:
+    """A weight made by a rule: ones, index (1, 2, 3 ...), bilinear or normal."""
+
+    fill: Literal["ones", "index", "bilinear", "normal"] = "normal"
+    seed: int = 0
+
+    def __str__(self) -> str:
+        return f"fill {self.fill}" + (f", seed {self.seed}" if self.fill == "normal" else "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inline:
+    """A weight written in the spec: its shape and its numbers in row-major order."""
+
+    shape: tuple[int, ...]
+    values: tuple[int | float, ...]
+
+    def __str__(self) -> str:
+        return "written in the spec"
+
+
+WeightSource = FileReference | Fill | Inline
+
+DEFAULT_FILL = Fill()
+
+
+def key(kind: Kind, description: str, **default: Any) -> Any:
+    """A dataclass field that is a key of a layer; without `default=` it is required."""
+    return dataclasses.field(metadata={"kind": kind, "description": description}, **default)
+
+
+def per_axis(value: PerAxis, rank: int, field: str) -> tuple[int, ...]:
+    """`value` as one integer per spatial axis.  Raises GeometryError (E106)."""
+    if isinstance(value, int):
+        return (value,) * rank
+    require_rank(len(value), rank, field)
+    return value
+
+
+def require_rank(count: int, rank: int, field: str) -> None:
+    """Raise GeometryError (E106) unless `field` has one entry per spatial axis."""
+    if count != rank:
+        raise GeometryError(
+            "E106",
+            f"{field} takes one integer, or one entry for each of the {rank} spatial axes",
+            field=field,
+            value=f"got {count} entries",
+            help=f"write one integer or a list of {rank}",
+        )

@@ -1,0 +1,56 @@
+"""The layer types: their keys, and the rule that gives each its output shape.
+
+The fields of these dataclasses *are* the schema of a spec.  A new type is a class in the module
+of its family and a line in `LAYER_TYPES`; nothing else lists them.
+"""
+
+from __future__ import annotations
+
+from convt_cli.arithmetic.layers.base import Geometry, Layer, LayerType, Reach, Windows
+from convt_cli.arithmetic.layers.convolutions import Conv, Convolutional, ConvTranspose
+from convt_cli.arithmetic.layers.joins import Concat, Elementwise
+from convt_cli.arithmetic.layers.pools import AveragePool, GlobalPool, MaxPool
+from convt_cli.arithmetic.layers.reshaping import (
+    BatchNorm,
+    Crop,
+    Flatten,
+    Linear,
+    Pad,
+    Preserving,
+    Reshape,
+)
+
+__all__ = [
+    "LAYER_TYPES",
+    "Conv",
+    "ConvTranspose",
+    "Convolutional",
+    "Geometry",
+    "Layer",
+    "LayerType",
+    "Reach",
+    "Windows",
+]
+
+_PRESERVING = (
+    "relu leaky_relu prelu clip elu gelu silu sigmoid tanh softmax "
+    "instance_norm layer_norm group_norm lrn dropout identity"
+).split()
+
+LAYER_TYPES: dict[str, type[LayerType]] = {
+    "conv": Conv,
+    "conv_transpose": ConvTranspose,
+    "max_pool": MaxPool,
+    "avg_pool": AveragePool,
+    "global_max_pool": GlobalPool,
+    "global_avg_pool": GlobalPool,
+    "linear": Linear,
+    "flatten": Flatten,
+    "reshape": Reshape,
+    "pad": Pad,
+    "crop": Crop,
+    "add": Elementwise,
+    "concat": Concat,
+    "batch_norm": BatchNorm,
+    **{name: Preserving for name in _PRESERVING},
+}

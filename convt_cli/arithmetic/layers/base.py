@@ -1,0 +1,103 @@
+"""What every layer type shares: the protocol, the geometry it resolves to, its sources.
+
+A layer holds what was written; `problems` yields what is wrong with it whatever its input is,
+and `resolve` turns it, with the shapes of its sources, into a `Geometry` of plain integers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from convt_cli.arithmetic.axis import Axis
+from convt_cli.arithmetic.convolution import Convolution, Shape
+from convt_cli.arithmetic.frameworks import Framework
+from convt_cli.errors import GeometryError
+
+MAX_RANK = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Windows:
+    """Positions reach the input through one `Axis` each; `adjoint` where C's rows are the input."""
+
+    axes: tuple[Axis, ...]
+    adjoint: bool = False
+
+
+Reach = Literal["same", "whole"] | Windows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Geometry:
+    """What a layer comes to once its sources are known.
+
+    `reach` says which input positions an output position depends on: the same one, the whole
+    input, or those under a window.
+    """
+
+    output: Shape
+    parameters: int = 0
+    multiply_adds: int = 0
+    reach: Reach = "same"
+    convolution: Convolution | None = None
+
+
+class LayerType(Protocol):
+    """What every layer type offers."""
+
+    def problems(self) -> Iterator[GeometryError]:
+        """What is wrong with the keys, whatever the input."""
+        ...
+
+    def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
+        """The geometry on inputs of these shapes.  Raises GeometryError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """Common ground: most types have nothing to say before their input is known."""
+
+    def problems(self) -> Iterator[GeometryError]:
+        """What is wrong with the keys, whatever the input."""
+        return iter(())
+
+
+def single_source(sources: tuple[Shape, ...]) -> Shape:
+    """The one shape in `sources`.  Raises GeometryError (E115)."""
+    if len(sources) != 1:
+        raise GeometryError(
+            "E115",
+            "this type takes one source",
+            field="from",
+            value=f"got {len(sources)}",
+            help="join the sources with add or concat first",
+        )
+    return sources[0]
+
+
+def spatial_source(sources: tuple[Shape, ...]) -> Shape:
+    """The one shape (channels, *spatial) in `sources`.  Raises GeometryError (E115, E119)."""
+    shape = single_source(sources)
+    if not 2 <= len(shape) <= MAX_RANK + 1:
+        raise GeometryError(
+            "E119",
+            f"this type needs [channels, *spatial] with 1 to {MAX_RANK} spatial axes",
+            field="type",
+            value=f"the source is {list(shape)}",
+            help="put it before flatten, or bring the spatial axes back with reshape",
+        )
+    return shape
+
+
+def each_axis(rank: int, make: Callable[[int], Axis]) -> tuple[Axis, ...]:
+    """make(0), make(1), ...; an error names its axis."""
+    axes = []
+    for number in range(rank):
+        try:
+            axes.append(make(number))
+        except GeometryError as error:
+            raise error.on_axis(number) from None
+    return tuple(axes)

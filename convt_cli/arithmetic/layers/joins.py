@@ -1,0 +1,71 @@
+"""Layers with several sources: add and concat."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from convt_cli.arithmetic.convolution import Shape
+from convt_cli.arithmetic.frameworks import Framework
+from convt_cli.arithmetic.kinds import Integer, key
+from convt_cli.arithmetic.layers.base import Geometry, Layer
+from convt_cli.errors import GeometryError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Elementwise(Layer):
+    """Element by element over all sources; a size of 1 broadcasts."""
+
+    def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
+        _require_several(sources)
+        if len({len(shape) for shape in sources}) > 1:
+            raise _mismatch("sources must have the same number of axes", sources)
+        for sizes in zip(*sources):
+            if len({size for size in sizes if size != 1}) > 1:
+                raise _mismatch("sources must have equal sizes, or size 1", sources)
+        return Geometry(output=tuple(max(sizes) for sizes in zip(*sources)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Concat(Layer):
+    """The sources one after the other along `axis`; 0 is the channels."""
+
+    axis: int = key(Integer(0), "the axis to join along; 0 is the channels", default=0)
+
+    def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
+        _require_several(sources)
+        first = sources[0]
+        if self.axis >= len(first):
+            raise GeometryError(
+                "E107",
+                f"axis must be below the number of axes, {len(first)}",
+                field="axis",
+                value=f"got {self.axis}",
+                help="0 is the channels, 1 the first spatial axis",
+            )
+        around = {shape[: self.axis] + shape[self.axis + 1 :] for shape in sources}
+        if len(around) > 1 or len({len(shape) for shape in sources}) > 1:
+            raise _mismatch(f"sources may differ along axis {self.axis} alone", sources)
+        joined = sum(shape[self.axis] for shape in sources)
+        output = (*first[: self.axis], joined, *first[self.axis + 1 :])
+        return Geometry(output=output, reach="same" if self.axis == 0 else "whole")
+
+
+def _require_several(sources: tuple[Shape, ...]) -> None:
+    if len(sources) < 2:
+        raise GeometryError(
+            "E115",
+            "this type joins two sources or more",
+            field="from",
+            value=f"got {len(sources)}",
+            help="name them: `from: [A, B]`",
+        )
+
+
+def _mismatch(rule: str, sources: tuple[Shape, ...]) -> GeometryError:
+    return GeometryError(
+        "E115",
+        rule,
+        field="from",
+        value="got " + " and ".join(str(list(shape)) for shape in sources),
+        help="crop, pad or resample one of them to the size of the other",
+    )

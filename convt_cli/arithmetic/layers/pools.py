@@ -1,0 +1,143 @@
+"""Pooling: windows that take a maximum or a mean, and the pools over the whole input.
+
+A pool's axis is a direct convolution's; ceil_mode lets the last window reach past the padding,
+and never start past the input.  Source: `pooling_output_shape` in PyTorch's ATen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from convt_cli.arithmetic.axis import Axis, effective_kernel
+from convt_cli.arithmetic.convolution import Shape
+from convt_cli.arithmetic.frameworks import Framework
+from convt_cli.arithmetic.kinds import (
+    Flag,
+    IntegerPerAxis,
+    Padding,
+    PaddingPerAxis,
+    Pair,
+    PerAxis,
+    key,
+    per_axis,
+)
+from convt_cli.arithmetic.layers.base import Geometry, Layer, Windows, each_axis, spatial_source
+from convt_cli.arithmetic.padding import FRAMEWORK_WORDS, WORDS, Window, pads, refused_word
+from convt_cli.errors import GeometryError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pool(Layer):
+    kernel_size: PerAxis = key(IntegerPerAxis(1), "size of the window")
+    stride: PerAxis | None = key(
+        IntegerPerAxis(1), "step of the window; kernel_size where left out", default=None
+    )
+    padding: Padding = key(PaddingPerAxis(WORDS), "padding around the input", default=0)
+    ceil_mode: bool = key(Flag(), "keep a last window that is not whole", default=False)
+
+    def _window(self, rank: int, dilation: PerAxis) -> Window:
+        stride = self.kernel_size if self.stride is None else self.stride
+        return Window(
+            kernel_size=per_axis(self.kernel_size, rank, "kernel_size"),
+            stride=per_axis(stride, rank, "stride"),
+            dilation=per_axis(dilation, rank, "dilation"),
+        )
+
+    def _geometry(self, shape: Shape, dilation: PerAxis, framework: Framework) -> Geometry:
+        channels, *sizes = shape
+        window = self._window(len(sizes), dilation)
+        if self.padding in FRAMEWORK_WORDS:
+            raise refused_word(str(self.padding), "a pool", framework)
+        pairs = pads(self.padding, window)
+        if framework.pool_padding_within_half_kernel:
+            _check_half_kernel(window, pairs)
+        axes = each_axis(
+            len(sizes), lambda n: pool_axis(sizes[n], window, n, pairs[n], self.ceil_mode)
+        )
+        output = (channels, *(axis.output_size for axis in axes))
+        return Geometry(output=output, reach=Windows(axes=axes))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaxPool(_Pool):
+    """The maximum under each window; padding never wins."""
+
+    dilation: PerAxis = key(IntegerPerAxis(1), "step between taps", default=1)
+
+    def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
+        return self._geometry(spatial_source(sources), self.dilation, framework)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AveragePool(_Pool):
+    """The mean under each window."""
+
+    count_include_pad: bool = key(Flag(), "padding counts in the divisor", default=True)
+
+    def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
+        shape = spatial_source(sources)
+        if len(shape) == 4 and framework.average_pool_3d_needs_whole_window:
+            self._check_whole_window(shape[1:], framework)
+        return self._geometry(shape, 1, framework)
+
+    def _check_whole_window(self, sizes: tuple[int, ...], framework: Framework) -> None:
+        kernel = per_axis(self.kernel_size, len(sizes), "kernel_size")
+        for number, (size, taps) in enumerate(zip(sizes, kernel)):
+            if size < taps:
+                raise GeometryError(
+                    "E110",
+                    f"a 3-D average pool of {framework.name} must fit into the bare input",
+                    field="kernel_size",
+                    axis=number,
+                    value=f"a window of {taps} over {size}",
+                    help="use a smaller kernel_size",
+                )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GlobalPool(Layer):
+    """One number per channel; the spatial axes stay, of size 1."""
+
+    def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
+        channels, *sizes = spatial_source(sources)
+        return Geometry(output=(channels, *(1 for _ in sizes)), reach="whole")
+
+
+def pool_axis(size: int, window: Window, number: int, pair: Pair, ceil_mode: bool) -> Axis:
+    """The axis of a pool; with ceil_mode its last window may reach past the padding.
+
+    o = floor((n + before + after - ke + (s - 1 if ceil_mode)) / s) + 1, and with ceil_mode one
+    less where the last window would start at or past the end of the input, n + before.
+    """
+    kernel_size, stride = window.kernel_size[number], window.stride[number]
+    dilation = window.dilation[number]
+    before, after = pair
+    reach = size + before + after - effective_kernel(kernel_size, dilation)
+    output = None
+    if ceil_mode and reach >= 0:
+        output = -(-reach // stride) + 1
+        if (output - 1) * stride >= size + before:
+            output -= 1
+        after += max(0, (output - 1) * stride - reach)
+    return Axis.conv(
+        input_size=size,
+        kernel_size=kernel_size,
+        stride=stride,
+        before=before,
+        after=after,
+        dilation=dilation,
+        output_size=output,
+    )
+
+
+def _check_half_kernel(window: Window, pairs: tuple[Pair, ...]) -> None:
+    for number, (taps, pair) in enumerate(zip(window.kernel_size, pairs)):
+        if max(pair) > taps // 2:
+            raise GeometryError(
+                "E117",
+                "the padding of a pool is at most half its kernel_size",
+                field="padding",
+                axis=number,
+                value=f"got {max(pair)} with kernel_size {taps}",
+                help=f"use at most {taps // 2}",
+            )

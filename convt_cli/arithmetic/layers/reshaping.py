@@ -1,0 +1,155 @@
+"""Layers that keep, drop or rearrange elements, and the fully connected layer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import prod
+
+from convt_cli.arithmetic.axis import Axis
+from convt_cli.arithmetic.convolution import Shape
+from convt_cli.arithmetic.frameworks import Framework
+from convt_cli.arithmetic.kinds import (
+    Bias,
+    Integer,
+    Padding,
+    PaddingPerAxis,
+    Pair,
+    Sizes,
+    WeightSource,
+    key,
+)
+from convt_cli.arithmetic.layers.base import (
+    Geometry,
+    Layer,
+    Windows,
+    each_axis,
+    single_source,
+    spatial_source,
+)
+from convt_cli.arithmetic.padding import Window, pads
+from convt_cli.errors import GeometryError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preserving(Layer):
+    """A layer that leaves the shape as it is: activations, dropout, most normalisations."""
+
+    def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
+        return Geometry(output=single_source(sources))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchNorm(Layer):
+    """A scale and a shift per channel: 2 parameters each."""
+
+    def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
+        shape = single_source(sources)
+        return Geometry(output=shape, parameters=2 * shape[0])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flatten(Layer):
+    """All elements on one axis, row-major."""
+
+    def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
+        return Geometry(output=(prod(single_source(sources)),), reach="whole")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reshape(Layer):
+    """The same elements, row-major, in another shape; one size may be -1."""
+
+    shape: Shape = key(Sizes(-1), "the new sizes; one may be -1")
+
+    def problems(self) -> Iterator[GeometryError]:
+        if self.shape.count(-1) > 1 or 0 in self.shape:
+            yield GeometryError(
+                "E120",
+                "sizes are at least 1, and at most one is -1",
+                field="shape",
+                value=f"got {list(self.shape)}",
+                help="write the sizes out",
+            )
+
+    def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
+        source = single_source(sources)
+        known = prod(size for size in self.shape if size != -1)
+        shape = tuple(prod(source) // known if size == -1 else size for size in self.shape)
+        if prod(shape) != prod(source):
+            raise GeometryError(
+                "E120",
+                "a reshape keeps the number of elements",
+                field="shape",
+                value=f"{list(source)} has {prod(source):,}, {list(self.shape)} has {known:,}",
+                help="make the product of the sizes equal, or let one be -1",
+            )
+        return Geometry(output=shape, reach="whole")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Linear(Layer):
+    """A fully connected layer on a flat input."""
+
+    out_features: int = key(Integer(1), "size of the output")
+    bias: bool | WeightSource = key(Bias(), "one number per output", default=True)
+
+    def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
+        shape = single_source(sources)
+        if len(shape) != 1:
+            raise GeometryError(
+                "E119",
+                "linear needs an input of one axis",
+                field="type",
+                value=f"the source is {list(shape)}",
+                help="put a flatten layer before it",
+            )
+        weights = shape[0] * self.out_features
+        bias = 0 if self.bias is False else self.out_features
+        return Geometry(
+            output=(self.out_features,),
+            parameters=weights + bias,
+            multiply_adds=weights,
+            reach="whole",
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pad(Layer):
+    """Zeros around the spatial axes: a direct convolution with one tap, padded."""
+
+    padding: Padding = key(PaddingPerAxis(), "elements to add before and after")
+
+    def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
+        return _one_tap(spatial_source(sources), self.padding, 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crop(Layer):
+    """Elements cut off the spatial axes: a direct convolution with one tap, padded negatively."""
+
+    padding: Padding = key(PaddingPerAxis(), "elements to cut off before and after")
+
+    def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
+        return _one_tap(spatial_source(sources), self.padding, -1)
+
+
+def _one_tap(shape: Shape, padding: Padding, sign: int) -> Geometry:
+    channels, *sizes = shape
+    ones = (1,) * len(sizes)
+    pairs = pads(padding, Window(kernel_size=ones, stride=ones, dilation=ones))
+    axes = each_axis(len(sizes), lambda n: _shifted_axis(sizes[n], pairs[n], sign))
+    output = (channels, *(axis.output_size for axis in axes))
+    return Geometry(output=output, reach=Windows(axes=axes))
+
+
+def _shifted_axis(size: int, pair: Pair, sign: int) -> Axis:
+    if size + sign * sum(pair) < 1:
+        raise GeometryError(
+            "E112",
+            "the output must have at least one element",
+            field="padding",
+            value=f"{pair[0]} + {pair[1]} cut off all of {size}",
+            help="cut off less",
+        )
+    return Axis.conv(input_size=size, kernel_size=1, before=sign * pair[0], after=sign * pair[1])

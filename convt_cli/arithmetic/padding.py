@@ -1,0 +1,106 @@
+"""Padding as it is written, turned into a (before, after) pair per axis, in one place.
+
+Words: `valid` is none; `half` effective_kernel // 2 on both sides; `full`
+dilation * (kernel_size - 1) on both; `causal` that much before and none after.  `same` and
+`same_lower` give an output as large as the input; their odd zero goes after and before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from convt_cli.arithmetic.axis import effective_kernel
+from convt_cli.arithmetic.frameworks import Framework
+from convt_cli.arithmetic.kinds import Padding, Pair, require_rank
+from convt_cli.errors import GeometryError
+
+FRAMEWORK_WORDS = ("same", "same_lower")
+WORDS = ("valid", "half", "full", "causal", *FRAMEWORK_WORDS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """What a window looks like on every axis, before its padding is known."""
+
+    kernel_size: tuple[int, ...]
+    stride: tuple[int, ...]
+    dilation: tuple[int, ...]
+
+
+def pads(padding: Padding, window: Window) -> tuple[Pair, ...]:
+    """The (before, after) pair of every axis, for everything but the framework's own words.
+
+    Raises GeometryError (E106) for a list of the wrong length.
+    """
+    if isinstance(padding, str):
+        steps = zip(window.kernel_size, window.dilation, strict=True)
+        return tuple(_word_pads(padding, effective_kernel(k, d)) for k, d in steps)
+    rank = len(window.kernel_size)
+    if isinstance(padding, int):
+        return ((padding, padding),) * rank
+    require_rank(len(padding), rank, "padding")
+    return tuple(entry if isinstance(entry, tuple) else (entry, entry) for entry in padding)
+
+
+def _word_pads(word: str, effective: int) -> Pair:
+    reach = effective - 1
+    return {
+        "valid": (0, 0),
+        "half": (effective // 2, effective // 2),
+        "full": (reach, reach),
+        "causal": (reach, 0),
+    }[word]
+
+
+def conv_pads(padding: Padding, window: Window, framework: Framework) -> tuple[Pair, ...]:
+    """The pads of a direct convolution, `same` included where the framework has it.
+
+    Raises GeometryError (E113) where it has not.
+    """
+    if padding not in FRAMEWORK_WORDS:
+        return pads(padding, window)
+    if padding not in framework.same_words:
+        raise refused_word(str(padding), "conv", framework)
+    if framework.same_needs_unit_stride and max(window.stride) > 1:
+        raise GeometryError(
+            "E113",
+            f"padding '{padding}' needs stride 1 in {framework.name}",
+            field="padding",
+            value=f"got stride {_axes_text(window.stride)}",
+            help="write the padding as [before, after] pairs",
+        )
+    return tuple(_unit_stride_same(k, d) for k, d in zip(window.kernel_size, window.dilation))
+
+
+def legal_output_padding(output_padding: int, stride: int, dilation: int) -> int:
+    """`output_padding`, smaller than stride or dilation.  Raises GeometryError (E105)."""
+    most = max(stride, dilation) - 1
+    if output_padding > most:
+        raise GeometryError(
+            "E105",
+            "output_padding must be smaller than stride or dilation",
+            field="output_padding",
+            value=f"got {output_padding} with stride {stride} and dilation {dilation}",
+            help={0: "use 0", 1: "use 0 or 1"}.get(most, f"use 0 to {most}"),
+        )
+    return output_padding
+
+
+def refused_word(word: str, layer_type: str, framework: Framework) -> GeometryError:
+    """The error for `same` or `same_lower` where the framework gives it no meaning."""
+    return GeometryError(
+        "E113",
+        f"{framework.name} has no padding '{word}' for {layer_type}",
+        field="padding",
+        value=f"got '{word}'",
+        help="use valid, half, full or causal, or write [before, after] pairs",
+    )
+
+
+def _unit_stride_same(kernel_size: int, dilation: int) -> Pair:
+    total = dilation * (kernel_size - 1)
+    return total // 2, total - total // 2
+
+
+def _axes_text(values: tuple[int, ...]) -> str:
+    return str(values[0]) if len(set(values)) == 1 else str(list(values))

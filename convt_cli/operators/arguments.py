@@ -1,0 +1,133 @@
+"""From Python arguments to a `Convolution`: the same rules the spec has, without the YAML."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable, Sequence
+from typing import SupportsIndex
+
+from convt_cli.arithmetic.axis import Axis
+from convt_cli.arithmetic.convolution import Convolution, Shape
+from convt_cli.arithmetic.kinds import Pair, require_rank
+from convt_cli.arithmetic.layers.base import each_axis
+from convt_cli.arithmetic.padding import legal_output_padding
+from convt_cli.errors import GeometryError
+
+IntPerAxis = SupportsIndex | Sequence[SupportsIndex]
+PaddingArgument = SupportsIndex | Sequence[SupportsIndex] | Sequence[Sequence[SupportsIndex]]
+
+
+def direct(
+    weight_shape: Shape,
+    input_size: IntPerAxis,
+    *,
+    stride: IntPerAxis,
+    padding: PaddingArgument,
+    dilation: IntPerAxis,
+    groups: int,
+    output_size: IntPerAxis | None = None,
+) -> Convolution:
+    """The convolution of a weight (out, in / groups, *kernel) over inputs of `input_size`."""
+    kernel = weight_shape[2:]
+    rank = len(kernel)
+    sizes = per_axis(input_size, rank, "input_size", 1)
+    strides = per_axis(stride, rank, "stride", 1)
+    dilations = per_axis(dilation, rank, "dilation", 1)
+    pairs = pad_pairs(padding, rank)
+    kept = None if output_size is None else per_axis(output_size, rank, "output_size", 1)
+    axes = each_axis(
+        rank,
+        lambda n: Axis.conv(
+            input_size=sizes[n],
+            kernel_size=kernel[n],
+            stride=strides[n],
+            before=pairs[n][0],
+            after=pairs[n][1],
+            dilation=dilations[n],
+            output_size=None if kept is None else kept[n],
+        ),
+    )
+    return _with_channels(weight_shape, axes, groups, adjoint=False)
+
+
+def transposed(
+    weight_shape: Shape,
+    input_size: IntPerAxis,
+    *,
+    stride: IntPerAxis,
+    padding: PaddingArgument,
+    output_padding: IntPerAxis,
+    dilation: IntPerAxis,
+    groups: int,
+) -> Convolution:
+    """The convolution whose Cᵀ acts on arrays of `input_size` by a weight (in, out / groups, *).
+
+    Raises GeometryError (E105) where output_padding reaches stride and dilation.
+    """
+    kernel = weight_shape[2:]
+    rank = len(kernel)
+    sizes = per_axis(input_size, rank, "input_size", 1)
+    strides = per_axis(stride, rank, "stride", 1)
+    dilations = per_axis(dilation, rank, "dilation", 1)
+    extras = per_axis(output_padding, rank, "output_padding", 0)
+    pairs = pad_pairs(padding, rank)
+    axes = each_axis(
+        rank,
+        lambda n: Axis.conv_transpose(
+            input_size=sizes[n],
+            kernel_size=kernel[n],
+            stride=strides[n],
+            before=pairs[n][0],
+            after=pairs[n][1],
+            dilation=dilations[n],
+            output_padding=legal_output_padding(extras[n], strides[n], dilations[n]),
+        ),
+    )
+    return _with_channels(weight_shape, axes, groups, adjoint=True)
+
+
+def _with_channels(
+    weight_shape: Shape, axes: tuple[Axis, ...], groups: int, *, adjoint: bool
+) -> Convolution:
+    count = per_axis(groups, 1, "groups", 1)[0]
+    return Convolution(
+        out_channels=weight_shape[0],
+        in_channels=weight_shape[1] * count,
+        axes=axes,
+        groups=count,
+        adjoint=adjoint,
+    )
+
+
+def per_axis(value: object, rank: int, field: str, minimum: int) -> tuple[int, ...]:
+    """`value` as one Python int per axis.  Raises GeometryError (E103, E106, E107)."""
+    entries = list(value) if isinstance(value, Iterable) else [value] * rank
+    require_rank(len(entries), rank, field)
+    return tuple(_integer(entry, field, minimum) for entry in entries)
+
+
+def pad_pairs(padding: object, rank: int) -> tuple[Pair, ...]:
+    """`padding` as one (before, after) pair per axis.  Raises GeometryError."""
+    entries = list(padding) if isinstance(padding, Iterable) else [padding] * rank
+    require_rank(len(entries), rank, "padding")
+    pairs = []
+    for entry in entries:
+        before, after = per_axis(entry, 2, "padding", 0)
+        pairs.append((before, after))
+    return tuple(pairs)
+
+
+def _integer(value: object, field: str, minimum: int) -> int:
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        number = operator.index(value)  # type: ignore[arg-type]  # the TypeError is the check
+    except TypeError:
+        raise GeometryError(
+            "E103", f"{field} takes integers", field=field, value=f"got {value!r}"
+        ) from None
+    if number < minimum:
+        raise GeometryError(
+            "E107", f"{field} must be at least {minimum}", field=field, value=f"got {number}"
+        )
+    return number

@@ -1,0 +1,80 @@
+"""Which dtypes convt computes with, and how a result gets its dtype without losing anything.
+
+The result of x and a weight has dtype np.result_type(x, weight).  float16 is summed in float32.
+Integers are summed exactly: in float64, whose products the BLAS does fast, where no partial sum
+can reach 2^53, else in int64; a result that its dtype cannot hold is refused, never wrapped.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convt_cli.errors import ArrayError
+
+Array = NDArray[Any]
+
+_EXACT_IN_FLOAT64 = 2**53
+_INT64_BOUND = 2**63
+
+
+def require_numeric(array: Array, what: str) -> Array:
+    """`array` in native byte order.  Raises ArrayError (E302) unless it holds numbers."""
+    if array.dtype.kind not in "iufc":
+        raise ArrayError(
+            "E302",
+            f"{what} must hold integers, floats or complex numbers",
+            value=f"got dtype {array.dtype}",
+            help="convert it, for example with .astype('float64')",
+        )
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+
+
+def result_dtype(x: Array, weight: Array) -> np.dtype[Any]:
+    """np.result_type of both, in native byte order."""
+    return np.result_type(x.dtype, weight.dtype).newbyteorder("=")
+
+
+def working_dtype(x: Array, weight: Array) -> np.dtype[Any]:
+    """The dtype in which the products of `x` and `weight` are summed.
+
+    Raises ArrayError (E304) when an integer sum could pass 2^63.
+    """
+    result = result_dtype(x, weight)
+    if result == np.float16:
+        return np.dtype(np.float32)
+    if result.kind not in "iu":
+        return result
+    bound = _magnitude(x) * _magnitude(weight) * max(1, weight.size)
+    if bound < _EXACT_IN_FLOAT64:
+        return np.dtype(np.float64)
+    if bound < _INT64_BOUND:
+        return np.dtype(np.int64)
+    raise ArrayError(
+        "E304",
+        "a sum of integers could pass 2^63",
+        value=f"{weight.size} products of up to {_magnitude(x)} * {_magnitude(weight)}",
+        help="convert one of the arrays to float64",
+    )
+
+
+def finish(total: Array, result: np.dtype[Any]) -> Array:
+    """`total` as dtype `result`.  Raises ArrayError (E304) where an integer does not fit."""
+    if result.kind in "iu" and total.size:
+        limits = np.iinfo(result)
+        low, high = int(total.min()), int(total.max())
+        if low < limits.min or high > limits.max:
+            raise ArrayError(
+                "E304",
+                f"the result does not fit {result}",
+                value=f"it reaches from {low} to {high}",
+                help="convert the input to a wider dtype, such as int64",
+            )
+    return total.astype(result, copy=False)
+
+
+def _magnitude(array: Array) -> int:
+    """The largest absolute value of an integer array, as a Python int."""
+    return max(abs(int(array.min())), abs(int(array.max()))) if array.size else 0

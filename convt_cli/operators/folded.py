@@ -1,0 +1,46 @@
+"""circular, reflect and replicate padding on arrays, and its transpose.
+
+C = D F, where F copies the input into its padding and D is the convolution of the padded input
+without padding; so Cᵀ = Fᵀ Dᵀ, and Fᵀ adds the padding back onto where it was read from.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from convt_cli.arithmetic.convolution import Convolution
+from convt_cli.arithmetic.folding import FOLDS
+from convt_cli.operators.dtypes import Array
+
+
+def without_padding(convolution: Convolution) -> Convolution:
+    """D: the same convolution over the padded input, with no padding of its own."""
+    axes = tuple(
+        replace(axis, input_size=axis.input_size + axis.before + axis.after, before=0, after=0)
+        for axis in convolution.axes
+    )
+    return replace(convolution, axes=axes, padding_mode="zeros")
+
+
+def pad(convolution: Convolution, x: Array) -> Array:
+    """F x: (batch, channels, *sizes) to (batch, channels, *padded sizes)."""
+    for number, axis in enumerate(convolution.axes):
+        positions = np.arange(-axis.before, axis.input_size + axis.after)
+        folded = FOLDS[convolution.padding_mode](positions, axis.input_size)
+        x = np.take(x, folded, axis=2 + number)
+    return x
+
+
+def pad_transpose(convolution: Convolution, padded: Array) -> Array:
+    """Fᵀ padded: (batch, channels, *padded sizes) to (batch, channels, *sizes)."""
+    fold = FOLDS[convolution.padding_mode]
+    for number, axis in enumerate(convolution.axes):
+        moved = np.moveaxis(padded, 2 + number, 0)
+        total = moved[axis.before : axis.before + axis.input_size].copy()
+        outside = [*range(-axis.before, 0), *range(axis.input_size, axis.input_size + axis.after)]
+        for position in outside:
+            total[fold(position, axis.input_size)] += moved[position + axis.before]
+        padded = np.moveaxis(total, 0, 2 + number)
+    return padded

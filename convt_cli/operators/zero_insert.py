@@ -1,0 +1,46 @@
+"""Cᵀ y as an ordinary convolution: y padded inside with the stride, outside with the kernel.
+
+Cᵀ is a direct convolution with stride 1 and the same dilation, over y with stride - 1 zeros
+between its elements, by the kernel flipped on every spatial axis and with its channels
+exchanged.  Its padding is dilation * (kernel_size - 1) - before in front and the same with
+`after`, plus output_padding, behind; negative padding crops.
+
+Source: Dumoulin and Visin, relationships 8 to 14; for dilation, the one relation.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from convt_cli.arithmetic.convolution import Convolution
+from convt_cli.errors import RequestError
+from convt_cli.operators.direct import apply_forward
+from convt_cli.operators.dtypes import Array
+
+
+def apply_transpose_by_zero_insertion(convolution: Convolution, weight: Array, y: Array) -> Array:
+    """Cᵀ y: (batch, out_channels, *output sizes) to (batch, in_channels, *input sizes).
+
+    Both arrays have the working dtype.  Raises RequestError (E503) unless padding_mode is zeros.
+    """
+    if convolution.padding_mode != "zeros":
+        raise RequestError(
+            "E503",
+            "zero insertion speaks of zero padding only",
+            value=f"the layer has padding_mode {convolution.padding_mode}",
+            help="use --method matrix or direct",
+        )
+    stretched = np.zeros(
+        (*y.shape[:2], *(axis.stretched_size for axis in convolution.axes)), y.dtype
+    )
+    stretched[:, :, *(slice(None, None, axis.stride) for axis in convolution.axes)] = y
+    return apply_forward(convolution.zero_inserted(), flipped(convolution, weight), stretched)
+
+
+def flipped(convolution: Convolution, weight: Array) -> Array:
+    """(out, in / groups, *kernel) as (in, out / groups, *kernel), flipped on every spatial axis."""
+    out, inner, *kernel = weight.shape
+    groups = convolution.groups
+    grouped = weight.reshape(groups, out // groups, inner, *kernel).swapaxes(1, 2)
+    exchanged = grouped.reshape(groups * inner, out // groups, *kernel)
+    return np.flip(exchanged, axis=tuple(range(2, exchanged.ndim)))
