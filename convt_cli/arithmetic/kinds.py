@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from convt_cli.errors import GeometryError
 
@@ -18,6 +18,7 @@ Pair = tuple[int, int]
 Padding = int | str | tuple[int, ...] | tuple[Pair, ...]
 
 LARGEST = 2**53
+FILLS = ("ones", "index", "bilinear", "normal")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +87,9 @@ class FileReference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fill:
-    """A weight made by a rule: ones, index (1, 2, 3 ...), bilinear or normal."""
+    """A weight made by a rule, one of `FILLS`."""
 
-    fill: Literal["ones", "index", "bilinear", "normal"] = "normal"
+    fill: str = "normal"
     seed: int = 0
 
     def __str__(self) -> str:

@@ -24,6 +24,7 @@ from convt_cli.arithmetic.layers import Reach
 # A trace with more phases than this is not followed further: it counts as the whole input.
 _MOST_PHASES = 4096
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trace:
     """Position q reads [lo, hi] = intervals[q mod period], moved by jump * (q div period)."""
@@ -135,7 +136,6 @@ def _hull(traces: tuple[Trace, ...]) -> Trace | None:
     return Trace(
         jump=jumps.pop(),
         intervals=tuple(
-            (min(t.first(q) for t in traces), max(t.last(q) for t in traces))
-            for q in range(period)
+            (min(t.first(q) for t in traces), max(t.last(q) for t in traces)) for q in range(period)
         ),
     )

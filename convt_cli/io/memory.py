@@ -11,6 +11,7 @@ from pathlib import Path
 
 from convt_cli.errors import RequestError
 
+
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 
 
@@ -28,7 +29,9 @@ def require(needed: int, what: str, *, help: str) -> None:
 
 def available() -> int | None:
     """Bytes that can still be allocated, or None where the system does not say."""
-    known = [limit for limit in (_system(), _control_group(), _address_space()) if limit is not None]
+    known = [
+        limit for limit in (_system(), _control_group(), _address_space()) if limit is not None
+    ]
     return max(0, min(known)) if known else None
 
 
@@ -76,8 +79,8 @@ def _group_path() -> str:
 def _address_space() -> int | None:
     """What RLIMIT_AS leaves beyond the address space already in use."""
     try:
-        import resource
-    except ImportError:  # not a POSIX system
+        import resource  # noqa: PLC0415  # not on every system
+    except ImportError:
         return None
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
     used = _field("/proc/self/status", "VmSize:")

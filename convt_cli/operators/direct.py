@@ -61,7 +61,7 @@ def _gather_product(convolution: Convolution, weight: Array, x: Array, y: Array)
     for kernel, places in _tap_chunks(convolution, weight):
         columns = np.zeros((len(x), len(places), *y.shape[1:]), x.dtype)
         for number, (outputs, inputs) in enumerate(places):
-            columns[:, number, *outputs] = x[:, *inputs]
+            columns[:, number][outputs] = x[inputs]
         # (groups, out / groups, in / groups * taps) @ (groups, in / groups * taps, positions)
         flat += kernel @ columns.reshape(groups, kernel.shape[2], -1)
 
@@ -71,9 +71,9 @@ def _product_by_tap(convolution: Convolution, weight: Array, x: Array, y: Array)
     groups = convolution.groups
     taps = weight.reshape(groups, -1, weight.shape[1], prod(weight.shape[2:]))
     for number, (outputs, inputs) in enumerate(_tap_slices(convolution)):
-        source = x[:, *inputs]
+        source = x[inputs]
         moved = taps[..., number] @ source.reshape(groups, -1, prod(source.shape[1:]))
-        y[:, *outputs] += moved.reshape(len(y), *source.shape[1:])
+        y[outputs] += moved.reshape(len(y), *source.shape[1:])
 
 
 def _product_scatter(convolution: Convolution, weight: Array, y: Array, x: Array) -> None:
@@ -85,7 +85,7 @@ def _product_scatter(convolution: Convolution, weight: Array, y: Array, x: Array
         columns = kernel.transpose(0, 2, 1) @ flat
         columns = columns.reshape(len(x), len(places), *y.shape[1:])
         for number, (outputs, inputs) in enumerate(places):
-            x[:, *inputs] += columns[:, number, *outputs]
+            x[inputs] += columns[:, number][outputs]
 
 
 def _tap_chunks(
@@ -104,7 +104,10 @@ def _tap_chunks(
 
 
 def _tap_slices(convolution: Convolution) -> Iterator[tuple[_Slices, _Slices]]:
-    """For every tap in row-major order: the outputs it reaches, and the inputs it reads there."""
+    """For every tap in row-major order: the outputs it reaches, and the inputs it reads there.
+
+    Both are indices into (channels, *sizes).
+    """
     per_axis = []
     for axis in convolution.axes:
         places = []
@@ -115,5 +118,5 @@ def _tap_slices(convolution: Convolution) -> Iterator[tuple[_Slices, _Slices]]:
             places.append((slice(first, past), slice(start, stop, axis.stride)))
         per_axis.append(places)
     for combination in product(*per_axis):
-        outputs, inputs = zip(*combination, strict=True)
-        yield outputs, inputs
+        outputs, inputs = (tuple(pair[side] for pair in combination) for side in (0, 1))
+        yield (slice(None), *outputs), (slice(None), *inputs)

@@ -48,4 +48,5 @@ def _tent(size: int) -> Array:
     """
     factor = (size + 1) // 2
     centre = factor - 1 if size % 2 else factor - 0.5
-    return 1 - np.abs(np.arange(size) - centre) / factor
+    tent: Array = 1 - np.abs(np.arange(size) - centre) / factor
+    return tent

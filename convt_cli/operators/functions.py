@@ -156,7 +156,9 @@ def apply(
         f"the result of {len(batch)} x {shape_text(sizes[0])}",
         help="split the batch",
     )
-    result = route(convolution, weight.astype(working, copy=False), batch.astype(working, copy=False))
+    result = route(
+        convolution, weight.astype(working, copy=False), batch.astype(working, copy=False)
+    )
     finished = finish(result, result_dtype(source, weight))
     return finished if source.ndim > len(expected) else finished[0]
 

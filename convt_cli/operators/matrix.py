@@ -204,8 +204,6 @@ def _folded_matrix(convolution: Convolution, weight: Array) -> csr_array:
         folded = FOLDS[convolution.padding_mode](positions, axis.input_size)
         columns = np.add.outer(columns * axis.input_size, folded).ravel()
     folded_indices = columns.astype(convolution.index_dtype)[matrix.indices]
-    result = csr_array(
-        (matrix.data, folded_indices, matrix.indptr), shape=convolution.matrix_shape
-    )
+    result = csr_array((matrix.data, folded_indices, matrix.indptr), shape=convolution.matrix_shape)
     result.sum_duplicates()
     return result

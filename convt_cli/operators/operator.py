@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.sparse.linalg import LinearOperator
 
+# scipy-stubs declare LinearOperator's arguments on __new__ alone, hence the ignored call below.
 from convt_cli.operators.arguments import IntPerAxis, PaddingArgument, direct
 from convt_cli.operators.direct import apply_forward, apply_transpose
 from convt_cli.operators.dtypes import Array, require_numeric
@@ -46,7 +47,7 @@ class ConvOperator(LinearOperator):
             groups=groups,
             output_size=output_size,
         )
-        super().__init__(dtype=self.weight.dtype, shape=self.convolution.matrix_shape)
+        super().__init__(self.weight.dtype, self.convolution.matrix_shape)  # type: ignore[call-arg]
 
     def _matmat(self, columns: Any) -> Array:
         shape = self.convolution.input_shape

@@ -33,9 +33,9 @@ __all__ = [
 ]
 
 _PRESERVING = (
-    "relu leaky_relu prelu clip elu gelu silu sigmoid tanh softmax "
-    "instance_norm layer_norm group_norm lrn dropout identity"
-).split()
+    *("relu", "leaky_relu", "prelu", "clip", "elu", "gelu", "silu", "sigmoid", "tanh"),
+    *("softmax", "instance_norm", "layer_norm", "group_norm", "lrn", "dropout", "identity"),
+)
 
 LAYER_TYPES: dict[str, type[LayerType]] = {
     "conv": Conv,
@@ -52,5 +52,5 @@ LAYER_TYPES: dict[str, type[LayerType]] = {
     "add": Elementwise,
     "concat": Concat,
     "batch_norm": BatchNorm,
-    **{name: Preserving for name in _PRESERVING},
+    **dict.fromkeys(_PRESERVING, Preserving),
 }

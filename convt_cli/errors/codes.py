@@ -1,8 +1,4 @@
-"""Every error convt raises, and what each diagnostic code means.
-
-Here belong the exception types, the `Diagnostic` value that joins an error to a place in a
-spec, and the table of codes that `convt explain` prints.  Nothing here prints, exits or reads
-a file; the one handler that turns errors into text and exit statuses is `commands.handler`.
+"""What each diagnostic code means: the rule, why it holds and how to mend it.
 
 Codes come in families: E0 the text of a spec, E1 its layers, E2 what `check` finds, E3 arrays
 and weights, E4 files, E5 the request and the machine.
@@ -10,320 +6,220 @@ and weights, E4 files, E5 the request and the machine.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Self
+from typing import NamedTuple
 
 
-class ConvtError(Exception):
-    """An error with a code, the rule broken, the value that broke it and a remedy.
+class Explanation(NamedTuple):
+    """A rule in one line, and a paragraph on it."""
 
-    >>> str(ConvtError("E107", "stride must be at least 1", value="got 0", help="use 1"))
-    'stride must be at least 1: got 0'
-    """
-
-    def __init__(self, code: str, message: str, *, value: str = "", help: str = "") -> None:
-        super().__init__(f"{message}: {value}" if value else message)
-        self.code = code
-        self.message = message
-        self.value = value
-        self.help = help
+    rule: str
+    reason: str
 
 
-class GeometryError(ConvtError, ValueError):
-    """Sizes that no convolution has; `field` names the argument and `axis` the spatial axis."""
-
-    def __init__(
-        self,
-        code: str,
-        message: str,
-        *,
-        field: str,
-        axis: int | None = None,
-        value: str = "",
-        help: str = "",
-    ) -> None:
-        place = value if axis is None else f"{value} on axis {axis}".strip()
-        super().__init__(code, message, value=place, help=help)
-        self.field = field
-        self.axis = axis
-        self._bare_value = value
-
-    def on_axis(self, axis: int) -> GeometryError:
-        """The same error, said of one spatial axis."""
-        return GeometryError(
-            self.code,
-            self.message,
-            field=self.field,
-            axis=axis,
-            value=self._bare_value,
-            help=self.help,
-        )
-
-
-class ArrayError(ConvtError, ValueError):
-    """An array whose shape, dtype or contents cannot be used; says what was expected and got."""
-
-
-class FileError(ConvtError):
-    """A file that cannot be read, written or trusted."""
-
-
-class RequestError(ConvtError):
-    """A request that cannot be met: a missing extra, a layer to choose, too little memory."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Diagnostic:
-    """One problem of a spec: where it is, which rule it breaks and how to mend it.
-
-    `line` and `column` count from 1; `width` is the number of characters the caret underlines.
-    """
-
-    code: str
-    spec: str
-    line: int
-    column: int
-    width: int
-    layer: str | None
-    message: str
-    value: str
-    help: str
-    excerpt: str
-
-    def renamed(self, spec: str) -> Self:
-        """The same problem, reported under another path."""
-        return replace(self, spec=spec)
-
-    def document(self) -> dict[str, object]:
-        """The problem as `check --format json` lists it."""
-        return {
-            "code": self.code,
-            "spec": self.spec,
-            "line": self.line,
-            "column": self.column,
-            "layer": self.layer,
-            "message": f"{self.message}: {self.value}" if self.value else self.message,
-            "help": self.help,
-        }
-
-
-class SpecError(ConvtError, ValueError):
-    """A spec with problems: all of them, in the order of its lines."""
-
-    def __init__(self, diagnostics: tuple[Diagnostic, ...]) -> None:
-        first = diagnostics[0]
-        more = f" (and {len(diagnostics) - 1} more)" if len(diagnostics) > 1 else ""
-        super().__init__(
-            first.code,
-            f"{first.spec}:{first.line}:{first.column}: {first.message}",
-            value=f"{first.value}{more}".strip(),
-            help=first.help,
-        )
-        self.diagnostics = diagnostics
-
-
-# code -> (the rule in one line, why it holds and how to mend it)
-EXPLANATIONS: dict[str, tuple[str, str]] = {
-    "E001": (
+EXPLANATIONS: dict[str, Explanation] = {
+    "E001": Explanation(
         "a spec is UTF-8 text",
-        "The file holds bytes that are not UTF-8, or characters that no YAML file may hold.  The "
-        "message gives the offset of the first one.  A byte order mark is accepted, and UTF-16 "
-        "that begins with one; convert anything else, for example with `iconv -t UTF-8`.",
+        "The file holds bytes that are not UTF-8, or characters that no YAML file may hold. "
+        "The message gives the offset of the first one.  A byte order mark is accepted, and "
+        "UTF-16 that begins with one; convert anything else, for example with `iconv -t UTF-8`.",
     ),
-    "E002": (
+    "E002": Explanation(
         "a spec is well-formed YAML",
         "The text breaks YAML's own grammar at the place shown: most often a tab used for "
         "indentation, a bracket left open, or a missing space after a colon.",
     ),
-    "E003": (
+    "E003": Explanation(
         "anchors, aliases and merge keys are not used in a spec",
         "`&name`, `*name` and `<<` let a short file stand for an enormous one.  Use `defaults:` "
         "to say once what the layers of a type have in common.",
     ),
-    "E004": (
+    "E004": Explanation(
         "tags are not used in a spec",
         "`!tag` asks a YAML reader to build something other than numbers, words, lists and "
         "mappings.  Leave the tag out; quote the value to make it a string.",
     ),
-    "E005": (
+    "E005": Explanation(
         "a key stands once in a mapping",
         "YAML readers disagree on which of two equal keys wins, so neither does.  Remove one.",
     ),
-    "E006": (
+    "E006": Explanation(
         "a spec is one YAML document",
         "One file describes one network.  Put the text after the second `---` into its own file.",
     ),
-    "E007": (
+    "E007": Explanation(
         "a spec stays within bounds",
         "At most 4 MiB of text, 32 levels of nesting and 500,000 values, so that no file can "
         "exhaust the machine.  Keep large weights in a .npy or .npz file and name it.",
     ),
-    "E008": (
+    "E008": Explanation(
         "a spec is a mapping with `input` and `layers`",
         "The smallest spec is `input: [1, 28, 28]` and a list `layers:` with one layer.",
     ),
-    "E101": (
+    "E101": Explanation(
         "only known keys are read",
         "An unknown key is refused rather than ignored, because a misspelt `paddding` that "
         "counts as 0 costs more than an error.  The message lists the keys of this place.",
     ),
-    "E102": (
+    "E102": Explanation(
         "required keys are given",
         "Some keys have no sensible default: a convolution without out_channels or kernel_size "
         "has no shape.",
     ),
-    "E103": (
+    "E103": Explanation(
         "a value has its key's kind",
         "Integers follow YAML 1.2: `010` is ten, `0x10` is sixteen; `3:30`, `1_000`, `3.0`, "
         "`1e3` and `yes` are not integers.  true and false are not numbers.",
     ),
-    "E104": (
+    "E104": Explanation(
         "words come from a fixed list",
         "Types, padding words, padding modes and frameworks are looked up exactly as written.",
     ),
-    "E105": (
+    "E105": Explanation(
         "output_padding must be smaller than stride or dilation",
         "A direct convolution gives the same output size for `stride` neighbouring input sizes; "
         "output_padding picks one of them, so 0 to stride - 1 cover every case.  PyTorch also "
         "accepts values below the dilation.",
     ),
-    "E106": (
+    "E106": Explanation(
         "one number for every spatial axis",
         "A key such as kernel_size takes one integer for all spatial axes, or a list with one "
         "entry per axis of the layer's input.",
     ),
-    "E107": (
+    "E107": Explanation(
         "a number stays within its range",
         "Sizes, strides and dilations are at least 1, paddings at least 0, and no number is "
         "larger than 2^53.",
     ),
-    "E108": (
+    "E108": Explanation(
         "`from` names an earlier layer or an input",
         "A network is read from top to bottom and has no cycles: a source must stand above.",
     ),
-    "E109": (
+    "E109": Explanation(
         "names are unique",
         "`from`, `--layer` and the tables refer to layers by name, so no two share one.",
     ),
-    "E110": (
+    "E110": Explanation(
         "the window must fit into the padded input",
         "A window of effective size dilation * (kernel_size - 1) + 1 has no position when the "
         "input with its padding is smaller.  Pad more, shrink the kernel, or check the sizes "
         "above this layer.",
     ),
-    "E111": (
+    "E111": Explanation(
         "groups divide the channels",
         "A grouped convolution splits its input and its output channels into equal parts.",
     ),
-    "E112": (
+    "E112": Explanation(
         "an output has at least one element",
         "A transposed convolution gives (input - 1) * stride + effective kernel - padding + "
         "output_padding; where padding takes all of it, nothing is left.",
     ),
-    "E113": (
+    "E113": Explanation(
         "a padding word must have a meaning in the framework",
-        "`valid`, `half`, `full` and `causal` mean the same everywhere.  `same` and `same_lower` "
-        "follow the framework: PyTorch has `same` for convolutions with stride 1 only.  Write "
-        "the padding as [before, after] pairs instead.",
+        "`valid`, `half`, `full` and `causal` mean the same everywhere.  `same` and "
+        "`same_lower` follow the framework: PyTorch has `same` for convolutions with stride 1 "
+        "only.  Write the padding as [before, after] pairs instead.",
     ),
-    "E114": (
+    "E114": Explanation(
         "declared and actual channels agree",
         "in_channels is optional and checked: it must equal the channels of the source.",
     ),
-    "E115": (
+    "E115": Explanation(
         "sources fit together",
         "`add` takes sources of one shape (or size 1, which broadcasts); `concat` takes sources "
         "that differ along its axis alone.",
     ),
-    "E116": (
+    "E116": Explanation(
         "padding_mode limits the padding",
         "`reflect` needs a padding smaller than the input and `circular` one at most as large, "
         "for each row is read from the input itself.",
     ),
-    "E117": (
+    "E117": Explanation(
         "a pool's padding is at most half its kernel",
-        "PyTorch refuses a padding above kernel_size // 2 (the undilated kernel): a window could "
-        "lie in the padding altogether and a maximum of nothing has no value.",
+        "PyTorch refuses a padding above kernel_size // 2 (the undilated kernel): a window "
+        "could lie in the padding altogether and a maximum of nothing has no value.",
     ),
-    "E118": (
+    "E118": Explanation(
         "output_size must be one the layer can reach",
         "The transposed convolution reaches `stride` sizes per axis: the smallest, with "
         "output_padding 0, up to stride - 1 more.",
     ),
-    "E119": (
+    "E119": Explanation(
         "the layer's input has the rank it needs",
         "Convolutions and pools need [channels, *spatial] with 1 to 3 spatial axes; `linear` "
         "needs a single axis, so put `flatten` before it.",
     ),
-    "E120": (
+    "E120": Explanation(
         "a reshape keeps the number of elements",
         "The product of the new sizes equals the product of the old; one -1 is filled in.",
     ),
-    "E121": (
+    "E121": Explanation(
         "a weight has the shape its layer says",
         "For conv (out_channels, in_channels / groups, *kernel_size); for conv_transpose "
         "(in_channels, out_channels / groups, *kernel_size), as in PyTorch.",
     ),
-    "E122": (
+    "E122": Explanation(
         "two keys exclude each other",
         "output_padding and output_size both choose among the sizes a transposed convolution "
         "reaches; give one of them.",
     ),
-    "E201": (
+    "E201": Explanation(
         "`expect` is the layer's output shape",
-        "The shape that follows from the arithmetic differs from the one the spec expects.  "
+        "The shape that follows from the arithmetic differs from the one the spec expects. "
         "`convt table SPEC` shows the formula with its numbers put in, axis by axis.",
     ),
-    "E301": (
+    "E301": Explanation(
         "an array has the layer's shape",
-        "Arrays are (channels, *spatial), may have a batch axis in front, or be flat in "
-        "row-major order.",
+        "Arrays are (channels, *spatial), may have a batch axis in front, or be flat in row- "
+        "major order.",
     ),
-    "E302": (
+    "E302": Explanation(
         "an array holds numbers convt can compute with",
         "Integers, floats and complex numbers; not bool, text, dates, records or pickled objects.",
     ),
-    "E303": (
+    "E303": Explanation(
         "an array file is whole and well-formed",
         "The file is cut short, corrupt, or not of the format its name says.",
     ),
-    "E304": (
+    "E304": Explanation(
         "an integer result fits its dtype",
-        "Integers are summed in 64 bits; a result past the result's dtype is refused rather than "
-        "wrapped.  Convert the input or the weight to a wider dtype.",
+        "Integers are summed in 64 bits; a result past the result's dtype is refused rather "
+        "than wrapped.  Convert the input or the weight to a wider dtype.",
     ),
-    "E305": (
+    "E305": Explanation(
         "a bias belongs to the layer's own action",
         "conv adds its bias to Cx, conv_transpose to Cᵀy.  The other direction has none.",
     ),
-    "E401": ("a file can be read", "It is missing, is a folder, or permission is denied."),
-    "E402": (
+    "E401": Explanation(
+        "a file can be read",
+        "It is missing, is a folder, or permission is denied.",
+    ),
+    "E402": Explanation(
         "a file can be written",
         "The folder is missing or read-only, or the disk is full.  Outputs are written whole or "
         "not at all: what stood there before still stands.",
     ),
-    "E403": (
+    "E403": Explanation(
         "an existing file is not overwritten",
         "Pass --force to replace it; a Makefile target always does.",
     ),
-    "E404": (
+    "E404": Explanation(
         "a weight file lies in the spec's folder",
         "A spec from elsewhere must not read files of yours, so a reference may not leave the "
         "folder of its spec, by `..`, an absolute path or a link.  --allow-outside lifts this.",
     ),
-    "E501": (
+    "E501": Explanation(
         "the result fits into memory",
         "Sizes are known before anything is allocated; what would not fit is refused.",
     ),
-    "E502": (
+    "E502": Explanation(
         "the layer is named where there are several",
         "Commands that work on one convolution take --layer NAME.",
     ),
-    "E503": (
+    "E503": Explanation(
         "the options fit together",
         "An option was given a value outside its range, or two options exclude each other.",
     ),
-    "E504": (
+    "E504": Explanation(
         "optional features need their extra",
         "The core installs click, numpy, scipy, rich and pyyaml alone; other features name the "
         "extra that brings what they need.",

@@ -1,0 +1,119 @@
+"""Every error convt raises.
+
+Here belong the exception types and the `Diagnostic` value that joins an error to a place in a
+spec; `codes` beside this is the table that `convt explain` prints.  Nothing here prints, exits
+or reads a file; the one handler that turns errors into text and exit statuses is in `commands`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+
+class ConvtError(Exception):
+    """An error with a code, the rule broken, the value that broke it and a remedy.
+
+    >>> str(ConvtError("E107", "stride must be at least 1", value="got 0", help="use 1"))
+    'stride must be at least 1: got 0'
+    """
+
+    def __init__(self, code: str, message: str, *, value: str = "", help: str = "") -> None:
+        super().__init__(f"{message}: {value}" if value else message)
+        self.code = code
+        self.message = message
+        self.value = value
+        self.help = help
+
+
+class GeometryError(ConvtError, ValueError):
+    """Sizes that no convolution has; `field` names the argument and `axis` the spatial axis."""
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        field: str,
+        axis: int | None = None,
+        value: str = "",
+        help: str = "",
+    ) -> None:
+        place = value if axis is None else f"{value} on axis {axis}".strip()
+        super().__init__(code, message, value=place, help=help)
+        self.field = field
+        self.axis = axis
+        self._bare_value = value
+
+    def on_axis(self, axis: int) -> GeometryError:
+        """The same error, said of one spatial axis."""
+        return GeometryError(
+            self.code,
+            self.message,
+            field=self.field,
+            axis=axis,
+            value=self._bare_value,
+            help=self.help,
+        )
+
+
+class ArrayError(ConvtError, ValueError):
+    """An array whose shape, dtype or contents cannot be used; says what was expected and got."""
+
+
+class FileError(ConvtError):
+    """A file that cannot be read, written or trusted."""
+
+
+class RequestError(ConvtError):
+    """A request that cannot be met: a missing extra, a layer to choose, too little memory."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnostic:
+    """One problem of a spec: where it is, which rule it breaks and how to mend it.
+
+    `line` and `column` count from 1; `width` is the number of characters the caret underlines.
+    """
+
+    code: str
+    spec: str
+    line: int
+    column: int
+    width: int
+    layer: str | None
+    message: str
+    value: str
+    help: str
+    excerpt: str
+
+    def renamed(self, spec: str) -> Self:
+        """The same problem, reported under another path."""
+        return replace(self, spec=spec)
+
+    def document(self) -> dict[str, object]:
+        """The problem as `check --format json` lists it."""
+        return {
+            "code": self.code,
+            "spec": self.spec,
+            "line": self.line,
+            "column": self.column,
+            "layer": self.layer,
+            "message": f"{self.message}: {self.value}" if self.value else self.message,
+            "help": self.help,
+        }
+
+
+class SpecError(ConvtError, ValueError):
+    """A spec with problems: all of them, in the order of its lines."""
+
+    def __init__(self, diagnostics: tuple[Diagnostic, ...]) -> None:
+        first = diagnostics[0]
+        more = f" (and {len(diagnostics) - 1} more)" if len(diagnostics) > 1 else ""
+        super().__init__(
+            first.code,
+            f"{first.spec}:{first.line}:{first.column}: {first.message}",
+            value=f"{first.value}{more}".strip(),
+            help=first.help,
+        )
+        self.diagnostics = diagnostics

@@ -1,0 +1,99 @@
+"""Opening what a person or a spec names: bounded, and for a spec's references contained."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from pathlib import Path
+from typing import BinaryIO
+
+from convt_cli.errors import FileError
+
+STDIN = "-"
+
+
+def read_bytes(path: str, most: int) -> bytes:
+    """The bytes of `path` ('-' is standard input); of a longer file, the first `most` + 1.
+
+    Raises FileError (E401).
+    """
+    if path == STDIN:
+        return standard_input().read(most + 1)
+    with open_file(path) as file:
+        return file.read(most + 1)
+
+
+def standard_input() -> BinaryIO:
+    """Standard input as bytes.  Raises FileError (E401) where there is none."""
+    if sys.stdin is None:
+        raise FileError("E401", "standard input is closed", help="name a file instead of -")
+    return sys.stdin.buffer
+
+
+def open_file(path: str | Path) -> BinaryIO:
+    """`path` opened for reading.  Raises FileError (E401)."""
+    try:
+        return open(path, "rb")
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
+        raise unreadable(path, error) from None
+
+
+def open_regular(path: str | Path) -> BinaryIO:
+    """`path` opened for reading, if it is a regular file: no FIFO, no device.
+
+    Raises FileError (E401).
+    """
+    try:
+        # Without O_NONBLOCK opening a FIFO would wait for a writer.
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    except (OSError, ValueError) as error:
+        raise unreadable(path, error) from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise FileError(
+            "E401",
+            "an array is read from a regular file",
+            value=f"{shown(path)} is a folder, a pipe or a device",
+            help="save it to a file first",
+        )
+    return os.fdopen(descriptor, "rb")
+
+
+def contained(spec: str, reference: str, *, allow_outside: bool) -> Path:
+    """The file that `reference` names beside `spec`, never outside its folder.
+
+    Links are followed before the folder is compared.  Raises FileError (E404); with
+    `allow_outside` any path is taken.
+    """
+    folder = Path(os.getcwd() if spec == STDIN else os.path.dirname(os.path.abspath(spec)))
+    path = folder / reference
+    try:
+        inside = path.resolve().is_relative_to(folder.resolve())
+    except (OSError, ValueError, RuntimeError) as error:
+        raise unreadable(path, error) from None
+    if not (inside or allow_outside):
+        raise FileError(
+            "E404",
+            "a weight file must lie in the folder of its spec",
+            value=f"{shown(reference)} leads outside {shown(folder)}",
+            help="move it there, or pass --allow-outside if you trust the spec",
+        )
+    return path
+
+
+def unreadable(path: str | Path, error: Exception) -> FileError:
+    """The FileError (E401) for `error` while reading `path`."""
+    reason = getattr(error, "strerror", None) or str(error)
+    return FileError(
+        "E401",
+        f"cannot read {shown(path)}",
+        value=reason.lower() if reason.isascii() else reason,
+        help="check the path and its permissions",
+    )
+
+
+def shown(path: str | Path) -> str:
+    """A path as a message can hold it: whatever bytes it has, on one line."""
+    text = os.fspath(path)
+    return text if text.isprintable() else ascii(text)

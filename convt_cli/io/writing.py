@@ -1,0 +1,142 @@
+"""Publishing outputs: whole or not at all, and never over an existing file unasked.
+
+An output is written to a temporary file beside its target, flushed to the disk and published in
+one step: with `force` by a rename, which replaces the target whole; without it by a link, which
+fails if the target has appeared meanwhile.  Until then the target is as it was.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import stat
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import BinaryIO, Protocol
+
+from convt_cli.errors import FileError
+from convt_cli.io.reading import shown
+
+STDOUT = "-"
+
+
+class Sink(Protocol):
+    """What outputs are written to."""
+
+    def write(self, data: bytes, /) -> object:
+        """Write all of `data`."""
+        ...
+
+
+def require_writable(path: str, *, force: bool) -> None:
+    """Raise FileError (E403) where `path` exists already and `force` is not given.
+
+    Called before the work begins, so that nobody waits for a result that cannot be kept.
+    """
+    if path != STDOUT and not force and os.path.lexists(path) and not _is_special(path):
+        raise _exists(path)
+
+
+@contextmanager
+def output(path: str, *, force: bool) -> Iterator[BinaryIO]:
+    """A binary file that becomes `path` when the block ends well, and vanishes otherwise.
+
+    '-' is standard output; a device or a pipe is written as it is.  Raises FileError (E402,
+    E403).
+    """
+    if path == STDOUT:
+        yield standard_output()
+        standard_output().flush()
+        return
+    require_writable(path, force=force)
+    try:
+        if _is_special(path):
+            with open(path, "wb") as device:
+                yield device
+        else:
+            with _temporary(os.path.realpath(path)) as file:
+                yield file
+                _complete(file)
+                _publish(file.name, os.path.realpath(path), force=force)
+    except (OSError, ValueError) as error:
+        raise _unwritable(path, error) from None
+
+
+def standard_output() -> BinaryIO:
+    """Standard output as bytes.  Raises FileError (E402) where there is none."""
+    if sys.stdout is None:
+        raise FileError("E402", "standard output is closed", help="name a file with -o")
+    return sys.stdout.buffer
+
+
+@contextmanager
+def _temporary(target: str) -> Iterator[BinaryIO]:
+    """A new file beside `target` with the mode it will have, removed when the block ends."""
+    folder, name = os.path.split(target)
+    path = os.path.join(folder, f".{name[:100]}.{secrets.token_hex(8)}.tmp")
+    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)
+    try:
+        with suppress(OSError):
+            os.chmod(path, stat.S_IMODE(os.stat(target).st_mode))
+        with open(path, "wb", opener=lambda _path, _flags: descriptor) as file:
+            yield file
+    finally:
+        with suppress(OSError):
+            os.unlink(path)
+
+
+def _complete(file: BinaryIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+    file.close()
+
+
+def _publish(temporary: str, target: str, *, force: bool) -> None:
+    if force:
+        os.replace(temporary, target)
+        return
+    try:
+        os.link(temporary, target)
+    except FileExistsError:
+        raise _exists(target) from None
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS):
+            raise
+        _claim(target)  # a file system without links: claim the name, then replace it
+        os.replace(temporary, target)
+
+
+def _claim(target: str) -> None:
+    try:
+        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+    except FileExistsError:
+        raise _exists(target) from None
+
+
+def _is_special(path: str) -> bool:
+    """Whether `path` is there and is a device, a pipe or a socket."""
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError):
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def _exists(path: str) -> FileError:
+    return FileError(
+        "E403",
+        f"{shown(path)} exists already",
+        help="pass --force to replace it, or choose another name",
+    )
+
+
+def _unwritable(path: str, error: OSError | ValueError) -> FileError:
+    reason = getattr(error, "strerror", None) or str(error)
+    return FileError(
+        "E402",
+        f"cannot write {shown(path)}",
+        value=reason[:1].lower() + reason[1:],
+        help="what stood there before is untouched",
+    )

@@ -1,0 +1,50 @@
+"""A spec file as a `Network`, and a spec file as the list of what is wrong with it."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+from types import MappingProxyType
+
+from convt_cli.arithmetic.network import Network
+from convt_cli.errors import Diagnostic, SpecError
+from convt_cli.io.reading import STDIN, read_bytes
+from convt_cli.spec.reader import InputOverride, read
+from convt_cli.spec.resolve import resolve
+from convt_cli.spec.source import MOST_BYTES, Problems, decode
+
+NO_OVERRIDE: InputOverride = MappingProxyType({})
+
+
+def load_spec(path: str, *, input: InputOverride = NO_OVERRIDE) -> Network:
+    """The network in the spec at `path` ('-' is standard input), every shape resolved.
+
+    `input` maps names of inputs to other shapes; "" is the only one.  Whether every `expect`
+    holds is `check_spec`'s business.  Raises SpecError with
+    every problem of the spec, FileError when it cannot be read.
+    """
+    network, problems, _ = _load(path, input)
+    if network is None:
+        raise problems.error()
+    return network
+
+
+def check_spec(path: str, *, input: InputOverride = NO_OVERRIDE) -> tuple[Diagnostic, ...]:
+    """All that is wrong with the spec at `path`, `expect` included, in the order of its lines.
+
+    Raises FileError when it cannot be read.
+    """
+    try:
+        _, problems, mismatches = _load(path, input)
+    except SpecError as error:
+        return error.diagnostics
+    found = problems.diagnostics + mismatches.diagnostics
+    return tuple(sorted(found, key=lambda one: (one.line, one.column)))
+
+
+def _load(path: str, override: InputOverride) -> tuple[Network | None, Problems, Problems]:
+    """The network if there is one, what is wrong with the spec, and its unmet `expect`s."""
+    problems = decode(path, read_bytes(path, MOST_BYTES))
+    stem = "network" if path == STDIN else PurePath(path).stem
+    spec = read(problems, stem, override)
+    mismatches = Problems(path, problems.text)
+    return resolve(spec, problems, mismatches), problems, mismatches

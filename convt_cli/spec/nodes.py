@@ -1,0 +1,247 @@
+"""Strict YAML: text to scalars, lists and mappings, each with its place.
+
+A spec uses the part of YAML 1.2 in which one text has one meaning.  Plain scalars follow the
+core schema (`010` is ten, `no` is a word); anchors, aliases, merge keys, tags, equal keys and
+further documents are problems, as are nesting and size beyond bounds.  The bounds are held while
+the parser's events arrive, before anything is built from them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import yaml
+
+from convt_cli.spec.source import Place, Problems, shown
+
+MOST_DEPTH = 32
+MOST_VALUES = 500_000
+_MOST_DIGITS = 40  # longer integers are refused before they are converted
+
+_Loader: Any = getattr(yaml, "CLoader", yaml.Loader)
+
+_CONSTANTS: dict[str, bool | float | None] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+    **{
+        sign + word: float(sign + "inf")
+        for sign in ("", "+", "-")
+        for word in (".inf", ".Inf", ".INF")
+    },
+    **dict.fromkeys((".nan", ".NaN", ".NAN"), float("nan")),
+}
+_DECIMAL = re.compile(r"[-+]?[0-9]+")
+_OCTAL_OR_HEX = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+
+
+class TooLong(NamedTuple):
+    """Stands for an integer with more digits than any key can use."""
+
+    digits: int
+
+
+class Scalar(NamedTuple):
+    """A value with its text; `value` is a str where it was quoted or is a word."""
+
+    value: str | int | float | bool | TooLong | None
+    text: str
+    place: Place
+
+
+class Sequence(NamedTuple):
+    """A list."""
+
+    items: list[Node]
+    place: Place
+
+
+class Mapping(NamedTuple):
+    """A mapping: key text to (the key, its value), in the order of the file."""
+
+    entries: dict[str, tuple[Scalar, Node]]
+    place: Place
+
+
+class Unusable(NamedTuple):
+    """Where a problem has been noted already, and nothing more is to be said."""
+
+    place: Place
+
+
+Node = Scalar | Sequence | Mapping | Unusable
+
+
+def parse(problems: Problems) -> Node:
+    """The one document of a spec, its problems noted.  Raises SpecError for broken YAML."""
+    events = _bounded(problems)
+    try:
+        return _document(events, problems)
+    except yaml.YAMLError as error:
+        _note_syntax(error, problems)
+        raise problems.error() from None
+
+
+def describe(node: Node) -> str:
+    """What a node is, for a message: `got ...`."""
+    if isinstance(node, Sequence):
+        return f"a list of {len(node.items)}"
+    if isinstance(node, Mapping):
+        return "a mapping"
+    if isinstance(node, Scalar):
+        if isinstance(node.value, TooLong):
+            return f"an integer of {node.value.digits} digits"
+        if node.value is None:
+            return "nothing"
+        quoted = isinstance(node.value, str)
+        return f"'{shown(node.text)}'" if quoted else shown(node.text)
+    return "nothing"
+
+
+def resolve_plain(text: str) -> str | int | float | bool | TooLong | None:
+    """The value of a plain scalar under YAML 1.2's core schema.
+
+    >>> [resolve_plain(text) for text in ("010", "0x10", "3:30", "1e3", "no", "true", "~")]
+    [10, 16, '3:30', 1000.0, 'no', True, None]
+    """
+    if text in _CONSTANTS:
+        return _CONSTANTS[text]
+    if text[0] not in "+-.0123456789":
+        return text
+    if _DECIMAL.fullmatch(text):
+        return int(text) if len(text) <= _MOST_DIGITS else TooLong(len(text.lstrip("+-")))
+    if _OCTAL_OR_HEX.fullmatch(text):
+        return int(text, 0) if len(text) <= _MOST_DIGITS else TooLong(len(text) - 2)
+    if _FLOAT.fullmatch(text):
+        return float(text)
+    return text
+
+
+def _bounded(problems: Problems) -> Iterator[Any]:
+    """The parser's events, while depth and number of values stay within bounds."""
+    depth = values = 0
+    for event in yaml.parse(problems.text, Loader=_Loader):
+        if isinstance(event, (yaml.SequenceStartEvent, yaml.MappingStartEvent)):
+            depth += 1
+        elif isinstance(event, (yaml.SequenceEndEvent, yaml.MappingEndEvent)):
+            depth -= 1
+        values += 1
+        if depth > MOST_DEPTH:
+            rule, value = f"a spec nests at most {MOST_DEPTH} levels", "one level more begins here"
+        elif values > MOST_VALUES:
+            rule, value = f"a spec has at most {MOST_VALUES:,} values", "one more begins here"
+        else:
+            yield event
+            continue
+        problems.add(_place(event), "E007", rule, value=value, help="keep weights in a .npy file")
+        raise problems.error()
+
+
+def _document(events: Iterator[Any], problems: Problems) -> Node:
+    root: Node = Unusable(Place(0, 0))
+    documents = 0
+    for event in events:
+        if isinstance(event, yaml.DocumentStartEvent):
+            documents += 1
+            if documents == 2:
+                problems.add(
+                    _place(event),
+                    "E006",
+                    "a spec is one document",
+                    value="a second begins here",
+                    help="put it into a file of its own",
+                )
+            continue
+        if isinstance(event, (yaml.ScalarEvent, yaml.CollectionStartEvent, yaml.AliasEvent)):
+            node = _node(event, events, problems)
+            root = node if documents == 1 else root
+    return root
+
+
+def _node(event: Any, events: Iterator[Any], problems: Problems) -> Node:
+    place = _place(event)
+    if isinstance(event, yaml.AliasEvent) or event.anchor is not None:
+        _note_anchor(event, place, problems)
+    if isinstance(event, yaml.AliasEvent):
+        return Unusable(place)
+    if event.tag is not None:
+        problems.add(
+            place,
+            "E004",
+            "tags are not used in a spec",
+            value=f"got {shown(event.tag)}",
+            help="leave the tag out; quote the value to make it a string",
+        )
+    if isinstance(event, yaml.ScalarEvent):
+        value = resolve_plain(event.value) if event.implicit[0] else event.value
+        return Scalar(value, event.value, place)
+    if isinstance(event, yaml.SequenceStartEvent):
+        return Sequence(list(_items(events, problems)), place)
+    return Mapping(_entries(events, problems), place)
+
+
+def _items(events: Iterator[Any], problems: Problems) -> Iterator[Node]:
+    for event in events:
+        if isinstance(event, yaml.SequenceEndEvent):
+            return
+        yield _node(event, events, problems)
+
+
+def _entries(events: Iterator[Any], problems: Problems) -> dict[str, tuple[Scalar, Node]]:
+    entries: dict[str, tuple[Scalar, Node]] = {}
+    for event in events:
+        if isinstance(event, yaml.MappingEndEvent):
+            break
+        key = _node(event, events, problems)
+        value = _node(next(events), events, problems)
+        if not isinstance(key, Scalar):
+            if not isinstance(key, Unusable):
+                problems.add(key.place, "E103", "a key is a word", value=f"got {describe(key)}")
+        elif key.text == "<<":
+            problems.add(
+                key.place,
+                "E003",
+                "merge keys are not used in a spec",
+                value="got <<",
+                help="say under `defaults:` what layers have in common",
+            )
+        elif key.text in entries:
+            first = entries[key.text][0].place.line + 1
+            problems.add(
+                key.place,
+                "E005",
+                "a key stands once in a mapping",
+                value=f"'{shown(key.text)}' stands on line {first} already",
+                help="remove one",
+            )
+        else:
+            entries[key.text] = key, value
+    return entries
+
+
+def _note_anchor(event: Any, place: Place, problems: Problems) -> None:
+    alias = isinstance(event, yaml.AliasEvent)
+    problems.add(
+        place,
+        "E003",
+        f"{'aliases' if alias else 'anchors'} are not used in a spec",
+        value=f"got {'*' if alias else '&'}{shown(event.anchor)}",
+        help="say under `defaults:` what layers have in common",
+    )
+
+
+def _note_syntax(error: yaml.YAMLError, problems: Problems) -> None:
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    place = Place(mark.line, mark.column) if mark else Place(0, 0)
+    reason = getattr(error, "problem", None) or str(error)
+    problems.add(place, "E002", "this is not well-formed YAML", value=shown(reason))
+
+
+def _place(event: Any) -> Place:
+    start, end = event.start_mark, event.end_mark
+    return Place(
+        start.line, start.column, end.column - start.column if end.line == start.line else 1
+    )

@@ -1,0 +1,114 @@
+"""A `NetworkSpec` handed to the arithmetic, layer by layer: a `Network`, or its problems.
+
+The core raises `GeometryError` with the name of a field; here that name finds its place in the
+spec.  A layer that cannot be resolved passes on what it was expected to give, so that one error
+does not hide the next; without an `expect`, the layers behind it are left alone.
+"""
+
+from __future__ import annotations
+
+from convt_cli.arithmetic.convolution import Shape
+from convt_cli.arithmetic.frameworks import FRAMEWORKS, Framework
+from convt_cli.arithmetic.layers import Geometry, LayerType
+from convt_cli.arithmetic.network import Network, NetworkLayer
+from convt_cli.arithmetic.receptive import Receptive, join
+from convt_cli.errors import GeometryError
+from convt_cli.spec.reader import LayerSpec, NetworkSpec
+from convt_cli.spec.source import Problems
+
+
+def resolve(spec: NetworkSpec, problems: Problems, mismatches: Problems) -> Network | None:
+    """The network with every shape known, or None after noting why not in `problems`.
+
+    Outputs that differ from their `expect` are noted in `mismatches`.
+    """
+    framework = FRAMEWORKS[spec.framework]
+    shapes: dict[str, Shape] = dict(spec.inputs)
+    receptive: dict[str, Receptive | None] = {
+        name: Receptive.of_input(shape) for name, shape in spec.inputs.items()
+    }
+    layers = []
+    for layer in spec.layers:
+        definition = layer.definition
+        geometry = definition and _geometry(definition, layer, shapes, framework, problems)
+        if definition is None or geometry is None:
+            if layer.expect is not None:
+                shapes[layer.name] = layer.expect
+            continue
+        shapes[layer.name] = geometry.output
+        _compare(layer, geometry, mismatches)
+        sources = [receptive.get(name) for name in layer.sources or ()]
+        receptive[layer.name] = _receptive(sources, geometry)
+        layers.append(
+            NetworkLayer(
+                name=layer.name,
+                type=layer.type,
+                line=layer.place("").line + 1,
+                definition=definition,
+                sources=layer.sources or (),
+                inputs=tuple(shapes[name] for name in layer.sources or ()),
+                geometry=geometry,
+                receptive_field=_field(receptive[layer.name]),
+            )
+        )
+    if problems.diagnostics:
+        return None
+    return Network(
+        spec=problems.spec,
+        name=spec.name,
+        framework=spec.framework,
+        inputs=tuple(spec.inputs.items()),
+        layers=tuple(layers),
+    )
+
+
+def _geometry(
+    definition: LayerType,
+    layer: LayerSpec,
+    shapes: dict[str, Shape],
+    framework: Framework,
+    problems: Problems,
+) -> Geometry | None:
+    """What the layer comes to; None where it, or something above it, is not sound."""
+    errors = list(definition.problems())
+    if not errors and layer.sources and all(name in shapes for name in layer.sources):
+        try:
+            return definition.resolve(tuple(shapes[name] for name in layer.sources), framework)
+        except GeometryError as found:
+            errors.append(found)
+    for error in errors:
+        _note(error, layer, problems)
+    return None
+
+
+def _receptive(sources: list[Receptive | None], geometry: Geometry) -> Receptive | None:
+    """What the layer depends on; None where something above it was not sound."""
+    known = [source for source in sources if source is not None]
+    return join(known).behind(geometry.reach) if len(known) == len(sources) else None
+
+
+def _note(error: GeometryError, layer: LayerSpec, problems: Problems) -> None:
+    problems.add(
+        layer.place(error.field),
+        error.code,
+        error.message,
+        value=error.value,
+        help=error.help,
+        layer=layer.name,
+    )
+
+
+def _compare(layer: LayerSpec, geometry: Geometry, mismatches: Problems) -> None:
+    if layer.expect is not None and layer.expect != geometry.output:
+        mismatches.add(
+            layer.place("expect"),
+            "E201",
+            f"the output of {layer.name} must be as expected",
+            value=f"expected {list(layer.expect)}, the arithmetic gives {list(geometry.output)}",
+            help="`convt table` shows each axis with its numbers put in",
+            layer=layer.name,
+        )
+
+
+def _field(receptive: Receptive | None) -> Shape | None:
+    return None if receptive is None else receptive.field

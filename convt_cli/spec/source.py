@@ -1,0 +1,127 @@
+"""The text of a spec and the problems found in it, each with its line, column and excerpt."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from convt_cli.errors import Diagnostic, SpecError
+
+MOST_BYTES = 4 * 2**20
+
+_NOT_YAML = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_LINE_END = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+_MOST_EXCERPT = 400
+_MOST_VALUE = 120
+
+
+class Place(NamedTuple):
+    """A stretch of one line; line and column count from 0, as YAML's marks do."""
+
+    line: int
+    column: int
+    width: int = 1
+
+
+@dataclass(slots=True)
+class Problems:
+    """What is wrong with one spec, collected while it is read."""
+
+    spec: str
+    text: str
+    _found: dict[tuple[str, int, int], Diagnostic] = field(default_factory=dict)
+    _lines: list[str] | None = None
+
+    def add(
+        self,
+        place: Place,
+        code: str,
+        message: str,
+        *,
+        value: str = "",
+        help: str = "",
+        layer: str | None = None,
+    ) -> None:
+        """Note a problem; the same one at the same place is noted once."""
+        diagnostic = Diagnostic(
+            code=code,
+            spec=self.spec,
+            line=place.line + 1,
+            column=place.column + 1,
+            width=max(1, place.width),
+            layer=layer,
+            message=message,
+            value=value,
+            help=help,
+            excerpt=self._line(place.line),
+        )
+        self._found.setdefault((code, place.line, place.column), diagnostic)
+
+    @property
+    def diagnostics(self) -> tuple[Diagnostic, ...]:
+        """All problems, in the order of the spec's lines."""
+        return tuple(sorted(self._found.values(), key=lambda found: (found.line, found.column)))
+
+    def raise_any(self) -> None:
+        """Raise SpecError if there is a problem."""
+        if self._found:
+            raise self.error()
+
+    def error(self) -> SpecError:
+        """All that was noted, as one error."""
+        return SpecError(self.diagnostics)
+
+    def _line(self, number: int) -> str:
+        if self._lines is None:
+            self._lines = _LINE_END.split(self.text)
+        return self._lines[number][:_MOST_EXCERPT] if number < len(self._lines) else ""
+
+
+def decode(spec: str, content: bytes) -> Problems:
+    """The text of a spec, ready to collect its problems.  Raises SpecError (E001, E007).
+
+    UTF-8, with or without a byte order mark, and UTF-16 with one.
+    """
+    if len(content) > MOST_BYTES:
+        problems = Problems(spec, "")
+        problems.add(Place(0, 0), "E007", f"a spec has at most {MOST_BYTES // 2**20} MiB")
+        raise problems.error()
+    utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    encoding = "utf-16" if utf16 else "utf-8-sig"
+    try:
+        problems = Problems(spec, content.decode(encoding))
+    except UnicodeDecodeError as error:
+        problems = Problems(spec, content.decode(encoding, errors="replace"))
+        before = content[: error.start].decode(encoding, errors="replace")
+        problems.add(
+            _place_of(before),
+            "E001",
+            f"a spec is text in {'UTF-16' if utf16 else 'UTF-8'}",
+            value=f"byte 0x{content[error.start]:02x} at offset {error.start} is not",
+            help="convert the file, for example with iconv -t UTF-8",
+        )
+    wrong = _NOT_YAML.search(problems.text)
+    if wrong:
+        problems.add(
+            _place_of(problems.text[: wrong.start()]),
+            "E001",
+            "a spec holds printable characters only",
+            value=f"character U+{ord(wrong.group()):04X} at offset {wrong.start()}",
+            help="is this a text file?",
+        )
+    problems.raise_any()
+    return problems
+
+
+def shown(value: object) -> str:
+    """A value as a message quotes it: on one line, and never long."""
+    text = value if isinstance(value, str) else repr(value)
+    text = text if text.isprintable() else ascii(text)[1:-1]
+    return text if len(text) <= _MOST_VALUE else f"{text[:_MOST_VALUE]}... ({len(text)} characters)"
+
+
+def _place_of(before: str) -> Place:
+    lines = _LINE_END.split(before)
+    return Place(len(lines) - 1, len(lines[-1]))

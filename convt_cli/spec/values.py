@@ -1,0 +1,238 @@
+"""One value of each kind, read from a node; a `Refusal` says what was wrong with it and where."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Any
+
+from convt_cli.arithmetic.kinds import (
+    FILLS,
+    LARGEST,
+    Bias,
+    FileReference,
+    Fill,
+    Flag,
+    Inline,
+    Integer,
+    IntegerPerAxis,
+    Kind,
+    PaddingPerAxis,
+    Sizes,
+    Weight,
+    WeightSource,
+    Word,
+)
+from convt_cli.spec.nodes import Mapping, Node, Scalar, Sequence, TooLong, Unusable, describe
+from convt_cli.spec.source import Place, Problems, shown
+
+
+class Refusal(Exception):
+    """A value that cannot be read; without a code its problem has been noted already."""
+
+    def __init__(
+        self, place: Place, code: str = "", message: str = "", value: str = "", help: str = ""
+    ) -> None:
+        super().__init__(message)
+        self.place = place
+        self.code = code
+        self.message = message
+        self.value = value
+        self.help = help
+
+    def note(self, problems: Problems, layer: str | None = None) -> None:
+        """Add the problem, unless it has been noted."""
+        if self.code:
+            problems.add(
+                self.place, self.code, self.message, value=self.value, help=self.help, layer=layer
+            )
+
+
+def read_value(kind: Kind, node: Node, field: str) -> Any:
+    """The value of `node` for a key of this kind.  Raises Refusal."""
+    match kind:
+        case Integer():
+            return read_integer(node, field, kind.minimum)
+        case IntegerPerAxis():
+            return _per_axis(node, field, kind.minimum)
+        case PaddingPerAxis():
+            return _padding(node, field, kind.words)
+        case Sizes():
+            return read_sizes(node, field, kind.minimum)
+        case Flag():
+            return _flag(node, field)
+        case Word():
+            return read_word(node, field, kind.choices)
+        case Weight():
+            return _weight(node, field)
+        case Bias():
+            if isinstance(node, Scalar) and isinstance(node.value, bool):
+                return node.value
+            return _weight(node, field)
+
+
+def read_integer(node: Node, field: str, minimum: int) -> int:
+    """An integer from `minimum` to 2^53.  Raises Refusal (E103, E107)."""
+    if not isinstance(node, Scalar) or not isinstance(node.value, (int, TooLong)):
+        raise _not_a(node, f"{field} takes an integer", _integer_help(node))
+    if isinstance(node.value, bool):
+        raise _not_a(node, f"{field} takes an integer", "true and false are not numbers")
+    if isinstance(node.value, TooLong) or abs(node.value) > LARGEST:
+        raise Refusal(node.place, "E107", f"{field} must be at most 2^53", f"got {describe(node)}")
+    if node.value < minimum:
+        raise Refusal(
+            node.place,
+            "E107",
+            f"{field} must be at least {minimum}",
+            f"got {node.value}",
+            f"use {minimum} or more",
+        )
+    return node.value
+
+
+def read_sizes(node: Node, field: str, minimum: int) -> tuple[int, ...]:
+    """A list of integers.  Raises Refusal (E103, E107)."""
+    if not isinstance(node, Sequence) or not node.items:
+        raise _not_a(node, f"{field} takes a list of integers", "write it as [3, 224, 224]")
+    return tuple(read_integer(item, field, minimum) for item in node.items)
+
+
+def read_name(node: Node, field: str) -> str:
+    """A name: a word, or a quoted string.  Raises Refusal (E103)."""
+    if not isinstance(node, Scalar) or not isinstance(node.value, str) or not node.value:
+        raise _not_a(node, f"{field} takes a name", "quote it to make it one")
+    return node.value
+
+
+def read_word(node: Node, field: str, choices: Iterable[str]) -> str:
+    """One of `choices`.  Raises Refusal (E103, E104) with the closest of them."""
+    known = list(choices)
+    if not isinstance(node, Scalar) or not isinstance(node.value, str):
+        raise _not_a(node, f"{field} takes a word", f"one of {', '.join(known)}")
+    if node.value not in known:
+        raise Refusal(
+            node.place,
+            "E104",
+            f"unknown {field}",
+            f"got '{shown(node.value)}'",
+            suggestion(node.value, known),
+        )
+    return node.value
+
+
+def suggestion(word: str, known: list[str]) -> str:
+    """A remedy for a misspelt word: the closest known one, else all of them.
+
+    >>> suggestion("paddding", ["stride", "padding"])
+    "did you mean 'padding'?"
+    """
+    close = get_close_matches(word[:100].lower(), known, n=1)
+    return f"did you mean '{close[0]}'?" if close else f"known are {', '.join(known)}"
+
+
+def _per_axis(node: Node, field: str, minimum: int) -> int | tuple[int, ...]:
+    if isinstance(node, Sequence):
+        return read_sizes(node, field, minimum)
+    return read_integer(node, field, minimum)
+
+
+def _padding(node: Node, field: str, words: tuple[str, ...]) -> Any:
+    if isinstance(node, Scalar) and isinstance(node.value, str) and words:
+        return read_word(node, field, words)
+    if not isinstance(node, Sequence):
+        return read_integer(node, field, 0)
+    if not node.items:
+        raise _not_a(node, f"{field} takes a number, one per axis, or pairs", "use 0 for none")
+    if any(isinstance(item, Sequence) for item in node.items):
+        return tuple(_pair(item, field) for item in node.items)
+    return read_sizes(node, field, 0)
+
+
+def _pair(node: Node, field: str) -> tuple[int, int]:
+    if not isinstance(node, Sequence) or len(node.items) != 2:
+        raise _not_a(node, f"{field} takes one [before, after] pair per axis", "write [1, 2]")
+    before, after = (read_integer(item, field, 0) for item in node.items)
+    return before, after
+
+
+def _flag(node: Node, field: str) -> bool:
+    if not isinstance(node, Scalar) or not isinstance(node.value, bool):
+        raise _not_a(node, f"{field} takes true or false", "YAML 1.2 knows no yes and no")
+    return node.value
+
+
+def _weight(node: Node, field: str) -> WeightSource:
+    if isinstance(node, Mapping):
+        return _fill(node, field)
+    if isinstance(node, Sequence):
+        return _inline(node, field)
+    if not (isinstance(node, Scalar) and isinstance(node.value, str)):
+        raise _not_a(
+            node,
+            f"{field} takes a file, nested lists or a fill",
+            "write w.npy, w.npz#key, [[[1, 2]]] or {fill: ones}",
+        )
+    file, _, key = read_name(node, field).partition("#")
+    if not file or "\0" in file:
+        raise _not_a(node, f"{field} names a file", "write w.npy or w.npz#key")
+    return FileReference(file=file, key=key)
+
+
+def _fill(node: Mapping, field: str) -> Fill:
+    for name, (key, _) in node.entries.items():
+        if name not in ("fill", "seed"):
+            raise Refusal(
+                key.place,
+                "E101",
+                f"unknown key in {field}",
+                f"got '{shown(name)}'",
+                suggestion(name, ["fill", "seed"]),
+            )
+    if "fill" not in node.entries:
+        raise Refusal(node.place, "E102", f"{field} needs a fill", "", f"one of {', '.join(FILLS)}")
+    fill = read_word(node.entries["fill"][1], "fill", FILLS)
+    seed = read_integer(node.entries["seed"][1], "seed", 0) if "seed" in node.entries else 0
+    return Fill(fill=fill, seed=seed)
+
+
+def _inline(node: Sequence, field: str) -> Inline:
+    """Nested lists of numbers, as deep and as long everywhere."""
+    shape: list[int] = []
+    level: list[Node] = [node]
+    while isinstance(level[0], Sequence):
+        lists = [_list_of(entry, len(level[0].items), field) for entry in level]
+        shape.append(len(lists[0]))
+        level = [item for entry in lists for item in entry]
+        if not level:
+            raise _not_a(node, f"{field} has no numbers", "write at least one")
+    return Inline(shape=tuple(shape), values=tuple(_number(entry, field) for entry in level))
+
+
+def _list_of(node: Node, length: int, field: str) -> list[Node]:
+    if not isinstance(node, Sequence) or len(node.items) != length:
+        raise _not_a(
+            node, f"the lists of {field} must be as long everywhere", f"{length} entries here"
+        )
+    return node.items
+
+
+def _number(node: Node, field: str) -> int | float:
+    value = node.value if isinstance(node, Scalar) else None
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise _not_a(node, f"{field} takes numbers", "")
+    if isinstance(value, int) and abs(value) > LARGEST:
+        raise Refusal(node.place, "E107", f"{field} takes integers up to 2^53", f"got {value}")
+    return value
+
+
+def _not_a(node: Node, message: str, help: str) -> Refusal:
+    if isinstance(node, Unusable):
+        return Refusal(node.place)
+    return Refusal(node.place, "E103", message, f"got {describe(node)}", help)
+
+
+def _integer_help(node: Node) -> str:
+    value = node.value if isinstance(node, Scalar) else None
+    if isinstance(value, float) and value.is_integer() and abs(value) <= LARGEST:
+        return f"write {int(value)}"
+    return "write digits, as in 12 or 0x0c"
