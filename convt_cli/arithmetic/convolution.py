@@ -104,7 +104,8 @@ class Convolution:
         """'int32' where every index and the number of entries fit, else 'int64'."""
         return "int32" if max(*self.matrix_shape, self.nnz) <= _INT32_MAX else "int64"
 
-    def matrix_bytes(self, itemsize: int) -> int:
-        """Bytes of C in CSR: data, column indices and row pointers."""
+    def matrix_bytes(self, itemsize: int, *, transpose: bool = False) -> int:
+        """Bytes of C, or Cᵀ, in CSR: data, column indices and row pointers."""
         index = 4 if self.index_dtype == "int32" else 8
-        return self.nnz * (itemsize + index) + (self.matrix_shape[0] + 1) * index
+        rows = self.matrix_shape[1 if transpose else 0]
+        return self.nnz * (itemsize + index) + (rows + 1) * index

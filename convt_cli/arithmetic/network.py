@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from convt_cli.arithmetic.convolution import Convolution, Shape
-from convt_cli.arithmetic.layers import Geometry, LayerType
+from convt_cli.arithmetic.kinds import DEFAULT_FILL, FileReference, WeightSource
+from convt_cli.arithmetic.layers import Convolutional, Geometry, LayerType
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,9 +30,17 @@ class NetworkLayer:
     def output(self) -> Shape:
         return self.geometry.output
 
-    @property
-    def convolution(self) -> Convolution | None:
-        return self.geometry.convolution
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatrixLayer:
+    """A layer that is a matrix C: its convolution, and where its numbers come from."""
+
+    name: str
+    convolution: Convolution
+    weight: WeightSource
+    bias: bool | WeightSource
+    is_filled: bool
+    """The spec names no weight, so that `weight` is the default fill."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +58,28 @@ class Network:
         return self.layers[-1].output
 
     @property
-    def convolutions(self) -> tuple[NetworkLayer, ...]:
-        """The layers that are a matrix."""
-        return tuple(layer for layer in self.layers if layer.convolution is not None)
+    def matrix_layers(self) -> tuple[MatrixLayer, ...]:
+        """The conv and conv_transpose layers, in order."""
+        return tuple(
+            MatrixLayer(
+                name=layer.name,
+                convolution=layer.geometry.convolution,
+                weight=DEFAULT_FILL if layer.definition.weight is None else layer.definition.weight,
+                bias=layer.definition.bias,
+                is_filled=layer.definition.weight is None,
+            )
+            for layer in self.layers
+            if isinstance(layer.definition, Convolutional)
+            and layer.geometry.convolution is not None
+        )
+
+    @property
+    def weight_files(self) -> tuple[str, ...]:
+        """The files that weights and biases name, as written, each once, in order."""
+        found: dict[str, None] = {}
+        for layer in self.layers:
+            for field in ("weight", "bias"):
+                source = getattr(layer.definition, field, None)
+                if isinstance(source, FileReference):
+                    found[source.file] = None
+        return tuple(found)

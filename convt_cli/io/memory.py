@@ -11,7 +11,6 @@ from pathlib import Path
 
 from convt_cli.errors import RequestError
 
-
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 
 

@@ -82,6 +82,12 @@ def contained(spec: str, reference: str, *, allow_outside: bool) -> Path:
     return path
 
 
+def reference_path(spec: str, reference: str) -> str:
+    """`reference` as a path from the working folder: beside `spec`, as the spec was named."""
+    folder = "" if spec == STDIN else os.path.dirname(spec)
+    return os.path.normpath(os.path.join(folder, reference))
+
+
 def unreadable(path: str | Path, error: Exception) -> FileError:
     """The FileError (E401) for `error` while reading `path`."""
     reason = getattr(error, "strerror", None) or str(error)

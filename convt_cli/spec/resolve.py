@@ -30,7 +30,11 @@ def resolve(spec: NetworkSpec, problems: Problems, mismatches: Problems) -> Netw
     layers = []
     for layer in spec.layers:
         definition = layer.definition
-        geometry = definition and _geometry(definition, layer, shapes, framework, problems)
+        geometry = (
+            None
+            if definition is None
+            else _geometry(definition, layer, shapes, framework, problems)
+        )
         if definition is None or geometry is None:
             if layer.expect is not None:
                 shapes[layer.name] = layer.expect

@@ -11,7 +11,6 @@ from convt_cli.arithmetic.convolution import Convolution, Shape
 from convt_cli.arithmetic.folding import PADDING_MODES
 from convt_cli.arithmetic.frameworks import Framework
 from convt_cli.arithmetic.kinds import (
-    DEFAULT_FILL,
     Bias,
     Inline,
     Integer,
@@ -52,11 +51,6 @@ class Convolutional(Layer):
     bias: bool | WeightSource = key(Bias(), "one number per output channel", default=True)
     in_channels: int | None = key(Integer(1), "checked against the source", default=None)
     weight: WeightSource | None = key(Weight(), "the numbers of the kernel", default=None)
-
-    @property
-    def weight_source(self) -> WeightSource:
-        """Where the kernel's numbers come from when numbers are needed."""
-        return DEFAULT_FILL if self.weight is None else self.weight
 
     def problems(self) -> Iterator[GeometryError]:
         if self.out_channels % self.groups:

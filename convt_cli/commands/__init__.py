@@ -1,0 +1,6 @@
+"""The command line: one short module a command, each read, call, write.
+
+`main` is the group, which imports a command when it is asked for, and the one error handler;
+`options` are the options that commands share; `networks` loads the specs a command names and
+`emit` puts a report where it belongs.  A command's name is its module's.
+"""

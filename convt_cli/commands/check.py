@@ -1,0 +1,70 @@
+"""convt check: shapes are legal and every `expect` holds."""
+
+from __future__ import annotations
+
+import click
+
+from convt_cli.arithmetic.convolution import Shape
+from convt_cli.commands.emit import emit, print_text
+from convt_cli.commands.main import FAILED, complain
+from convt_cli.commands.networks import as_diagnostics, expand
+from convt_cli.commands.options import format_option, input_option, output_options, specs_argument
+from convt_cli.errors import ConvtError, Diagnostic
+from convt_cli.io.writing import output as open_output
+from convt_cli.render.diagnostics import diagnostic_text, error_text
+from convt_cli.reports.check import check_report, summary
+from convt_cli.spec.load import check_spec
+
+FOUND = 1
+
+
+@click.command(
+    "check",
+    epilog="""\b
+Exit status: 0 if nothing was found, 1 if something was, 2 if a spec cannot be read.
+\b
+Examples:
+  convt check configs/*.yaml
+  convt check configs --format json""",
+)
+@specs_argument(required=True)
+@input_option
+@format_option("text", "json")
+@click.option("--exit-zero", is_flag=True, help="Exit 0 even if something was found.")
+@output_options
+def command(
+    specs: tuple[str, ...],
+    inputs: tuple[tuple[str, Shape], ...],
+    output_format: str,
+    exit_zero: bool,
+    output: str | None,
+    force: bool,
+) -> int:
+    """Check that every shape is legal and every `expect` holds; a folder stands for its specs."""
+    checked = expand(specs)
+    found: list[Diagnostic] = []
+    status = 0
+    for spec in checked:
+        try:
+            problems = check_spec(spec, input=dict(inputs))
+            status = max(status, FOUND if problems and not exit_zero else 0)
+        except ConvtError as error:
+            complain(error_text(error))
+            problems = as_diagnostics(spec, error)
+            status = FAILED
+        found.extend(problems)
+    if output_format == "json":
+        emit(check_report(len(checked), found), output_format, output, force=force)
+    else:
+        _print(len(checked), found, output, force=force)
+    return status
+
+
+def _print(checked: int, found: list[Diagnostic], output: str | None, *, force: bool) -> None:
+    placed = [diagnostic_text(one) for one in found if one.excerpt]
+    text = "\n".join((*placed, summary(checked, found))) + "\n"
+    if output is None:
+        print_text(text)
+        return
+    with open_output(output, force=force) as file:
+        file.write(text.encode("utf-8", errors="surrogateescape"))

@@ -1,0 +1,21 @@
+"""convt explain: what a diagnostic code means and how to mend it."""
+
+from __future__ import annotations
+
+import click
+
+from convt_cli.commands.emit import print_text
+from convt_cli.errors.codes import EXPLANATIONS
+
+
+@click.command("explain", epilog="Example:  convt explain E105")
+@click.argument("code", metavar="CODE")
+def command(code: str) -> int:
+    """Say what a diagnostic code means and how to mend it."""
+    wanted = code.upper()
+    if wanted not in EXPLANATIONS:
+        known = ", ".join(EXPLANATIONS)
+        raise click.UsageError(f"no code {code!r}; there are {known}")
+    rule, reason = EXPLANATIONS[wanted]
+    print_text(f"{wanted}: {rule}\n\n{click.wrap_text(reason, 88)}\n")
+    return 0

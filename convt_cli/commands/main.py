@@ -1,0 +1,133 @@
+"""The group of commands, and the one place where errors become messages and exit statuses.
+
+0 all is well; 1 `check` found something; 2 the request could not be met; 130 interrupted;
+143 terminated.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from difflib import get_close_matches
+from importlib import import_module
+from types import FrameType
+
+import click
+
+from convt_cli import __version__
+from convt_cli.errors import ConvtError, RequestError
+from convt_cli.render.diagnostics import error_text
+
+COMMANDS = ("shapes", "check", "table", "matrix", "apply", "deps", "explain")
+
+FAILED = 2
+INTERRUPTED = 130
+TERMINATED = 143
+
+
+class _LazyGroup(click.Group):
+    """Imports the module of a command when the command is wanted."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"convt_cli.commands.{cmd_name}").command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-"):
+            close = get_close_matches(name, COMMANDS, n=1)
+            hint = f" Did you mean '{close[0]}'?" if close else ""
+            ctx.fail(f"No such command {name!r}.{hint}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(
+    cls=_LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Begin with:  convt shapes SPEC.yaml",
+)
+@click.version_option(__version__, prog_name="convt")
+def group() -> None:
+    """Convolution arithmetic, the matrix C of a convolution, and its transpose.
+
+    A convolution is a matrix, y = Cx, and a transposed convolution is Cᵀy.  convt reads YAML
+    layer specs, computes and checks their shapes, exports C, and applies C or Cᵀ to arrays.
+    """
+
+
+def run(arguments: list[str]) -> int:
+    """The exit status of convt on these arguments; everything it prints is printed."""
+    with _signals():
+        try:
+            status = _run(arguments)
+            _flush()
+        except BrokenPipeError:
+            _discard_output()
+            return 0
+    return status
+
+
+def _run(arguments: list[str]) -> int:
+    try:
+        status = group.main(arguments, prog_name="convt", standalone_mode=False)
+    except click.exceptions.Abort:
+        return INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        return FAILED
+    except MemoryError:
+        return _report(
+            RequestError("E501", "memory ran out", help="use a smaller layer, or split the batch")
+        )
+    except ConvtError as error:
+        return _report(error)
+    return status if isinstance(status, int) else 0
+
+
+def _report(error: ConvtError) -> int:
+    complain(error_text(error))
+    return FAILED
+
+
+def complain(message: str) -> None:
+    """Print a message to standard error, if there is one."""
+    if sys.stderr is not None:
+        click.echo(message, err=True)
+
+
+@contextmanager
+def _signals() -> Iterator[None]:
+    """Let SIGTERM unwind like an exit, so that temporary files are removed."""
+
+    def terminate(_number: int, _frame: FrameType | None) -> None:
+        raise SystemExit(TERMINATED)
+
+    try:
+        before = signal.signal(signal.SIGTERM, terminate)
+    except ValueError:  # not the main thread
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _flush() -> None:
+    if sys.stdout is not None:
+        sys.stdout.flush()
+
+
+def _discard_output() -> None:
+    """The reader has gone: let the interpreter flush what is left into nothing."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

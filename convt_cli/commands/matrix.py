@@ -1,0 +1,160 @@
+"""convt matrix: the sparse matrix C of a layer, exported or shown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import click
+
+from convt_cli.arithmetic.convolution import Shape
+from convt_cli.arithmetic.network import MatrixLayer, Network
+from convt_cli.commands.emit import emit
+from convt_cli.commands.networks import choose_layer, note_fill
+from convt_cli.commands.options import (
+    dtype_option,
+    force_option,
+    format_option,
+    input_option,
+    layer_option,
+    outside_option,
+    spec_argument,
+)
+from convt_cli.reports.matrix import entries_report, size_report
+from convt_cli.reports.table import Report
+from convt_cli.spec.load import load_spec
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+    from convt_cli.operators.dtypes import Array
+
+DTYPES = ("int8", "int16", "int32", "int64", "float32", "float64", "complex64", "complex128")
+SPARSE_FORMATS = ("csr", "csc", "coo", "bsr", "dia")
+
+
+@click.command(
+    "matrix",
+    epilog="""\b
+Examples:
+  convt matrix configs/lenet5.yaml --layer c1 -o C.npz
+  convt matrix configs/lenet5.yaml --layer c1 -o C.mtx --transpose
+  convt matrix examples/guide.yaml --show --symbols
+  convt matrix configs/vgg16.yaml --layer conv1_2 --dry-run""",
+)
+@spec_argument
+@layer_option
+@input_option
+@click.option("-o", "--output", metavar="FILE", help="C.npz or C.mtx; - streams .npz.")
+@click.option("--transpose", is_flag=True, help="Write Cᵀ instead of C.")
+@click.option(
+    "--sparse-format",
+    type=click.Choice(SPARSE_FORMATS),
+    help="For .npz; csr if not given.",
+)
+@dtype_option(*DTYPES)
+@click.option("--compress", is_flag=True, help="Compress the .npz.")
+@click.option("--show", is_flag=True, help="Print a small C entry by entry.")
+@click.option("--symbols", is_flag=True, help="With --show: print taps as w0,0 and so on.")
+@click.option("--dry-run", is_flag=True, help="Print shape, nnz and bytes only.")
+@format_option()
+@outside_option
+@force_option
+def command(
+    spec: str,
+    layer: str | None,
+    inputs: tuple[tuple[str, Shape], ...],
+    output: str | None,
+    transpose: bool,
+    sparse_format: str | None,
+    dtype: str | None,
+    compress: bool,
+    show: bool,
+    symbols: bool,
+    dry_run: bool,
+    output_format: str,
+    allow_outside: bool,
+    force: bool,
+) -> int:
+    """Export C, the sparse matrix of a layer: y.ravel() = C @ x.ravel().
+
+    Rows are (out_channels, *output), columns (in_channels, *input), both row-major.  For a
+    conv_transpose layer C is the matrix of the direct convolution that it transposes.
+    """
+    if sum((output is not None, show, dry_run)) != 1:
+        raise click.UsageError("give one of -o FILE, --show and --dry-run")
+    if symbols and not show:
+        raise click.UsageError("--symbols goes with --show")
+    network = load_spec(spec, input=dict(inputs))
+    chosen = choose_layer(network, layer)
+    source = _Source(network, chosen, dtype, transpose, allow_outside)
+    if output is not None:
+        _export(source, output, sparse_format, compress=compress, force=force)
+    elif dry_run:
+        report = size_report(chosen, source.itemsize(), transpose=transpose)
+        emit(report, output_format, None, force=force)
+    else:
+        emit(_shown(source, symbols=symbols), output_format, None, force=force)
+    return 0
+
+
+class _Source(NamedTuple):
+    """The layer whose matrix is wanted, and how."""
+
+    network: Network
+    layer: MatrixLayer
+    dtype: str | None
+    transpose: bool
+    allow_outside: bool
+
+    def weight(self) -> Array:
+        """The layer's kernel."""
+        import numpy as np
+
+        from convt_cli.files.weights import Weights
+
+        weights = Weights(self.network, allow_outside=self.allow_outside)
+        return weights.weight(self.layer, None if self.dtype is None else np.dtype(self.dtype))
+
+    def itemsize(self) -> int:
+        """Bytes of one entry."""
+        filled = self.layer.is_filled and self.dtype is None
+        return 8 if filled else int(self.weight().itemsize)
+
+    def matrix(self) -> csr_array:
+        """C, or Cᵀ."""
+        from convt_cli.operators.matrix import build_matrix
+
+        note_fill(self.layer)
+        matrix = build_matrix(self.layer.convolution, self.weight())
+        return matrix.T.tocsr() if self.transpose else matrix
+
+
+def _export(
+    source: _Source, path: str, sparse_format: str | None, *, compress: bool, force: bool
+) -> None:
+    from convt_cli.files.matrices import matrix_suffix, write_matrix
+    from convt_cli.io import memory
+    from convt_cli.io.writing import require_writable
+
+    if matrix_suffix(path) != ".npz" and (compress or sparse_format is not None):
+        raise click.UsageError("--sparse-format and --compress go with .npz")
+    require_writable(path, force=force)
+    if source.transpose or sparse_format not in (None, "csr"):
+        memory.require(
+            2 * source.layer.convolution.matrix_bytes(source.itemsize()),
+            "C in two forms",
+            help="leave out --transpose and --sparse-format, or use a smaller input",
+        )
+    matrix = source.matrix()
+    write_matrix(path, matrix, sparse_format=sparse_format, compress=compress, force=force)
+
+
+def _shown(source: _Source, *, symbols: bool) -> Report:
+    from convt_cli.operators import entries
+
+    convolution = source.layer.convolution
+    entries.require_small(convolution)
+    title = f"{'Cᵀ' if source.transpose else 'C'} of {source.layer.name}"
+    if symbols:
+        return entries_report(title, entries.symbols(convolution, transpose=source.transpose))
+    return entries_report(title, entries.numbers(source.matrix()))

@@ -1,0 +1,112 @@
+"""The specs a command names, loaded one by one: a bad one is reported and the rest are done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from convt_cli.arithmetic.convolution import Shape
+from convt_cli.arithmetic.network import MatrixLayer, Network
+from convt_cli.commands.main import FAILED, complain
+from convt_cli.errors import ConvtError, Diagnostic, FileError, RequestError, SpecError
+from convt_cli.render.diagnostics import error_text
+from convt_cli.spec.load import load_spec
+
+SPEC_SUFFIXES = (".yaml", ".yml")
+
+
+@dataclass(slots=True)
+class Loaded:
+    """The networks that could be loaded, what was wrong with the others, and the status so far."""
+
+    networks: list[Network] = field(default_factory=list)
+    problems: list[Diagnostic] = field(default_factory=list)
+    status: int = 0
+
+
+def load_all(specs: Iterable[str], inputs: Sequence[tuple[str, Shape]]) -> Loaded:
+    """Every spec's network; errors are printed and counted, not raised."""
+    loaded = Loaded()
+
+    def load(spec: str) -> None:
+        loaded.networks.append(load_spec(spec, input=dict(inputs)))
+
+    for spec in expand(specs):
+        problems = attempt(spec, load)
+        if problems:
+            loaded.problems.extend(problems)
+            loaded.status = FAILED
+    return loaded
+
+
+def attempt(spec: str, action: Callable[[str], None]) -> tuple[Diagnostic, ...]:
+    """Do `action` on one spec; an error is printed, and comes back as diagnostics."""
+    try:
+        action(spec)
+    except ConvtError as error:
+        complain(error_text(error))
+        return as_diagnostics(spec, error)
+    return ()
+
+
+def as_diagnostics(spec: str, error: ConvtError) -> tuple[Diagnostic, ...]:
+    """An error as problems of its spec; one without a place stands at the beginning."""
+    if isinstance(error, SpecError):
+        return error.diagnostics
+    return (
+        Diagnostic(
+            code=error.code,
+            spec=spec,
+            line=1,
+            column=1,
+            width=1,
+            layer=None,
+            message=error.message,
+            value=error.value,
+            help=error.help,
+            excerpt="",
+        ),
+    )
+
+
+def expand(specs: Iterable[str]) -> list[str]:
+    """The specs, a folder standing for the .yaml files in it.  Raises FileError (E401)."""
+    found: list[str] = []
+    for spec in specs:
+        folder = Path(spec)
+        if not folder.is_dir():
+            found.append(spec)
+            continue
+        inside = sorted(str(path) for path in folder.iterdir() if path.suffix in SPEC_SUFFIXES)
+        if not inside:
+            raise FileError(
+                "E401", f"no spec in the folder {spec}", help="specs end in .yaml or .yml"
+            )
+        found.extend(inside)
+    return found
+
+
+def choose_layer(network: Network, name: str | None) -> MatrixLayer:
+    """The conv-like layer called `name`, or the only one.  Raises RequestError (E502)."""
+    layers = network.matrix_layers
+    if name is None and len(layers) == 1:
+        return layers[0]
+    for layer in layers:
+        if layer.name == name:
+            return layer
+    names = ", ".join(layer.name for layer in layers)
+    if not layers:
+        raise RequestError("E502", f"{network.name} has no conv or conv_transpose layer")
+    raise RequestError(
+        "E502",
+        f"{network.name} has several layers" if name is None else "no such layer",
+        value="" if name is None else f"got --layer {name}",
+        help=f"choose one with --layer: {names}",
+    )
+
+
+def note_fill(layer: MatrixLayer) -> None:
+    """Say on standard error that a layer without a weight was filled."""
+    if layer.is_filled:
+        complain(f"note: {layer.name} has no weight; using {layer.weight}")

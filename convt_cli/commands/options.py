@@ -1,0 +1,117 @@
+"""Options and argument types that commands share."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from convt_cli.arithmetic.convolution import Shape
+from convt_cli.arithmetic.kinds import LARGEST
+from convt_cli.arithmetic.layers.base import MAX_RANK
+
+TABLE_FORMATS = ("text", "json", "csv", "markdown")
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+_MOST_VALUES = 100_000
+
+
+def input_shape(text: str) -> tuple[str, Shape]:
+    """`3,224,224` or `name=3,224,224`: the name ("" without one) and the shape."""
+    name, _, sizes = text.rpartition("=")
+    if not re.fullmatch(rf"[0-9]{{1,16}}(,[0-9]{{1,16}}){{1,{MAX_RANK}}}", sizes):
+        raise click.BadParameter(f"{text!r} is not [channels, *spatial], as in 3,224,224")
+    shape = tuple(int(size) for size in sizes.split(","))
+    if not 1 <= min(shape) <= max(shape) <= LARGEST:
+        raise click.BadParameter("sizes are at least 1 and at most 2^53")
+    return name, shape
+
+
+def integers(minimum: int) -> Callable[[str], list[int]]:
+    """A reader of `3`, `1,2`, `4..8` or a mixture: integers, at least `minimum` each."""
+
+    def read(text: str) -> list[int]:
+        numbers: list[int] = []
+        for part in text.split(","):
+            match = re.fullmatch(r"([0-9]{1,16})(?:\.\.([0-9]{1,16}))?", part.strip())
+            if match is None:
+                raise click.BadParameter(f"{part!r} is neither an integer nor a range as in 4..8")
+            first, last = int(match[1]), int(match[2] or match[1])
+            if not minimum <= first <= last <= LARGEST:
+                raise click.BadParameter(f"{part} must run from {minimum} or more upwards")
+            if last - first >= _MOST_VALUES:
+                raise click.BadParameter(f"{part} has more than {_MOST_VALUES:,} values")
+            numbers.extend(range(first, last + 1))
+        return numbers
+
+    return read
+
+
+def spec_argument(function: _F) -> _F:
+    """One SPEC."""
+    return click.argument("spec", metavar="SPEC")(function)
+
+
+def specs_argument(*, required: bool) -> Callable[[_F], _F]:
+    """Several SPECs."""
+    return click.argument(
+        "specs", nargs=-1, required=required, metavar="SPEC..." if required else "[SPEC]..."
+    )
+
+
+def input_option(function: _F) -> _F:
+    """--input, as a tuple of (name, shape)."""
+    return click.option(
+        "--input",
+        "inputs",
+        type=input_shape,
+        multiple=True,
+        metavar="[NAME=]C,H,W",
+        help="Use this input shape instead of the spec's.",
+    )(function)
+
+
+def layer_option(function: _F) -> _F:
+    """--layer."""
+    return click.option("--layer", metavar="NAME", help="The layer; needed if there are several.")(
+        function
+    )
+
+
+def format_option(*formats: str) -> Callable[[_F], _F]:
+    """--format, as `output_format`."""
+    return click.option(
+        "--format",
+        "output_format",
+        type=click.Choice(formats or TABLE_FORMATS),
+        default="text",
+        show_default=True,
+        help="How to print it.",
+    )
+
+
+def dtype_option(*dtypes: str) -> Callable[[_F], _F]:
+    """--dtype."""
+    return click.option("--dtype", type=click.Choice(dtypes), help="Compute in this dtype.")
+
+
+def output_options(function: _F) -> _F:
+    """-o and --force, for a table that otherwise goes to standard output."""
+    option = click.option(
+        "-o", "--output", metavar="FILE", help="Write to FILE, whole or not at all."
+    )
+    return option(force_option(function))
+
+
+def force_option(function: _F) -> _F:
+    """--force."""
+    return click.option("--force", is_flag=True, help="Replace an existing file.")(function)
+
+
+def outside_option(function: _F) -> _F:
+    """--allow-outside."""
+    return click.option(
+        "--allow-outside", is_flag=True, help="Let weight files lie outside the spec's folder."
+    )(function)

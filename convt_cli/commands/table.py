@@ -1,0 +1,92 @@
+"""convt table: the guide's relationships, a spec's arithmetic, or a sweep."""
+
+from __future__ import annotations
+
+import click
+
+from convt_cli.arithmetic.convolution import Shape
+from convt_cli.commands.emit import emit
+from convt_cli.commands.networks import load_all
+from convt_cli.commands.options import (
+    format_option,
+    input_option,
+    integers,
+    output_options,
+    specs_argument,
+)
+from convt_cli.reports.derivation import derivation_report
+from convt_cli.reports.guide import guide_report
+from convt_cli.reports.sweep import SWEPT, sweep_report
+
+_DEFAULTS = {"stride": [1], "padding": [0], "output_padding": [0], "dilation": [1]}
+
+
+@click.command(
+    "table",
+    epilog="""\b
+Examples:
+  convt table
+  convt table configs/dcgan_generator.yaml
+  convt table --type conv --input-size 4..8 --kernel-size 3 --stride 1,2 --padding 0..1""",
+)
+@specs_argument(required=False)
+@input_option
+@click.option(
+    "--type", "layer_type", type=click.Choice(("conv", "conv_transpose")), help="Sweep this type."
+)
+@click.option("--input-size", type=integers(1), help="Sizes to sweep over: 7, 4..8 or 4,6.")
+@click.option("--kernel-size", type=integers(1), help="Kernel sizes to sweep over.")
+@click.option("--stride", type=integers(1), help="Strides; 1 if not given.")
+@click.option("--padding", type=integers(0), help="Paddings on both sides; 0 if not given.")
+@click.option("--output-padding", type=integers(0), help="For conv_transpose; 0 if not given.")
+@click.option("--dilation", type=integers(1), help="Dilations; 1 if not given.")
+@format_option()
+@output_options
+def command(
+    specs: tuple[str, ...],
+    inputs: tuple[tuple[str, Shape], ...],
+    layer_type: str | None,
+    output_format: str,
+    output: str | None,
+    force: bool,
+    **swept: list[int] | None,
+) -> int:
+    """Print padding and stride arithmetic.
+
+    Without a SPEC: the fifteen relationships of Dumoulin and Visin's guide, each with its worked
+    example.  With one: every layer's formula with its numbers put in.  With --type: the output
+    size of every combination of the sizes given.
+    """
+    given = {name: values for name, values in swept.items() if values is not None}
+    if layer_type is None and not given:
+        return _print_specs(specs, inputs, output_format, output, force=force)
+    if specs:
+        raise click.UsageError("a sweep takes no SPEC")
+    if layer_type is None:
+        raise click.UsageError("a sweep needs --type conv or --type conv_transpose")
+    if layer_type == "conv" and "output_padding" in given:
+        raise click.UsageError("--output-padding goes with --type conv_transpose")
+    values = _DEFAULTS | given
+    missing = [f"--{name.replace('_', '-')}" for name in SWEPT if name not in values]
+    if missing:
+        raise click.UsageError(f"a sweep needs {' and '.join(missing)}")
+    emit(sweep_report(layer_type, values), output_format, output, force=force)
+    return 0
+
+
+def _print_specs(
+    specs: tuple[str, ...],
+    inputs: tuple[tuple[str, Shape], ...],
+    output_format: str,
+    output: str | None,
+    *,
+    force: bool,
+) -> int:
+    if not specs:
+        emit(guide_report(), output_format, output, force=force)
+        return 0
+    loaded = load_all(specs, inputs)
+    if loaded.networks or output_format == "json":
+        report = derivation_report(loaded.networks, loaded.problems)
+        emit(report, output_format, output, force=force)
+    return loaded.status

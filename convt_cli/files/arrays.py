@@ -1,0 +1,261 @@
+"""Array files: .npy, .npz#key, .csv, .txt, and a stream of .npy for '-'.
+
+A header is only believed after it has been held against the length of the file, and memory is
+only taken after that.  Object arrays are refused: nothing is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from math import prod
+from typing import Any, BinaryIO, NamedTuple
+
+import numpy as np
+from numpy.lib import format as npy
+
+from convt_cli.errors import ArrayError, FileError
+from convt_cli.io import memory
+from convt_cli.io.reading import STDIN, open_file, open_regular, shown, standard_input
+from convt_cli.io.writing import Sink, output
+from convt_cli.operators.dtypes import Array
+
+TEXT_DELIMITERS: dict[str, str | None] = {".csv": ",", ".txt": None}
+ARRAY_SUFFIXES = (".npy", ".npz", *TEXT_DELIMITERS)
+
+_CHUNK = 64 * 2**20
+_DEFAULT_KEY = "arr_0"
+
+
+class Location(NamedTuple):
+    """An array's file, its key within the file, and the format: a suffix, or '-'."""
+
+    path: str
+    key: str
+    format: str
+
+
+def locate(name: str) -> Location:
+    """`name` split into file and key.  Raises FileError (E401) for an unknown format."""
+    if name == STDIN:
+        return Location(name, "", STDIN)
+    path, key = name, ""
+    if ".npz#" in name:
+        path, _, key = name.partition(".npz#")
+        path += ".npz"
+    suffix = os.path.splitext(path)[1].lower()
+    if suffix not in ARRAY_SUFFIXES:
+        raise FileError(
+            "E401",
+            "an array file is named by its format",
+            value=f"got {shown(name)}",
+            help=f"known are {', '.join(ARRAY_SUFFIXES)}, and - for a stream of .npy",
+        )
+    return Location(path, key, suffix)
+
+
+def is_text(name: str) -> bool:
+    """Whether `name` names a text file.  Raises FileError (E401) for an unknown format."""
+    return locate(name).format in TEXT_DELIMITERS
+
+
+def read_array(name: str) -> Array:
+    """The array that `name` says: a file, file.npz#key, or '-' for a .npy stream.
+
+    Text comes back with two axes, int64 where all numbers are integers and float64 otherwise.
+    Raises FileError (E401), ArrayError (E302, E303), RequestError (E501).
+    """
+    path, key, suffix = locate(name)
+    if suffix == STDIN:
+        return _read_npy(standard_input(), "standard input", None)
+    if suffix in TEXT_DELIMITERS:
+        return _read_text(path, TEXT_DELIMITERS[suffix])
+    with open_regular(path) as file:
+        if suffix == ".npz":
+            return _read_npz(file, path, key)
+        return _read_npy(file, shown(path), os.fstat(file.fileno()).st_size)
+
+
+def write_array(name: str, array: Array, *, force: bool) -> None:
+    """Write `array` to `name`, whole or not at all.
+
+    Text takes one or two axes.  Raises FileError (E402, E403), ArrayError (E301, E302).
+    """
+    path, key, suffix = locate(name)
+    if suffix in TEXT_DELIMITERS and (array.ndim > 2 or array.dtype.kind == "c"):
+        raise ArrayError(
+            "E301",
+            f"a {suffix} file holds one or two axes of real numbers",
+            value=f"got {array.dtype} of shape {array.shape}",
+            help="write a .npy file",
+        )
+    with output(path, force=force) as file:
+        if suffix in TEXT_DELIMITERS:
+            _write_text(file, array, TEXT_DELIMITERS[suffix] or " ")
+        elif suffix == ".npz":
+            _write_npz(file, {key or _DEFAULT_KEY: array})
+        else:
+            _write_npy(file, array)
+
+
+class _Plain:
+    """A sink with nothing but `write`, so that NumPy reports a failed write as it happens."""
+
+    def __init__(self, sink: Sink) -> None:
+        self.write = sink.write
+
+
+def _write_npy(file: Sink, array: Array) -> None:
+    npy.write_array(_Plain(file), array, allow_pickle=False)
+
+
+def _write_npz(file: BinaryIO, arrays: dict[str, Array]) -> None:
+    """An archive with fixed dates, so that the same arrays make the same bytes."""
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
+        for key, array in arrays.items():
+            member = zipfile.ZipInfo(f"{key}.npy")
+            with archive.open(member, "w", force_zip64=True) as sink:
+                _write_npy(sink, array)
+
+
+def _write_text(file: Sink, array: Array, delimiter: str) -> None:
+    """One line per row; every number with as many digits as tell it from all others."""
+    for row in np.atleast_2d(array) if array.ndim == 2 else array.reshape(-1, 1):
+        file.write((delimiter.join(row.astype(str)) + "\n").encode())
+
+
+# --- reading ----------------------------------------------------------------------------------
+
+
+def _read_npz(file: BinaryIO, path: str, key: str) -> Array:
+    with _reporting_damage(path), zipfile.ZipFile(file) as archive:
+        member = _member(archive, path, key)
+        with archive.open(member) as stream:
+            return _read_npy(stream, f"{shown(path)}#{shown(member.filename)}", member.file_size)
+
+
+def _member(archive: zipfile.ZipFile, path: str, key: str) -> zipfile.ZipInfo:
+    """The member that holds `key`; without a key, the only one."""
+    names = [info.filename for info in archive.infolist()]
+    keys = [name.removesuffix(".npy") for name in names]
+    wanted = key or (keys[0] if len(keys) == 1 else "")
+    if keys.count(wanted) != 1:
+        listed = ", ".join(shown(name) for name in keys[:20]) or "none"
+        raise FileError(
+            "E401",
+            f"{shown(path)} has no single array '{shown(key)}'" if key else "an .npz needs a key",
+            value=f"its arrays are {listed}",
+            help=f"write {shown(path)}#KEY",
+        )
+    return archive.infolist()[keys.index(wanted)]
+
+
+def _read_npy(file: Any, name: str, length: int | None) -> Array:
+    """One .npy array; `length` is that of the whole file, header included, where it is known."""
+    with _reporting_damage(name):
+        shape, fortran, dtype, header = _read_header(file, name)
+        size = prod(shape) * dtype.itemsize
+        if length is not None and header + size != length:
+            raise _damaged(name, f"the header promises {header + size} bytes, there are {length}")
+        memory.require(size, f"the array in {name}", help="use a machine with more memory")
+        flat = _read_exactly(file, name, prod(shape), dtype)
+        if length is not None and file.read(1):  # reaching the end checks an archive's checksum
+            raise _damaged(name, "there is more behind the array")
+    return flat.reshape(shape[::-1]).T if fortran else flat.reshape(shape)
+
+
+def _read_header(file: Any, name: str) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
+    """(shape, Fortran order, dtype, bytes of the header)."""
+    counted = _Counted(file)
+    version = npy.read_magic(counted)  # type: ignore[arg-type]
+    read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}.get(version)
+    if read is None:
+        raise _damaged(name, f"format version {version} is not that of an array of numbers")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        shape, fortran, dtype = read(counted)  # type: ignore[arg-type]
+    if dtype.hasobject or dtype.kind not in "biufc":
+        raise ArrayError(
+            "E302",
+            f"the array in {name} must hold numbers",
+            value=f"got dtype {dtype}",
+            help="save it as integers, floats or complex numbers",
+        )
+    if any(size < 0 for size in shape):
+        raise _damaged(name, f"the header gives the shape {shape}")
+    return tuple(int(size) for size in shape), bool(fortran), dtype, counted.count
+
+
+class _Counted:
+    """A reader that knows how much has been read."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self.count = 0
+
+    def read(self, size: int) -> bytes:
+        data: bytes = self._file.read(size)
+        self.count += len(data)
+        return data
+
+
+def _read_exactly(file: Any, name: str, count: int, dtype: np.dtype[Any]) -> Array:
+    flat = np.empty(count, dtype)
+    target = flat.view(np.uint8)
+    done = 0
+    while done < len(target):
+        data = file.read(min(_CHUNK, len(target) - done))
+        if not data:
+            raise _damaged(name, f"it ends after {done} of {len(target)} bytes of numbers")
+        target[done : done + len(data)] = np.frombuffer(data, np.uint8)
+        done += len(data)
+    return flat
+
+
+def _read_text(path: str, delimiter: str | None) -> Array:
+    with open_file(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        memory.require(16 * size, f"the numbers in {shown(path)}", help="use a .npy file")
+        content = file.read()
+    with _reporting_damage(path):
+        lines = content.decode("utf-8-sig").splitlines()
+        if not any(line.strip() for line in lines):
+            raise _damaged(path, "it is empty")
+        try:
+            return np.loadtxt(lines, np.int64, delimiter=delimiter, ndmin=2, comments=None)
+        except ValueError:
+            return np.loadtxt(lines, np.float64, delimiter=delimiter, ndmin=2, comments=None)
+
+
+@contextmanager
+def _reporting_damage(name: str) -> Iterator[None]:
+    """Turn what zipfile, zlib and NumPy raise on damaged files into an ArrayError (E303).
+
+    NumPy reads headers with Python's own literal parser and lets nearly every kind of exception
+    out of it, hence the last clause.
+    """
+    try:
+        yield
+    except (FileError, ArrayError):
+        raise
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+        raise _damaged(name, str(error) or "it ends too early") from None
+    except OSError as error:
+        raise _damaged(name, error.strerror or str(error)) from None
+    except (ValueError, TypeError, SyntaxError, KeyError, IndexError, OverflowError) as error:
+        raise _damaged(name, str(error).partition("\n")[0]) from None
+    except (RuntimeError, MemoryError) as error:  # an encrypted member; a header beyond reason
+        raise _damaged(name, str(error) or type(error).__name__) from None
+
+
+def _damaged(name: str, reason: str) -> ArrayError:
+    return ArrayError(
+        "E303",
+        f"cannot read an array from {shown(name)}",
+        value=shown(reason)[:200],
+        help="was it cut short, or is it another format?",
+    )

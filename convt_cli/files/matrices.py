@@ -1,0 +1,73 @@
+"""C on disk: .npz in five sparse formats, as scipy.sparse.load_npz reads it, and .mtx."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, BinaryIO
+
+import numpy as np
+from scipy.io import mmwrite
+from scipy.sparse import csr_array, save_npz
+
+from convt_cli.errors import FileError
+from convt_cli.io import memory
+from convt_cli.io.reading import shown
+from convt_cli.io.writing import STDOUT, output
+
+MATRIX_SUFFIXES = (".npz", ".mtx")
+
+
+def matrix_suffix(path: str) -> str:
+    """The format that `path` names; a stream is .npz.  Raises FileError (E402)."""
+    suffix = ".npz" if path == STDOUT else os.path.splitext(path)[1].lower()
+    if suffix not in MATRIX_SUFFIXES:
+        raise FileError(
+            "E402",
+            "a matrix file is named by its format",
+            value=f"got {shown(path)}",
+            help=f"known are {', '.join(MATRIX_SUFFIXES)}",
+        )
+    return suffix
+
+
+def write_matrix(
+    path: str, matrix: csr_array, *, sparse_format: str | None, compress: bool, force: bool
+) -> None:
+    """Write C to `path`, whole or not at all, in CSR unless `sparse_format` says otherwise.
+
+    Raises FileError (E402, E403), RequestError (E501).
+    """
+    suffix = matrix_suffix(path)
+    converted = matrix if suffix == ".mtx" else _converted(matrix, sparse_format)
+    with output(path, force=force) as file:
+        if suffix == ".mtx":
+            mmwrite(file, converted, symmetry="general")
+        else:
+            save_npz(_seekless(file, path), converted, compressed=compress)
+
+
+def _converted(matrix: csr_array, sparse_format: str | None) -> Any:
+    if sparse_format is None:
+        return matrix
+    if sparse_format == "dia":
+        rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+        diagonals = np.unique(matrix.indices - rows).size
+        memory.require(
+            diagonals * matrix.shape[1] * matrix.dtype.itemsize,
+            f"C as {diagonals:,} diagonals",
+            help="use --sparse-format csr",
+        )
+    return matrix.asformat(sparse_format)  # type: ignore[call-overload]  # one of five words
+
+
+def _seekless(file: BinaryIO, path: str) -> Any:
+    """`file` as zipfile can write it: a pipe offers no seeking, and must not pretend to."""
+    return _Pipe(file) if path == STDOUT else file
+
+
+class _Pipe:
+    """A stream that can be written and flushed, and nothing else."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.write = file.write
+        self.flush = file.flush

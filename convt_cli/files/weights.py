@@ -1,0 +1,77 @@
+"""A layer's weight and bias in C's layout: (out_channels, in_channels // groups, *kernel_size)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from convt_cli.arithmetic.convolution import Shape
+from convt_cli.arithmetic.kinds import Fill, Inline, WeightSource
+from convt_cli.arithmetic.network import MatrixLayer, Network
+from convt_cli.errors import ArrayError
+from convt_cli.files.arrays import read_array
+from convt_cli.io.reading import contained
+from convt_cli.operators.dtypes import Array, require_numeric
+from convt_cli.operators.fills import filled, written
+from convt_cli.operators.functions import shape_text
+
+
+class Weights:
+    """Finds the numbers of a network's layers; `allow_outside` lifts the containment of files."""
+
+    def __init__(self, network: Network, *, allow_outside: bool = False) -> None:
+        self._spec = network.spec
+        self._allow_outside = allow_outside
+
+    def weight(self, layer: MatrixLayer, dtype: np.dtype[Any] | None = None) -> Array:
+        """The kernel of a layer, as `dtype` where one is given.
+
+        Raises FileError, ArrayError (E121, E302, E303).
+        """
+        shape = layer.convolution.weight_shape
+        return self._numbers(layer.weight, shape, f"weight of {layer.name}", dtype)
+
+    def bias(self, layer: MatrixLayer, dtype: np.dtype[Any] | None = None) -> Array:
+        """(channels of the layer's output): zeros where the spec names no numbers."""
+        shape = layer.convolution.action_shapes[1][:1]
+        if isinstance(layer.bias, bool):  # zeros of the smallest dtype widen no result
+            return np.zeros(shape, dtype or np.int8)
+        return self._numbers(layer.bias, shape, f"bias of {layer.name}", dtype)
+
+    def _numbers(
+        self, source: WeightSource, shape: Shape, what: str, dtype: np.dtype[Any] | None
+    ) -> Array:
+        array = self._array(source, shape)
+        if array.shape != shape:
+            raise ArrayError(
+                "E121",
+                f"the {what} must be {shape_text(shape)}",
+                value=f"{source} is {shape_text(array.shape)}",
+                help="transpose it, or correct the layer",
+            )
+        numbers = require_numeric(array, f"the {what}")
+        return numbers if dtype is None else cast(numbers, dtype, what)
+
+    def _array(self, source: WeightSource, shape: Shape) -> Array:
+        if isinstance(source, Fill):
+            return filled(source, shape)
+        if isinstance(source, Inline):
+            return written(source)
+        path = contained(self._spec, source.file, allow_outside=self._allow_outside)
+        return read_array(f"{path}#{source.key}" if source.key else str(path))
+
+
+def cast(array: Array, dtype: np.dtype[Any], what: str) -> Array:
+    """`array` as `dtype`.  Raises ArrayError (E302) where integers cannot hold its values."""
+    if array.dtype.kind == "c" and dtype.kind != "c":
+        raise ArrayError("E302", f"the {what} is complex", value=f"--dtype is {dtype}")
+    converted = array.astype(dtype)
+    if dtype.kind in "iu" and not np.array_equal(converted, array):
+        raise ArrayError(
+            "E302",
+            f"the {what} must hold integers that fit {dtype}",
+            value=f"got {array.dtype} values that do not",
+            help="choose another --dtype",
+        )
+    return converted

@@ -1,0 +1,101 @@
+"""A `Report` as JSON, CSV or markdown, with full values."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Mapping
+
+from convt_cli.reports.table import Cell, Kind, Report, Table
+
+_SHORT = 88
+
+
+def as_json(report: Report) -> str:
+    """The report's document, indented, with short lists on one line."""
+    return _json_text(report.document, 0) + "\n"
+
+
+def as_csv(report: Report) -> str:
+    """Every table with its columns' names; a blank line between tables."""
+    return "\n".join(_csv_table(table) for table in report.tables)
+
+
+def as_markdown(report: Report) -> str:
+    """Every table under its title, in GitHub's markdown."""
+    return "\n".join(_markdown_table(table) for table in report.tables)
+
+
+RENDERERS: dict[str, Callable[[Report], str]] = {
+    "json": as_json,
+    "csv": as_csv,
+    "markdown": as_markdown,
+}
+
+
+def in_full(cell: Cell) -> str:
+    """A cell with every digit: (3, 4) as 3×4."""
+    if isinstance(cell, tuple):
+        return "×".join(str(size) for size in cell)
+    return "" if cell is None else str(cell)
+
+
+def _csv_table(table: Table) -> str:
+    target = io.StringIO()
+    writer = csv.writer(target, lineterminator="\n")
+    writer.writerow([column.name for column in table.columns])
+    writer.writerows([_csv_cell(cell) for cell in row] for row in table.rows)
+    return target.getvalue()
+
+
+def _csv_cell(cell: Cell) -> str:
+    return "x".join(str(size) for size in cell) if isinstance(cell, tuple) else in_full(cell)
+
+
+def _markdown_table(table: Table) -> str:
+    right = {column for column in table.columns if column.kind in (Kind.COUNT, Kind.AMOUNT)}
+    lines = [
+        f"**{_markdown_text(table.title)}**",
+        "",
+        _markdown_row([column.title for column in table.columns]),
+        _markdown_row(["---:" if column in right else "---" for column in table.columns]),
+    ]
+    rows = [*table.rows, table.total] if table.total else table.rows
+    lines += [_markdown_row([_markdown_text(in_full(cell)) for cell in row or ()]) for row in rows]
+    lines += ["", *(f"{_markdown_text(note)}  " for note in table.notes)] if table.notes else []
+    return "\n".join(lines) + "\n"
+
+
+def _markdown_row(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _markdown_text(text: str) -> str:
+    for character in "\\|*_<>`":
+        text = text.replace(character, "\\" + character)
+    return " ".join(text.split())
+
+
+def _json_text(value: object, depth: int) -> str:
+    """`value` as JSON: a mapping one entry a line, a list on one line where it is short."""
+    inner = "  " * (depth + 1)
+    if isinstance(value, Mapping):
+        entries = [f"{_json(str(key))}: {_json_text(one, depth + 1)}" for key, one in value.items()]
+        opening, closing = "{", "}"
+    elif isinstance(value, (list, tuple)):
+        short = _json(value)
+        if len(short) <= _SHORT and not any(isinstance(one, Mapping) for one in value):
+            return short
+        entries = [_json_text(one, depth + 1) for one in value]
+        opening, closing = "[", "]"
+    else:
+        return _json(value)
+    if not entries:
+        return opening + closing
+    lines = ",\n".join(inner + entry for entry in entries)
+    return f"{opening}\n{lines}\n{'  ' * depth}{closing}"
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)

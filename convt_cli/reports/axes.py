@@ -1,0 +1,62 @@
+"""One axis for people: its formula with the numbers put in, and its equivalent direct axis."""
+
+from __future__ import annotations
+
+from convt_cli.arithmetic.axis import Axis
+from convt_cli.reports.table import Cell, Kind, column
+
+EQUIVALENT_COLUMNS = (
+    column("stretched_size", "i'", Kind.COUNT),
+    column("equivalent_kernel_size", "k'", Kind.COUNT),
+    column("equivalent_stride", "s'", Kind.COUNT),
+    column("equivalent_padding", "p'", Kind.TEXT),
+)
+
+
+def arithmetic_text(axis: Axis, transposed: bool) -> str:
+    """The axis's size as its formula with the numbers put in, and the result.
+
+    >>> arithmetic_text(Axis.conv(input_size=5, kernel_size=3, stride=2), False)
+    'floor((5 + 0 + 0 - 3) / 2) + 1 = 2'
+    """
+    effective = axis.effective_kernel
+    if transposed:
+        return (
+            f"({axis.output_size} - 1)*{axis.stride} + {effective} - {axis.before} - {axis.after}"
+            f" + {axis.output_padding} = {axis.input_size}"
+        )
+    inside = f"{axis.input_size} + {axis.before} + {axis.after} - {effective}"
+    return f"floor(({inside}) / {axis.stride}) + 1 = {axis.output_size}"
+
+
+def equivalent_cells(axis: Axis, transposed: bool) -> tuple[Cell, ...]:
+    """i', k', s' and p' of the direct convolution that equals a transposed one; else nothing."""
+    if not transposed:
+        return (None,) * len(EQUIVALENT_COLUMNS)
+    equal = axis.zero_inserted()
+    return equal.input_size, equal.kernel_size, equal.stride, f"{equal.before}, {equal.after}"
+
+
+def axis_document(axis: Axis, transposed: bool) -> dict[str, object]:
+    """The axis as it is seen from its own layer, in plain values."""
+    sizes = (axis.output_size, axis.input_size)
+    document: dict[str, object] = {
+        "transposed": transposed,
+        "input_size": sizes[0] if transposed else sizes[1],
+        "output_size": sizes[1] if transposed else sizes[0],
+        "kernel_size": axis.kernel_size,
+        "stride": axis.stride,
+        "padding": [axis.before, axis.after],
+        "dilation": axis.dilation,
+        "left_over": axis.output_padding,
+    }
+    if transposed:
+        equal = axis.zero_inserted()
+        document["equivalent"] = {
+            "stretched_size": equal.input_size,
+            "kernel_size": equal.kernel_size,
+            "stride": equal.stride,
+            "padding": [equal.before, equal.after],
+            "dilation": equal.dilation,
+        }
+    return document

@@ -1,0 +1,53 @@
+"""What C is before it exists: its shape, entries and bytes; and a small C, entry by entry."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from convt_cli.arithmetic.network import MatrixLayer
+from convt_cli.reports.table import VERSION, Cell, Kind, Report, Table, column
+
+
+def size_report(layer: MatrixLayer, itemsize: int, *, transpose: bool) -> Report:
+    """Shape, entries and CSR bytes of C, or of Cᵀ."""
+    convolution = layer.convolution
+    rows, columns = convolution.matrix_shape
+    shape = [columns, rows] if transpose else [rows, columns]
+    size = convolution.matrix_bytes(itemsize, transpose=transpose)
+    return Report(
+        tables=(
+            Table(
+                title=f"{'Cᵀ' if transpose else 'C'} of {layer.name}",
+                columns=(
+                    column("rows", kind=Kind.COUNT),
+                    column("columns", kind=Kind.COUNT),
+                    column("nnz", kind=Kind.COUNT),
+                    column("bytes", kind=Kind.COUNT),
+                    column("index_dtype"),
+                ),
+                rows=((*shape, convolution.nnz, size, convolution.index_dtype),),
+            ),
+        ),
+        document={
+            "version": VERSION,
+            "shape": shape,
+            "nnz": convolution.nnz,
+            "bytes": size,
+            "index_dtype": convolution.index_dtype,
+        },
+    )
+
+
+def entries_report(title: str, entries: Sequence[Sequence[Cell]]) -> Report:
+    """A small matrix entry by entry; None where nothing is stored."""
+    width = len(entries[0])
+    return Report(
+        tables=(
+            Table(
+                title=title,
+                columns=(column("row", ""), *(column(str(number)) for number in range(width))),
+                rows=tuple((str(number), *row) for number, row in enumerate(entries)),
+            ),
+        ),
+        document={"version": VERSION, "matrix": [list(row) for row in entries]},
+    )
