@@ -19,6 +19,7 @@ import numpy as np
 from numpy.lib import format as npy
 
 from convt_cli.errors import ArrayError, FileError
+from convt_cli.files.archive import write_npy, write_npz
 from convt_cli.io import memory
 from convt_cli.io.reading import STDIN, open_file, open_regular, shown, standard_input
 from convt_cli.io.writing import Sink, output
@@ -97,29 +98,9 @@ def write_array(name: str, array: Array, *, force: bool) -> None:
         if suffix in TEXT_DELIMITERS:
             _write_text(file, array, TEXT_DELIMITERS[suffix] or " ")
         elif suffix == ".npz":
-            _write_npz(file, {key or _DEFAULT_KEY: array})
+            write_npz(file, {key or _DEFAULT_KEY: array})
         else:
-            _write_npy(file, array)
-
-
-class _Plain:
-    """A sink with nothing but `write`, so that NumPy reports a failed write as it happens."""
-
-    def __init__(self, sink: Sink) -> None:
-        self.write = sink.write
-
-
-def _write_npy(file: Sink, array: Array) -> None:
-    npy.write_array(_Plain(file), array, allow_pickle=False)
-
-
-def _write_npz(file: BinaryIO, arrays: dict[str, Array]) -> None:
-    """An archive with fixed dates, so that the same arrays make the same bytes."""
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
-        for key, array in arrays.items():
-            member = zipfile.ZipInfo(f"{key}.npy")
-            with archive.open(member, "w", force_zip64=True) as sink:
-                _write_npy(sink, array)
+            write_npy(file, array)
 
 
 def _write_text(file: Sink, array: Array, delimiter: str) -> None:

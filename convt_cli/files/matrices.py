@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from scipy.io import mmwrite
-from scipy.sparse import csr_array, save_npz
+from scipy.sparse import csr_array
 
 from convt_cli.errors import FileError
+from convt_cli.files.archive import write_npz
 from convt_cli.io import memory
 from convt_cli.io.reading import shown
 from convt_cli.io.writing import STDOUT, output
+from convt_cli.operators.dtypes import Array
 
 MATRIX_SUFFIXES = (".npz", ".mtx")
 
@@ -43,7 +45,7 @@ def write_matrix(
         if suffix == ".mtx":
             mmwrite(file, converted, symmetry="general")
         else:
-            save_npz(_seekless(file, path), converted, compressed=compress)
+            write_npz(file, _members(converted), compress=compress)
 
 
 def _converted(matrix: csr_array, sparse_format: str | None) -> Any:
@@ -60,14 +62,13 @@ def _converted(matrix: csr_array, sparse_format: str | None) -> Any:
     return matrix.asformat(sparse_format)  # type: ignore[call-overload]  # one of five words
 
 
-def _seekless(file: BinaryIO, path: str) -> Any:
-    """`file` as zipfile can write it: a pipe offers no seeking, and must not pretend to."""
-    return _Pipe(file) if path == STDOUT else file
-
-
-class _Pipe:
-    """A stream that can be written and flushed, and nothing else."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self.write = file.write
-        self.flush = file.flush
+def _members(matrix: Any) -> dict[str, Array]:
+    """The arrays that scipy.sparse.load_npz looks for, by the matrix's format."""
+    names = {"coo": ("row", "col"), "dia": ("offsets",)}.get(matrix.format, ("indices", "indptr"))
+    return {
+        **{name: getattr(matrix, name) for name in names},
+        "format": np.array(matrix.format.encode("ascii")),
+        "shape": np.array(matrix.shape),
+        "data": matrix.data,
+        "_is_array": np.array(True),
+    }

@@ -29,6 +29,10 @@ class Sink(Protocol):
         """Write all of `data`."""
         ...
 
+    def flush(self) -> object:
+        """Pass on what has been written."""
+        ...
+
 
 def require_writable(path: str, *, force: bool) -> None:
     """Raise FileError (E403) where `path` exists already and `force` is not given.
