@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from convt_cli.errors import GeometryError
 
@@ -21,53 +21,45 @@ LARGEST = 2**53
 FILLS = ("ones", "index", "bilinear", "normal")
 
 
-@dataclass(frozen=True, slots=True)
-class Integer:
+class Integer(NamedTuple):
     """One integer, at least `minimum`."""
 
     minimum: int
 
 
-@dataclass(frozen=True, slots=True)
-class IntegerPerAxis:
+class IntegerPerAxis(NamedTuple):
     """One integer for all spatial axes, or a list with one per axis."""
 
     minimum: int
 
 
-@dataclass(frozen=True, slots=True)
-class PaddingPerAxis:
+class PaddingPerAxis(NamedTuple):
     """An integer, one per axis, a [before, after] pair per axis, or one of `words`."""
 
     words: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Sizes:
+class Sizes(NamedTuple):
     """A list of integers, at least `minimum` each."""
 
     minimum: int
 
 
-@dataclass(frozen=True, slots=True)
-class Flag:
+class Flag(NamedTuple):
     """true or false."""
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(NamedTuple):
     """One of `choices`."""
 
     choices: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Weight:
+class Weight(NamedTuple):
     """A file reference, nested lists, or a fill."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bias:
+class Bias(NamedTuple):
     """true, false, or what `Weight` takes."""
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import click
 
 from convt_cli.arithmetic.convolution import Shape
-from convt_cli.commands.emit import emit, print_text
+from convt_cli.commands.emit import emit, print_text, save_text
 from convt_cli.commands.main import FAILED, complain
 from convt_cli.commands.networks import as_diagnostics, expand
 from convt_cli.commands.options import format_option, input_option, output_options, specs_argument
 from convt_cli.errors import ConvtError, Diagnostic
-from convt_cli.io.writing import output as open_output
 from convt_cli.render.diagnostics import diagnostic_text, error_text
 from convt_cli.reports.check import check_report, summary
 from convt_cli.spec.load import check_spec
@@ -65,6 +64,5 @@ def _print(checked: int, found: list[Diagnostic], output: str | None, *, force: 
     text = "\n".join((*placed, summary(checked, found))) + "\n"
     if output is None:
         print_text(text)
-        return
-    with open_output(output, force=force) as file:
-        file.write(text.encode("utf-8", errors="surrogateescape"))
+    else:
+        save_text(text, output, force=force)

@@ -5,20 +5,26 @@ from __future__ import annotations
 import sys
 
 from convt_cli.errors import FileError
-from convt_cli.io.writing import STDOUT, output
+from convt_cli.render.text import as_text
 from convt_cli.reports.table import Report
-
-_NARROWEST = 40
 
 
 def emit(report: Report, output_format: str, path: str | None, *, force: bool) -> None:
     """Write `report` to `path`, or to standard output.  Raises FileError."""
-    if path is not None and path != STDOUT:
-        text = _rendered(report, output_format, terminal=False)
-        with output(path, force=force) as file:
-            file.write(text.encode("utf-8", errors="surrogateescape"))
-        return
-    print_text(_rendered(report, output_format, terminal=True))
+    to_stdout = path in (None, "-")
+    text = _rendered(report, output_format, terminal=to_stdout)
+    if path is None or to_stdout:
+        print_text(text)
+    else:
+        save_text(text, path, force=force)
+
+
+def save_text(text: str, path: str, *, force: bool) -> None:
+    """Write `text` to `path`, whole or not at all.  Raises FileError."""
+    from convt_cli.io.writing import output
+
+    with output(path, force=force) as file:
+        file.write(text.encode("utf-8", errors="surrogateescape"))
 
 
 def print_text(text: str) -> None:
@@ -41,22 +47,12 @@ def print_text(text: str) -> None:
 
 
 def _rendered(report: Report, output_format: str, *, terminal: bool) -> str:
-    if output_format == "text":
-        return _text(report, terminal=terminal)
-    from convt_cli.render.formats import RENDERERS
+    if output_format != "text":
+        from convt_cli.render.formats import RENDERERS
 
-    return RENDERERS[output_format](report)
+        return RENDERERS[output_format](report)
+    if terminal and sys.stdout is not None and sys.stdout.isatty():
+        from convt_cli.render.terminal import on_terminal
 
-
-def _text(report: Report, *, terminal: bool) -> str:
-    """The report as a terminal shows it, if that is where it goes; else as wide as it is."""
-    from rich.console import Console
-
-    from convt_cli.render.text import as_text
-
-    if not terminal or sys.stdout is None:
-        return as_text(report)
-    console = Console()
-    width = max(_NARROWEST, console.width) if sys.stdout.isatty() else None
-    color = console.is_terminal and console.color_system is not None
-    return as_text(report, width=width, color=color)
+        return on_terminal(report)
+    return as_text(report)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import stat
 import sys
 from collections.abc import Iterator
@@ -79,7 +78,7 @@ def standard_output() -> BinaryIO:
 def _temporary(target: str) -> Iterator[BinaryIO]:
     """A new file beside `target` with the mode it will have, removed when the block ends."""
     folder, name = os.path.split(target)
-    path = os.path.join(folder, f".{name[:100]}.{secrets.token_hex(8)}.tmp")
+    path = os.path.join(folder, f".{name[:100]}.{os.urandom(8).hex()}.tmp")
     descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)
     try:
         with suppress(OSError):

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import unicodedata
-
 from convt_cli.errors import ConvtError, Diagnostic, SpecError
+from convt_cli.render.text import columns_of
 
 _MOST_CARETS = 60
 _EXCERPT_BEFORE = 60
@@ -25,7 +24,7 @@ def diagnostic_text(one: Diagnostic) -> str:
     margin = " " * len(str(one.line))
     excerpt, start = _window(one.excerpt, one.column - 1)
     carets = "^" * max(1, min(one.width, _MOST_CARETS, len(excerpt) - start))
-    pointer = " " * _columns(excerpt[:start]) + f"{carets} {one.value}".rstrip()
+    pointer = " " * columns_of(excerpt[:start]) + f"{carets} {one.value}".rstrip()
     return "\n".join(
         (
             head,
@@ -47,14 +46,6 @@ def _window(line: str, column: int) -> tuple[str, int]:
     line = line.replace("\t", " ")
     cut = max(0, column - _EXCERPT_BEFORE) if len(line) > _EXCERPT_WIDTH else 0
     return line[cut : cut + _EXCERPT_WIDTH], column - cut
-
-
-def _columns(text: str) -> int:
-    """The terminal columns that `text` takes."""
-    return sum(
-        0 if unicodedata.combining(letter) else 1 + (unicodedata.east_asian_width(letter) in "WF")
-        for letter in text
-    )
 
 
 def _one_line(path: str) -> str:

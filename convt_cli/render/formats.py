@@ -7,7 +7,8 @@ import io
 import json
 from collections.abc import Callable, Mapping
 
-from convt_cli.reports.table import Cell, Kind, Report, Table
+from convt_cli.render.text import NUMBERS, in_full
+from convt_cli.reports.table import Cell, Report, Table
 
 _SHORT = 88
 
@@ -34,13 +35,6 @@ RENDERERS: dict[str, Callable[[Report], str]] = {
 }
 
 
-def in_full(cell: Cell) -> str:
-    """A cell with every digit: (3, 4) as 3×4."""
-    if isinstance(cell, tuple):
-        return "×".join(str(size) for size in cell)
-    return "" if cell is None else str(cell)
-
-
 def _csv_table(table: Table) -> str:
     target = io.StringIO()
     writer = csv.writer(target, lineterminator="\n")
@@ -54,7 +48,7 @@ def _csv_cell(cell: Cell) -> str:
 
 
 def _markdown_table(table: Table) -> str:
-    right = {column for column in table.columns if column.kind in (Kind.COUNT, Kind.AMOUNT)}
+    right = {column for column in table.columns if column.kind in NUMBERS}
     lines = [
         f"**{_markdown_text(table.title)}**",
         "",

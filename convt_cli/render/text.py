@@ -1,64 +1,59 @@
 """A `Report` as text for people.
 
-On a terminal a table takes the terminal's width and folds long cells; anywhere else it is as
-wide as it needs to be and nothing is ever cut.
+Off a terminal there is no width to fit: columns are aligned, and nothing is ever cut.  On one,
+`render.terminal` folds them into its width.
 """
 
 from __future__ import annotations
 
-import io
+from unicodedata import combining, east_asian_width
 
-from rich import box
-from rich.console import Console
-from rich.table import Table as RichTable
-from rich.text import Text
-
-from convt_cli.render.formats import in_full
 from convt_cli.reports.table import Cell, Column, Kind, Report, Table
 
+NUMBERS = (Kind.COUNT, Kind.AMOUNT)
+"""The kinds of column whose cells stand on the right."""
+
+_GAP = "   "
 _UNITS = ("", " K", " M", " G", " T", " P", " E")
-_UNLIMITED = 100_000
 
 
-def as_text(report: Report, *, width: int | None = None, color: bool = False) -> str:
-    """The tables as a terminal shows them; without a `width` as wide as they need to be."""
-    console = Console(
-        file=io.StringIO(),
-        width=width or _UNLIMITED,
-        force_terminal=color,
-        color_system="standard" if color else None,
-        legacy_windows=False,
-        emoji=False,
-        highlight=False,
-        markup=False,
+def as_text(report: Report) -> str:
+    """The tables as lines, each column as wide as its widest cell."""
+    return "\n".join(_table_text(table) for table in report.tables)
+
+
+def _table_text(table: Table) -> str:
+    titles = [column.title for column in table.columns]
+    rows = [[for_people(*pair) for pair in zip(table.columns, row)] for row in table.rows]
+    total = [[for_people(*pair) for pair in zip(table.columns, table.total)]] if table.total else []
+    widths = [max(map(columns_of, cells)) for cells in zip(titles, *rows, *total)]
+    rule = "─" * (sum(widths) + len(_GAP) * (len(widths) - 1))
+    body = [_line(table.columns, cells, widths) for cells in rows]
+    foot = [rule, *(_line(table.columns, cells, widths) for cells in total)] if total else []
+    notes = ["", *table.notes] if table.notes else []
+    head = [table.title, "", _line(table.columns, titles, widths), rule]
+    return "\n".join([*head, *body, *foot, *notes]) + "\n"
+
+
+def _line(columns: tuple[Column, ...], cells: list[str], widths: list[int]) -> str:
+    padded = []
+    for column, cell, width in zip(columns, cells, widths, strict=True):
+        space = " " * (width - columns_of(cell))
+        padded.append(space + cell if column.kind in NUMBERS else cell + space)
+    return _GAP.join(padded).rstrip()
+
+
+def columns_of(text: str) -> int:
+    """The terminal columns that `text` takes."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if combining(letter) else 2 if east_asian_width(letter) in "WF" else 1 for letter in text
     )
-    with console.capture() as capture:
-        for number, table in enumerate(report.tables):
-            if number:
-                console.print()
-            console.print(table.title, style="bold")
-            console.print(_rich_table(table))
-            for note in table.notes:
-                console.print(note, style="dim")
-    return "\n".join(line.rstrip() for line in capture.get().split("\n"))
 
 
-def _rich_table(table: Table) -> RichTable:
-    shown = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, show_footer=table.total is not None)
-    total = table.total or (None,) * len(table.columns)
-    for column, cell in zip(table.columns, total, strict=True):
-        shown.add_column(
-            Text(column.title),
-            footer=Text(_for_people(column, cell)),
-            justify="right" if column.kind in (Kind.COUNT, Kind.AMOUNT) else "left",
-            overflow="fold",
-        )
-    for row in table.rows:
-        shown.add_row(*(Text(_for_people(*pair)) for pair in zip(table.columns, row, strict=True)))
-    return shown
-
-
-def _for_people(column: Column, cell: Cell) -> str:
+def for_people(column: Column, cell: Cell) -> str:
+    """A cell as its column's kind reads best."""
     if cell is None:
         return ""
     if column.kind is Kind.AMOUNT and isinstance(cell, int):
@@ -81,3 +76,10 @@ def amount(count: int) -> str:
         size /= 1000
         unit += 1
     return f"{size:.1f}{_UNITS[unit]}" if unit else str(count)
+
+
+def in_full(cell: Cell) -> str:
+    """A cell with every digit: (3, 4) as 3×4."""
+    if isinstance(cell, tuple):
+        return "×".join(str(size) for size in cell)
+    return "" if cell is None else str(cell)

@@ -28,6 +28,8 @@ from convt_cli.errors import GeometryError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Pool(Layer):
+    """The keys that max_pool and avg_pool have in common."""
+
     kernel_size: PerAxis = key(IntegerPerAxis(1), "size of the window")
     stride: PerAxis | None = key(
         IntegerPerAxis(1), "step of the window; kernel_size where left out", default=None
