@@ -22,7 +22,7 @@ def on_terminal(report: Report) -> str:
             if number:
                 console.print()
             console.print(table.title, style="bold")
-            console.print(_rich_table(table))
+            console.print(_rich_table(table.without_empty_columns()))
             for note in table.notes:
                 console.print(note, style="dim")
     return "\n".join(line.rstrip() for line in capture.get().split("\n"))

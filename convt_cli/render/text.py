@@ -1,7 +1,7 @@
 """A `Report` as text for people.
 
 Off a terminal there is no width to fit: columns are aligned, and nothing is ever cut.  On one,
-`render.terminal` folds them into its width.
+`render.terminal` folds them into its width.  Columns with nothing in them are left out.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _UNITS = ("", " K", " M", " G", " T", " P", " E")
 
 def as_text(report: Report) -> str:
     """The tables as lines, each column as wide as its widest cell."""
-    return "\n".join(_table_text(table) for table in report.tables)
+    return "\n".join(_table_text(table.without_empty_columns()) for table in report.tables)
 
 
 def _table_text(table: Table) -> str:

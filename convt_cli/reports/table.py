@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 Cell = int | str | tuple[int, ...] | None
@@ -42,6 +42,16 @@ class Table:
     rows: tuple[tuple[Cell, ...], ...]
     total: tuple[Cell, ...] | None = None
     notes: tuple[str, ...] = ()
+
+    def without_empty_columns(self) -> Table:
+        """The same table without the columns in which no row has anything."""
+        kept = [n for n in range(len(self.columns)) if any(row[n] is not None for row in self.rows)]
+        return replace(
+            self,
+            columns=tuple(self.columns[n] for n in kept),
+            rows=tuple(tuple(row[n] for n in kept) for row in self.rows),
+            total=self.total and tuple(self.total[n] for n in kept),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -179,22 +179,24 @@ def _node(event: Any, events: Iterator[Any], problems: Problems) -> Node:
         value = resolve_plain(event.value) if event.implicit[0] else event.value
         return Scalar(value, event.value, place)
     if isinstance(event, yaml.SequenceStartEvent):
-        return Sequence(list(_items(events, problems)), place)
-    return Mapping(_entries(events, problems), place)
+        return _sequence(event, events, problems)
+    return _mapping(event, events, problems)
 
 
-def _items(events: Iterator[Any], problems: Problems) -> Iterator[Node]:
+def _sequence(start: Any, events: Iterator[Any], problems: Problems) -> Sequence:
+    items: list[Node] = []
     for event in events:
         if isinstance(event, yaml.SequenceEndEvent):
-            return
-        yield _node(event, events, problems)
+            return Sequence(items, _place(start, event))
+        items.append(_node(event, events, problems))
+    return Sequence(items, _place(start))
 
 
-def _entries(events: Iterator[Any], problems: Problems) -> dict[str, tuple[Scalar, Node]]:
+def _mapping(start: Any, events: Iterator[Any], problems: Problems) -> Mapping:
     entries: dict[str, tuple[Scalar, Node]] = {}
     for event in events:
         if isinstance(event, yaml.MappingEndEvent):
-            break
+            return Mapping(entries, _place(start, event))
         key = _node(event, events, problems)
         value = _node(next(events), events, problems)
         if not isinstance(key, Scalar):
@@ -219,7 +221,7 @@ def _entries(events: Iterator[Any], problems: Problems) -> dict[str, tuple[Scala
             )
         else:
             entries[key.text] = key, value
-    return entries
+    return Mapping(entries, _place(start))
 
 
 def _note_anchor(event: Any, place: Place, problems: Problems) -> None:
@@ -240,8 +242,8 @@ def _note_syntax(error: yaml.YAMLError, problems: Problems) -> None:
     problems.add(place, "E002", "this is not well-formed YAML", value=shown(reason))
 
 
-def _place(event: Any) -> Place:
-    start, end = event.start_mark, event.end_mark
-    return Place(
-        start.line, start.column, end.column - start.column if end.line == start.line else 1
-    )
+def _place(first: Any, last: Any = None) -> Place:
+    """The place from one event to another; of what begins and ends on one line, all of it."""
+    start, end = first.start_mark, (last or first).end_mark
+    width = end.column - start.column if end.line == start.line else 1
+    return Place(start.line, start.column, width)
