@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 
-from convt_cli.errors import FileError
 from convt_cli.render.text import as_text
 from convt_cli.reports.table import Report
 
@@ -30,20 +29,17 @@ def save_text(text: str, path: str, *, force: bool) -> None:
 def print_text(text: str) -> None:
     """Write `text` to standard output; what its encoding lacks becomes '?'.
 
-    Raises FileError (E402) where there is no standard output or it cannot be written.
+    Raises FileError (E402) where there is no standard output or it cannot be written,
+    ReaderGone where it is a pipe that has been closed.
     """
-    if sys.stdout is None:
-        raise FileError("E402", "standard output is closed", help="name a file with -o")
-    encoding = sys.stdout.encoding or "utf-8"
+    from convt_cli.io.writing import STDOUT, failed_write, standard_output
+
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     try:
-        sys.stdout.write(text.encode(encoding, errors="replace").decode(encoding))
+        standard_output().write(text.encode(encoding, errors="replace"))
         sys.stdout.flush()
-    except BrokenPipeError:
-        raise
     except OSError as error:
-        raise FileError(
-            "E402", "cannot write standard output", value=(error.strerror or str(error)).lower()
-        ) from None
+        raise failed_write(STDOUT, error) from None
 
 
 def _rendered(report: Report, output_format: str, *, terminal: bool) -> str:

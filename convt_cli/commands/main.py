@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 from importlib import import_module
 from types import FrameType
@@ -19,6 +19,7 @@ import click
 
 from convt_cli import __version__
 from convt_cli.errors import ConvtError, RequestError
+from convt_cli.io.writing import STDOUT, ReaderGone, failed_write
 from convt_cli.render.diagnostics import error_text
 
 COMMANDS = ("shapes", "check", "table", "matrix", "apply", "deps", "explain")
@@ -69,17 +70,17 @@ def run(arguments: list[str]) -> int:
     """The exit status of convt on these arguments; everything it prints is printed."""
     with _signals():
         try:
-            status = _run(arguments)
-            _flush()
-        except BrokenPipeError:
-            _discard_output()
+            return _run(arguments)
+        except ReaderGone:
             return 0
-    return status
+        finally:
+            _settle_output()
 
 
 def _run(arguments: list[str]) -> int:
     try:
         status = group.main(arguments, prog_name="convt", standalone_mode=False)
+        return status if isinstance(status, int) else 0
     except click.exceptions.Abort:
         return INTERRUPTED
     except click.ClickException as error:
@@ -91,7 +92,9 @@ def _run(arguments: list[str]) -> int:
         )
     except ConvtError as error:
         return _report(error)
-    return status if isinstance(status, int) else 0
+    except OSError as error:  # click's own printing, of help and such
+        failure = failed_write(STDOUT, error)
+        return _report(failure) if isinstance(failure, ConvtError) else 0
 
 
 def _report(error: ConvtError) -> int:
@@ -100,8 +103,8 @@ def _report(error: ConvtError) -> int:
 
 
 def complain(message: str) -> None:
-    """Print a message to standard error, if there is one."""
-    if sys.stderr is not None:
+    """Print a message to standard error; if there is none, or it is closed, say nothing."""
+    with suppress(OSError):
         click.echo(message, err=True)
 
 
@@ -123,11 +126,10 @@ def _signals() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _flush() -> None:
-    if sys.stdout is not None:
-        sys.stdout.flush()
-
-
-def _discard_output() -> None:
-    """The reader has gone: let the interpreter flush what is left into nothing."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _settle_output() -> None:
+    """Let nothing that could not be written fail once more when the interpreter exits."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -21,6 +21,10 @@ from convt_cli.io.reading import shown
 STDOUT = "-"
 
 
+class ReaderGone(Exception):
+    """Whoever read standard output has closed it: there is nothing more to say, and no error."""
+
+
 class Sink(Protocol):
     """What outputs are written to."""
 
@@ -47,14 +51,14 @@ def output(path: str, *, force: bool) -> Iterator[BinaryIO]:
     """A binary file that becomes `path` when the block ends well, and vanishes otherwise.
 
     '-' is standard output; a device or a pipe is written as it is.  Raises FileError (E402,
-    E403).
+    E403), ReaderGone.
     """
-    if path == STDOUT:
-        yield standard_output()
-        standard_output().flush()
-        return
     require_writable(path, force=force)
     try:
+        if path == STDOUT:
+            yield standard_output()
+            standard_output().flush()
+            return
         if _is_special(path):
             with open(path, "wb") as device:
                 yield device
@@ -64,7 +68,7 @@ def output(path: str, *, force: bool) -> Iterator[BinaryIO]:
                 _complete(file)
                 _publish(file.name, os.path.realpath(path), force=force)
     except (OSError, ValueError) as error:
-        raise _unwritable(path, error) from None
+        raise failed_write(path, error) from None
 
 
 def standard_output() -> BinaryIO:
@@ -135,11 +139,14 @@ def _exists(path: str) -> FileError:
     )
 
 
-def _unwritable(path: str, error: OSError | ValueError) -> FileError:
+def failed_write(path: str, error: OSError | ValueError) -> FileError | ReaderGone:
+    """What to raise for `error` while writing `path`: a FileError (E402), or ReaderGone."""
+    if isinstance(error, BrokenPipeError):
+        return ReaderGone()
     reason = getattr(error, "strerror", None) or str(error)
     return FileError(
         "E402",
-        f"cannot write {shown(path)}",
+        "cannot write standard output" if path == STDOUT else f"cannot write {shown(path)}",
         value=reason[:1].lower() + reason[1:],
-        help="what stood there before is untouched",
+        help="" if path == STDOUT else "what stood there before is untouched",
     )
