@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
+from typing import TypeVar
 
 from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.folding import check_fold, folded_entries
 from convt_cli.errors import GeometryError
 
 Shape = tuple[int, ...]
+
+_T = TypeVar("_T")
 
 _INT32_MAX = 2**31 - 1
 
@@ -30,13 +33,14 @@ class Convolution:
     adjoint: bool = False
 
     def __post_init__(self) -> None:
-        for field in ("out_channels", "in_channels"):
-            if getattr(self, field) % self.groups:
+        channels = (self.in_channels, self.out_channels)
+        for field, count in zip(("in_channels", "out_channels"), self._as_the_layer(channels)):
+            if count % self.groups:
                 raise GeometryError(
                     "E111",
                     f"groups must divide {field}",
                     field="groups",
-                    value=f"got groups {self.groups} with {field} {getattr(self, field)}",
+                    value=f"got groups {self.groups} with {field} {count}",
                     help="use a common divisor of both channel counts",
                 )
         for number, axis in enumerate(self.axes):
@@ -67,8 +71,11 @@ class Convolution:
     @property
     def action_shapes(self) -> tuple[Shape, Shape]:
         """(input, output) shape of the layer's own action."""
-        shapes = (self.input_shape, self.output_shape)
-        return shapes[::-1] if self.adjoint else shapes
+        return self._as_the_layer((self.input_shape, self.output_shape))
+
+    def _as_the_layer(self, both: tuple[_T, _T]) -> tuple[_T, _T]:
+        """What C has at its input and its output, as the layer's own action has it."""
+        return (both[1], both[0]) if self.adjoint else both
 
     @property
     def matrix_shape(self) -> tuple[int, int]:

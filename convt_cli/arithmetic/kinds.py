@@ -63,7 +63,18 @@ class Bias(NamedTuple):
     """true, false, or what `Weight` takes."""
 
 
-Kind = Integer | IntegerPerAxis | PaddingPerAxis | Sizes | Flag | Word | Weight | Bias
+class EarlierLayer(NamedTuple):
+    """The name of a layer of `layer_type` further up; the value is that layer's definition.
+
+    The shape of its source is appended to the sources of the layer that names it.
+    """
+
+    layer_type: str
+
+
+Kind = (
+    Integer | IntegerPerAxis | PaddingPerAxis | Sizes | Flag | Word | Weight | Bias | EarlierLayer
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

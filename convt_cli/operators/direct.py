@@ -72,7 +72,8 @@ def _product_by_tap(convolution: Convolution, weight: Array, x: Array, y: Array)
     taps = weight.reshape(groups, -1, weight.shape[1], prod(weight.shape[2:]))
     for number, (outputs, inputs) in enumerate(_tap_slices(convolution)):
         source = x[inputs]
-        moved = taps[..., number] @ source.reshape(groups, -1, prod(source.shape[1:]))
+        flat = source.reshape(groups, weight.shape[1], prod(source.shape[1:]))
+        moved = taps[..., number] @ flat
         y[outputs] += moved.reshape(len(y), *source.shape[1:])
 
 

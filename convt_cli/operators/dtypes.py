@@ -37,8 +37,8 @@ def result_dtype(x: Array, weight: Array) -> np.dtype[Any]:
     return np.result_type(x.dtype, weight.dtype).newbyteorder("=")
 
 
-def working_dtype(x: Array, weight: Array) -> np.dtype[Any]:
-    """The dtype in which the products of `x` and `weight` are summed.
+def working_dtype(x: Array, weight: Array, products: int) -> np.dtype[Any]:
+    """The dtype in which the products of `x` and `weight` are summed, at most `products` a sum.
 
     Raises ArrayError (E304) when an integer sum could pass 2^63.
     """
@@ -47,7 +47,7 @@ def working_dtype(x: Array, weight: Array) -> np.dtype[Any]:
         return np.dtype(np.float32)
     if result.kind not in "iu":
         return result
-    bound = _magnitude(x) * _magnitude(weight) * max(1, weight.size)
+    bound = _magnitude(x) * _magnitude(weight) * products
     if bound < _EXACT_IN_FLOAT64:
         return np.dtype(np.float64)
     if bound < _INT64_BOUND:
@@ -55,7 +55,7 @@ def working_dtype(x: Array, weight: Array) -> np.dtype[Any]:
     raise ArrayError(
         "E304",
         "a sum of integers could pass 2^63",
-        value=f"{weight.size} products of up to {_magnitude(x)} * {_magnitude(weight)}",
+        value=f"{products:,} products of up to {_magnitude(x)} * {_magnitude(weight)}",
         help="convert one of the arrays to float64",
     )
 

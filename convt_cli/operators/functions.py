@@ -9,6 +9,7 @@ one (before, after) pair per axis.
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -147,10 +148,10 @@ def apply(
             value=f"got {shape_text(source.shape)}",
             help="check channels and sizes against `convt shapes`",
         )
-    batch = source.reshape(-1, *expected)
-    working = working_dtype(source, weight)
+    batch = source if source.ndim > len(expected) else source[np.newaxis]
+    working = working_dtype(source, weight, most_products(convolution))
     sizes = convolution.input_shape, convolution.output_shape
-    total = sum(int(np.prod(shape, dtype=object)) for shape in sizes) * len(batch)
+    total = sum(prod(shape) for shape in sizes) * len(batch)
     memory.require(
         total * working.itemsize,
         f"the result of {len(batch)} x {shape_text(sizes[0])}",
@@ -160,7 +161,19 @@ def apply(
         convolution, weight.astype(working, copy=False), batch.astype(working, copy=False)
     )
     finished = finish(result, result_dtype(source, weight))
-    return finished if source.ndim > len(expected) else finished[0]
+    return finished if batch is source else finished[0]
+
+
+def most_products(convolution: Convolution) -> int:
+    """At least the number of products that C or Cᵀ adds up in one element.
+
+    One for each number of the weight; padding that is folded back can add each of them again
+    for every padded position.
+    """
+    products = prod(convolution.weight_shape)
+    if convolution.padding_mode == "zeros":
+        return products
+    return products * prod(1 + axis.before + axis.after for axis in convolution.axes)
 
 
 def shape_text(shape: tuple[int, ...]) -> str:

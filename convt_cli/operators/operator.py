@@ -51,16 +51,18 @@ class ConvOperator(LinearOperator):
 
     def _matmat(self, columns: Any) -> Array:
         shape = self.convolution.input_shape
-        batch = require_numeric(np.asarray(columns), "x").T.reshape(-1, *shape)
+        rows = require_numeric(np.asarray(columns), "x").T
+        batch = rows.reshape(len(rows), *shape)
         result = apply(apply_forward, self.convolution, self.weight, batch, shape)
-        return result.reshape(len(batch), -1).T
+        return result.reshape(len(rows), self.shape[0]).T
 
     def _rmatmat(self, columns: Any) -> Array:
         """Cᴴ y = conj(Cᵀ conj(y)), which for real weights is Cᵀ y."""
         shape = self.convolution.output_shape
-        batch = require_numeric(np.asarray(columns), "y").conj().T.reshape(-1, *shape)
+        rows = require_numeric(np.asarray(columns), "y").conj().T
+        batch = rows.reshape(len(rows), *shape)
         result = apply(apply_transpose, self.convolution, self.weight, batch, shape)
-        return result.conj().reshape(len(batch), -1).T
+        return result.conj().reshape(len(rows), self.shape[1]).T
 
     def _matvec(self, vector: Any) -> Array:
         return self._matmat(np.reshape(vector, (-1, 1))).ravel()

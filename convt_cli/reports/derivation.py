@@ -62,12 +62,15 @@ def _table(network: Network) -> Table:
 
 
 def _windowed(network: Network) -> list[NetworkLayer]:
-    return [layer for layer in network.layers if isinstance(layer.geometry.reach, Windows)]
+    """The layers that are a direct or a transposed convolution or a pool."""
+    return [layer for layer in network.layers if _windows(layer).axes]
 
 
 def _windows(layer: NetworkLayer) -> Windows:
     reach = layer.geometry.reach
-    return reach if isinstance(reach, Windows) else Windows(axes=())
+    if isinstance(reach, Windows) and (layer.geometry.convolution or not reach.adjoint):
+        return reach
+    return Windows(axes=())
 
 
 def _layer_rows(layer: NetworkLayer) -> Iterable[tuple[Cell, ...]]:

@@ -13,7 +13,8 @@ from convt_cli.arithmetic.layers import Geometry, LayerType
 from convt_cli.arithmetic.network import Network, NetworkLayer
 from convt_cli.arithmetic.receptive import Receptive, join
 from convt_cli.errors import GeometryError
-from convt_cli.spec.reader import LayerSpec, NetworkSpec
+from convt_cli.spec.layers import LayerSpec
+from convt_cli.spec.reader import NetworkSpec
 from convt_cli.spec.source import Problems
 
 
@@ -75,9 +76,10 @@ def _geometry(
 ) -> Geometry | None:
     """What the layer comes to; None where it, or something above it, is not sound."""
     errors = list(definition.problems())
-    if not errors and layer.sources and all(name in shapes for name in layer.sources):
+    needed = (*layer.sources, *layer.linked) if layer.sources else ()
+    if not errors and needed and all(name in shapes for name in needed):
         try:
-            return definition.resolve(tuple(shapes[name] for name in layer.sources), framework)
+            return definition.resolve(tuple(shapes[name] for name in needed), framework)
         except GeometryError as found:
             errors.append(found)
     for error in errors:

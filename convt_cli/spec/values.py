@@ -10,6 +10,7 @@ from convt_cli.arithmetic.kinds import (
     FILLS,
     LARGEST,
     Bias,
+    EarlierLayer,
     FileReference,
     Fill,
     Flag,
@@ -49,7 +50,7 @@ class Refusal(Exception):
 
 
 def read_value(kind: Kind, node: Node, field: str) -> Any:
-    """The value of `node` for a key of this kind.  Raises Refusal."""
+    """The value of `node` for a key of this kind, names of layers aside.  Raises Refusal."""
     match kind:
         case Integer():
             return read_integer(node, field, kind.minimum)
@@ -69,6 +70,8 @@ def read_value(kind: Kind, node: Node, field: str) -> Any:
             if isinstance(node, Scalar) and isinstance(node.value, bool):
                 return node.value
             return _weight(node, field)
+        case EarlierLayer():
+            return read_name(node, field)
 
 
 def read_integer(node: Node, field: str, minimum: int) -> int:
@@ -223,6 +226,11 @@ def _number(node: Node, field: str) -> int | float:
     if isinstance(value, int) and abs(value) > LARGEST:
         raise Refusal(node.place, "E107", f"{field} takes integers up to 2^53", f"got {value}")
     return value
+
+
+def of_wrong_kind(node: Node, message: str) -> Refusal:
+    """The refusal (E103) of a node that should have been of another kind."""
+    return _not_a(node, message, "")
 
 
 def _not_a(node: Node, message: str, help: str) -> Refusal:

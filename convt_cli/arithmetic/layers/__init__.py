@@ -9,7 +9,7 @@ from __future__ import annotations
 from convt_cli.arithmetic.layers.base import Geometry, Layer, LayerType, Reach, Windows
 from convt_cli.arithmetic.layers.convolutions import Conv, Convolutional, ConvTranspose
 from convt_cli.arithmetic.layers.joins import Concat, Elementwise
-from convt_cli.arithmetic.layers.pools import AveragePool, GlobalPool, MaxPool
+from convt_cli.arithmetic.layers.pools import AveragePool, GlobalPool, MaxPool, MaxUnpool
 from convt_cli.arithmetic.layers.reshaping import (
     BatchNorm,
     Crop,
@@ -41,6 +41,7 @@ LAYER_TYPES: dict[str, type[LayerType]] = {
     "conv": Conv,
     "conv_transpose": ConvTranspose,
     "max_pool": MaxPool,
+    "max_unpool": MaxUnpool,
     "avg_pool": AveragePool,
     "global_max_pool": GlobalPool,
     "global_avg_pool": GlobalPool,

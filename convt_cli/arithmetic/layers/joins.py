@@ -22,7 +22,9 @@ class Elementwise(Layer):
         for sizes in zip(*sources):
             if len({size for size in sizes if size != 1}) > 1:
                 raise _mismatch("sources must have equal sizes, or size 1", sources)
-        return Geometry(output=tuple(max(sizes) for sizes in zip(*sources)))
+        output = tuple(max(sizes) for sizes in zip(*sources))
+        stretched = any(shape[1:] != output[1:] for shape in sources)
+        return Geometry(output=output, reach="whole" if stretched else "same")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from convt_cli.arithmetic.axis import Axis, effective_kernel
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.frameworks import Framework
 from convt_cli.arithmetic.kinds import (
+    EarlierLayer,
     Flag,
     IntegerPerAxis,
     Padding,
@@ -105,6 +106,38 @@ class GlobalPool(Layer):
         return Geometry(output=(channels, *(1 for _ in sizes)), reach="whole")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaxUnpool(Layer):
+    """Each value back where its maximum stood, zeros elsewhere: max_pool undone.
+
+    The spatial sizes are those of the pool's input, or `output_size`.
+    """
+
+    pool: MaxPool = key(EarlierLayer("max_pool"), "the max_pool that it undoes")
+    output_size: PerAxis | None = key(
+        IntegerPerAxis(1), "the wanted size, in place of the pool's input's", default=None
+    )
+
+    def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
+        *own, pooled = sources
+        channels, *sizes = spatial_source(tuple(own))
+        undone = self.pool.resolve((pooled,), framework)
+        if (channels, *sizes) != undone.output:
+            raise GeometryError(
+                "E115",
+                "max_unpool takes what its max_pool gives",
+                field="pool",
+                value=f"the source is {[channels, *sizes]}, the pool gives {list(undone.output)}",
+                help="name the max_pool of this size",
+            )
+        wanted = pooled[1:] if self.output_size is None else self.output_size
+        output = per_axis(wanted, len(sizes), "output_size")
+        reach = undone.reach
+        if isinstance(reach, Windows):
+            reach = Windows(axes=reach.axes, adjoint=True)
+        return Geometry(output=(channels, *output), reach=reach)
+
+
 def pool_axis(size: int, window: Window, number: int, pair: Pair, ceil_mode: bool) -> Axis:
     """The axis of a pool; with ceil_mode its last window may reach past the padding.
 
@@ -116,7 +149,7 @@ def pool_axis(size: int, window: Window, number: int, pair: Pair, ceil_mode: boo
     before, after = pair
     reach = size + before + after - effective_kernel(kernel_size, dilation)
     output = None
-    if ceil_mode and reach >= 0:
+    if ceil_mode and reach > -stride:
         output = -(-reach // stride) + 1
         if (output - 1) * stride >= size + before:
             output -= 1

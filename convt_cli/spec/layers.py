@@ -1,0 +1,306 @@
+"""Nodes to `LayerSpec`s: the layers as written, their keys checked against their types.
+
+The keys of a layer are the fields of its dataclass in `arithmetic.layers`, and `name`, `type`,
+`from` and `expect` for all.  What is wrong is noted and left out, and reading goes on.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, NamedTuple, TypeVar
+
+from convt_cli.arithmetic.convolution import Shape
+from convt_cli.arithmetic.kinds import EarlierLayer, Kind
+from convt_cli.arithmetic.layers import LAYER_TYPES, LayerType
+from convt_cli.spec.nodes import Mapping, Node, Sequence
+from convt_cli.spec.source import Place, Problems, shown
+from convt_cli.spec.values import (
+    Refusal,
+    of_wrong_kind,
+    read_name,
+    read_sizes,
+    read_value,
+    read_word,
+    suggestion,
+)
+
+COMMON_KEYS = ("name", "type", "from", "expect")
+
+_T = TypeVar("_T")
+
+
+class Field(NamedTuple):
+    """One key of a layer type."""
+
+    kind: Kind
+    required: bool
+    description: str
+
+
+class Values(NamedTuple):
+    """Values by key, None where one was refused, and where they stand."""
+
+    values: dict[str, Any]
+    places: dict[str, Place]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerSpec:
+    """One layer as written; `definition` is None where its keys do not make one.
+
+    `sources` are the layers and inputs it reads, None where they are not known; `linked` are
+    further ones whose shapes its type asks for.  `places` holds the place of every key's value,
+    and of the layer itself under "".
+    """
+
+    name: str
+    type: str
+    definition: LayerType | None
+    sources: tuple[str, ...] | None
+    linked: tuple[str, ...]
+    expect: Shape | None
+    places: dict[str, Place]
+
+    def place(self, field: str) -> Place:
+        """Where `field` stands; the layer's own place where it was left out."""
+        return self.places.get(field, self.places[""])
+
+
+@cache
+def fields_of(layer_type: str) -> dict[str, Field]:
+    """The keys of a layer type, in the order of its dataclass."""
+    definition: Any = LAYER_TYPES[layer_type]
+    return {
+        field.name: Field(
+            field.metadata["kind"],
+            field.default is dataclasses.MISSING,
+            field.metadata["description"],
+        )
+        for field in dataclasses.fields(definition)
+    }
+
+
+def optional(
+    problems: Problems, mapping: Mapping, key: str, read: Callable[[Node], _T]
+) -> _T | None:
+    """What `read` makes of the key's value; None where it is left out, or refused and noted."""
+    if key not in mapping.entries:
+        return None
+    try:
+        return read(mapping.entries[key][1])
+    except Refusal as refusal:
+        refusal.note(problems)
+        return None
+
+
+def note_unknown(
+    node: Mapping, known: Iterable[str], problems: Problems, where: str, layer: str | None = None
+) -> None:
+    """Note every key of `node` that is not among `known`."""
+    names = list(known)
+    for name, (key, _) in node.entries.items():
+        if name not in names:
+            problems.add(
+                key.place,
+                "E101",
+                f"unknown key in {where}",
+                value=f"got '{shown(name)}'",
+                help=suggestion(name, names),
+                layer=layer,
+            )
+
+
+class LayerReader:
+    """Reads the layers of one spec, one after the other, and knows those above."""
+
+    def __init__(
+        self, problems: Problems, inputs: Iterable[str], defaults: dict[str, Values]
+    ) -> None:
+        self.problems = problems
+        self.defaults = defaults
+        self.above: dict[str, LayerSpec | None] = dict.fromkeys(inputs)
+        self._counts: dict[str, int] = {}
+        self._before: str | None = next(iter(self.above), None)
+
+    def read(self, node: Node) -> LayerSpec | None:
+        """The layer in `node`; None where not even its type is known."""
+        layer_type = self._type(node)
+        if layer_type is None or not isinstance(node, Mapping):
+            self._before = None
+            return None
+        name = self._name(node, layer_type)
+        note_unknown(node, (*COMMON_KEYS, *fields_of(layer_type)), self.problems, layer_type, name)
+        keys = self._keys(node, layer_type, name)
+        layer = LayerSpec(
+            name=name,
+            type=layer_type,
+            definition=self._definition(node, layer_type, name, keys.values),
+            sources=self._sources(node, name),
+            linked=self._linked(keys.values, layer_type),
+            expect=optional(self.problems, node, "expect", _expectation),
+            places=keys.places | _common_places(node) | {"": _own_place(node)},
+        )
+        self.above.setdefault(name, layer)
+        self._before = name
+        return layer
+
+    def _type(self, node: Node) -> str | None:
+        if not isinstance(node, Mapping):
+            of_wrong_kind(node, "a layer is a mapping with a type").note(self.problems)
+            return None
+        if "type" in node.entries:
+            return optional(self.problems, node, "type", _layer_type)
+        self.problems.add(
+            node.place,
+            "E102",
+            "a layer needs a type",
+            value="got none",
+            help=f"known are {', '.join(LAYER_TYPES)}",
+        )
+        return None
+
+    def _name(self, node: Mapping, layer_type: str) -> str:
+        """The layer's name: its own, or its type with a running number."""
+        number = self._counts[layer_type] = self._counts.get(layer_type, 0) + 1
+        own = optional(self.problems, node, "name", _layer_name)
+        name = f"{layer_type}{number}" if own is None else own
+        if name in self.above:
+            other = self.above[name]
+            first = "an input" if other is None else f"on line {other.place('').line + 1}"
+            self.problems.add(
+                node.entries["name"][1].place if own else _own_place(node),
+                "E109",
+                "names are unique",
+                value=f"'{shown(name)}' is {first} already",
+                help="rename one of them" if own else "give this layer a name",
+                layer=name,
+            )
+        return name
+
+    def _keys(self, node: Mapping, layer_type: str, layer: str) -> Values:
+        """The values of a type's own keys, over the defaults of the type."""
+        default = self.defaults.get(layer_type, Values({}, {}))
+        given = read_keys(node, layer_type, self.problems, layer, self._earlier)
+        return Values(default.values | given.values, default.places | given.places)
+
+    def _earlier(self, node: Node, field: str, layer_type: str) -> LayerSpec:
+        """The layer above that `node` names.  Raises Refusal (E108)."""
+        name = read_name(node, field)
+        found = self.above.get(name)
+        if found is None or found.type != layer_type:
+            known = [one.name for one in self.above.values() if one and one.type == layer_type]
+            raise Refusal(
+                node.place,
+                "E108",
+                f"{field} names an earlier {layer_type}",
+                f"got '{shown(name)}'",
+                suggestion(name, known) if known else f"put a {layer_type} above",
+            )
+        return found
+
+    def _definition(
+        self, node: Mapping, layer_type: str, layer: str, values: dict[str, Any]
+    ) -> LayerType | None:
+        fields = fields_of(layer_type)
+        missing = [name for name, one in fields.items() if one.required and name not in values]
+        for name in missing:
+            self.problems.add(
+                _own_place(node),
+                "E102",
+                f"{layer_type} needs {name}",
+                value=fields[name].description,
+                help=f"add `{name}:`, here or under defaults",
+                layer=layer,
+            )
+        built = {
+            name: value.definition if isinstance(value, LayerSpec) else value
+            for name, value in values.items()
+        }
+        if missing or None in built.values():
+            return None
+        return LAYER_TYPES[layer_type](**built)
+
+    def _sources(self, node: Mapping, layer: str) -> tuple[str, ...] | None:
+        """The names that `from` gives, else the layer before; None where one is not known."""
+        if "from" not in node.entries:
+            return None if self._before is None else (self._before,)
+        entry = node.entries["from"][1]
+        items = entry.items if isinstance(entry, Sequence) else [entry]
+        found = [self._source(item, layer) for item in items]
+        known = tuple(name for name in found if name is not None)
+        return known if known and len(known) == len(found) else None
+
+    def _source(self, node: Node, layer: str) -> str | None:
+        try:
+            name = read_name(node, "from")
+            if name not in self.above:
+                raise Refusal(
+                    node.place,
+                    "E108",
+                    "from names an earlier layer or an input",
+                    f"got '{shown(name)}'",
+                    suggestion(name, list(self.above)),
+                )
+        except Refusal as refusal:
+            refusal.note(self.problems, layer)
+            return None
+        return name
+
+    def _linked(self, values: dict[str, Any], layer_type: str) -> tuple[str, ...]:
+        """The sources of the layers that this layer's keys name."""
+        named = [
+            values[name]
+            for name, field in fields_of(layer_type).items()
+            if isinstance(field.kind, EarlierLayer) and isinstance(values.get(name), LayerSpec)
+        ]
+        return tuple(source for layer in named for source in layer.sources or ())
+
+
+def read_keys(
+    node: Mapping,
+    layer_type: str,
+    problems: Problems,
+    layer: str | None,
+    earlier: Callable[[Node, str, str], LayerSpec],
+) -> Values:
+    """The values of a type's own keys in `node`, and their places; refusals are noted."""
+    values: dict[str, Any] = {}
+    places: dict[str, Place] = {}
+    for name, field in fields_of(layer_type).items():
+        if name not in node.entries:
+            continue
+        entry = node.entries[name][1]
+        places[name] = entry.place
+        values[name] = None
+        try:
+            if isinstance(field.kind, EarlierLayer):
+                values[name] = earlier(entry, name, field.kind.layer_type)
+            else:
+                values[name] = read_value(field.kind, entry, name)
+        except Refusal as refusal:
+            refusal.note(problems, layer)
+    return Values(values, places)
+
+
+def _layer_type(node: Node) -> str:
+    return read_word(node, "type", LAYER_TYPES)
+
+
+def _layer_name(node: Node) -> str:
+    return read_name(node, "name")
+
+
+def _expectation(node: Node) -> Shape:
+    return read_sizes(node, "expect", 1)
+
+
+def _common_places(node: Mapping) -> dict[str, Place]:
+    return {key: node.entries[key][1].place for key in COMMON_KEYS if key in node.entries}
+
+
+def _own_place(node: Mapping) -> Place:
+    """Where a message about a layer as a whole points: at its type."""
+    return node.entries["type"][1].place
