@@ -72,15 +72,13 @@ RELATIONSHIPS: tuple[Relationship, ...] = (
     _direct(5, "stride, no padding", "floor(({i} - {k}) / {s}) + 1", _example(5, 3, 2, 0)),
     _direct(6, "stride and padding", "floor(({i} + 2*{p} - {k}) / {s}) + 1", _example(6, 3, 2, 1)),
     _direct(7, "pooling", "floor(({i} - {k}) / {s}) + 1", _example(5, 3, 1, 0)),
-    _transposed(8, "of 1: no padding, unit stride", "{i} + ({k} - 1)", _example(4, 3, 1, 0)),
-    _transposed(9, "of 2: padding", "{i} + ({k} - 1) - 2*{p}", _example(5, 4, 1, 2)),
-    _transposed(10, "of 3: half padding", "{i}", _example(5, 3, 1, 1)),
-    _transposed(11, "of 4: full padding", "{i} - ({k} - 1)", _example(5, 3, 1, 2)),
-    _transposed(12, "of 5: stride, a = 0", "{s}*({i} - 1) + {k}", _example(5, 3, 2, 0)),
-    _transposed(
-        13, "of 6: stride and padding, a = 0", "{s}*({i} - 1) + {k} - 2*{p}", _example(5, 3, 2, 1)
-    ),
-    _transposed(14, "of 6: any a", "{s}*({i} - 1) + {a} + {k} - 2*{p}", _example(6, 3, 2, 1)),
+    _transposed(8, "of 1, no padding", "{i} + ({k} - 1)", _example(4, 3, 1, 0)),
+    _transposed(9, "of 2, padding", "{i} + ({k} - 1) - 2*{p}", _example(5, 4, 1, 2)),
+    _transposed(10, "of 3, half padding", "{i}", _example(5, 3, 1, 1)),
+    _transposed(11, "of 4, full padding", "{i} - ({k} - 1)", _example(5, 3, 1, 2)),
+    _transposed(12, "of 5, stride, a = 0", "{s}*({i} - 1) + {k}", _example(5, 3, 2, 0)),
+    _transposed(13, "of 6, a = 0", "{s}*({i} - 1) + {k} - 2*{p}", _example(5, 3, 2, 1)),
+    _transposed(14, "of 6, any a", "{s}*({i} - 1) + {a} + {k} - 2*{p}", _example(6, 3, 2, 1)),
     _direct(
         15,
         "dilation",

@@ -13,31 +13,30 @@ from convt_cli.reports.table import VERSION, Cell, Kind, Report, Table, column
 _COLUMNS = (
     column("number", "#", Kind.COUNT),
     column("name", "relationship"),
-    column("formula", "size"),
-    column("example", "i k s p d of the direct one"),
-    column("arithmetic", "with its numbers"),
-    column("output_size", "=", Kind.COUNT),
+    column("example", under="name"),
+    column("formula", "output size"),
+    column("arithmetic", under="formula"),
     column("left_over", "a", Kind.COUNT),
     *EQUIVALENT_COLUMNS,
 )
 
+_LETTERS = "i input, k kernel_size, s stride, p padding, d dilation; a is left over at the end."
+
 _NOTES = (
-    "i input, k kernel_size, s stride, p padding, d dilation; a is left over at the end.",
-    "8-14: Cᵀ equals a direct convolution with s' = 1 over its input stretched to i', padded p'.",
+    "Cᵀ equals a direct convolution with k', s' = 1 and p' (before, after) over its input, "
+    + "stretched to i' by s - 1 zeros between elements.",
     "After Dumoulin and Visin, A guide to convolution arithmetic for deep learning (2016).",
 )
 
 
 def guide_report() -> Report:
     """The fifteen relationships, each with its worked example."""
+    direct = [one for one in RELATIONSHIPS if not one.transposed]
+    transposed = [one for one in RELATIONSHIPS if one.transposed]
     return Report(
         tables=(
-            Table(
-                title="Convolution arithmetic: 1-7 and 15 direct, 8-14 transposed",
-                columns=_COLUMNS,
-                rows=tuple(_row(one) for one in RELATIONSHIPS),
-                notes=_NOTES,
-            ),
+            _table("Convolutions", direct, (_LETTERS,)),
+            _table("Transposed convolutions", transposed, _NOTES),
         ),
         document={
             "version": VERSION,
@@ -46,16 +45,20 @@ def guide_report() -> Report:
     )
 
 
+def _table(title: str, relationships: list[Relationship], notes: tuple[str, ...]) -> Table:
+    return Table(title=title, columns=_COLUMNS, rows=tuple(map(_row, relationships)), notes=notes)
+
+
 def _row(one: Relationship) -> tuple[Cell, ...]:
     axis = one.example
-    sizes = (axis.input_size, axis.kernel_size, axis.stride, axis.before, axis.dilation)
+    dilation = f", d {axis.dilation}" if axis.dilation > 1 else ""
+    size = axis.output_size if one.transposed else axis.input_size
     return (
         one.number,
         one.name,
+        f"i {size}, k {axis.kernel_size}, s {axis.stride}, p {axis.before}{dilation}",
         one.symbolic,
-        " ".join(str(size) for size in sizes),
-        one.numeric,
-        one.result,
+        one.numeric if one.numeric == str(one.result) else f"{one.numeric} = {one.result}",
         axis.output_padding,
         *equivalent_cells(axis, one.transposed),
     )

@@ -12,11 +12,12 @@ from convt_cli.reports.table import VERSION, Cell, Kind, Report, Table, column
 _COLUMNS = (
     column("layer"),
     column("type"),
-    column("input", kind=Kind.SHAPE),
+    column("from"),
+    column("input", kind=Kind.SHAPE, optional=3),
     column("output", kind=Kind.SHAPE),
     column("parameters", kind=Kind.COUNT),
-    column("multiply_adds", kind=Kind.AMOUNT),
-    column("receptive_field", kind=Kind.SHAPE),
+    column("multiply_adds", kind=Kind.AMOUNT, optional=1),
+    column("receptive_field", kind=Kind.SHAPE, optional=2),
 )
 
 
@@ -39,7 +40,12 @@ def _table(network: Network) -> Table:
         title=f"{network.name} ({network.framework}), {_inputs_text(network)}",
         columns=_COLUMNS,
         rows=tuple(_row(layer, before) for layer, before in _with_layer_before(network)),
-        total=("total", None, None, network.output, parameters, multiply_adds, None),
+        total=("total", None, None, None, network.output, parameters, multiply_adds, None),
+        quiet=frozenset(
+            number
+            for number, layer in enumerate(network.layers)
+            if layer.inputs == (layer.output,) and not layer.geometry.parameters
+        ),
     )
 
 
@@ -49,12 +55,12 @@ def _with_layer_before(network: Network) -> list[tuple[NetworkLayer, str]]:
 
 
 def _row(layer: NetworkLayer, before: str) -> tuple[Cell, ...]:
-    """`input` names the sources where they are not simply the layer before."""
-    direct = layer.sources == (before,)
+    """`from` names the sources where they are not simply the layer before."""
     return (
         layer.name,
         layer.type,
-        layer.inputs[0] if direct else ", ".join(layer.sources),
+        None if layer.sources == (before,) else ", ".join(layer.sources),
+        layer.inputs[0],
         layer.output,
         layer.geometry.parameters,
         layer.geometry.multiply_adds,

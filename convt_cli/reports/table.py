@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -26,32 +26,46 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """`name` is for programs, `title` for people."""
+    """`name` is for programs, `title` for people.
+
+    For people a column can stand `under` another of that name, and where the width does not
+    suffice `optional` columns are left out, those with the larger number first.
+    """
 
     name: str
     title: str
     kind: Kind = Kind.TEXT
+    under: str | None = None
+    optional: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """Rows under columns; `total` is one more row, in text and markdown only."""
+    """Rows under columns; `total` is one more row, in text and markdown only.
+
+    `quiet` are the rows that bring nothing new, by number.
+    """
 
     title: str
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...], ...]
     total: tuple[Cell, ...] | None = None
     notes: tuple[str, ...] = ()
+    quiet: frozenset[int] = frozenset()
 
-    def without_empty_columns(self) -> Table:
-        """The same table without the columns in which no row has anything."""
-        kept = [n for n in range(len(self.columns)) if any(row[n] is not None for row in self.rows)]
+    def of_columns(self, kept: Sequence[int]) -> Table:
+        """The same table with these columns alone, by number."""
         return replace(
             self,
             columns=tuple(self.columns[n] for n in kept),
             rows=tuple(tuple(row[n] for n in kept) for row in self.rows),
             total=self.total and tuple(self.total[n] for n in kept),
         )
+
+    def without_empty_columns(self) -> Table:
+        """The same table without the columns in which no row has anything."""
+        numbers = range(len(self.columns))
+        return self.of_columns([n for n in numbers if any(row[n] is not None for row in self.rows)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +76,14 @@ class Report:
     document: Mapping[str, object]
 
 
-def column(name: str, title: str | None = None, kind: Kind = Kind.TEXT) -> Column:
+def column(
+    name: str,
+    title: str | None = None,
+    kind: Kind = Kind.TEXT,
+    *,
+    under: str | None = None,
+    optional: int = 0,
+) -> Column:
     """A column; its title is its name with spaces unless it has one of its own."""
-    return Column(name=name, title=name.replace("_", " ") if title is None else title, kind=kind)
+    shown = name.replace("_", " ") if title is None else title
+    return Column(name=name, title=shown, kind=kind, under=under, optional=optional)
