@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.text import Text
 
-from convt_cli.render.text import table_lines
+from convt_cli.render.fit import fitted_lines
 from convt_cli.reports.table import Report
 
 _NARROWEST = 40
@@ -28,6 +28,6 @@ def on_terminal(report: Report) -> str:
         for number, table in enumerate(report.tables):
             if number:
                 console.print()
-            for line in table_lines(table, width):
+            for line in fitted_lines(table, width):
                 console.print(Text(line.text, style=_STYLES.get(line.role, "")))
     return capture.get()

@@ -1,13 +1,12 @@
 """A `Report` as text for people.
 
-Off a terminal there is no width to fit: columns are aligned, and nothing is ever cut.  Where
-there is one, titles are broken, optional columns left out (a note says which) and long texts
-wrapped, in this order and only as far as needed.  Columns with nothing in them are left out.
+Columns are aligned and nothing is cut; columns with nothing in them are left out.  Off a terminal
+there is no width to fit; on one, `render.fit` makes the grid of cells narrow enough.
 """
 
 from __future__ import annotations
 
-from textwrap import wrap
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 from unicodedata import combining, east_asian_width
 
@@ -17,7 +16,6 @@ NUMBERS = (Kind.COUNT, Kind.AMOUNT)
 """The kinds of column whose cells stand on the right."""
 
 _GAP = "  "
-_NARROWEST_TEXT = 8
 _UNITS = ("", " K", " M", " G", " T", " P", " E")
 
 
@@ -28,7 +26,7 @@ class Line(NamedTuple):
     role: Literal["title", "head", "rule", "row", "quiet", "total", "note"]
 
 
-class _Grid(NamedTuple):
+class Grid(NamedTuple):
     """Every cell as its lines of text: the titles, the rows, the total."""
 
     columns: tuple[Column, ...]
@@ -37,6 +35,7 @@ class _Grid(NamedTuple):
     total: list[list[str]] | None
 
     def widths(self) -> list[int]:
+        """The width of every column."""
         every = [self.titles, *self.rows, *([self.total] if self.total else [])]
         return [max(columns_of(line) for cell in cells for line in cell) for cells in zip(*every)]
 
@@ -48,11 +47,15 @@ def as_text(report: Report) -> str:
     )
 
 
-def table_lines(table: Table, width: int | None = None) -> list[Line]:
-    """The lines of a table, at most `width` wide if it can be done."""
-    grid, left_out = _fitted(table.without_empty_columns(), width)
+def table_lines(table: Table) -> list[Line]:
+    """The lines of a table, as wide as it needs to be."""
+    return grid_lines(table, grid_of(table.without_empty_columns()), table.notes)
+
+
+def grid_lines(table: Table, grid: Grid, notes: Sequence[str]) -> list[Line]:
+    """The lines of `table` with its cells as in `grid`."""
     widths = grid.widths()
-    rule = Line("─" * _total(widths), "rule")
+    rule = Line("─" * total_width(widths), "rule")
     lines = [Line(table.title, "title"), Line("", "note")]
     lines += _row_lines(grid.columns, grid.titles, widths, "head")
     lines.append(rule)
@@ -62,27 +65,10 @@ def table_lines(table: Table, width: int | None = None) -> list[Line]:
     if grid.total:
         lines.append(rule)
         lines += _row_lines(grid.columns, grid.total, widths, "total")
-    notes = [*table.notes, *([f"Not shown for want of width: {left_out}."] if left_out else [])]
-    lines += [Line("", "note")] if notes else []
-    return lines + [Line(part, "note") for note in notes for part in wrap(note, width or 10**6)]
+    return lines + [Line(note, "note") for note in (("", *notes) if notes else ())]
 
 
-def _fitted(table: Table, width: int | None) -> tuple[_Grid, str]:
-    """The table as a grid of at most `width`, and the titles of the columns left out for it."""
-    grid = _grid(table)
-    if width is None or _total(grid.widths()) <= width:
-        return grid, ""
-    grid = _with_broken_titles(grid)
-    dropped: list[str] = []
-    while _total(grid.widths()) > width and any(one.optional for one in table.columns):
-        last = max(range(len(table.columns)), key=lambda n: table.columns[n].optional)
-        dropped.append(table.columns[last].title)
-        table = table.of_columns([n for n in range(len(table.columns)) if n != last])
-        grid = _with_broken_titles(_grid(table))
-    return _wrapped(grid, width), ", ".join(dropped)
-
-
-def _grid(table: Table) -> _Grid:
+def grid_of(table: Table) -> Grid:
     """The cells of `table`, those of a column that stands under another below the other's."""
     names = [column.name for column in table.columns]
     below = {column.under: n for n, column in enumerate(table.columns) if column.under in names}
@@ -98,7 +84,7 @@ def _grid(table: Table) -> _Grid:
             for n in kept
         ]
 
-    return _Grid(
+    return Grid(
         columns=tuple(table.columns[n] for n in kept),
         titles=[[table.columns[n].title] for n in kept],
         rows=[cells(row) for row in table.rows],
@@ -106,41 +92,8 @@ def _grid(table: Table) -> _Grid:
     )
 
 
-def _with_broken_titles(grid: _Grid) -> _Grid:
-    """The grid with the titles that are wider than their columns broken at their spaces."""
-    bodies = [
-        max(columns_of(line) for row in grid.rows for line in row[n])
-        for n in range(len(grid.columns))
-    ]
-    titles = [
-        wrap(title[0], max(body, *map(len, title[0].split()))) if title[0] else title
-        for title, body in zip(grid.titles, bodies, strict=True)
-    ]
-    return grid._replace(titles=titles)
-
-
-def _wrapped(grid: _Grid, width: int) -> _Grid:
-    """The grid with its widest texts wrapped, one column after the other, to fit `width`."""
-    rows = grid.rows
-    while True:
-        widths = grid._replace(rows=rows).widths()
-        excess = _total(widths) - width
-        texts = [n for n, one in enumerate(grid.columns) if one.kind is Kind.TEXT]
-        widest = max(texts, key=lambda n: widths[n], default=0)
-        target = max(_NARROWEST_TEXT, widths[widest] - excess)
-        if excess <= 0 or not texts or target >= widths[widest]:
-            return grid._replace(rows=rows)
-        rows = [_rewrapped(row, widest, target) for row in rows]
-        if grid._replace(rows=rows).widths()[widest] == widths[widest]:
-            return grid._replace(rows=rows)
-
-
-def _rewrapped(row: list[list[str]], column: int, width: int) -> list[list[str]]:
-    lines = [part for line in row[column] for part in wrap(line, width) or [""]]
-    return [*row[:column], lines, *row[column + 1 :]]
-
-
-def _total(widths: list[int]) -> int:
+def total_width(widths: list[int]) -> int:
+    """The width of a line whose columns have `widths`."""
     return sum(widths) + len(_GAP) * (len(widths) - 1)
 
 

@@ -64,6 +64,8 @@ class Table:
 
     def without_empty_columns(self) -> Table:
         """The same table without the columns in which no row has anything."""
+        if not self.rows:
+            return self
         numbers = range(len(self.columns))
         return self.of_columns([n for n in numbers if any(row[n] is not None for row in self.rows)])
 

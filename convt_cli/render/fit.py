@@ -1,0 +1,67 @@
+"""Tables that are wider than a terminal, made to fit.
+
+Titles are broken at their spaces, optional columns left out (a note says which) and long texts
+wrapped, in this order and only as far as needed.
+"""
+
+from __future__ import annotations
+
+from textwrap import wrap
+
+from convt_cli.render.text import Grid, Line, grid_lines, grid_of, total_width
+from convt_cli.reports.table import Kind, Table
+
+_NARROWEST_TEXT = 8
+
+
+def fitted_lines(table: Table, width: int) -> list[Line]:
+    """The lines of `table`, at most `width` wide if it can be done."""
+    grid, left_out = _fitted(table.without_empty_columns(), width)
+    notes = [*table.notes, *([f"Not shown for want of width: {left_out}."] if left_out else [])]
+    return grid_lines(table, grid, [part for note in notes for part in wrap(note, width)])
+
+
+def _fitted(table: Table, width: int) -> tuple[Grid, str]:
+    """The table as a grid of at most `width`, and the titles of the columns left out for it."""
+    grid = grid_of(table)
+    if total_width(grid.widths()) <= width:
+        return grid, ""
+    grid = _with_broken_titles(grid)
+    dropped: list[str] = []
+    while total_width(grid.widths()) > width and any(one.optional for one in table.columns):
+        last = max(range(len(table.columns)), key=lambda n: table.columns[n].optional)
+        dropped.append(table.columns[last].title)
+        table = table.of_columns([n for n in range(len(table.columns)) if n != last])
+        grid = _with_broken_titles(grid_of(table))
+    return _wrapped(grid, width), ", ".join(dropped)
+
+
+def _with_broken_titles(grid: Grid) -> Grid:
+    """The grid with the titles that are wider than their columns broken at their spaces."""
+    bodies = grid._replace(titles=[[""] for _ in grid.titles]).widths()
+    titles = [
+        wrap(title[0], max(body, *map(len, title[0].split()))) if title[0] else title
+        for title, body in zip(grid.titles, bodies, strict=True)
+    ]
+    return grid._replace(titles=titles)
+
+
+def _wrapped(grid: Grid, width: int) -> Grid:
+    """The grid with its widest texts wrapped, one column after the other, to fit `width`."""
+    rows = grid.rows
+    while True:
+        widths = grid._replace(rows=rows).widths()
+        excess = total_width(widths) - width
+        texts = [n for n, one in enumerate(grid.columns) if one.kind is Kind.TEXT]
+        widest = max(texts, key=lambda n: widths[n], default=0)
+        target = max(_NARROWEST_TEXT, widths[widest] - excess)
+        if excess <= 0 or not texts or target >= widths[widest]:
+            return grid._replace(rows=rows)
+        rows = [_rewrapped(row, widest, target) for row in rows]
+        if grid._replace(rows=rows).widths()[widest] == widths[widest]:
+            return grid._replace(rows=rows)
+
+
+def _rewrapped(row: list[list[str]], column: int, width: int) -> list[list[str]]:
+    lines = [part for line in row[column] for part in wrap(line, width) or [""]]
+    return [*row[:column], lines, *row[column + 1 :]]
