@@ -11,7 +11,6 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from difflib import get_close_matches
 from importlib import import_module
 from types import FrameType
 
@@ -46,9 +45,9 @@ class _LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
         if name not in COMMANDS and not name.startswith("-"):
-            close = get_close_matches(name, COMMANDS, n=1)
-            hint = f" Did you mean '{close[0]}'?" if close else ""
-            ctx.fail(f"No such command {name!r}.{hint}")
+            from convt_cli.spec.values import suggestion
+
+            ctx.fail(f"No such command {name!r}: {suggestion(name, list(COMMANDS))}")
         return super().resolve_command(ctx, args)
 
 

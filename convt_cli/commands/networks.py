@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.network import MatrixLayer, Network
@@ -74,11 +74,11 @@ def expand(specs: Iterable[str]) -> list[str]:
     """The specs, a folder standing for the .yaml files in it.  Raises FileError (E401)."""
     found: list[str] = []
     for spec in specs:
-        folder = Path(spec)
-        if not folder.is_dir():
+        if not os.path.isdir(spec):
             found.append(spec)
             continue
-        inside = sorted(str(path) for path in folder.iterdir() if path.suffix in SPEC_SUFFIXES)
+        names = sorted(name for name in os.listdir(spec) if name.endswith(SPEC_SUFFIXES))
+        inside = [os.path.join(spec, name) for name in names]
         if not inside:
             raise FileError(
                 "E401", f"no spec in the folder {spec}", help="specs end in .yaml or .yml"

@@ -59,7 +59,7 @@ class Weights:
         if isinstance(source, Inline):
             return written(source)
         path = contained(self._spec, source.file, allow_outside=self._allow_outside)
-        return read_array(f"{path}#{source.key}" if source.key else str(path))
+        return read_array(f"{path}#{source.key}" if source.key else path)
 
 
 def cast(array: Array, dtype: np.dtype[Any], what: str) -> Array:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from pathlib import Path
 from typing import BinaryIO
 
 from convt_cli.errors import FileError
@@ -31,7 +30,7 @@ def standard_input() -> BinaryIO:
     return sys.stdin.buffer
 
 
-def open_file(path: str | Path) -> BinaryIO:
+def open_file(path: str) -> BinaryIO:
     """`path` opened for reading.  Raises FileError (E401)."""
     try:
         return open(path, "rb")
@@ -39,7 +38,7 @@ def open_file(path: str | Path) -> BinaryIO:
         raise unreadable(path, error) from None
 
 
-def open_regular(path: str | Path) -> BinaryIO:
+def open_regular(path: str) -> BinaryIO:
     """`path` opened for reading, if it is a regular file: no FIFO, no device.
 
     Raises FileError (E401).
@@ -60,17 +59,18 @@ def open_regular(path: str | Path) -> BinaryIO:
     return os.fdopen(descriptor, "rb")
 
 
-def contained(spec: str, reference: str, *, allow_outside: bool) -> Path:
+def contained(spec: str, reference: str, *, allow_outside: bool) -> str:
     """The file that `reference` names beside `spec`, never outside its folder.
 
     Links are followed before the folder is compared.  Raises FileError (E404); with
     `allow_outside` any path is taken.
     """
-    folder = Path(os.getcwd() if spec == STDIN else os.path.dirname(os.path.abspath(spec)))
-    path = folder / reference
+    folder = os.getcwd() if spec == STDIN else os.path.dirname(os.path.abspath(spec))
+    path = os.path.join(folder, reference)
     try:
-        inside = path.resolve().is_relative_to(folder.resolve())
-    except (OSError, ValueError, RuntimeError) as error:
+        real = os.path.realpath(folder)
+        inside = os.path.commonpath((real, os.path.realpath(path))) == real
+    except (OSError, ValueError) as error:
         raise unreadable(path, error) from None
     if not (inside or allow_outside):
         raise FileError(
@@ -88,7 +88,7 @@ def reference_path(spec: str, reference: str) -> str:
     return os.path.normpath(os.path.join(folder, reference))
 
 
-def unreadable(path: str | Path, error: Exception) -> FileError:
+def unreadable(path: str, error: Exception) -> FileError:
     """The FileError (E401) for `error` while reading `path`."""
     reason = getattr(error, "strerror", None) or str(error)
     return FileError(
@@ -99,7 +99,6 @@ def unreadable(path: str | Path, error: Exception) -> FileError:
     )
 
 
-def shown(path: str | Path) -> str:
+def shown(path: str) -> str:
     """A path as a message can hold it: whatever bytes it has, on one line."""
-    text = os.fspath(path)
-    return text if text.isprintable() else ascii(text)
+    return path if path.isprintable() else ascii(path)

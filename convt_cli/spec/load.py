@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import PurePath
+import os
 from types import MappingProxyType
 
 from convt_cli.arithmetic.network import Network
@@ -44,7 +44,7 @@ def check_spec(path: str, *, input: InputOverride = NO_OVERRIDE) -> tuple[Diagno
 def _load(path: str, override: InputOverride) -> tuple[Network | None, Problems, Problems]:
     """The network if there is one, what is wrong with the spec, and its unmet `expect`s."""
     problems = decode(path, read_bytes(path, MOST_BYTES))
-    stem = "network" if path == STDIN else PurePath(path).stem
+    stem = "network" if path == STDIN else os.path.splitext(os.path.basename(path))[0]
     spec = read(problems, stem, override)
     mismatches = Problems(path, problems.text)
     return resolve(spec, problems, mismatches), problems, mismatches

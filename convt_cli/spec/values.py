@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import Any
 
 from convt_cli.arithmetic.kinds import (
@@ -129,6 +128,8 @@ def suggestion(word: str, known: list[str]) -> str:
     >>> suggestion("paddding", ["stride", "padding"])
     "did you mean 'padding'?"
     """
+    from difflib import get_close_matches  # noqa: PLC0415  # only errors need it
+
     close = get_close_matches(word[:100].lower(), known, n=1)
     return f"did you mean '{close[0]}'?" if close else f"known are {', '.join(known)}"
 
