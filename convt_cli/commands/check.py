@@ -42,26 +42,27 @@ def command(
     """Check that every shape is legal and every `expect` holds; a folder stands for its specs."""
     checked = expand(specs)
     found: list[Diagnostic] = []
+    unreadable: list[Diagnostic] = []
     status = 0
     for spec in checked:
         try:
-            problems = check_spec(spec, input=dict(inputs))
-            status = max(status, FOUND if problems and not exit_zero else 0)
+            found.extend(check_spec(spec, input=dict(inputs)))
         except ConvtError as error:
             complain(error_text(error))
-            problems = as_diagnostics(spec, error)
+            unreadable.extend(as_diagnostics(spec, error))
             status = FAILED
-        found.extend(problems)
+    if found and not exit_zero:
+        status = max(status, FOUND)
     if output_format == "json":
-        emit(check_report(len(checked), found), output_format, output, force=force)
+        report = check_report(len(checked), [*found, *unreadable])
+        emit(report, output_format, output, force=force)
     else:
-        _print(len(checked), found, output, force=force)
+        last = summary(len(checked), [*found, *unreadable])
+        _print("\n".join((*map(diagnostic_text, found), last)) + "\n", output, force=force)
     return status
 
 
-def _print(checked: int, found: list[Diagnostic], output: str | None, *, force: bool) -> None:
-    placed = [diagnostic_text(one) for one in found if one.excerpt]
-    text = "\n".join((*placed, summary(checked, found))) + "\n"
+def _print(text: str, output: str | None, *, force: bool) -> None:
     if output is None:
         print_text(text)
     else:

@@ -20,6 +20,7 @@ from convt_cli.spec.source import Place, Problems, shown
 from convt_cli.spec.values import (
     Refusal,
     of_wrong_kind,
+    read_each,
     read_name,
     read_sizes,
     read_value,
@@ -84,7 +85,11 @@ def fields_of(layer_type: str) -> dict[str, Field]:
 
 
 def optional(
-    problems: Problems, mapping: Mapping, key: str, read: Callable[[Node], _T]
+    problems: Problems,
+    mapping: Mapping,
+    key: str,
+    read: Callable[[Node], _T],
+    layer: str | None = None,
 ) -> _T | None:
     """What `read` makes of the key's value; None where it is left out, or refused and noted."""
     if key not in mapping.entries:
@@ -92,7 +97,7 @@ def optional(
     try:
         return read(mapping.entries[key][1])
     except Refusal as refusal:
-        refusal.note(problems)
+        refusal.note(problems, layer)
         return None
 
 
@@ -121,15 +126,16 @@ class LayerReader:
     ) -> None:
         self.problems = problems
         self.defaults = defaults
-        self.above: dict[str, LayerSpec | None] = dict.fromkeys(inputs)
+        self._names = dict.fromkeys(inputs, "an input")
+        self._above: dict[str, LayerSpec] = {}
         self._counts: dict[str, int] = {}
-        self._before: str | None = next(iter(self.above), None)
+        self._before: str | None = next(iter(self._names), None)
 
     def read(self, node: Node) -> LayerSpec | None:
         """The layer in `node`; None where not even its type is known."""
         layer_type = self._type(node)
         if layer_type is None or not isinstance(node, Mapping):
-            self._before = None
+            self._pass_over(node)
             return None
         name = self._name(node, layer_type)
         note_unknown(node, (*COMMON_KEYS, *fields_of(layer_type)), self.problems, layer_type, name)
@@ -140,12 +146,21 @@ class LayerReader:
             definition=self._definition(node, layer_type, name, keys.values),
             sources=self._sources(node, name),
             linked=self._linked(keys.values, layer_type),
-            expect=optional(self.problems, node, "expect", _expectation),
+            expect=optional(self.problems, node, "expect", _expectation, name),
             places=keys.places | _common_places(node) | {"": _own_place(node)},
         )
-        self.above.setdefault(name, layer)
+        self._names.setdefault(name, f"on line {node.place.line + 1}")
+        self._above.setdefault(name, layer)
         self._before = name
         return layer
+
+    def _pass_over(self, node: Node) -> None:
+        """A layer without a usable type: it can still be named, and nothing is known behind it."""
+        self._before = None
+        if isinstance(node, Mapping):
+            name = optional(self.problems, node, "name", _layer_name)
+            if name is not None:
+                self._names.setdefault(name, f"on line {node.place.line + 1}")
 
     def _type(self, node: Node) -> str | None:
         if not isinstance(node, Mapping):
@@ -167,14 +182,12 @@ class LayerReader:
         number = self._counts[layer_type] = self._counts.get(layer_type, 0) + 1
         own = optional(self.problems, node, "name", _layer_name)
         name = f"{layer_type}{number}" if own is None else own
-        if name in self.above:
-            other = self.above[name]
-            first = "an input" if other is None else f"on line {other.place('').line + 1}"
+        if name in self._names:
             self.problems.add(
                 node.entries["name"][1].place if own else _own_place(node),
                 "E109",
                 "names are unique",
-                value=f"'{shown(name)}' is {first} already",
+                value=f"'{shown(name)}' is {self._names[name]} already",
                 help="rename one of them" if own else "give this layer a name",
                 layer=name,
             )
@@ -189,9 +202,9 @@ class LayerReader:
     def _earlier(self, node: Node, field: str, layer_type: str) -> LayerSpec:
         """The layer above that `node` names.  Raises Refusal (E108)."""
         name = read_name(node, field)
-        found = self.above.get(name)
+        found = self._above.get(name)
         if found is None or found.type != layer_type:
-            known = [one.name for one in self.above.values() if one and one.type == layer_type]
+            known = [one.name for one in self._above.values() if one.type == layer_type]
             raise Refusal(
                 node.place,
                 "E108",
@@ -228,25 +241,26 @@ class LayerReader:
         if "from" not in node.entries:
             return None if self._before is None else (self._before,)
         entry = node.entries["from"][1]
-        items = entry.items if isinstance(entry, Sequence) else [entry]
-        found = [self._source(item, layer) for item in items]
-        known = tuple(name for name in found if name is not None)
-        return known if known and len(known) == len(found) else None
-
-    def _source(self, node: Node, layer: str) -> str | None:
         try:
-            name = read_name(node, "from")
-            if name not in self.above:
-                raise Refusal(
-                    node.place,
-                    "E108",
-                    "from names an earlier layer or an input",
-                    f"got '{shown(name)}'",
-                    suggestion(name, list(self.above)),
-                )
+            if not isinstance(entry, Sequence):
+                return (self._source(entry),)
+            if not entry.items:
+                raise of_wrong_kind(entry, "from names at least one source")
+            return read_each(entry.items, self._source)
         except Refusal as refusal:
             refusal.note(self.problems, layer)
             return None
+
+    def _source(self, node: Node) -> str:
+        name = read_name(node, "from")
+        if name not in self._names:
+            raise Refusal(
+                node.place,
+                "E108",
+                "from names an earlier layer or an input",
+                f"got '{shown(name)}'",
+                suggestion(name, list(self._names)),
+            )
         return name
 
     def _linked(self, values: dict[str, Any], layer_type: str) -> tuple[str, ...]:

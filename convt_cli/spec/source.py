@@ -31,7 +31,7 @@ class Problems:
 
     spec: str
     text: str
-    _found: dict[tuple[str, int, int], Diagnostic] = field(default_factory=dict)
+    _found: dict[tuple[str, str, int, int], Diagnostic] = field(default_factory=dict)
     _lines: list[str] | None = None
 
     def add(
@@ -45,6 +45,7 @@ class Problems:
         layer: str | None = None,
     ) -> None:
         """Note a problem; the same one at the same place is noted once."""
+        place, excerpt = self._in_range(place)
         diagnostic = Diagnostic(
             code=code,
             spec=self.spec,
@@ -55,9 +56,9 @@ class Problems:
             message=message,
             value=value,
             help=help,
-            excerpt=self._line(place.line),
+            excerpt=excerpt,
         )
-        self._found.setdefault((code, place.line, place.column), diagnostic)
+        self._found.setdefault((code, message, place.line, place.column), diagnostic)
 
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
@@ -73,10 +74,13 @@ class Problems:
         """All that was noted, as one error."""
         return SpecError(self.diagnostics)
 
-    def _line(self, number: int) -> str:
+    def _in_range(self, place: Place) -> tuple[Place, str]:
+        """`place`, or the end of the text where it lies behind, and the beginning of its line."""
         if self._lines is None:
             self._lines = _LINE_END.split(self.text)
-        return self._lines[number][:_MOST_EXCERPT] if number < len(self._lines) else ""
+        if place.line >= len(self._lines):
+            place = Place(len(self._lines) - 1, len(self._lines[-1]))
+        return place, self._lines[place.line][:_MOST_EXCERPT]
 
 
 def decode(spec: str, content: bytes) -> Problems:
@@ -88,18 +92,17 @@ def decode(spec: str, content: bytes) -> Problems:
         problems = Problems(spec, "")
         problems.add(Place(0, 0), "E007", f"a spec has at most {MOST_BYTES // 2**20} MiB")
         raise problems.error()
-    utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    encoding = "utf-16" if utf16 else "utf-8-sig"
+    encoding, mark = _encoding(content)
     try:
-        problems = Problems(spec, content.decode(encoding))
+        problems = Problems(spec, content[mark:].decode(encoding))
     except UnicodeDecodeError as error:
-        problems = Problems(spec, content.decode(encoding, errors="replace"))
-        before = content[: error.start].decode(encoding, errors="replace")
+        problems = Problems(spec, content[mark:].decode(encoding, errors="replace"))
+        before = content[mark : mark + error.start].decode(encoding, errors="replace")
         problems.add(
             _place_of(before),
             "E001",
-            f"a spec is text in {'UTF-16' if utf16 else 'UTF-8'}",
-            value=f"byte 0x{content[error.start]:02x} at offset {error.start} is not",
+            f"a spec is text in {encoding.upper()}",
+            value=f"byte 0x{error.object[error.start]:02x} at offset {mark + error.start} is not",
             help="convert the file, for example with iconv -t UTF-8",
         )
     wrong = _NOT_YAML.search(problems.text)
@@ -113,6 +116,15 @@ def decode(spec: str, content: bytes) -> Problems:
         )
     problems.raise_any()
     return problems
+
+
+def _encoding(content: bytes) -> tuple[str, int]:
+    """The encoding of a spec, and the length of the byte order mark that says so."""
+    marks = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"))
+    for mark, encoding in (*marks, (codecs.BOM_UTF16_BE, "utf-16-be")):
+        if content.startswith(mark):
+            return encoding, len(mark)
+    return "utf-8", 0
 
 
 def shown(value: object) -> str:

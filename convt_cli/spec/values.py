@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 from convt_cli.arithmetic.kinds import (
     FILLS,
@@ -26,14 +26,22 @@ from convt_cli.arithmetic.kinds import (
 from convt_cli.spec.nodes import Mapping, Node, Scalar, Sequence, TooLong, Unusable, describe
 from convt_cli.spec.source import Place, Problems, shown
 
+_MOST_NAMES = 40
+
+_T = TypeVar("_T")
+
 
 class Refusal(Exception):
-    """A value that cannot be read; without a code its problem has been noted already."""
+    """A value that cannot be read; without a code its problem has been noted already.
+
+    `more` are further refusals, of other parts of the same value.
+    """
 
     def __init__(
         self, place: Place, code: str = "", message: str = "", value: str = "", help: str = ""
     ) -> None:
         super().__init__(message)
+        self.more: tuple[Refusal, ...] = ()
         self.place = place
         self.code = code
         self.message = message
@@ -46,6 +54,23 @@ class Refusal(Exception):
             problems.add(
                 self.place, self.code, self.message, value=self.value, help=self.help, layer=layer
             )
+        for refusal in self.more:
+            refusal.note(problems, layer)
+
+
+def read_each(nodes: Iterable[Node], read: Callable[[Node], _T]) -> tuple[_T, ...]:
+    """What `read` makes of every node.  Raises one Refusal that holds all of them."""
+    values: list[_T] = []
+    refusals: list[Refusal] = []
+    for node in nodes:
+        try:
+            values.append(read(node))
+        except Refusal as refusal:
+            refusals.append(refusal)
+    if refusals:
+        refusals[0].more += tuple(refusals[1:])
+        raise refusals[0]
+    return tuple(values)
 
 
 def read_value(kind: Kind, node: Node, field: str) -> Any:
@@ -96,7 +121,7 @@ def read_sizes(node: Node, field: str, minimum: int) -> tuple[int, ...]:
     """A list of integers.  Raises Refusal (E103, E107)."""
     if not isinstance(node, Sequence) or not node.items:
         raise _not_a(node, f"{field} takes a list of integers", "write it as [3, 224, 224]")
-    return tuple(read_integer(item, field, minimum) for item in node.items)
+    return read_each(node.items, lambda item: read_integer(item, field, minimum))
 
 
 def read_name(node: Node, field: str) -> str:
@@ -131,7 +156,10 @@ def suggestion(word: str, known: list[str]) -> str:
     from difflib import get_close_matches  # noqa: PLC0415  # only errors need it
 
     close = get_close_matches(word[:100].lower(), known, n=1)
-    return f"did you mean '{close[0]}'?" if close else f"known are {', '.join(known)}"
+    if close:
+        return f"did you mean '{close[0]}'?"
+    more = f" and {len(known) - _MOST_NAMES:,} more" if len(known) > _MOST_NAMES else ""
+    return f"known are {', '.join(known[:_MOST_NAMES])}{more}"
 
 
 def _per_axis(node: Node, field: str, minimum: int) -> int | tuple[int, ...]:
@@ -148,14 +176,14 @@ def _padding(node: Node, field: str, words: tuple[str, ...]) -> Any:
     if not node.items:
         raise _not_a(node, f"{field} takes a number, one per axis, or pairs", "use 0 for none")
     if any(isinstance(item, Sequence) for item in node.items):
-        return tuple(_pair(item, field) for item in node.items)
+        return read_each(node.items, lambda item: _pair(item, field))
     return read_sizes(node, field, 0)
 
 
 def _pair(node: Node, field: str) -> tuple[int, int]:
     if not isinstance(node, Sequence) or len(node.items) != 2:
         raise _not_a(node, f"{field} takes one [before, after] pair per axis", "write [1, 2]")
-    before, after = (read_integer(item, field, 0) for item in node.items)
+    before, after = read_sizes(node, field, 0)
     return before, after
 
 
@@ -183,20 +211,25 @@ def _weight(node: Node, field: str) -> WeightSource:
 
 
 def _fill(node: Mapping, field: str) -> Fill:
-    for name, (key, _) in node.entries.items():
-        if name not in ("fill", "seed"):
-            raise Refusal(
-                key.place,
-                "E101",
-                f"unknown key in {field}",
-                f"got '{shown(name)}'",
-                suggestion(name, ["fill", "seed"]),
-            )
+    read_each((key for key, _ in node.entries.values()), lambda key: _fill_key(key, field))
     if "fill" not in node.entries:
         raise Refusal(node.place, "E102", f"{field} needs a fill", "", f"one of {', '.join(FILLS)}")
     fill = read_word(node.entries["fill"][1], "fill", FILLS)
     seed = read_integer(node.entries["seed"][1], "seed", 0) if "seed" in node.entries else 0
     return Fill(fill=fill, seed=seed)
+
+
+def _fill_key(node: Node, field: str) -> str:
+    name = node.text if isinstance(node, Scalar) else ""
+    if name not in ("fill", "seed"):
+        raise Refusal(
+            node.place,
+            "E101",
+            f"unknown key in {field}",
+            f"got '{shown(name)}'",
+            suggestion(name, ["fill", "seed"]),
+        )
+    return name
 
 
 def _inline(node: Sequence, field: str) -> Inline:

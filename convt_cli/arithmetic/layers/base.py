@@ -13,6 +13,7 @@ from typing import Literal, Protocol
 from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.convolution import Convolution, Shape
 from convt_cli.arithmetic.frameworks import Framework
+from convt_cli.arithmetic.kinds import Inline
 from convt_cli.errors import GeometryError
 
 MAX_RANK = 3
@@ -101,3 +102,15 @@ def each_axis(rank: int, make: Callable[[int], Axis]) -> tuple[Axis, ...]:
         except GeometryError as error:
             raise error.on_axis(number) from None
     return tuple(axes)
+
+
+def check_inline(field: str, source: object, expected: Shape) -> None:
+    """Raise GeometryError (E121) where numbers written in the spec are not of this shape."""
+    if isinstance(source, Inline) and source.shape != expected:
+        raise GeometryError(
+            "E121",
+            f"the {field} of this layer has shape {list(expected)}",
+            field=field,
+            value=f"got {list(source.shape)}",
+            help="nest the lists in that shape, or keep the numbers in a .npy file",
+        )

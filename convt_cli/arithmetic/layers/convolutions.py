@@ -12,7 +12,6 @@ from convt_cli.arithmetic.folding import PADDING_MODES
 from convt_cli.arithmetic.frameworks import Framework
 from convt_cli.arithmetic.kinds import (
     Bias,
-    Inline,
     Integer,
     IntegerPerAxis,
     Padding,
@@ -25,7 +24,14 @@ from convt_cli.arithmetic.kinds import (
     key,
     per_axis,
 )
-from convt_cli.arithmetic.layers.base import Geometry, Layer, Windows, each_axis, spatial_source
+from convt_cli.arithmetic.layers.base import (
+    Geometry,
+    Layer,
+    Windows,
+    check_inline,
+    each_axis,
+    spatial_source,
+)
 from convt_cli.arithmetic.padding import (
     FRAMEWORK_WORDS,
     WORDS,
@@ -82,8 +88,8 @@ class Convolutional(Layer):
         return shape
 
     def _geometry(self, convolution: Convolution) -> Geometry:
-        _check_inline("weight", self.weight, convolution.weight_shape)
-        _check_inline("bias", self.bias, (self.out_channels,))
+        check_inline("weight", self.weight, convolution.weight_shape)
+        check_inline("bias", self.bias, (self.out_channels,))
         bias = 0 if self.bias is False else self.out_channels
         return Geometry(
             output=convolution.action_shapes[1],
@@ -231,14 +237,3 @@ def _least_outputs(
     """The output size of a transposed convolution with output_padding 0, per axis."""
     steps = zip(sizes, window.kernel_size, window.stride, window.dilation, pairs, strict=True)
     return tuple((i - 1) * s + effective_kernel(k, d) - sum(pair) for i, k, s, d, pair in steps)
-
-
-def _check_inline(field: str, source: object, expected: Shape) -> None:
-    if isinstance(source, Inline) and source.shape != expected:
-        raise GeometryError(
-            "E121",
-            f"the {field} of this layer has shape {list(expected)}",
-            field=field,
-            value=f"got {list(source.shape)}",
-            help="nest the lists in that shape, or keep the numbers in a .npy file",
-        )

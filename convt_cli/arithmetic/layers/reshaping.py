@@ -23,6 +23,7 @@ from convt_cli.arithmetic.layers.base import (
     Geometry,
     Layer,
     Windows,
+    check_inline,
     each_axis,
     single_source,
     spatial_source,
@@ -104,6 +105,7 @@ class Linear(Layer):
                 value=f"the source is {list(shape)}",
                 help="put a flatten layer before it",
             )
+        check_inline("bias", self.bias, (self.out_features,))
         weights = shape[0] * self.out_features
         bias = 0 if self.bias is False else self.out_features
         return Geometry(

@@ -1,0 +1,274 @@
+"""One result by every route: the matrix, gather and scatter, and zero insertion.
+
+Integers below 2**53 are exact whichever way they are added up, so routes are held to each other
+without a tolerance.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.sparse import csr_array
+
+from convt_cli.arithmetic.axis import Axis
+from convt_cli.arithmetic.convolution import Convolution
+from convt_cli.errors import RequestError
+from convt_cli.operators import direct
+from convt_cli.operators.direct import apply_forward, apply_transpose
+from convt_cli.operators.matrix import build_matrix
+from convt_cli.operators.routes import FORWARD, TRANSPOSE, route
+from convt_cli.operators.zero_insert import apply_transpose_by_zero_insertion, flipped
+from tests import oracle
+from tests.strategies import (
+    convolutions,
+    direct_convolutions,
+    folded_convolutions,
+    geometry,
+    integers,
+    transposed_convolutions,
+    window,
+    with_arrays,
+    zero_padded_convolutions,
+)
+
+Drawn = tuple[Convolution, oracle.Array, oracle.Array, oracle.Array]
+
+
+def forward(convolution: Convolution, weight: oracle.Array, x: oracle.Array) -> oracle.Array:
+    """C x of one array, by gathering."""
+    y: oracle.Array = apply_forward(convolution, weight, x[None])[0]
+    return y
+
+
+def transpose(convolution: Convolution, weight: oracle.Array, y: oracle.Array) -> oracle.Array:
+    """Cᵀ y of one array, by scattering."""
+    x: oracle.Array = apply_transpose(convolution, weight, y[None])[0]
+    return x
+
+
+def weighted_sum_of_rows(matrix: csr_array, activations: oracle.Array) -> oracle.Array:
+    """The rows of C added up, each as often as its output says."""
+    rows = matrix.toarray()
+    total = np.zeros(matrix.shape[1], np.int64)
+    for activation, row in zip(activations.ravel(), rows, strict=True):
+        total += activation * row
+    return total
+
+
+class TestForward:
+    @settings(deadline=None, max_examples=200)
+    @given(drawn=with_arrays(convolutions()))
+    def test_gathering_is_the_oracles(self, drawn: Drawn) -> None:
+        convolution, weight, x, _ = drawn
+        expected = oracle.direct(x, weight, **geometry(convolution))
+        np.testing.assert_array_equal(forward(convolution, weight, x), expected)
+
+    @settings(deadline=None, max_examples=150)
+    @given(drawn=with_arrays(convolutions()))
+    def test_gathering_is_the_matrix(self, drawn: Drawn) -> None:
+        convolution, weight, x, _ = drawn
+        y = forward(convolution, weight, x)
+        assert y.shape == convolution.output_shape
+        np.testing.assert_array_equal(y.ravel(), build_matrix(convolution, weight) @ x.ravel())
+
+
+class TestTranspose:
+    @settings(deadline=None, max_examples=200)
+    @given(drawn=with_arrays(transposed_convolutions()))
+    def test_scattering_is_the_oracles(self, drawn: Drawn) -> None:
+        convolution, weight, _, y = drawn
+        extra = [axis.output_padding for axis in convolution.axes]
+        expected = oracle.transposed(y, weight, output_padding=extra, **window(convolution))
+        np.testing.assert_array_equal(transpose(convolution, weight, y), expected)
+
+    @settings(deadline=None, max_examples=150)
+    @given(drawn=with_arrays(convolutions()))
+    def test_scattering_is_the_transposed_matrix(self, drawn: Drawn) -> None:
+        convolution, weight, _, y = drawn
+        x = transpose(convolution, weight, y)
+        assert x.shape == convolution.input_shape
+        np.testing.assert_array_equal(x.ravel(), build_matrix(convolution, weight).T @ y.ravel())
+
+    @settings(deadline=None, max_examples=150)
+    @given(drawn=with_arrays(zero_padded_convolutions()))
+    def test_zero_insertion_is_scattering(self, drawn: Drawn) -> None:
+        convolution, weight, _, y = drawn
+        (inserted,) = apply_transpose_by_zero_insertion(convolution, weight, y[None])
+        np.testing.assert_array_equal(inserted, transpose(convolution, weight, y))
+
+    @settings(deadline=None, max_examples=150)
+    @given(drawn=with_arrays(convolutions()))
+    def test_the_rows_of_the_matrix_weighted_by_the_activations_are_scattering(
+        self, drawn: Drawn
+    ) -> None:
+        convolution, weight, _, y = drawn
+        weighted = weighted_sum_of_rows(build_matrix(convolution, weight), y)
+        np.testing.assert_array_equal(weighted, transpose(convolution, weight, y).ravel())
+
+
+class TestAdjoint:
+    """<C x, y> = <x, Cᵀ y>."""
+
+    @settings(deadline=None, max_examples=150)
+    @given(drawn=with_arrays(convolutions()))
+    def test_without_the_matrix(self, drawn: Drawn) -> None:
+        convolution, weight, x, y = drawn
+        left = np.vdot(forward(convolution, weight, x), y)
+        assert left == np.vdot(x, transpose(convolution, weight, y))
+
+    @settings(deadline=None, max_examples=100)
+    @given(drawn=with_arrays(convolutions()))
+    def test_with_the_matrix(self, drawn: Drawn) -> None:
+        convolution, weight, x, y = drawn
+        matrix = build_matrix(convolution, weight)
+        assert np.vdot(matrix @ x.ravel(), y) == np.vdot(x, matrix.T @ y.ravel())
+
+
+class TestZeroInsertion:
+    @settings(deadline=None, max_examples=80)
+    @given(drawn=with_arrays(direct_convolutions()))
+    def test_flipping_twice_gives_the_weight_back(self, drawn: Drawn) -> None:
+        convolution, weight, _, _ = drawn
+        once = flipped(convolution, weight)
+        assert once.shape == convolution.zero_inserted().weight_shape
+        np.testing.assert_array_equal(flipped(convolution.zero_inserted(), once), weight)
+
+    @settings(deadline=None, max_examples=20)
+    @given(drawn=with_arrays(folded_convolutions()))
+    def test_speaks_of_zero_padding_only(self, drawn: Drawn) -> None:
+        convolution, weight, _, y = drawn
+        with pytest.raises(RequestError, match=convolution.padding_mode) as caught:
+            apply_transpose_by_zero_insertion(convolution, weight, y[None])
+        assert caught.value.code == "E503"
+
+
+class TestMethods:
+    """The routes by the names that people choose them by."""
+
+    @pytest.mark.parametrize("method", TRANSPOSE)
+    @settings(deadline=None, max_examples=50)
+    @given(drawn=with_arrays(zero_padded_convolutions()), count=st.integers(0, 2))
+    def test_apply_the_transpose_to_a_batch(self, method: str, drawn: Drawn, count: int) -> None:
+        convolution, weight, _, y = drawn
+        batch = np.repeat(y[None], count, axis=0)
+        result = route(method, forward=False)(convolution, weight, batch)
+        np.testing.assert_array_equal(result, apply_transpose(convolution, weight, batch))
+
+    @pytest.mark.parametrize("method", FORWARD)
+    @settings(deadline=None, max_examples=50)
+    @given(drawn=with_arrays(convolutions()), count=st.integers(0, 2))
+    def test_apply_the_matrix_to_a_batch(self, method: str, drawn: Drawn, count: int) -> None:
+        convolution, weight, x, _ = drawn
+        batch = np.repeat(x[None], count, axis=0)
+        result = route(method, forward=True)(convolution, weight, batch)
+        np.testing.assert_array_equal(result, apply_forward(convolution, weight, batch))
+
+    def test_zero_insertion_applies_no_direct_convolution(self) -> None:
+        with pytest.raises(RequestError, match="zero-insert applies Cᵀ only") as caught:
+            route("zero-insert", forward=True)
+        assert caught.value.code == "E503"
+
+
+class TestBatches:
+    @settings(deadline=None, max_examples=60)
+    @given(drawn=with_arrays(convolutions()), count=st.integers(0, 3), seed=st.integers(0, 99))
+    def test_are_done_one_by_one(self, drawn: Drawn, count: int, seed: int) -> None:
+        convolution, weight, _, _ = drawn
+        random = np.random.default_rng(seed)
+        batch = random.integers(-9, 10, (count, *convolution.input_shape))
+        results = apply_forward(convolution, weight, batch)
+        assert results.shape == (count, *convolution.output_shape)
+        expected = [forward(convolution, weight, x) for x in batch]
+        np.testing.assert_array_equal(results, np.array(expected).reshape(results.shape))
+
+    @settings(deadline=None, max_examples=60)
+    @given(drawn=with_arrays(convolutions()), count=st.integers(0, 3), seed=st.integers(0, 99))
+    def test_are_transposed_one_by_one(self, drawn: Drawn, count: int, seed: int) -> None:
+        convolution, weight, _, _ = drawn
+        random = np.random.default_rng(seed)
+        batch = random.integers(-9, 10, (count, *convolution.output_shape))
+        results = apply_transpose(convolution, weight, batch)
+        assert results.shape == (count, *convolution.input_shape)
+        expected = [transpose(convolution, weight, y) for y in batch]
+        np.testing.assert_array_equal(results, np.array(expected).reshape(results.shape))
+
+
+class TestChunks:
+    """However few taps are held at a time, the result is the same."""
+
+    @settings(deadline=None, max_examples=100)
+    @given(drawn=with_arrays(convolutions()), held=st.sampled_from([1, 100, 1000]))
+    def test_of_gathered_columns(self, drawn: Drawn, held: int) -> None:
+        convolution, weight, x, _ = drawn
+        whole = forward(convolution, weight, x)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(direct, "_COLUMN_BYTES", held)
+            np.testing.assert_array_equal(forward(convolution, weight, x), whole)
+
+    @settings(deadline=None, max_examples=100)
+    @given(drawn=with_arrays(convolutions()), held=st.sampled_from([1, 100, 1000]))
+    def test_of_scattered_columns(self, drawn: Drawn, held: int) -> None:
+        convolution, weight, _, y = drawn
+        whole = transpose(convolution, weight, y)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(direct, "_COLUMN_BYTES", held)
+            np.testing.assert_array_equal(transpose(convolution, weight, y), whole)
+
+    def test_are_as_many_as_the_bytes_ask_for(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        axis = Axis.conv(input_size=9, kernel_size=5)
+        convolution = Convolution(out_channels=1, in_channels=1, axes=(axis,))
+        monkeypatch.setattr(direct, "_COLUMN_BYTES", 2 * 5 * 8)
+        chunks = direct._tap_chunks(convolution, np.ones((1, 1, 5)))
+        assert [kernel.shape[2] for kernel, _ in chunks] == [2, 2, 1]
+
+
+@pytest.mark.parametrize("odd", [np.inf, -np.inf, np.nan])
+class TestWeightsThatAreNotFinite:
+    """What the padding holds is nothing: it is not a zero that makes nan of inf."""
+
+    @settings(deadline=None, max_examples=60)
+    @given(drawn=with_arrays(convolutions()), place=st.integers(0, 10**6))
+    def test_act_as_in_the_matrix(self, odd: float, drawn: Drawn, place: int) -> None:
+        convolution, weight, x, _ = drawn
+        taps = weight.astype(np.float64)
+        taps.flat[place % taps.size] = odd
+        with np.errstate(invalid="ignore"):
+            y = forward(convolution, taps, x.astype(np.float64))
+        expected = build_matrix(convolution, taps) @ x.ravel().astype(np.float64)
+        np.testing.assert_array_equal(y.ravel(), expected)
+
+    @settings(deadline=None, max_examples=60)
+    @given(drawn=with_arrays(zero_padded_convolutions()), place=st.integers(0, 10**6))
+    def test_act_as_in_the_transposed_matrix(self, odd: float, drawn: Drawn, place: int) -> None:
+        convolution, weight, _, y = drawn
+        taps = weight.astype(np.float64)
+        taps.flat[place % taps.size] = odd
+        with np.errstate(invalid="ignore"):
+            x = transpose(convolution, taps, y.astype(np.float64))
+        expected = build_matrix(convolution, taps).T @ y.ravel().astype(np.float64)
+        np.testing.assert_array_equal(x.ravel(), expected)
+
+    @settings(deadline=None, max_examples=60)
+    @given(drawn=with_arrays(zero_padded_convolutions()), place=st.integers(0, 10**6))
+    def test_may_stand_in_the_input_as_well(self, odd: float, drawn: Drawn, place: int) -> None:
+        convolution, weight, x, _ = drawn
+        source = x.astype(np.float64)
+        source.flat[place % source.size] = odd
+        with np.errstate(invalid="ignore"):
+            y = forward(convolution, weight.astype(np.float64), source)
+        expected = build_matrix(convolution, weight.astype(np.float64)) @ source.ravel()
+        np.testing.assert_array_equal(y.ravel(), expected)
+
+
+@settings(deadline=None, max_examples=40)
+@given(x=integers((2, 7)), weight=integers((3, 2, 3)))
+def test_no_route_writes_into_its_arguments(x: oracle.Array, weight: oracle.Array) -> None:
+    axis = Axis.conv(input_size=7, kernel_size=3, before=1, after=1)
+    convolution = Convolution(out_channels=3, in_channels=2, axes=(axis,), padding_mode="reflect")
+    kept = x.copy(), weight.copy()
+    y = forward(convolution, weight, x)
+    transpose(convolution, weight, y)
+    np.testing.assert_array_equal(x, kept[0])
+    np.testing.assert_array_equal(weight, kept[1])
