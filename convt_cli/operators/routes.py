@@ -12,12 +12,14 @@ from convt_cli.operators.zero_insert import apply_transpose_by_zero_insertion
 
 
 def _forward_by_matrix(convolution: Convolution, weight: Array, x: Array) -> Array:
-    columns = build_matrix(convolution, weight) @ x.reshape(len(x), -1).T
+    matrix = build_matrix(convolution, weight)
+    columns = matrix @ x.reshape(len(x), matrix.shape[1]).T
     return columns.T.reshape(len(x), *convolution.output_shape)
 
 
 def _transpose_by_matrix(convolution: Convolution, weight: Array, y: Array) -> Array:
-    columns = build_matrix(convolution, weight).T @ y.reshape(len(y), -1).T
+    matrix = build_matrix(convolution, weight)
+    columns = matrix.T @ y.reshape(len(y), matrix.shape[0]).T
     return columns.T.reshape(len(y), *convolution.input_shape)
 
 
