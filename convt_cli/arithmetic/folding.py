@@ -45,7 +45,14 @@ FOLDS: dict[str, Callable[[Any, int], Any]] = {
 
 
 def check_fold(axis: Axis, mode: str) -> None:
-    """Raise GeometryError (E116) where the padding reaches further than `mode` can fold."""
+    """Raise GeometryError (E116) where the padding is none that `mode` can fold."""
+    if mode != "zeros" and min(axis.before, axis.after) < 0:
+        raise GeometryError(
+            "E116",
+            f"padding_mode {mode} cannot crop",
+            field="padding",
+            value=f"got {axis.before} and {axis.after}",
+        )
     most = {"circular": axis.input_size, "reflect": axis.input_size - 1}.get(mode)
     padding = max(axis.before, axis.after)
     if most is not None and padding > most:

@@ -8,8 +8,8 @@ Pulled back through one axis, an interval [lo, hi] of output positions becomes
 A `Trace` composes these from the input down to a layer.  Transposed layers treat positions
 differently by their phase, so a trace keeps one (lo, hi) per phase of its period: position
 q + period reads `jump` further on.  Several sources are joined by the hull of their intervals.
-The result is not cut at the borders; under dilation it can contain elements that are not read,
-and then it is an upper bound.
+The result is not cut at the borders.  Under dilation, and behind a transposed layer whose kernel
+is shorter than its stride, it can contain elements that are not read: then it is an upper bound.
 """
 
 from __future__ import annotations

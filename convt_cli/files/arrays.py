@@ -21,7 +21,7 @@ from numpy.lib import format as npy
 from convt_cli.errors import ArrayError, FileError
 from convt_cli.files.archive import write_npy, write_npz
 from convt_cli.io import memory
-from convt_cli.io.reading import STDIN, open_file, open_regular, shown, standard_input
+from convt_cli.io.reading import STDIN, open_regular, shown, standard_input
 from convt_cli.io.writing import Sink, output
 from convt_cli.operators.dtypes import Array
 
@@ -44,17 +44,19 @@ def locate(name: str) -> Location:
     """`name` split into file and key.  Raises FileError (E401) for an unknown format."""
     if name == STDIN:
         return Location(name, "", STDIN)
-    path, key = name, ""
-    if ".npz#" in name:
-        path, _, key = name.partition(".npz#")
-        path += ".npz"
+    path, archive, key = name.partition(".npz#")
+    return located(path + archive.removesuffix("#"), key)
+
+
+def located(path: str, key: str) -> Location:
+    """The array `key` of the file `path`.  Raises FileError (E401) for an unknown format."""
     suffix = os.path.splitext(path)[1].lower()
-    if suffix not in ARRAY_SUFFIXES:
+    if suffix not in ARRAY_SUFFIXES or (key and suffix != ".npz"):
         raise FileError(
             "E401",
             "an array file is named by its format",
-            value=f"got {shown(name)}",
-            help=f"known are {', '.join(ARRAY_SUFFIXES)}, and - for a stream of .npy",
+            value=f"got {shown(f'{path}#{key}' if key else path)}",
+            help=f"known are {', '.join(ARRAY_SUFFIXES)}, and file.npz#key",
         )
     return Location(path, key, suffix)
 
@@ -67,18 +69,27 @@ def is_text(name: str) -> bool:
 def read_array(name: str) -> Array:
     """The array that `name` says: a file, file.npz#key, or '-' for a .npy stream.
 
+    Raises FileError (E401), ArrayError (E302, E303), RequestError (E501).
+    """
+    return read_located(locate(name))
+
+
+def read_located(location: Location) -> Array:
+    """The array at `location`.
+
     Text comes back with two axes, int64 where all numbers are integers and float64 otherwise.
     Raises FileError (E401), ArrayError (E302, E303), RequestError (E501).
     """
-    path, key, suffix = locate(name)
+    path, key, suffix = location
     if suffix == STDIN:
         return _read_npy(standard_input(), "standard input", None)
-    if suffix in TEXT_DELIMITERS:
-        return _read_text(path, TEXT_DELIMITERS[suffix])
     with open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if suffix in TEXT_DELIMITERS:
+            return _read_text(file, path, size, TEXT_DELIMITERS[suffix])
         if suffix == ".npz":
             return _read_npz(file, path, key)
-        return _read_npy(file, shown(path), os.fstat(file.fileno()).st_size)
+        return _read_npy(file, shown(path), size)
 
 
 def write_array(name: str, array: Array, *, force: bool) -> None:
@@ -197,13 +208,10 @@ def _read_exactly(file: Any, name: str, count: int, dtype: np.dtype[Any]) -> Arr
     return flat
 
 
-def _read_text(path: str, delimiter: str | None) -> Array:
-    with open_file(path) as file:
-        size = os.fstat(file.fileno()).st_size
-        memory.require(16 * size, f"the numbers in {shown(path)}", help="use a .npy file")
-        content = file.read()
+def _read_text(file: BinaryIO, path: str, size: int, delimiter: str | None) -> Array:
+    memory.require(16 * size, f"the numbers in {shown(path)}", help="use a .npy file")
     with _reporting_damage(path):
-        lines = content.decode("utf-8-sig").splitlines()
+        lines = file.read().decode("utf-8-sig").splitlines()
         if not any(line.strip() for line in lines):
             raise _damaged(path, "it is empty")
         try:

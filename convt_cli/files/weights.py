@@ -10,7 +10,7 @@ from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.kinds import Fill, Inline, WeightSource
 from convt_cli.arithmetic.network import MatrixLayer, Network
 from convt_cli.errors import ArrayError
-from convt_cli.files.arrays import read_array
+from convt_cli.files.arrays import located, read_located
 from convt_cli.io.reading import contained
 from convt_cli.operators.dtypes import Array, require_numeric
 from convt_cli.operators.fills import filled, written
@@ -59,7 +59,7 @@ class Weights:
         if isinstance(source, Inline):
             return written(source)
         path = contained(self._spec, source.file, allow_outside=self._allow_outside)
-        return read_array(f"{path}#{source.key}" if source.key else path)
+        return read_located(located(path, source.key))
 
 
 def cast(array: Array, dtype: np.dtype[Any], what: str) -> Array:

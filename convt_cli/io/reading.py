@@ -17,10 +17,13 @@ def read_bytes(path: str, most: int) -> bytes:
 
     Raises FileError (E401).
     """
-    if path == STDIN:
-        return standard_input().read(most + 1)
-    with open_file(path) as file:
-        return file.read(most + 1)
+    try:
+        if path == STDIN:
+            return standard_input().read(most + 1)
+        with open(path, "rb") as file:
+            return file.read(most + 1)
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
+        raise unreadable(path, error) from None
 
 
 def standard_input() -> BinaryIO:
@@ -28,14 +31,6 @@ def standard_input() -> BinaryIO:
     if sys.stdin is None:
         raise FileError("E401", "standard input is closed", help="name a file instead of -")
     return sys.stdin.buffer
-
-
-def open_file(path: str) -> BinaryIO:
-    """`path` opened for reading.  Raises FileError (E401)."""
-    try:
-        return open(path, "rb")
-    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
-        raise unreadable(path, error) from None
 
 
 def open_regular(path: str) -> BinaryIO:
@@ -65,13 +60,13 @@ def contained(spec: str, reference: str, *, allow_outside: bool) -> str:
     Links are followed before the folder is compared.  Raises FileError (E404); with
     `allow_outside` any path is taken.
     """
-    folder = os.getcwd() if spec == STDIN else os.path.dirname(os.path.abspath(spec))
-    path = os.path.join(folder, reference)
     try:
+        folder = os.getcwd() if spec == STDIN else os.path.dirname(os.path.abspath(spec))
+        path = os.path.join(folder, reference)
         real = os.path.realpath(folder)
         inside = os.path.commonpath((real, os.path.realpath(path))) == real
     except (OSError, ValueError) as error:
-        raise unreadable(path, error) from None
+        raise unreadable(reference, error) from None
     if not (inside or allow_outside):
         raise FileError(
             "E404",
@@ -93,7 +88,7 @@ def unreadable(path: str, error: Exception) -> FileError:
     reason = getattr(error, "strerror", None) or str(error)
     return FileError(
         "E401",
-        f"cannot read {shown(path)}",
+        f"cannot read {'standard input' if path == STDIN else shown(path)}",
         value=reason.lower() if reason.isascii() else reason,
         help="check the path and its permissions",
     )

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import BinaryIO, Protocol
 
-from convt_cli.errors import FileError
+from convt_cli.errors import ConvtError, FileError
 from convt_cli.io.reading import shown
 
 STDOUT = "-"
@@ -63,11 +63,14 @@ def output(path: str, *, force: bool) -> Iterator[BinaryIO]:
             with open(path, "wb") as device:
                 yield device
         else:
-            with _temporary(os.path.realpath(path)) as file:
+            target = _target(path)
+            with _temporary(target) as file:
                 yield file
                 _complete(file)
-                _publish(file.name, os.path.realpath(path), force=force)
-    except (OSError, ValueError) as error:
+                _publish(file.name, target, force=force)
+    except ConvtError:
+        raise
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
         raise failed_write(path, error) from None
 
 
@@ -78,11 +81,17 @@ def standard_output() -> BinaryIO:
     return sys.stdout.buffer
 
 
+def _target(path: str) -> str:
+    """The file that `path` leads to, links followed.  Raises FileError (E402) for a folder."""
+    if not os.path.basename(path) or os.path.isdir(path):
+        raise FileError("E402", f"cannot write {shown(path)}", value="it names a folder")
+    return os.path.realpath(path)
+
+
 @contextmanager
 def _temporary(target: str) -> Iterator[BinaryIO]:
     """A new file beside `target` with the mode it will have, removed when the block ends."""
-    folder, name = os.path.split(target)
-    path = os.path.join(folder, f".{name[:100]}.{os.urandom(8).hex()}.tmp")
+    path = os.path.join(os.path.dirname(target), f".convt-{os.urandom(8).hex()}.tmp")
     descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)
     try:
         with suppress(OSError):
@@ -111,15 +120,20 @@ def _publish(temporary: str, target: str, *, force: bool) -> None:
     except OSError as error:
         if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS):
             raise
-        _claim(target)  # a file system without links: claim the name, then replace it
-        os.replace(temporary, target)
+        _publish_by_claim(temporary, target)
 
 
-def _claim(target: str) -> None:
+def _publish_by_claim(temporary: str, target: str) -> None:
+    """Where the file system has no links: claim the name with an empty file, then replace it."""
     try:
         os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
     except FileExistsError:
         raise _exists(target) from None
+    try:
+        os.replace(temporary, target)
+    except BaseException:
+        os.unlink(target)
+        raise
 
 
 def _is_special(path: str) -> bool:

@@ -101,20 +101,27 @@ def _with_channels(
 
 def per_axis(value: object, rank: int, field: str, minimum: int) -> tuple[int, ...]:
     """`value` as one Python int per axis.  Raises GeometryError (E103, E106, E107)."""
-    entries = list(value) if isinstance(value, Iterable) else [value] * rank
-    require_rank(len(entries), rank, field)
+    entries = _entries(value, rank, field)
     return tuple(_integer(entry, field, minimum) for entry in entries)
 
 
 def pad_pairs(padding: object, rank: int) -> tuple[Pair, ...]:
     """`padding` as one (before, after) pair per axis.  Raises GeometryError."""
-    entries = list(padding) if isinstance(padding, Iterable) else [padding] * rank
-    require_rank(len(entries), rank, "padding")
+    entries = _entries(padding, rank, "padding")
     pairs = []
     for entry in entries:
         before, after = per_axis(entry, 2, "padding", 0)
         pairs.append((before, after))
     return tuple(pairs)
+
+
+def _entries(value: object, rank: int, field: str) -> list[object]:
+    """The entries of a sequence, or `value` once for every axis.  Raises GeometryError (E106)."""
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        return [value] * rank
+    entries = list(value)
+    require_rank(len(entries), rank, field)
+    return entries
 
 
 def _integer(value: object, field: str, minimum: int) -> int:

@@ -17,7 +17,7 @@ def filled(fill: Fill, shape: Shape) -> Array:
 
     ones: every tap 1.  index: taps numbered 1, 2, 3 ... in memory order.  bilinear: in every
     pair of channels the kernel of linear interpolation, (1 - |t - c| / f) per axis, where
-    f = ceil(k / 2) and c = (2f - 1 - f mod 2) / (2f) * f, as in FCN's upsampling layers.
+    f = ceil(k / 2) and c = (2f - 1 - k mod 2) / 2, as in FCN's upsampling layers.
     normal: numpy.random.default_rng(seed).standard_normal.
     """
     memory.require(8 * prod(shape), f"a weight of shape {list(shape)}", help="use a smaller layer")

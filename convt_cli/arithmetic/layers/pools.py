@@ -130,11 +130,13 @@ class MaxUnpool(Layer):
                 value=f"the source is {[channels, *sizes]}, the pool gives {list(undone.output)}",
                 help="name the max_pool of this size",
             )
-        wanted = pooled[1:] if self.output_size is None else self.output_size
-        output = per_axis(wanted, len(sizes), "output_size")
         reach = undone.reach
-        if isinstance(reach, Windows):
-            reach = Windows(axes=reach.axes, adjoint=True)
+        axes = reach.axes if isinstance(reach, Windows) else ()
+        output = pooled[1:]
+        if self.output_size is not None:
+            output = per_axis(self.output_size, len(sizes), "output_size")
+            _check_unpooled(output, axes)
+        reach = Windows(axes=axes, adjoint=True)
         return Geometry(output=(channels, *output), reach=reach)
 
 
@@ -163,6 +165,22 @@ def pool_axis(size: int, window: Window, number: int, pair: Pair, ceil_mode: boo
         dilation=dilation,
         output_size=output,
     )
+
+
+def _check_unpooled(output: tuple[int, ...], axes: tuple[Axis, ...]) -> None:
+    """PyTorch takes sizes less than a stride away from (i - 1)s + k - before - after."""
+    for number, (size, axis) in enumerate(zip(output, axes, strict=True)):
+        spanned = (axis.output_size - 1) * axis.stride + axis.kernel_size
+        default = spanned - axis.before - axis.after
+        if abs(size - default) >= axis.stride:
+            raise GeometryError(
+                "E118",
+                "output_size must be less than a stride from the size that undoes the pool",
+                field="output_size",
+                axis=number,
+                value=f"got {size}, which is not near {default} with stride {axis.stride}",
+                help="leave it out to get the size of the pool's input",
+            )
 
 
 def _check_half_kernel(window: Window, pairs: tuple[Pair, ...]) -> None:

@@ -1,0 +1,287 @@
+"""What would not fit into memory is refused before it is allocated.
+
+The budget is the least of what the system, the control group and the address space leave; the
+message says how many bytes are needed and how many are there.
+"""
+
+from __future__ import annotations
+
+import re
+import resource
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from convt_cli.errors import RequestError
+from convt_cli.io import memory
+from tests.conftest import GUIDE, Outcome, Run, WriteSpec, assert_refused, environment
+
+UNITS = {"bytes": 1} | {
+    unit: 1024**power for power, unit in enumerate(("KiB", "MiB", "GiB", "TiB", "PiB", "EiB"), 1)
+}
+MEMINFO = "MemTotal:  4000 kB\nMemFree:  10 kB\nMemAvailable:    2000 kB\n"
+
+
+def fake_files(patch: pytest.MonkeyPatch, files: Mapping[str, str]) -> None:
+    """Let the system's files say this, and all others be missing; no limit on address space."""
+    patch.setattr(memory, "_read", lambda path: files.get(str(path), ""))
+    infinity = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+    patch.setattr(resource, "getrlimit", lambda _: infinity)
+
+
+def value_of(text: str) -> float:
+    """The bytes that a text like '1.5 KiB' stands for."""
+    number, unit = text.split(" ")
+    return float(number.replace(",", "")) * UNITS[unit]
+
+
+class TestText:
+    @pytest.mark.parametrize(
+        ("size", "text"),
+        [
+            (0, "0 bytes"),
+            (999, "999 bytes"),
+            (1023, "1023 bytes"),
+            (1024, "1.0 KiB"),
+            (1536, "1.5 KiB"),
+            (5 * 2**20, "5.0 MiB"),
+            (3 * 2**30, "3.0 GiB"),
+            (2**40, "1.0 TiB"),
+            (2**50, "1.0 PiB"),
+            (2**60, "1.0 EiB"),
+            (2**70, "1,024.0 EiB"),
+        ],
+    )
+    def test_a_size_is_said_in_its_unit(self, size: int, text: str) -> None:
+        assert memory.text(size) == text
+
+    @given(size=st.integers(0, 2**80))
+    @example(size=10 * 1024)
+    @example(size=10 * 1024 - 1)
+    @example(size=2**20 - 1)
+    def test_it_is_within_a_tenth_of_the_size(self, size: int) -> None:
+        assert value_of(memory.text(size)) == pytest.approx(size, rel=0.1)
+
+    @pytest.mark.parametrize("exponent", [100, 400, 5000])
+    def test_no_size_is_too_large_to_be_said(self, exponent: int) -> None:
+        assert memory.text(10**exponent).endswith(" EiB")
+
+
+class TestBudget:
+    def test_is_what_the_system_has_available(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        fake_files(monkeypatch, {"/proc/meminfo": MEMINFO})
+        assert memory.available() == 2000 * 1024
+
+    @pytest.mark.parametrize(
+        "files",
+        [
+            {
+                "/proc/self/cgroup": "0::/user/job\n",
+                "/sys/fs/cgroup/user/job/memory.max": "5000\n",
+                "/sys/fs/cgroup/user/job/memory.current": "3800\n",
+            },
+            {"/sys/fs/cgroup/memory.max": "5000\n", "/sys/fs/cgroup/memory.current": "3800\n"},
+            {
+                "/sys/fs/cgroup/memory/memory.limit_in_bytes": "5000\n",
+                "/sys/fs/cgroup/memory/memory.usage_in_bytes": "3800\n",
+            },
+        ],
+        ids=["own group", "version 2", "version 1"],
+    )
+    def test_is_what_the_control_group_leaves(
+        self, monkeypatch: pytest.MonkeyPatch, files: dict[str, str]
+    ) -> None:
+        fake_files(monkeypatch, {"/proc/meminfo": MEMINFO, **files})
+        assert memory.available() == 1200
+
+    def test_a_group_above_counts_as_well(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        files = {
+            "/proc/self/cgroup": "0::/user/job\n",
+            "/sys/fs/cgroup/user/job/memory.max": "max\n",
+            "/sys/fs/cgroup/user/job/memory.current": "10\n",
+            "/sys/fs/cgroup/user/memory.max": "5000\n",
+            "/sys/fs/cgroup/user/memory.current": "3800\n",
+        }
+        fake_files(monkeypatch, {"/proc/meminfo": MEMINFO, **files})
+        assert memory.available() == 1200
+
+    def test_a_group_without_a_limit_sets_none(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        files = {"/sys/fs/cgroup/memory.max": "max\n", "/sys/fs/cgroup/memory.current": "1\n"}
+        fake_files(monkeypatch, {"/proc/meminfo": MEMINFO, **files})
+        assert memory.available() == 2000 * 1024
+
+    def test_a_group_past_its_limit_leaves_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        files = {"/sys/fs/cgroup/memory.max": "10\n", "/sys/fs/cgroup/memory.current": "20\n"}
+        fake_files(monkeypatch, {"/proc/meminfo": MEMINFO, **files})
+        assert memory.available() == 0
+
+    def test_is_what_the_address_space_leaves(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        fake_files(monkeypatch, {"/proc/meminfo": MEMINFO, "/proc/self/status": "VmSize: 100 kB\n"})
+        monkeypatch.setattr(resource, "getrlimit", lambda _: (101 * 1024, 200 * 1024))
+        assert memory.available() == 1024
+
+    def test_where_the_system_says_nothing_there_is_none(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        fake_files(monkeypatch, {})
+        assert memory.available() is None
+        memory.require(10**30, "a matrix", help="")
+
+    @pytest.mark.parametrize(
+        "content",
+        ["", "MemAvailable:\n", "MemAvailable: x kB\n", "\ufffd\n", "MemTotal: 5 kB\n"],
+        ids=ascii,
+    )
+    def test_a_file_of_another_form_says_nothing(
+        self, monkeypatch: pytest.MonkeyPatch, content: str
+    ) -> None:
+        fake_files(monkeypatch, {"/proc/meminfo": content})
+        assert memory.available() is None
+
+    def test_on_this_machine_it_is_known_and_positive(self) -> None:
+        there = memory.available()
+        assert there is None or there > 0
+
+
+class TestRequire:
+    def test_what_fits_exactly_is_allowed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(memory, "available", lambda: 1000)
+        memory.require(1000, "a matrix", help="")
+
+    def test_one_byte_more_is_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(memory, "available", lambda: 1000)
+        with pytest.raises(RequestError) as caught:
+            memory.require(1001, "a matrix", help="use a smaller one")
+        error = caught.value
+        assert (error.code, error.value) == ("E501", "1001 bytes needed, 1000 bytes there")
+        assert (error.message, error.help) == (
+            "a matrix does not fit into memory",
+            "use a smaller one",
+        )
+
+
+HUGE = """
+    input: [1, 1000000]
+    layers:
+      - {type: conv, out_channels: 1000000, kernel_size: 1, weight: {fill: ones}}
+    """
+"""A matrix of 10^12 entries, from a weight of 10^6."""
+
+TALL = """
+    input: [1, 4]
+    layers:
+      - {type: conv_transpose, out_channels: 1, kernel_size: 1, stride: 1000000000000}
+    """
+"""A transposed convolution whose result has 3 * 10^12 elements."""
+
+
+class TestCommands:
+    @pytest.mark.parametrize("options", [(), ("--transpose",), ("--sparse-format", "coo")])
+    def test_a_matrix_of_10_to_the_12_entries_is_refused(
+        self, run: Run, spec: WriteSpec, folder: Path, options: tuple[str, ...]
+    ) -> None:
+        outcome = run("matrix", spec(HUGE), "-o", "C.npz", *options)
+        assert_refused(outcome, "E501")
+        assert re.search(r"[\d.,]+ TiB needed, [\d.,]+ \w+ there", outcome.err)
+        assert [path.name for path in folder.iterdir()] == ["net.yaml"]
+
+    def test_its_size_can_be_asked_for(self, run: Run, spec: WriteSpec) -> None:
+        outcome = run("matrix", spec(HUGE), "--dry-run", "--format", "json")
+        assert outcome.document["nnz"] == 10**12
+        assert outcome.document["bytes"] == 10**12 * (8 + 8) + (10**12 + 1) * 8
+
+    def test_a_result_that_does_not_fit_is_refused(self, run: Run, spec: WriteSpec) -> None:
+        np.save("y.npy", np.ones((1, 4)))
+        outcome = run("apply", spec(TALL), "y.npy", "-o", "x.npy")
+        assert outcome.codes == ["E501"]
+        assert re.search(r"TiB needed", outcome.err)
+
+    @pytest.mark.parametrize("fill", ["ones", "index", "bilinear", "normal"])
+    def test_a_weight_that_does_not_fit_is_refused(
+        self, run: Run, spec: WriteSpec, fill: str
+    ) -> None:
+        text = f"""
+            input: [1, 100]
+            layers:
+              - type: conv
+                out_channels: 1000000000000
+                kernel_size: 100
+                weight: {{fill: {fill}}}
+            """
+        assert_refused(run("matrix", spec(text), "-o", "C.npz"), "E501")
+
+    def test_diagonals_that_do_not_fit_are_refused(
+        self, run: Run, spec: WriteSpec, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(memory, "available", lambda: 4000)
+        outcome = run("matrix", spec(GUIDE), "-o", "C.npz", "--sparse-format", "dia")
+        assert outcome.status == 0
+        monkeypatch.setattr(memory, "available", lambda: 1500)
+        outcome = run("matrix", spec(GUIDE), "-o", "D.npz", "--sparse-format", "dia")
+        assert_refused(outcome, "E501")
+
+    @pytest.mark.parametrize("name", ["x.npy", "x.npz", "x.csv"])
+    def test_an_array_that_does_not_fit_is_refused(
+        self, run: Run, spec: WriteSpec, monkeypatch: pytest.MonkeyPatch, name: str
+    ) -> None:
+        np.save("x.npy", np.ones((4, 4)))
+        np.savez("x.npz", np.ones((4, 4)))
+        np.savetxt("x.csv", np.ones((4, 4)), delimiter=",")
+        monkeypatch.setattr(memory, "available", lambda: 100)
+        assert_refused(run("apply", spec(GUIDE), name, "-o", "y.npy"), "E501")
+
+
+def limited(megabytes: int, *arguments: str, folder: Path) -> Outcome:
+    """convt with `megabytes` of address space left once it has been imported."""
+    code = (
+        "import re, resource, sys; import scipy.sparse, convt_cli.operators.matrix;"
+        "from convt_cli.commands.main import run;"
+        "used = int(re.search('VmSize:.* (.*) kB', open('/proc/self/status').read())[1]) * 1024;"
+        f"resource.setrlimit(resource.RLIMIT_AS, (used + {megabytes} * 2**20,) * 2);"
+        "sys.exit(run(sys.argv[1:]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code, *arguments],
+        cwd=folder,
+        env=environment(OPENBLAS_NUM_THREADS="1"),
+        capture_output=True,
+        check=False,
+    )
+    return Outcome(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+class TestAddressSpace:
+    @pytest.mark.parametrize("entries", [2_000_000, 20_000_000])
+    def test_a_matrix_larger_than_what_is_left_is_refused(
+        self, folder: Path, spec: WriteSpec, entries: int
+    ) -> None:
+        spec(f"""
+            input: [1, {entries // 10}]
+            layers: [{{type: conv, out_channels: 10, kernel_size: 1, weight: {{fill: ones}}}}]
+            """)
+        outcome = limited(20, "matrix", "net.yaml", "-o", "C.npz", folder=folder)
+        assert_refused(outcome, "E501")
+        assert "needed" in outcome.err
+        assert [path.name for path in folder.iterdir()] == ["net.yaml"]
+
+    def test_a_border_that_is_too_long_to_count_is_refused(
+        self, folder: Path, spec: WriteSpec
+    ) -> None:
+        spec("""
+            input: [1, 4]
+            layers:
+              - type: conv
+                out_channels: 1
+                kernel_size: 3
+                padding: 1073741824
+                padding_mode: replicate
+            """)
+        outcome = limited(200, "shapes", "net.yaml", "--format", "json", folder=folder)
+        assert (outcome.status, outcome.codes) == (2, ["E116"])
