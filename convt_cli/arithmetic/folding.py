@@ -71,16 +71,17 @@ def folded_entries(axis: Axis, mode: str) -> int:
     first = axis.outputs_of_tap(0)
     last = axis.outputs_of_tap(axis.kernel_size - 1)
     inner = range(max(first[0], last[0]), max(first[0], last[0], min(first[1], last[1])))
-    border = [*range(inner.start), *range(inner.stop, axis.output_size)]
-    if len(border) * axis.kernel_size > _MOST_BORDER_STEPS:
+    steps = (axis.output_size - len(inner)) * axis.kernel_size
+    if steps > _MOST_BORDER_STEPS:
         raise GeometryError(
             "E116",
             f"padding_mode {mode} is counted for at most {_MOST_BORDER_STEPS:,} border taps",
             field="padding",
-            value=f"got {len(border) * axis.kernel_size:,}",
+            value=f"got {steps:,}",
             help="use a smaller padding or kernel_size",
         )
     taps = range(0, axis.kernel_size * axis.dilation, axis.dilation)
+    border = (*range(inner.start), *range(inner.stop, axis.output_size))
     starts = (output * axis.stride - axis.before for output in border)
     folded = sum(len({fold(start + tap, axis.input_size) for tap in taps}) for start in starts)
     return len(inner) * axis.kernel_size + folded

@@ -7,6 +7,7 @@ and what RLIMIT_AS leaves.  Where none of them can be read there is no budget, a
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from convt_cli.errors import RequestError
@@ -40,13 +41,11 @@ def text(size: int) -> str:
     >>> text(1536), text(999), text(3 * 2**30)
     ('1.5 KiB', '999 bytes', '3.0 GiB')
     """
-    value, unit = size, 0
-    while value >= 10 * 1024 and unit < len(_UNITS) - 2:
-        value //= 1024
-        unit += 1
-    if value >= 1024:
-        return f"{value / 1024:,.1f} {_UNITS[unit + 1]}"
-    return f"{value} {_UNITS[unit]}"
+    unit = min(max(0, size.bit_length() - 1) // 10, len(_UNITS) - 1)
+    if unit == 0:
+        return f"{size} {_UNITS[0]}"
+    tenths = min(size * 10 >> 10 * unit, 10**10)
+    return f"{tenths // 10:,}.{tenths % 10} {_UNITS[unit]}"
 
 
 def _system() -> int | None:
@@ -55,17 +54,23 @@ def _system() -> int | None:
 
 def _control_group() -> int | None:
     """What the process's own control group (v2 or v1) leaves of its limit."""
-    folders = [
-        (Path("/sys/fs/cgroup") / _group_path(), "memory.max", "memory.current"),
-        (Path("/sys/fs/cgroup"), "memory.max", "memory.current"),
-        (Path("/sys/fs/cgroup/memory"), "memory.limit_in_bytes", "memory.usage_in_bytes"),
-    ]
     rooms = []
-    for folder, limit_name, usage_name in folders:
+    for folder, limit_name, usage_name in _group_folders():
         limit, usage = _number(folder / limit_name), _number(folder / usage_name)
         if limit is not None and usage is not None:
             rooms.append(limit - usage)
     return min(rooms) if rooms else None
+
+
+def _group_folders() -> list[tuple[Path, str, str]]:
+    """The folder of the process's group and of every group above it, with its files' names."""
+    root = Path("/sys/fs/cgroup")
+    group = root / _group_path()
+    above = [folder for folder in (group, *group.parents) if folder.is_relative_to(root)]
+    return [
+        *((folder, "memory.max", "memory.current") for folder in above),
+        (root / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes"),
+    ]
 
 
 def _group_path() -> str:
@@ -88,10 +93,8 @@ def _address_space() -> int | None:
 
 def _field(path: str, name: str) -> int | None:
     """The kB figure of one line of a /proc file, in bytes."""
-    for line in _read(path).splitlines():
-        if line.startswith(name):
-            return int(line.split()[1]) * 1024
-    return None
+    found = re.search(rf"^{name}\s+([0-9]+) kB$", _read(path), re.MULTILINE)
+    return int(found[1]) * 1024 if found else None
 
 
 def _number(path: Path) -> int | None:
