@@ -24,9 +24,11 @@ _COLUMNS = (
     *EQUIVALENT_COLUMNS,
 )
 
-_NOTES = (
-    "direct: floor((i + before + after - ke) / s) + 1, with ke = d(k - 1) + 1; a is left over.",
-    "transposed: (i - 1)s + ke - before - after + output_padding.",
+_DIRECT_NOTE = (
+    "direct: floor((i + before + after - ke) / s) + 1, with ke = d(k - 1) + 1; a is left over."
+)
+_TRANSPOSED_NOTES = (
+    "transposed: (i - 1)s + ke - before - after + output_padding, with ke = d(k - 1) + 1.",
     "It equals a direct one with s' = 1 over its input stretched to i', padded p' on both sides.",
 )
 
@@ -57,7 +59,16 @@ def _table(network: Network) -> Table:
         title=f"{network.name} ({network.framework})",
         columns=_COLUMNS,
         rows=tuple(rows),
-        notes=_NOTES,
+        notes=_notes(network),
+    )
+
+
+def _notes(network: Network) -> tuple[str, ...]:
+    """The formulas of the kinds of layer that the network has."""
+    kinds = {_windows(layer).adjoint for layer in _windowed(network)}
+    return (
+        *((_DIRECT_NOTE,) if False in kinds else ()),
+        *(_TRANSPOSED_NOTES if True in kinds else ()),
     )
 
 
