@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from convt_cli.errors import ArrayError, ConvtError, GeometryError, SpecError
+    from convt_cli.errors import (
+        ArrayError,
+        ConvtError,
+        FileError,
+        GeometryError,
+        RequestError,
+        SpecError,
+    )
     from convt_cli.operators.functions import conv, conv_matrix, conv_transpose
     from convt_cli.operators.operator import ConvOperator
     from convt_cli.spec.load import load_spec
@@ -21,7 +28,9 @@ if TYPE_CHECKING:
 _HOMES = {
     "ArrayError": "convt_cli.errors",
     "ConvtError": "convt_cli.errors",
+    "FileError": "convt_cli.errors",
     "GeometryError": "convt_cli.errors",
+    "RequestError": "convt_cli.errors",
     "SpecError": "convt_cli.errors",
     "ConvOperator": "convt_cli.operators.operator",
     "conv": "convt_cli.operators.functions",
@@ -34,7 +43,9 @@ __all__ = [
     "ArrayError",
     "ConvOperator",
     "ConvtError",
+    "FileError",
     "GeometryError",
+    "RequestError",
     "SpecError",
     "__version__",
     "conv",

@@ -39,7 +39,8 @@ def _run_block(block: str, folder: Path) -> str:
 
 
 def _output(command: str, folder: Path) -> str:
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "LC_ALL": "C.UTF-8", "COLUMNS": "100"}
     done = subprocess.run(
         ["sh", "-c", command],
         cwd=folder,

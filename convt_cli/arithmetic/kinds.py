@@ -136,5 +136,5 @@ def require_rank(count: int, rank: int, field: str) -> None:
             f"{field} takes one integer, or one entry for each of the {rank} spatial axes",
             field=field,
             value=f"got {count} entries",
-            help=f"write one integer or a list of {rank}",
+            help=f"write one integer or a list of {rank}; an input has no batch axis",
         )

@@ -31,6 +31,7 @@ DTYPES = ("int32", "int64", "float16", "float32", "float64", "complex64", "compl
 
 @click.command(
     "apply",
+    short_help="Apply Cᵀ, or C, of a layer to an array file.",
     epilog="""\b
 Examples:
   convt apply configs/dcgan_generator.yaml z.npy --layer up1 -o image.npy
@@ -79,12 +80,12 @@ def command(
     _require_own_action(chosen, forward=forward, bias=bias)
     expected, _ = _shapes(chosen, forward=forward)
     batch, form = arrange(read_array(array), expected, layout, text=is_text(array))
-    note_fill(chosen)
     weights = Weights(network, allow_outside=allow_outside)
     result = _applied(chosen, weights, batch, method, dtype, forward=forward)
     if bias:
         result = result + _bias(chosen, weights, dtype)
     write_array(output, give_back(result, form, text=is_text(output)), force=force)
+    note_fill(chosen)
     return 0
 
 

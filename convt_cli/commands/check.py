@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.commands.emit import emit, print_text, save_text
-from convt_cli.commands.main import FAILED, complain
+from convt_cli.commands.main import FAILED, complain_of, terminal_width
 from convt_cli.commands.networks import as_diagnostics, expand
 from convt_cli.commands.options import format_option, input_option, output_options, specs_argument
 from convt_cli.errors import ConvtError, Diagnostic
-from convt_cli.render.diagnostics import diagnostic_text, error_text
+from convt_cli.render.diagnostics import diagnostic_text
 from convt_cli.reports.check import check_report, summary
 from convt_cli.spec.load import check_spec
 
@@ -19,6 +21,7 @@ FOUND = 1
 
 @click.command(
     "check",
+    short_help="Check that shapes are legal and as expected.",
     epilog="""\b
 Exit status: 0 if nothing was found, 1 if something was, 2 if a spec cannot be read.
 \b
@@ -48,7 +51,7 @@ def command(
         try:
             found.extend(check_spec(spec, input=dict(inputs)))
         except ConvtError as error:
-            complain(error_text(error))
+            complain_of(error)
             unreadable.extend(as_diagnostics(spec, error))
             status = FAILED
     if found and not exit_zero:
@@ -58,7 +61,9 @@ def command(
         emit(report, output_format, output, force=force)
     else:
         last = summary(len(checked), [*found, *unreadable])
-        _print("\n".join((*map(diagnostic_text, found), last)) + "\n", output, force=force)
+        width = terminal_width(sys.stdout if output is None else None)
+        texts = [diagnostic_text(one, width) for one in found]
+        _print("\n".join((*texts, last)) + "\n", output, force=force)
     return status
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from convt_cli.commands.emit import print_text
-from convt_cli.commands.options import spec_argument
+from convt_cli.commands.emit import print_text, save_text
+from convt_cli.commands.options import output_options, spec_argument
 from convt_cli.errors import RequestError
 from convt_cli.io.reading import STDIN, reference_path
 from convt_cli.spec.load import load_spec
@@ -13,19 +13,34 @@ from convt_cli.spec.load import load_spec
 
 @click.command(
     "deps",
+    short_help="Print a make rule for the spec's weight files.",
     epilog="""\b
 Example, in a Makefile:
-  %.d: %.yaml
-          convt deps $< > $@
-  -include $(SPECS:.yaml=.d)""",
+  C.npz: net.yaml
+          convt matrix net.yaml -o C.npz --force
+  net.d: net.yaml
+          convt deps net.yaml --target C.npz -o net.d --force
+  -include net.d""",
 )
 @spec_argument
-def command(spec: str) -> int:
-    """Print a make rule by which the spec depends on its weight files."""
+@click.option("--target", "targets", multiple=True, metavar="NAME", help="What is made from SPEC.")
+@output_options
+def command(spec: str, targets: tuple[str, ...], output: str | None, force: bool) -> int:
+    """Print a make rule that names the spec's weight files.
+
+    With --target the rule says that NAME is made from the spec and its weight files; without it,
+    that the spec depends on them.
+    """
     network = load_spec(spec)
-    target = "network" if spec == STDIN else spec
+    own = [] if spec == STDIN else [spec]
     files = [reference_path(spec, file) for file in network.weight_files]
-    print_text(" ".join([f"{_escaped(target)}:", *map(_escaped, files)]) + "\n")
+    names, needed = (targets, own + files) if targets else (own or ["-"], files)
+    rule = " ".join([*map(_escaped, names)]) + ": " + " ".join(map(_escaped, needed))
+    text = rule.rstrip() + "\n"
+    if output is None:
+        print_text(text)
+    else:
+        save_text(text, output, force=force)
     return 0
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from types import FrameType
+from typing import TextIO
 
 import click
 
@@ -24,6 +25,7 @@ from convt_cli.render.diagnostics import error_text
 COMMANDS = ("shapes", "check", "table", "matrix", "apply", "deps", "explain")
 
 FAILED = 2
+_WIDTH = 100
 INTERRUPTED = 130
 TERMINATED = 143
 
@@ -97,8 +99,21 @@ def _run(arguments: list[str]) -> int:
 
 
 def _report(error: ConvtError) -> int:
-    complain(error_text(error))
+    complain_of(error)
     return FAILED
+
+
+def complain_of(error: ConvtError) -> None:
+    """Print an error to standard error, within its terminal's width."""
+    complain(error_text(error, terminal_width(sys.stderr)))
+
+
+def terminal_width(stream: TextIO | None) -> int:
+    """The columns of the terminal behind `stream`; 100 where there is none."""
+    try:
+        return os.get_terminal_size(stream.fileno()).columns if stream else _WIDTH
+    except (OSError, ValueError):  # no terminal, or no file at all
+        return _WIDTH
 
 
 def complain(message: str) -> None:

@@ -34,6 +34,7 @@ SPARSE_FORMATS = ("csr", "csc", "coo", "bsr", "dia")
 
 @click.command(
     "matrix",
+    short_help="Export or show C, the sparse matrix of a layer.",
     epilog="""\b
 Examples:
   convt matrix configs/lenet5.yaml --layer c1 -o C.npz
@@ -124,8 +125,8 @@ class _Source(NamedTuple):
         """C, or Cᵀ."""
         from convt_cli.operators.matrix import build_matrix
 
-        note_fill(self.layer)
         matrix = build_matrix(self.layer.convolution, self.weight())
+        note_fill(self.layer)
         return matrix.T.tocsr() if self.transpose else matrix
 
 

@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.network import MatrixLayer, Network
-from convt_cli.commands.main import FAILED, complain
+from convt_cli.commands.main import FAILED, complain, complain_of
 from convt_cli.errors import ConvtError, Diagnostic, FileError, RequestError, SpecError
-from convt_cli.render.diagnostics import error_text
 from convt_cli.spec.load import load_spec
 
 SPEC_SUFFIXES = (".yaml", ".yml")
@@ -45,7 +44,7 @@ def attempt(spec: str, action: Callable[[str], None]) -> tuple[Diagnostic, ...]:
     try:
         action(spec)
     except ConvtError as error:
-        complain(error_text(error))
+        complain_of(error)
         return as_diagnostics(spec, error)
     return ()
 
@@ -96,12 +95,13 @@ def choose_layer(network: Network, name: str | None) -> MatrixLayer:
         if layer.name == name:
             return layer
     names = ", ".join(layer.name for layer in layers)
+    types = {layer.name: layer.type for layer in network.layers}
     if not layers:
         raise RequestError("E502", f"{network.name} has no conv or conv_transpose layer")
     raise RequestError(
         "E502",
-        f"{network.name} has several layers" if name is None else "no such layer",
-        value="" if name is None else f"got --layer {name}",
+        f"{network.name} has several layers" if name is None else "a layer with a matrix is wanted",
+        value="" if name is None else f"{name} is {types.get(name, 'no layer of this network')}",
         help=f"choose one with --layer: {names}",
     )
 

@@ -13,6 +13,7 @@ from convt_cli.reports.shapes import shapes_report
 
 @click.command(
     "shapes",
+    short_help="Shapes, parameters, multiply-adds, receptive fields.",
     epilog="""\b
 Examples:
   convt shapes configs/zfnet.yaml

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, TypeVar
+
 import click
 
 from convt_cli.arithmetic.convolution import Shape
@@ -18,11 +21,18 @@ from convt_cli.reports.derivation import derivation_report
 from convt_cli.reports.guide import guide_report
 from convt_cli.reports.sweep import SWEPT, sweep_report
 
+_F = TypeVar("_F", bound=Callable[..., Any])
+
 _DEFAULTS = {"stride": [1], "padding": [0], "output_padding": [0], "dilation": [1]}
+
+
+def _range_option(name: str, minimum: int, help: str) -> Callable[[_F], _F]:
+    return click.option(f"--{name}", type=integers(minimum), metavar="RANGE", help=help)
 
 
 @click.command(
     "table",
+    short_help="Padding and stride arithmetic: the guide's, a spec's, or a sweep.",
     epilog="""\b
 Examples:
   convt table
@@ -34,12 +44,23 @@ Examples:
 @click.option(
     "--type", "layer_type", type=click.Choice(("conv", "conv_transpose")), help="Sweep this type."
 )
-@click.option("--input-size", type=integers(1), help="Sizes to sweep over: 7, 4..8 or 4,6.")
-@click.option("--kernel-size", type=integers(1), help="Kernel sizes to sweep over.")
-@click.option("--stride", type=integers(1), help="Strides; 1 if not given.")
-@click.option("--padding", type=integers(0), help="Paddings on both sides; 0 if not given.")
-@click.option("--output-padding", type=integers(0), help="For conv_transpose; 0 if not given.")
-@click.option("--dilation", type=integers(1), help="Dilations; 1 if not given.")
+@click.option(
+    "--input-size", type=integers(1), metavar="RANGE", help="Sizes to sweep over: 7, 4..8 or 4,6."
+)
+@click.option(
+    "--kernel-size", type=integers(1), metavar="RANGE", help="Kernel sizes to sweep over."
+)
+@_range_option("stride", 1, "Strides; 1 if not given.")
+@click.option(
+    "--padding", type=integers(0), metavar="RANGE", help="Paddings on both sides; 0 if not given."
+)
+@click.option(
+    "--output-padding",
+    type=integers(0),
+    metavar="RANGE",
+    help="For conv_transpose; 0 if not given.",
+)
+@_range_option("dilation", 1, "Dilations; 1 if not given.")
 @format_option()
 @output_options
 def command(

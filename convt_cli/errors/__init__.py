@@ -10,6 +10,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Self
 
+_MOST_SHOWN = 300
+
+
+def shown(value: object) -> str:
+    """A value as a message quotes it: on one line, and never long."""
+    text = value if isinstance(value, str) else repr(value)
+    text = text if text.isprintable() else ascii(text)[1:-1]
+    return (
+        text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}... ({len(text):,} characters)"
+    )
+
 
 class ConvtError(Exception):
     """An error with a code, the rule broken, the value that broke it and a remedy.

@@ -7,21 +7,21 @@ only taken after that.  Object arrays are refused: nothing is ever unpickled.
 from __future__ import annotations
 
 import os
+import re
 import warnings
 import zipfile
-import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from math import prod
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.lib import format as npy
 
-from convt_cli.errors import ArrayError, FileError
+from convt_cli.errors import ArrayError, ConvtError, FileError, shown
 from convt_cli.files.archive import write_npy, write_npz
 from convt_cli.io import memory
-from convt_cli.io.reading import STDIN, open_regular, shown, standard_input
+from convt_cli.io.reading import STDIN, open_regular, standard_input
 from convt_cli.io.writing import Sink, output
 from convt_cli.operators.dtypes import Array
 
@@ -133,6 +133,8 @@ def _read_npz(file: BinaryIO, path: str, key: str) -> Array:
 def _member(archive: zipfile.ZipFile, path: str, key: str) -> zipfile.ZipInfo:
     """The member that holds `key`; without a key, the only one."""
     names = [info.filename for info in archive.infolist()]
+    if any({"", ".."} & set(re.split(r"[/\\]", name)) for name in names):
+        raise _damaged(path, "it has a member whose name leads out of it")
     keys = [name.removesuffix(".npy") for name in names]
     wanted = key or (keys[0] if len(keys) == 1 else "")
     if keys.count(wanted) != 1:
@@ -157,7 +159,7 @@ def _read_npy(file: Any, name: str, length: int | None) -> Array:
         flat = _read_exactly(file, name, prod(shape), dtype)
         if length is not None and file.read(1):  # reaching the end checks an archive's checksum
             raise _damaged(name, "there is more behind the array")
-    return flat.reshape(shape[::-1]).T if fortran else flat.reshape(shape)
+        return flat.reshape(shape[::-1]).T if fortran else flat.reshape(shape)
 
 
 def _read_header(file: Any, name: str) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
@@ -214,31 +216,26 @@ def _read_text(file: BinaryIO, path: str, size: int, delimiter: str | None) -> A
         lines = file.read().decode("utf-8-sig").splitlines()
         if not any(line.strip() for line in lines):
             raise _damaged(path, "it is empty")
-        try:
-            return np.loadtxt(lines, np.int64, delimiter=delimiter, ndmin=2, comments=None)
-        except ValueError:
-            return np.loadtxt(lines, np.float64, delimiter=delimiter, ndmin=2, comments=None)
+        for dtype in (np.int64, np.float64):
+            with suppress(ValueError):
+                return np.loadtxt(lines, dtype, delimiter=delimiter, ndmin=2, comments=None)
+        raise _damaged(path, "its rows are not numbers, or not all as long")
 
 
 @contextmanager
 def _reporting_damage(name: str) -> Iterator[None]:
-    """Turn what zipfile, zlib and NumPy raise on damaged files into an ArrayError (E303).
+    """Turn what zipfile, zlib, lzma and NumPy raise on damaged files into an ArrayError (E303).
 
-    NumPy reads headers with Python's own literal parser and lets nearly every kind of exception
-    out of it, hence the last clause.
+    NumPy reads headers with Python's own tokenizer and parser, so that nearly every kind of
+    exception can come out of a few flipped bits.
     """
     try:
         yield
-    except (FileError, ArrayError):
+    except ConvtError:
         raise
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
-        raise _damaged(name, str(error) or "it ends too early") from None
-    except OSError as error:
-        raise _damaged(name, error.strerror or str(error)) from None
-    except (ValueError, TypeError, SyntaxError, KeyError, IndexError, OverflowError) as error:
-        raise _damaged(name, str(error).partition("\n")[0]) from None
-    except (RuntimeError, MemoryError) as error:  # an encrypted member; a header beyond reason
-        raise _damaged(name, str(error) or type(error).__name__) from None
+    except Exception as error:
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise _damaged(name, reason.partition("\n")[0]) from None
 
 
 def _damaged(name: str, reason: str) -> ArrayError:

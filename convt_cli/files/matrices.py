@@ -9,10 +9,9 @@ import numpy as np
 from scipy.io import mmwrite
 from scipy.sparse import csr_array
 
-from convt_cli.errors import FileError
+from convt_cli.errors import FileError, shown
 from convt_cli.files.archive import write_npz
 from convt_cli.io import memory
-from convt_cli.io.reading import shown
 from convt_cli.io.writing import STDOUT, output
 from convt_cli.operators.dtypes import Array
 

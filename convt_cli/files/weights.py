@@ -66,7 +66,8 @@ def cast(array: Array, dtype: np.dtype[Any], what: str) -> Array:
     """`array` as `dtype`.  Raises ArrayError (E302) where integers cannot hold its values."""
     if array.dtype.kind == "c" and dtype.kind != "c":
         raise ArrayError("E302", f"the {what} is complex", value=f"--dtype is {dtype}")
-    converted = array.astype(dtype)
+    with np.errstate(all="ignore"):  # what does not fit is told below, by name
+        converted = array.astype(dtype)
     if dtype.kind in "iu" and not np.array_equal(converted, array):
         raise ArrayError(
             "E302",

@@ -7,7 +7,7 @@ import stat
 import sys
 from typing import BinaryIO
 
-from convt_cli.errors import FileError
+from convt_cli.errors import FileError, shown
 
 STDIN = "-"
 
@@ -92,8 +92,3 @@ def unreadable(path: str, error: Exception) -> FileError:
         value=reason.lower() if reason.isascii() else reason,
         help="check the path and its permissions",
     )
-
-
-def shown(path: str) -> str:
-    """A path as a message can hold it: whatever bytes it has, on one line."""
-    return path if path.isprintable() else ascii(path)

@@ -15,8 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import BinaryIO, Protocol
 
-from convt_cli.errors import ConvtError, FileError
-from convt_cli.io.reading import shown
+from convt_cli.errors import ConvtError, FileError, shown
 
 STDOUT = "-"
 
@@ -56,6 +55,7 @@ def output(path: str, *, force: bool) -> Iterator[BinaryIO]:
     require_writable(path, force=force)
     try:
         if path == STDOUT:
+            _require_no_terminal()
             yield standard_output()
             standard_output().flush()
             return
@@ -79,6 +79,15 @@ def standard_output() -> BinaryIO:
     if sys.stdout is None:
         raise FileError("E402", "standard output is closed", help="name a file with -o")
     return sys.stdout.buffer
+
+
+def _require_no_terminal() -> None:
+    if standard_output().isatty():
+        raise FileError(
+            "E402",
+            "binary data is not written to a terminal",
+            help="name a file with -o, or pipe it into another command",
+        )
 
 
 def _target(path: str) -> str:

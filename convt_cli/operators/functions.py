@@ -177,8 +177,8 @@ def most_products(convolution: Convolution) -> int:
 
 
 def shape_text(shape: tuple[int, ...]) -> str:
-    """(3, 224, 224) as (3, 224, 224), and (5,) as (5)."""
-    return "(" + ", ".join(str(size) for size in shape) + ")"
+    """A shape as NumPy writes it, of plain integers: (3, 224, 224), and (5,)."""
+    return str(tuple(int(size) for size in shape))
 
 
 def require_weight(weight: ArrayLike) -> Array:

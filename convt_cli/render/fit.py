@@ -6,18 +6,27 @@ wrapped, in this order and only as far as needed.
 
 from __future__ import annotations
 
+import re
 from textwrap import wrap
 
-from convt_cli.render.text import Grid, Line, grid_lines, grid_of, total_width
+from convt_cli.render.text import Grid, Line, columns_of, grid_lines, grid_of, total_width
 from convt_cli.reports.table import Kind, Table
 
-_NARROWEST_TEXT = 8
+# A name may be broken behind these, a number nowhere.
+_BREAKS = re.compile(r"(?<=[ _./])")
 
 
 def fitted_lines(table: Table, width: int) -> list[Line]:
     """The lines of `table`, at most `width` wide if it can be done."""
     grid, left_out = _fitted(table.without_empty_columns(), width)
-    notes = [*table.notes, *([f"Not shown for want of width: {left_out}."] if left_out else [])]
+    notes = [
+        *table.notes,
+        *(
+            [f"Not shown for want of width: {left_out}; a pipe or a file has them."]
+            if left_out
+            else []
+        ),
+    ]
     return grid_lines(table, grid, [part for note in notes for part in wrap(note, width)])
 
 
@@ -47,21 +56,31 @@ def _with_broken_titles(grid: Grid) -> Grid:
 
 
 def _wrapped(grid: Grid, width: int) -> Grid:
-    """The grid with its widest texts wrapped, one column after the other, to fit `width`."""
-    rows = grid.rows
-    while True:
-        widths = grid._replace(rows=rows).widths()
+    """The grid with its texts wrapped, the widest first, until it fits or nothing more can be."""
+    texts = [n for n, one in enumerate(grid.columns) if one.kind is Kind.TEXT]
+    while texts:
+        widths = grid.widths()
         excess = total_width(widths) - width
-        texts = [n for n, one in enumerate(grid.columns) if one.kind is Kind.TEXT]
-        widest = max(texts, key=lambda n: widths[n], default=0)
-        target = max(_NARROWEST_TEXT, widths[widest] - excess)
-        if excess <= 0 or not texts or target >= widths[widest]:
-            return grid._replace(rows=rows)
-        rows = [_rewrapped(row, widest, target) for row in rows]
-        if grid._replace(rows=rows).widths()[widest] == widths[widest]:
-            return grid._replace(rows=rows)
+        if excess <= 0:
+            break
+        widest = max(texts, key=lambda n: widths[n])
+        texts.remove(widest)
+        target = max(widths[widest] - excess, *map(len, grid.titles[widest]))
+        rows = [_rewrapped(row, widest, target) for row in grid.rows]
+        grid = grid._replace(rows=rows)
+    return grid
 
 
 def _rewrapped(row: list[list[str]], column: int, width: int) -> list[list[str]]:
-    lines = [part for line in row[column] for part in wrap(line, width) or [""]]
+    lines = [part for line in row[column] for part in _broken(line, width)]
     return [*row[:column], lines, *row[column + 1 :]]
+
+
+def _broken(line: str, width: int) -> list[str]:
+    """The pieces of a line, each at most `width` wide if a break allows it."""
+    lines = [""]
+    for piece in _BREAKS.split(line):
+        if lines[-1] and columns_of(lines[-1] + piece.rstrip()) > width:
+            lines.append("")
+        lines[-1] += piece
+    return [part.rstrip() for part in lines]

@@ -7,10 +7,11 @@ import io
 import json
 from collections.abc import Callable, Mapping
 
-from convt_cli.render.text import NUMBERS, in_full
+from convt_cli.render.text import NUMBERS, in_full, shape_text
 from convt_cli.reports.table import Cell, Report, Table
 
 _SHORT = 88
+_MARKDOWN = "\\|*_<>`[]~&!#"
 
 
 def as_json(report: Report) -> str:
@@ -19,8 +20,22 @@ def as_json(report: Report) -> str:
 
 
 def as_csv(report: Report) -> str:
-    """Every table with its columns' names; a blank line between tables."""
-    return "\n".join(_csv_table(table) for table in report.tables)
+    """The rows of every table under its columns' names, which are not said twice.
+
+    Where tables are about specs, the first column is the spec.
+    """
+    target = io.StringIO()
+    writer = csv.writer(target, lineterminator="\n")
+    head: list[str] = []
+    for table in report.tables:
+        about = [] if table.spec is None else [("spec", table.spec)]
+        names = [name for name, _ in about] + [column.name for column in table.columns]
+        if names != head:
+            writer.writerow(names)
+            head = names
+        for row in table.rows:
+            writer.writerow([spec for _, spec in about] + [_csv_cell(cell) for cell in row])
+    return target.getvalue()
 
 
 def as_markdown(report: Report) -> str:
@@ -35,16 +50,8 @@ RENDERERS: dict[str, Callable[[Report], str]] = {
 }
 
 
-def _csv_table(table: Table) -> str:
-    target = io.StringIO()
-    writer = csv.writer(target, lineterminator="\n")
-    writer.writerow([column.name for column in table.columns])
-    writer.writerows([_csv_cell(cell) for cell in row] for row in table.rows)
-    return target.getvalue()
-
-
 def _csv_cell(cell: Cell) -> str:
-    return "x".join(str(size) for size in cell) if isinstance(cell, tuple) else in_full(cell)
+    return shape_text(cell, "x") if isinstance(cell, tuple) else in_full(cell)
 
 
 def _markdown_table(table: Table) -> str:
@@ -66,9 +73,8 @@ def _markdown_row(cells: list[str]) -> str:
 
 
 def _markdown_text(text: str) -> str:
-    for character in "\\|*_<>`":
-        text = text.replace(character, "\\" + character)
-    return " ".join(text.split())
+    escaped = "".join(f"\\{letter}" if letter in _MARKDOWN else letter for letter in text)
+    return " ".join(escaped.split())
 
 
 def _json_text(value: object, depth: int) -> str:

@@ -138,7 +138,8 @@ def for_people(column: Column, cell: Cell) -> str:
         return amount(cell)
     if column.kind is Kind.COUNT and isinstance(cell, int):
         return f"{cell:,}"
-    return in_full(cell)
+    text = in_full(cell)
+    return text if text.isprintable() else ascii(text)[1:-1]
 
 
 def amount(count: int) -> str:
@@ -159,5 +160,14 @@ def amount(count: int) -> str:
 def in_full(cell: Cell) -> str:
     """A cell with every digit: (3, 4) as 3×4."""
     if isinstance(cell, tuple):
-        return "×".join(str(size) for size in cell)
+        return shape_text(cell, "×")
     return "" if cell is None else str(cell)
+
+
+def shape_text(cell: tuple[int, ...] | tuple[tuple[int, ...], ...], times: str) -> str:
+    """A shape, or several, with `times` between its sizes."""
+    return (
+        ", ".join(shape_text(part, times) for part in cell)
+        if cell and isinstance(cell[0], tuple)
+        else times.join(str(size) for size in cell)
+    )

@@ -7,26 +7,32 @@ from convt_cli.reports.table import Cell, Kind, column
 
 EQUIVALENT_COLUMNS = (
     column("stretched_size", "i'", Kind.COUNT),
-    column("equivalent_kernel_size", "k'", Kind.COUNT),
-    column("equivalent_stride", "s'", Kind.COUNT),
+    column("equivalent_kernel_size", "k'", Kind.COUNT, optional=1),
+    column("equivalent_stride", "s'", Kind.COUNT, optional=2),
     column("equivalent_padding", "p'", Kind.TEXT),
 )
 
 
 def arithmetic_text(axis: Axis, transposed: bool) -> str:
-    """The axis's size as its formula with the numbers put in, and the result.
+    """The formula of the axis's size with its numbers put in.
 
     >>> arithmetic_text(Axis.conv(input_size=5, kernel_size=3, stride=2), False)
-    'floor((5 + 0 + 0 - 3) / 2) + 1 = 2'
+    'floor((5 + 0 + 0 - 3) / 2) + 1'
     """
     effective = axis.effective_kernel
     if transposed:
-        return (
-            f"({axis.output_size} - 1)*{axis.stride} + {effective} - {axis.before} - {axis.after}"
-            f" + {axis.output_padding} = {axis.input_size}"
-        )
-    inside = f"{axis.input_size} + {axis.before} + {axis.after} - {effective}"
-    return f"floor(({inside}) / {axis.stride}) + 1 = {axis.output_size}"
+        stretched = f"({axis.output_size} - 1)*{axis.stride} + {effective}"
+        return f"{stretched}{_less(axis.before)}{_less(axis.after)} + {axis.output_padding}"
+    padded = f"{axis.input_size}{_plus(axis.before)}{_plus(axis.after)}"
+    return f"floor(({padded} - {effective}) / {axis.stride}) + 1"
+
+
+def _plus(term: int) -> str:
+    return f" + {term}" if term >= 0 else f" - {-term}"
+
+
+def _less(term: int) -> str:
+    return f" - {term}" if term >= 0 else f" + {-term}"
 
 
 def equivalent_cells(axis: Axis, transposed: bool) -> tuple[Cell, ...]:

@@ -30,7 +30,8 @@ def summary(checked: int, found: Sequence[Diagnostic]) -> str:
     if not found:
         return f"checked {specs}: no problems"
     bad = len({problem.spec for problem in found})
-    return f"checked {specs}: {_count(len(found), 'problem')} in {_count(bad, 'spec')}"
+    where = f" in {bad:,} of them" if checked > 1 else ""
+    return f"checked {specs}: {_count(len(found), 'problem')}{where}"
 
 
 def _count(number: int, noun: str) -> str:

@@ -19,7 +19,8 @@ _COLUMNS = (
     column("layer"),
     column("type"),
     column("axis"),
-    column("arithmetic", "size"),
+    column("arithmetic", "output size"),
+    column("output_size", "=", Kind.COUNT),
     column("left_over", "a", Kind.COUNT),
     *EQUIVALENT_COLUMNS,
 )
@@ -60,6 +61,7 @@ def _table(network: Network) -> Table:
         columns=_COLUMNS,
         rows=tuple(rows),
         notes=_notes(network),
+        spec=network.spec,
     )
 
 
@@ -94,6 +96,7 @@ def _layer_rows(layer: NetworkLayer) -> Iterable[tuple[Cell, ...]]:
             layer.type,
             ", ".join(numbers),
             arithmetic_text(axis, windows.adjoint),
+            axis.input_size if windows.adjoint else axis.output_size,
             axis.output_padding,
             *equivalent_cells(axis, windows.adjoint),
         )

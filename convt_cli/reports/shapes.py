@@ -41,6 +41,7 @@ def _table(network: Network) -> Table:
         columns=_COLUMNS,
         rows=tuple(_row(layer, before) for layer, before in _with_layer_before(network)),
         total=("total", None, None, None, network.output, parameters, multiply_adds, None),
+        spec=network.spec,
         quiet=frozenset(
             number
             for number, layer in enumerate(network.layers)
@@ -60,7 +61,7 @@ def _row(layer: NetworkLayer, before: str) -> tuple[Cell, ...]:
         layer.name,
         layer.type,
         None if layer.sources == (before,) else ", ".join(layer.sources),
-        layer.inputs[0],
+        layer.inputs[0] if len(layer.inputs) == 1 else layer.inputs,
         layer.output,
         layer.geometry.parameters,
         layer.geometry.multiply_adds,

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
-Cell = int | str | tuple[int, ...] | None
-"""An integer, a text, a shape, or nothing."""
+Cell = int | str | tuple[int, ...] | tuple[tuple[int, ...], ...] | None
+"""An integer, a text, a shape, several shapes, or nothing."""
 
 VERSION = 1
 """The version of every JSON document."""
@@ -43,7 +43,8 @@ class Column:
 class Table:
     """Rows under columns; `total` is one more row, in text and markdown only.
 
-    `quiet` are the rows that bring nothing new, by number.
+    `quiet` are the rows that bring nothing new, by number; `spec` is the spec that the table is
+    about, for programs.
     """
 
     title: str
@@ -52,6 +53,7 @@ class Table:
     total: tuple[Cell, ...] | None = None
     notes: tuple[str, ...] = ()
     quiet: frozenset[int] = frozenset()
+    spec: str | None = None
 
     def of_columns(self, kept: Sequence[int]) -> Table:
         """The same table with these columns alone, by number."""

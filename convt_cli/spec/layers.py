@@ -15,10 +15,12 @@ from typing import Any, NamedTuple, TypeVar
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.kinds import EarlierLayer, Kind
 from convt_cli.arithmetic.layers import LAYER_TYPES, LayerType
-from convt_cli.spec.nodes import Mapping, Node, Sequence
-from convt_cli.spec.source import Place, Problems, shown
+from convt_cli.errors import shown
+from convt_cli.spec.nodes import Mapping, Node, Scalar, Sequence
+from convt_cli.spec.source import Place, Problems
 from convt_cli.spec.values import (
     Refusal,
+    closest,
     of_wrong_kind,
     read_each,
     read_name,
@@ -167,7 +169,9 @@ class LayerReader:
             of_wrong_kind(node, "a layer is a mapping with a type").note(self.problems)
             return None
         if "type" in node.entries:
-            return optional(self.problems, node, "type", _layer_type)
+            name = node.entries["name"][1] if "name" in node.entries else None
+            layer = name.text if isinstance(name, Scalar) else None
+            return optional(self.problems, node, "type", _layer_type, layer)
         self.problems.add(
             node.place,
             "E102",
@@ -219,7 +223,11 @@ class LayerReader:
     ) -> LayerType | None:
         fields = fields_of(layer_type)
         missing = [name for name, one in fields.items() if one.required and name not in values]
+        unknown = [name for name in node.entries if name not in (*COMMON_KEYS, *fields)]
+        misspelt = {closest(name, [*COMMON_KEYS, *fields]) for name in unknown}
         for name in missing:
+            if name in misspelt:
+                continue
             self.problems.add(
                 _own_place(node),
                 "E102",

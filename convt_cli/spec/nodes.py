@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from convt_cli.spec.source import Place, Problems, shown
+from convt_cli.errors import shown
+from convt_cli.spec.source import Place, Problems
 
 MOST_DEPTH = 32
 MOST_VALUES = 500_000

@@ -9,7 +9,7 @@ from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.frameworks import FRAMEWORKS
 from convt_cli.arithmetic.layers import LAYER_TYPES
 from convt_cli.arithmetic.layers.base import MAX_RANK
-from convt_cli.errors import RequestError
+from convt_cli.errors import RequestError, shown
 from convt_cli.spec.layers import (
     LayerReader,
     LayerSpec,
@@ -20,7 +20,7 @@ from convt_cli.spec.layers import (
     read_keys,
 )
 from convt_cli.spec.nodes import Mapping, Node, Sequence, describe, parse
-from convt_cli.spec.source import Problems, shown
+from convt_cli.spec.source import Problems
 from convt_cli.spec.values import (
     Refusal,
     of_wrong_kind,

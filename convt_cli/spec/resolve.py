@@ -12,7 +12,7 @@ from convt_cli.arithmetic.frameworks import FRAMEWORKS, Framework
 from convt_cli.arithmetic.layers import Geometry, LayerType
 from convt_cli.arithmetic.network import Network, NetworkLayer
 from convt_cli.arithmetic.receptive import Receptive, join
-from convt_cli.errors import GeometryError
+from convt_cli.errors import GeometryError, shown
 from convt_cli.spec.layers import LayerSpec
 from convt_cli.spec.reader import NetworkSpec
 from convt_cli.spec.source import Problems
@@ -74,17 +74,19 @@ def _geometry(
     framework: Framework,
     problems: Problems,
 ) -> Geometry | None:
-    """What the layer comes to; None where it, or something above it, is not sound."""
+    """What the layer comes to, as far as it can be said; None where it cannot."""
     errors = list(definition.problems())
+    geometry = None
     needed = (*layer.sources, *layer.linked) if layer.sources else ()
-    if not errors and needed and all(name in shapes for name in needed):
+    if needed and all(name in shapes for name in needed):
         try:
-            return definition.resolve(tuple(shapes[name] for name in needed), framework)
+            geometry = definition.resolve(tuple(shapes[name] for name in needed), framework)
         except GeometryError as found:
-            errors.append(found)
+            if found.code not in {error.code for error in errors}:
+                errors.append(found)
     for error in errors:
         _note(error, layer, problems)
-    return None
+    return geometry
 
 
 def _receptive(sources: list[Receptive | None], geometry: Geometry) -> Receptive | None:
@@ -109,7 +111,7 @@ def _compare(layer: LayerSpec, geometry: Geometry, mismatches: Problems) -> None
         mismatches.add(
             layer.place("expect"),
             "E201",
-            f"the output of {layer.name} must be as expected",
+            f"the output of {shown(layer.name)} must be as expected",
             value=f"expected {list(layer.expect)}, the arithmetic gives {list(geometry.output)}",
             help="`convt table` shows each axis with its numbers put in",
             layer=layer.name,

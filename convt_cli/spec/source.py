@@ -13,8 +13,6 @@ MOST_BYTES = 4 * 2**20
 
 _NOT_YAML = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _LINE_END = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
-_MOST_EXCERPT = 400
-_MOST_VALUE = 120
 
 
 class Place(NamedTuple):
@@ -80,7 +78,7 @@ class Problems:
             self._lines = _LINE_END.split(self.text)
         if place.line >= len(self._lines):
             place = Place(len(self._lines) - 1, len(self._lines[-1]))
-        return place, self._lines[place.line][:_MOST_EXCERPT]
+        return place, self._lines[place.line]
 
 
 def decode(spec: str, content: bytes) -> Problems:
@@ -125,13 +123,6 @@ def _encoding(content: bytes) -> tuple[str, int]:
         if content.startswith(mark):
             return encoding, len(mark)
     return "utf-8", 0
-
-
-def shown(value: object) -> str:
-    """A value as a message quotes it: on one line, and never long."""
-    text = value if isinstance(value, str) else repr(value)
-    text = text if text.isprintable() else ascii(text)[1:-1]
-    return text if len(text) <= _MOST_VALUE else f"{text[:_MOST_VALUE]}... ({len(text)} characters)"
 
 
 def _place_of(before: str) -> Place:

@@ -23,8 +23,9 @@ from convt_cli.arithmetic.kinds import (
     WeightSource,
     Word,
 )
+from convt_cli.errors import shown
 from convt_cli.spec.nodes import Mapping, Node, Scalar, Sequence, TooLong, Unusable, describe
-from convt_cli.spec.source import Place, Problems, shown
+from convt_cli.spec.source import Place, Problems
 
 _MOST_NAMES = 40
 
@@ -147,17 +148,22 @@ def read_word(node: Node, field: str, choices: Iterable[str]) -> str:
     return node.value
 
 
+def closest(word: str, known: list[str]) -> str | None:
+    """The known word that `word` is most likely a slip of, if there is one."""
+    from difflib import get_close_matches  # noqa: PLC0415  # only errors need it
+
+    return next(iter(get_close_matches(word[:100].lower(), known, n=1, cutoff=0.66)), None)
+
+
 def suggestion(word: str, known: list[str]) -> str:
     """A remedy for a misspelt word: the closest known one, else all of them.
 
     >>> suggestion("paddding", ["stride", "padding"])
     "did you mean 'padding'?"
     """
-    from difflib import get_close_matches  # noqa: PLC0415  # only errors need it
-
-    close = get_close_matches(word[:100].lower(), known, n=1)
+    close = closest(word, known)
     if close:
-        return f"did you mean '{close[0]}'?"
+        return f"did you mean '{close}'?"
     more = f" and {len(known) - _MOST_NAMES:,} more" if len(known) > _MOST_NAMES else ""
     return f"known are {', '.join(known[:_MOST_NAMES])}{more}"
 
@@ -277,4 +283,4 @@ def _integer_help(node: Node) -> str:
     value = node.value if isinstance(node, Scalar) else None
     if isinstance(value, float) and value.is_integer() and abs(value) <= LARGEST:
         return f"write {int(value)}"
-    return "write digits, as in 12 or 0x0c"
+    return "write a whole number in digits, such as 12"

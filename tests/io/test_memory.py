@@ -22,8 +22,9 @@ from convt_cli.errors import RequestError
 from convt_cli.io import memory
 from tests.conftest import GUIDE, Outcome, Run, WriteSpec, assert_refused, environment
 
-UNITS = {"bytes": 1} | {
-    unit: 1024**power for power, unit in enumerate(("KiB", "MiB", "GiB", "TiB", "PiB", "EiB"), 1)
+UNITS: dict[str, int] = {"bytes": 1} | {
+    unit: 2 ** (10 * power)
+    for power, unit in enumerate(("KiB", "MiB", "GiB", "TiB", "PiB", "EiB"), start=1)
 }
 MEMINFO = "MemTotal:  4000 kB\nMemFree:  10 kB\nMemAvailable:    2000 kB\n"
 
@@ -67,10 +68,6 @@ class TestText:
     @example(size=2**20 - 1)
     def test_it_is_within_a_tenth_of_the_size(self, size: int) -> None:
         assert value_of(memory.text(size)) == pytest.approx(size, rel=0.1)
-
-    @pytest.mark.parametrize("exponent", [100, 400, 5000])
-    def test_no_size_is_too_large_to_be_said(self, exponent: int) -> None:
-        assert memory.text(10**exponent).endswith(" EiB")
 
 
 class TestBudget:
@@ -135,7 +132,7 @@ class TestBudget:
 
     @pytest.mark.parametrize(
         "content",
-        ["", "MemAvailable:\n", "MemAvailable: x kB\n", "\ufffd\n", "MemTotal: 5 kB\n"],
+        ["", "\ufffd\n", "MemTotal: 5 kB\n", "MemAvailableX: 5 kB\n"],
         ids=ascii,
     )
     def test_a_file_of_another_form_says_nothing(

@@ -434,7 +434,7 @@ class TestPlaces:
     def test_names_may_begin_with_a_dash(self, run: Run, spec: WriteSpec) -> None:
         arguments = ("shapes", "--format", "csv", "-o", "-x.csv", "--", spec(GUIDE, "-net.yaml"))
         assert_quiet(run(*arguments))
-        assert Path("-x.csv").read_text(encoding="utf-8").startswith("layer,type,")
+        assert Path("-x.csv").read_text(encoding="utf-8").startswith("spec,layer,")
 
 
 class TestDevices:
