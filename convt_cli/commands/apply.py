@@ -73,17 +73,19 @@ def command(
     from convt_cli.files.layout import arrange, give_back
     from convt_cli.files.weights import Weights
     from convt_cli.io.writing import require_writable
+    from convt_cli.operators.dtypes import exact_sum, require_numeric
 
     require_writable(locate(output).path, force=force)
     network = load_spec(spec, input=dict(inputs))
     chosen = choose_layer(network, layer)
     _require_own_action(chosen, forward=forward, bias=bias)
     expected, _ = _shapes(chosen, forward=forward)
-    batch, form = arrange(read_array(array), expected, layout, text=is_text(array))
+    source = require_numeric(read_array(array), "the array")
+    batch, form = arrange(source, expected, layout, text=is_text(array))
     weights = Weights(network, allow_outside=allow_outside)
     result = _applied(chosen, weights, batch, method, dtype, forward=forward)
-    if bias:
-        result = result + _bias(chosen, weights, dtype)
+    if bias and not isinstance(chosen.bias, bool):
+        result = exact_sum(result, _bias(chosen, weights, dtype))
     write_array(output, give_back(result, form, text=is_text(output)), force=force)
     note_fill(chosen)
     return 0

@@ -10,6 +10,9 @@ from convt_cli.errors import RequestError
 from convt_cli.io.reading import STDIN, reference_path
 from convt_cli.spec.load import load_spec
 
+_UNSPEAKABLE = frozenset("\t\n\r\\;|=%*?[]()~&\"'<>")
+"""What means something else to make or its shell wherever it stands."""
+
 
 @click.command(
     "deps",
@@ -34,7 +37,7 @@ def command(spec: str, targets: tuple[str, ...], output: str | None, force: bool
     network = load_spec(spec)
     own = [] if spec == STDIN else [spec]
     files = [reference_path(spec, file) for file in network.weight_files]
-    names, needed = (targets, own + files) if targets else (own or ["-"], files)
+    names, needed = (targets, own + files) if targets else (own or [network.name], files)
     rule = " ".join([*map(_escaped, names)]) + ": " + " ".join(map(_escaped, needed))
     text = rule.rstrip() + "\n"
     if output is None:
@@ -46,8 +49,13 @@ def command(spec: str, targets: tuple[str, ...], output: str | None, force: bool
 
 def _escaped(name: str) -> str:
     """A file name as make reads it.  Raises RequestError (E503) for one it cannot read."""
-    if "\n" in name:
-        raise RequestError("E503", "make knows no file names with line ends", value=ascii(name))
-    for character in " \t#:%":
+    if _UNSPEAKABLE & set(name):
+        raise RequestError(
+            "E503",
+            "make has no way to write this file name",
+            value=ascii(name),
+            help="rename it without ; | = % and the like",
+        )
+    for character in " #:":
         name = name.replace(character, f"\\{character}")
     return name.replace("$", "$$")

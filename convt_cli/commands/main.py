@@ -85,8 +85,14 @@ def _run(arguments: list[str]) -> int:
     except click.exceptions.Abort:
         return INTERRUPTED
     except click.ClickException as error:
-        error.show()
+        with suppress(OSError):
+            if sys.stderr is not None:
+                error.show()
         return FAILED
+    except SystemExit as exiting:
+        if exiting.code == 1:  # click's answer to a closed pipe
+            return 0
+        raise
     except MemoryError:
         return _report(
             RequestError("E501", "memory ran out", help="use a smaller layer, or split the batch")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.network import MatrixLayer, Network
 from convt_cli.commands.main import FAILED, complain, complain_of
-from convt_cli.errors import ConvtError, Diagnostic, FileError, RequestError, SpecError
+from convt_cli.errors import ConvtError, Diagnostic, RequestError, SpecError
 from convt_cli.spec.load import load_spec
 
 SPEC_SUFFIXES = (".yaml", ".yml")
@@ -70,19 +70,14 @@ def as_diagnostics(spec: str, error: ConvtError) -> tuple[Diagnostic, ...]:
 
 
 def expand(specs: Iterable[str]) -> list[str]:
-    """The specs, a folder standing for the .yaml files in it.  Raises FileError (E401)."""
+    """The specs, a folder standing for the .yaml files in it; an empty one cannot be read."""
     found: list[str] = []
     for spec in specs:
         if not os.path.isdir(spec):
             found.append(spec)
             continue
         names = sorted(name for name in os.listdir(spec) if name.endswith(SPEC_SUFFIXES))
-        inside = [os.path.join(spec, name) for name in names]
-        if not inside:
-            raise FileError(
-                "E401", f"no spec in the folder {spec}", help="specs end in .yaml or .yml"
-            )
-        found.extend(inside)
+        found.extend([os.path.join(spec, name) for name in names] or [spec])
     return found
 
 

@@ -219,9 +219,4 @@ EXPLANATIONS: dict[str, Explanation] = {
         "the options fit together",
         "An option was given a value outside its range, or two options exclude each other.",
     ),
-    "E504": Explanation(
-        "optional features need their extra",
-        "The core installs click, numpy, scipy, rich and pyyaml alone; other features name the "
-        "extra that brings what they need.",
-    ),
 }

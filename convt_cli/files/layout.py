@@ -28,6 +28,8 @@ class Form(NamedTuple):
     flat: bool = False
     bare: bool = False
     """One channel, whose axis was left out."""
+    row: bool = False
+    """One spatial axis, which was written as a row."""
 
 
 def arrange(array: Array, expected: Shape, layout: str, *, text: bool) -> tuple[Array, Form]:
@@ -40,7 +42,8 @@ def arrange(array: Array, expected: Shape, layout: str, *, text: bool) -> tuple[
     if text and expected[0] == 1:
         bare = _bare(array, expected)
         if bare is not None:
-            return bare, Form(last, bare=True)
+            row = len(expected) == 2 and array.shape[0] == 1
+            return bare, Form(last, bare=True, row=row)
     if array.shape == outside:
         return _channels_first(array[np.newaxis], last), Form(last)
     if array.ndim == len(outside) + 1 and array.shape[1:] == outside and len(array):
@@ -65,6 +68,8 @@ def give_back(batch: Array, form: Form, *, text: bool) -> Array:
         return result.ravel()
     if (form.bare or text) and batch.shape[1] == 1:
         result = batch[:, 0]
+    if form.row and result.ndim == 2:
+        return result
     return result if form.batched else result[(0,)]
 
 

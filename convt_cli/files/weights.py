@@ -33,10 +33,10 @@ class Weights:
         return self._numbers(layer.weight, shape, f"weight of {layer.name}", dtype)
 
     def bias(self, layer: MatrixLayer, dtype: np.dtype[Any] | None = None) -> Array:
-        """(channels of the layer's output): zeros where the spec names no numbers."""
+        """(channels of the layer's output): the numbers that the spec names, else zeros."""
         shape = layer.convolution.action_shapes[1][:1]
-        if isinstance(layer.bias, bool):  # zeros of the smallest dtype widen no result
-            return np.zeros(shape, dtype or np.int8)
+        if isinstance(layer.bias, bool):
+            return np.zeros(shape, dtype)
         return self._numbers(layer.bias, shape, f"bias of {layer.name}", dtype)
 
     def _numbers(

@@ -75,6 +75,24 @@ def finish(total: Array, result: np.dtype[Any]) -> Array:
     return total.astype(result, copy=False)
 
 
+def exact_sum(first: Array, second: Array) -> Array:
+    """first + second, of dtype np.result_type.
+
+    Raises ArrayError (E304) where an integer does not fit.
+    """
+    dtype = result_dtype(first, second)
+    if dtype.kind not in "iu":
+        return finish(first + second, dtype)
+    if _magnitude(first) + _magnitude(second) >= _INT64_BOUND:
+        raise ArrayError(
+            "E304",
+            "a sum of integers could pass 2^63",
+            value=f"{_magnitude(first)} + {_magnitude(second)}",
+            help="convert one of the arrays to float64",
+        )
+    return finish(first.astype(np.int64) + second.astype(np.int64), dtype)
+
+
 def _magnitude(array: Array) -> int:
     """The largest absolute value of an integer array, as a Python int."""
     return max(abs(int(array.min())), abs(int(array.max()))) if array.size else 0

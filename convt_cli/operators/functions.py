@@ -157,10 +157,11 @@ def apply(
         f"the result of {len(batch)} x {shape_text(sizes[0])}",
         help="split the batch",
     )
-    result = route(
-        convolution, weight.astype(working, copy=False), batch.astype(working, copy=False)
-    )
-    finished = finish(result, result_dtype(source, weight))
+    with np.errstate(all="ignore"):  # inf and nan are numbers, here as in IEEE 754
+        result = route(
+            convolution, weight.astype(working, copy=False), batch.astype(working, copy=False)
+        )
+        finished = finish(result, result_dtype(source, weight))
     return finished if batch is source else finished[0]
 
 

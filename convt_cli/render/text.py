@@ -138,8 +138,7 @@ def for_people(column: Column, cell: Cell) -> str:
         return amount(cell)
     if column.kind is Kind.COUNT and isinstance(cell, int):
         return f"{cell:,}"
-    text = in_full(cell)
-    return text if text.isprintable() else ascii(text)[1:-1]
+    return in_full(cell)
 
 
 def amount(count: int) -> str:
@@ -158,10 +157,11 @@ def amount(count: int) -> str:
 
 
 def in_full(cell: Cell) -> str:
-    """A cell with every digit: (3, 4) as 3×4."""
+    """A cell with every digit: (3, 4) as 3×4.  What no line can hold is written as in Python."""
     if isinstance(cell, tuple):
         return shape_text(cell, "×")
-    return "" if cell is None else str(cell)
+    text = "" if cell is None else str(cell)
+    return text if text.isprintable() else ascii(text)[1:-1]
 
 
 def shape_text(cell: tuple[int, ...] | tuple[tuple[int, ...], ...], times: str) -> str:

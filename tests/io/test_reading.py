@@ -18,8 +18,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from convt_cli.errors import FileError
-from convt_cli.io import reading
+from convt_cli.errors import FileError, shown
 from convt_cli.io.reading import contained, open_regular, read_bytes, reference_path
 from tests.conftest import (
     GUIDE,
@@ -320,7 +319,7 @@ class TestFunctions:
         "name", ["a\nb", "a\x1bb", os.fsdecode(b"\xff"), "a\u202eb"], ids=ascii
     )
     def test_a_path_is_shown_on_one_line(self, name: str) -> None:
-        assert reading.shown(name).isprintable()
+        assert shown(name).isprintable()
 
     def test_an_apply_of_nothing_but_files_is_quiet(self, run: Run, spec: WriteSpec) -> None:
         np.save("y.npy", np.ones((1, 2, 2)))

@@ -13,7 +13,7 @@ from typing import Literal, Protocol
 from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.convolution import Convolution, Shape
 from convt_cli.arithmetic.frameworks import Framework
-from convt_cli.arithmetic.kinds import Inline
+from convt_cli.arithmetic.kinds import LARGEST, Inline
 from convt_cli.errors import GeometryError
 
 MAX_RANK = 3
@@ -43,6 +43,16 @@ class Geometry:
     multiply_adds: int = 0
     reach: Reach = "same"
     convolution: Convolution | None = None
+
+    def __post_init__(self) -> None:
+        if max(self.output) > LARGEST:
+            raise GeometryError(
+                "E107",
+                "no axis of an output is longer than 2^53",
+                field="type",
+                value=f"got one of about 2^{max(self.output).bit_length() - 1}",
+                help="use smaller sizes",
+            )
 
 
 class LayerType(Protocol):
