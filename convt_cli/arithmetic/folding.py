@@ -19,7 +19,7 @@ from convt_cli.errors import GeometryError
 PADDING_MODES = ("zeros", "circular", "reflect", "replicate")
 
 # Counting distinct folded entries takes a step for each tap that a border window has.
-_MOST_BORDER_STEPS = 20_000_000
+_MOST_BORDER_STEPS = 1_000_000
 
 
 def _circular(position: Any, size: int) -> Any:
@@ -53,6 +53,15 @@ def check_fold(axis: Axis, mode: str) -> None:
             field="padding",
             value=f"got {axis.before} and {axis.after}",
         )
+    steps = (axis.output_size - len(_inner_outputs(axis))) * axis.kernel_size
+    if mode != "zeros" and steps > _MOST_BORDER_STEPS:
+        raise GeometryError(
+            "E116",
+            f"padding_mode {mode} takes at most {_MOST_BORDER_STEPS:,} taps in border windows",
+            field="padding",
+            value=f"got {steps:,}",
+            help="use a smaller padding or kernel_size",
+        )
     most = {"circular": axis.input_size, "reflect": axis.input_size - 1}.get(mode)
     padding = max(axis.before, axis.after)
     if most is not None and padding > most:
@@ -68,20 +77,17 @@ def check_fold(axis: Axis, mode: str) -> None:
 def folded_entries(axis: Axis, mode: str) -> int:
     """The number of distinct (output, input) pairs of one axis once its padding is folded in."""
     fold = FOLDS[mode]
-    first = axis.outputs_of_tap(0)
-    last = axis.outputs_of_tap(axis.kernel_size - 1)
-    inner = range(max(first[0], last[0]), max(first[0], last[0], min(first[1], last[1])))
-    steps = (axis.output_size - len(inner)) * axis.kernel_size
-    if steps > _MOST_BORDER_STEPS:
-        raise GeometryError(
-            "E116",
-            f"padding_mode {mode} is counted for at most {_MOST_BORDER_STEPS:,} border taps",
-            field="padding",
-            value=f"got {steps:,}",
-            help="use a smaller padding or kernel_size",
-        )
+    inner = _inner_outputs(axis)
     taps = range(0, axis.kernel_size * axis.dilation, axis.dilation)
     border = (*range(inner.start), *range(inner.stop, axis.output_size))
     starts = (output * axis.stride - axis.before for output in border)
     folded = sum(len({fold(start + tap, axis.input_size) for tap in taps}) for start in starts)
     return len(inner) * axis.kernel_size + folded
+
+
+def _inner_outputs(axis: Axis) -> range:
+    """The outputs whose whole window lies inside the input."""
+    first = axis.outputs_of_tap(0)
+    last = axis.outputs_of_tap(axis.kernel_size - 1)
+    start = max(first[0], last[0])
+    return range(start, max(start, min(first[1], last[1])))

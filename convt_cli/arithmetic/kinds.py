@@ -1,8 +1,7 @@
-"""The kinds of value a layer's keys take: declarations that carry no code.
+"""The kinds of value a layer's keys take, and the plain values they stand for.
 
-A layer type is a dataclass whose fields are made by `key`; the spec reader, the JSON Schema and
-the help read the kind of each field.  Here belong the kinds and the plain values they stand
-for; how text becomes such a value is `spec.reader`'s business.
+A layer type is a dataclass whose fields are made by `key`; whoever reads or documents a spec
+reads the kind of each field.  How text becomes such a value is `spec.values`' business.
 """
 
 from __future__ import annotations

@@ -11,11 +11,7 @@ from convt_cli.arithmetic.layers import Convolutional, Geometry, LayerType
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkLayer:
-    """One layer in its place: what it is, what it reads and what it comes to.
-
-    `definition` holds the keys as written; `receptive_field` has one extent per spatial axis of
-    the network's input, in input elements.
-    """
+    """One layer in its place: what it reads and comes to; `definition` is its keys as written."""
 
     name: str
     type: str
@@ -24,7 +20,6 @@ class NetworkLayer:
     sources: tuple[str, ...]
     inputs: tuple[Shape, ...]
     geometry: Geometry
-    receptive_field: Shape | None
 
     @property
     def output(self) -> Shape:

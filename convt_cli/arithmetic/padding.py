@@ -1,4 +1,4 @@
-"""Padding as it is written, turned into a (before, after) pair per axis, in one place.
+"""Padding and output_padding as they are written, turned into integers per axis in one place.
 
 Words: `valid` is none; `half` effective_kernel // 2 on both sides; `full`
 dilation * (kernel_size - 1) on both; `causal` that much before and none after.  `same` and

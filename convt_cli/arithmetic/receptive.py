@@ -20,8 +20,9 @@ from math import gcd, lcm
 from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.layers import Reach
+from convt_cli.arithmetic.network import Network
 
-# A trace with more phases than this is not followed further: it counts as the whole input.
+# A trace with more phases than this is not followed further: the extent is not known.
 _MOST_PHASES = 4096
 
 
@@ -51,6 +52,8 @@ class Trace:
 
     def through(self, axis: Axis, adjoint: bool) -> Trace | None:
         """The trace behind one more layer; None where it has too many phases to follow."""
+        if axis.effective_kernel == axis.stride == 1 and axis.before == 0:
+            return self
         if adjoint:
             phases, jump = self.period * axis.stride, self.jump
         else:
@@ -80,10 +83,14 @@ def _pull_transposed(axis: Axis, position: int) -> tuple[int, int]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receptive:
-    """What one position of a layer depends on; without `traces`, all of an input of `sizes`."""
+    """What one position of a layer depends on.
+
+    Without `traces` it is all of an input of `sizes`, or, where it is not `known`, anything.
+    """
 
     sizes: Shape
     traces: tuple[Trace, ...] | None
+    known: bool = True
 
     @classmethod
     def of_input(cls, shape: Shape) -> Receptive:
@@ -91,38 +98,54 @@ class Receptive:
         return cls(sizes=shape[1:], traces=(IDENTITY,) * len(shape[1:]))
 
     @property
-    def field(self) -> Shape:
+    def field(self) -> Shape | None:
         """The extent on every spatial axis of the input, the largest over the phases."""
+        if not self.known:
+            return None
         if self.traces is None:
             return self.sizes
         return tuple(trace.extent for trace in self.traces)
 
     def behind(self, reach: Reach) -> Receptive:
         """The same, seen from a layer that reaches its source like `reach`."""
-        if reach == "same" or self.traces is None:
-            return self
         if reach == "whole":
             return Receptive(sizes=self.sizes, traces=None)
+        if reach == "same" or self.traces is None:
+            return self
         steps = zip(self.traces, reach.axes, strict=True)
-        traces = [trace.through(axis, reach.adjoint) for trace, axis in steps]
-        return Receptive(sizes=self.sizes, traces=_all_known(traces))
+        return _followed(self.sizes, [trace.through(axis, reach.adjoint) for trace, axis in steps])
+
+
+def receptive_fields(network: Network) -> dict[str, Shape | None]:
+    """The extent of one position of every layer on every spatial axis of the input, by name.
+
+    None where upsampling makes more phases than can be followed.
+    """
+    found = {name: Receptive.of_input(shape) for name, shape in network.inputs}
+    for layer in network.layers:
+        sources = [found[name] for name in layer.sources]
+        found[layer.name] = join(sources).behind(layer.geometry.reach)
+    return {layer.name: found[layer.name].field for layer in network.layers}
 
 
 def join(sources: list[Receptive]) -> Receptive:
     """What a layer with these sources depends on: the hull of their intervals."""
-    first, *others = sources
-    if not others:
-        return first
-    sizes = max((source.sizes for source in sources), key=lambda sizes: (len(sizes), sizes))
-    known = [source.traces for source in sources if source.traces is not None]
-    if len(known) < len(sources) or len({len(traces) for traces in known}) > 1:
+    if len(set(sources)) == 1:
+        return sources[0]
+    sizes = max((one.sizes for one in sources), key=lambda sizes: (len(sizes), sizes))
+    if not all(one.known for one in sources):
+        return Receptive(sizes=sizes, traces=None, known=False)
+    traces = [one.traces for one in sources if one.traces is not None]
+    if len(traces) < len(sources):
         return Receptive(sizes=sizes, traces=None)
-    return Receptive(sizes=sizes, traces=_all_known([_hull(axis) for axis in zip(*known)]))
+    return _followed(sizes, [_hull(axis) for axis in zip(*traces)])
 
 
-def _all_known(traces: list[Trace | None]) -> tuple[Trace, ...] | None:
+def _followed(sizes: Shape, traces: list[Trace | None]) -> Receptive:
+    """The traces of all axes; not known where one could not be followed."""
     known = tuple(trace for trace in traces if trace is not None)
-    return known if len(known) == len(traces) else None
+    complete = len(known) == len(traces)
+    return Receptive(sizes=sizes, traces=known if complete else None, known=complete)
 
 
 def _hull(traces: tuple[Trace, ...]) -> Trace | None:

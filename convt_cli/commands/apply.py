@@ -18,6 +18,7 @@ from convt_cli.commands.options import (
     spec_argument,
 )
 from convt_cli.errors import RequestError
+from convt_cli.io.reading import STDIN
 from convt_cli.spec.load import load_spec
 
 if TYPE_CHECKING:
@@ -75,6 +76,8 @@ def command(
     from convt_cli.io.writing import require_writable
     from convt_cli.operators.dtypes import exact_sum, require_numeric
 
+    if spec == array == STDIN:
+        raise click.UsageError("standard input can be SPEC or ARRAY, not both")
     require_writable(locate(output).path, force=force)
     network = load_spec(spec, input=dict(inputs))
     chosen = choose_layer(network, layer)

@@ -34,6 +34,8 @@ def command(spec: str, targets: tuple[str, ...], output: str | None, force: bool
     With --target the rule says that NAME is made from the spec and its weight files; without it,
     that the spec depends on them.
     """
+    if "" in targets:
+        raise click.UsageError("--target needs a name")
     network = load_spec(spec)
     own = [] if spec == STDIN else [spec]
     files = [reference_path(spec, file) for file in network.weight_files]

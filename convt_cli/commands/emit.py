@@ -29,17 +29,19 @@ def save_text(text: str, path: str, *, force: bool) -> None:
 def print_text(text: str) -> None:
     """Write `text` to standard output; what its encoding lacks becomes '?'.
 
-    Raises FileError (E402) where there is no standard output or it cannot be written,
-    ReaderGone where it is a pipe that has been closed.
+    Where it is a pipe whose reader has gone, there is nobody to tell.  Raises FileError (E402)
+    where there is no standard output or it cannot be written.
     """
-    from convt_cli.io.writing import STDOUT, failed_write, standard_output
+    from convt_cli.io.writing import STDOUT, ReaderGone, failed_write, standard_output
 
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     try:
         standard_output().write(text.encode(encoding, errors="replace"))
         sys.stdout.flush()
     except OSError as error:
-        raise failed_write(STDOUT, error) from None
+        failure = failed_write(STDOUT, error)
+        if not isinstance(failure, ReaderGone):
+            raise failure from None
 
 
 def _rendered(report: Report, output_format: str, *, terminal: bool) -> str:

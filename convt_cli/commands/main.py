@@ -69,6 +69,8 @@ def group() -> None:
 
 def run(arguments: list[str]) -> int:
     """The exit status of convt on these arguments; everything it prints is printed."""
+    with suppress(AttributeError, ValueError):  # a stream of another kind, or none
+        sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
     with _signals():
         try:
             return _run(arguments)

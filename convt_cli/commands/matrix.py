@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from convt_cli.arithmetic.convolution import Shape
+from convt_cli.arithmetic.kinds import FileReference
 from convt_cli.arithmetic.network import MatrixLayer, Network
 from convt_cli.commands.emit import emit
 from convt_cli.commands.networks import choose_layer, note_fill
@@ -85,6 +86,10 @@ def command(
         raise click.UsageError("give one of -o FILE, --show and --dry-run")
     if symbols and not show:
         raise click.UsageError("--symbols goes with --show")
+    if output is None and (compress or sparse_format is not None):
+        raise click.UsageError("--sparse-format and --compress go with -o")
+    if output is not None and output_format != "text":
+        raise click.UsageError("--format goes with --show and --dry-run")
     network = load_spec(spec, input=dict(inputs))
     chosen = choose_layer(network, layer)
     source = _Source(network, chosen, dtype, transpose, allow_outside)
@@ -117,9 +122,13 @@ class _Source(NamedTuple):
         return weights.weight(self.layer, None if self.dtype is None else np.dtype(self.dtype))
 
     def itemsize(self) -> int:
-        """Bytes of one entry."""
-        filled = self.layer.is_filled and self.dtype is None
-        return 8 if filled else int(self.weight().itemsize)
+        """Bytes of one entry: of --dtype, of the file's numbers, or of int64 and float64."""
+        import numpy as np
+
+        if self.dtype is not None:
+            return np.dtype(self.dtype).itemsize
+        in_file = isinstance(self.layer.weight, FileReference)
+        return int(self.weight().itemsize) if in_file else 8
 
     def matrix(self) -> csr_array:
         """C, or Cᵀ."""

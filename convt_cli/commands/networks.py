@@ -10,6 +10,7 @@ from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.network import MatrixLayer, Network
 from convt_cli.commands.main import FAILED, complain, complain_of
 from convt_cli.errors import ConvtError, Diagnostic, RequestError, SpecError
+from convt_cli.io.writing import STDOUT
 from convt_cli.spec.load import load_spec
 
 SPEC_SUFFIXES = (".yaml", ".yml")
@@ -22,6 +23,11 @@ class Loaded:
     networks: list[Network] = field(default_factory=list)
     problems: list[Diagnostic] = field(default_factory=list)
     status: int = 0
+
+    def complete(self, output: str | None, output_format: str) -> bool:
+        """Whether there is a report to write: JSON tells of the problems, a file is never half."""
+        in_part = bool(self.networks) and output in (None, STDOUT)
+        return not self.problems or output_format == "json" or in_part
 
 
 def load_all(specs: Iterable[str], inputs: Sequence[tuple[str, Shape]]) -> Loaded:
@@ -76,9 +82,16 @@ def expand(specs: Iterable[str]) -> list[str]:
         if not os.path.isdir(spec):
             found.append(spec)
             continue
-        names = sorted(name for name in os.listdir(spec) if name.endswith(SPEC_SUFFIXES))
+        names = _specs_in(spec)
         found.extend([os.path.join(spec, name) for name in names] or [spec])
     return found
+
+
+def _specs_in(folder: str) -> list[str]:
+    try:
+        return sorted(name for name in os.listdir(folder) if name.endswith(SPEC_SUFFIXES))
+    except OSError:  # reading the folder as a spec will say why
+        return []
 
 
 def choose_layer(network: Network, name: str | None) -> MatrixLayer:

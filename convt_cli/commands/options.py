@@ -40,9 +40,10 @@ def integers(minimum: int) -> Callable[[str], list[int]]:
                 raise click.BadParameter(f"{part!r} is neither an integer nor a range as in 4..8")
             first, last = int(match[1]), int(match[2] or match[1])
             if not minimum <= first <= last <= LARGEST:
-                raise click.BadParameter(f"{part} must run from {minimum} or more upwards")
-            if last - first >= _MOST_VALUES:
-                raise click.BadParameter(f"{part} has more than {_MOST_VALUES:,} values")
+                rule = f"integers from {minimum} to 2^53, and ranges that go upwards"
+                raise click.BadParameter(f"{part} is not among {rule}")
+            if len(numbers) + last - first >= _MOST_VALUES:
+                raise click.BadParameter(f"these are more than {_MOST_VALUES:,} values")
             numbers.extend(range(first, last + 1))
         return numbers
 

@@ -33,7 +33,7 @@ def command(
 ) -> int:
     """Print every layer's input and output shape, parameters, multiply-adds, receptive field."""
     loaded = load_all(specs, inputs)
-    if loaded.networks or output_format == "json":
+    if loaded.complete(output, output_format):
         report = shapes_report(loaded.networks, loaded.problems)
         emit(report, output_format, output, force=force)
     return loaded.status

@@ -81,8 +81,8 @@ def command(
     given = {name: values for name, values in swept.items() if values is not None}
     if layer_type is None and not given:
         return _print_specs(specs, inputs, output_format, output, force=force)
-    if specs:
-        raise click.UsageError("a sweep takes no SPEC")
+    if specs or inputs:
+        raise click.UsageError("a sweep takes no SPEC and no --input")
     if layer_type is None:
         raise click.UsageError("a sweep needs --type conv or --type conv_transpose")
     if layer_type == "conv" and "output_padding" in given:
@@ -103,11 +103,13 @@ def _print_specs(
     *,
     force: bool,
 ) -> int:
+    if inputs and not specs:
+        raise click.UsageError("--input goes with a SPEC")
     if not specs:
         emit(guide_report(), output_format, output, force=force)
         return 0
     loaded = load_all(specs, inputs)
-    if loaded.networks or output_format == "json":
+    if loaded.complete(output, output_format):
         report = derivation_report(loaded.networks, loaded.problems)
         emit(report, output_format, output, force=force)
     return loaded.status

@@ -22,6 +22,11 @@ def shown(value: object) -> str:
     )
 
 
+def shape_text(shape: tuple[int, ...]) -> str:
+    """A shape as NumPy writes it, of plain integers: (3, 224, 224), and (5,)."""
+    return str(tuple(int(size) for size in shape))
+
+
 class ConvtError(Exception):
     """An error with a code, the rule broken, the value that broke it and a remedy.
 

@@ -28,6 +28,7 @@ from convt_cli.operators.dtypes import Array
 TEXT_DELIMITERS: dict[str, str | None] = {".csv": ",", ".txt": None}
 ARRAY_SUFFIXES = (".npy", ".npz", *TEXT_DELIMITERS)
 
+_WHOLE_NUMBERS = re.compile(r"[-+0-9,\s]*")
 _CHUNK = 64 * 2**20
 _DEFAULT_KEY = "arr_0"
 
@@ -216,8 +217,9 @@ def _read_text(file: BinaryIO, path: str, size: int, delimiter: str | None) -> A
         lines = file.read().decode("utf-8-sig").splitlines()
         if not any(line.strip() for line in lines):
             raise _damaged(path, "it is empty")
-        for dtype in (np.int64, np.float64):
-            with suppress(ValueError):
+        whole = all(map(_WHOLE_NUMBERS.fullmatch, lines))
+        for dtype in (np.int64, np.float64) if whole else (np.float64,):
+            with suppress(ValueError, OverflowError):
                 return np.loadtxt(lines, dtype, delimiter=delimiter, ndmin=2, comments=None)
         raise _damaged(path, "its rows are not numbers, or not all as long")
 

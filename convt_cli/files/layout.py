@@ -13,9 +13,8 @@ from typing import NamedTuple
 import numpy as np
 
 from convt_cli.arithmetic.convolution import Shape
-from convt_cli.errors import ArrayError
+from convt_cli.errors import ArrayError, shape_text
 from convt_cli.operators.dtypes import Array
-from convt_cli.operators.functions import shape_text
 
 LAYOUTS = ("channels_first", "channels_last")
 

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.io import mmwrite
 from scipy.sparse import csr_array
 
-from convt_cli.errors import FileError, shown
+from convt_cli.errors import ArrayError, FileError, shown
 from convt_cli.files.archive import write_npz
 from convt_cli.io import memory
 from convt_cli.io.writing import STDOUT, output
@@ -63,7 +63,14 @@ def _converted(matrix: csr_array, sparse_format: str | None) -> Any:
 
 def _digits(dtype: np.dtype[Any]) -> int | None:
     """The significant decimal digits that tell every number of `dtype` from all others."""
-    return {4: 9, 8: 17}[np.empty(0, dtype).real.itemsize] if dtype.kind in "fc" else None
+    if dtype.kind not in "fc":
+        return None
+    digits = {4: 9, 8: 17}.get(np.empty(0, dtype).real.itemsize)
+    if digits is None:
+        raise ArrayError(
+            "E302", "a .mtx file holds no long doubles", value=f"got {dtype}", help="use float64"
+        )
+    return digits
 
 
 def _members(matrix: Any) -> dict[str, Array]:

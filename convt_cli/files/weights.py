@@ -9,12 +9,11 @@ import numpy as np
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.kinds import Fill, Inline, WeightSource
 from convt_cli.arithmetic.network import MatrixLayer, Network
-from convt_cli.errors import ArrayError
+from convt_cli.errors import ArrayError, shape_text
 from convt_cli.files.arrays import located, read_located
 from convt_cli.io.reading import contained
 from convt_cli.operators.dtypes import Array, require_numeric
 from convt_cli.operators.fills import filled, written
-from convt_cli.operators.functions import shape_text
 
 
 class Weights:

@@ -61,10 +61,9 @@ def contained(spec: str, reference: str, *, allow_outside: bool) -> str:
     `allow_outside` any path is taken.
     """
     try:
-        folder = os.getcwd() if spec == STDIN else os.path.dirname(os.path.abspath(spec))
-        path = os.path.join(folder, reference)
-        real = os.path.realpath(folder)
-        inside = os.path.commonpath((real, os.path.realpath(path))) == real
+        folder = os.path.realpath(_folder_of(spec))
+        path = os.path.realpath(os.path.join(folder, reference))
+        inside = os.path.commonpath((folder, path)) == folder
     except (OSError, ValueError) as error:
         raise unreadable(reference, error) from None
     if not (inside or allow_outside):
@@ -79,8 +78,11 @@ def contained(spec: str, reference: str, *, allow_outside: bool) -> str:
 
 def reference_path(spec: str, reference: str) -> str:
     """`reference` as a path from the working folder: beside `spec`, as the spec was named."""
-    folder = "" if spec == STDIN else os.path.dirname(spec)
-    return os.path.normpath(os.path.join(folder, reference))
+    return os.path.join(os.path.dirname(spec), reference) if spec != STDIN else reference
+
+
+def _folder_of(spec: str) -> str:
+    return os.getcwd() if spec == STDIN else os.path.dirname(spec) or os.getcwd()
 
 
 def unreadable(path: str, error: Exception) -> FileError:

@@ -8,12 +8,13 @@ fails if the target has appeared meanwhile.  Until then the target is as it was.
 from __future__ import annotations
 
 import errno
+import io
 import os
 import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol, cast
 
 from convt_cli.errors import ConvtError, FileError, shown
 
@@ -74,15 +75,37 @@ def output(path: str, *, force: bool) -> Iterator[BinaryIO]:
         raise failed_write(path, error) from None
 
 
+class _Whole(io.RawIOBase):
+    """A stream that writes all of what it is given: an unbuffered one may take a part only."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any, /) -> int:
+        rest = memoryview(data).cast("B")
+        while rest:
+            done = self._stream.write(rest)
+            if not done:  # None: a pipe that does not block is full
+                raise BlockingIOError(errno.EAGAIN, "it takes no more data for now")
+            rest = rest[done:]
+        return memoryview(data).nbytes
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+
 def standard_output() -> BinaryIO:
     """Standard output as bytes.  Raises FileError (E402) where there is none."""
     if sys.stdout is None:
         raise FileError("E402", "standard output is closed", help="name a file with -o")
-    return sys.stdout.buffer
+    return cast("BinaryIO", _Whole(sys.stdout.buffer))
 
 
 def _require_no_terminal() -> None:
-    if standard_output().isatty():
+    if sys.stdout is not None and sys.stdout.isatty():
         raise FileError(
             "E402",
             "binary data is not written to a terminal",

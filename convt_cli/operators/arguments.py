@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import SupportsIndex
+
+import numpy as np
 
 from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.convolution import Convolution, Shape
-from convt_cli.arithmetic.kinds import Pair, require_rank
+from convt_cli.arithmetic.kinds import LARGEST, Pair, require_rank
 from convt_cli.arithmetic.layers.base import each_axis
 from convt_cli.arithmetic.padding import legal_output_padding
-from convt_cli.errors import GeometryError
+from convt_cli.errors import GeometryError, shown
 
 IntPerAxis = SupportsIndex | Sequence[SupportsIndex]
 PaddingArgument = SupportsIndex | Sequence[SupportsIndex] | Sequence[Sequence[SupportsIndex]]
@@ -116,12 +118,15 @@ def pad_pairs(padding: object, rank: int) -> tuple[Pair, ...]:
 
 
 def _entries(value: object, rank: int, field: str) -> list[object]:
-    """The entries of a sequence, or `value` once for every axis.  Raises GeometryError (E106)."""
-    if isinstance(value, str) or not isinstance(value, Iterable):
-        return [value] * rank
-    entries = list(value)
+    """The entries of a sequence or array, or `value` once for every axis.
+
+    Raises GeometryError (E106) for another number of entries.
+    """
+    entries = value.tolist() if isinstance(value, np.ndarray) else value
+    if isinstance(entries, str) or not isinstance(entries, Sequence):
+        return [entries] * rank
     require_rank(len(entries), rank, field)
-    return entries
+    return list(entries)
 
 
 def _integer(value: object, field: str, minimum: int) -> int:
@@ -131,10 +136,18 @@ def _integer(value: object, field: str, minimum: int) -> int:
         number = operator.index(value)  # type: ignore[arg-type]  # the TypeError is the check
     except TypeError:
         raise GeometryError(
-            "E103", f"{field} takes integers", field=field, value=f"got {value!r}"
+            "E103",
+            f"{field} takes integers",
+            field=field,
+            value=f"got {shown(value)}",
+            help="give an int, or one per axis",
         ) from None
-    if number < minimum:
+    if not minimum <= number <= LARGEST:
         raise GeometryError(
-            "E107", f"{field} must be at least {minimum}", field=field, value=f"got {number}"
+            "E107",
+            f"{field} must be from {minimum} to 2^53",
+            field=field,
+            value=f"got {number if abs(number) <= LARGEST else 'a larger number'}",
+            help=f"use {minimum} or more" if number < minimum else "use smaller sizes",
         )
     return number

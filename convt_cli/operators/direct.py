@@ -20,7 +20,8 @@ from convt_cli.operators.folded import pad, pad_transpose, without_padding
 
 _COLUMN_BYTES = 64 * 2**20
 
-_Slices = tuple[slice, ...]
+_Place = tuple[tuple[slice, ...], tuple[slice, ...]]
+"""The outputs that a tap reaches, and the inputs that it reads there."""
 
 
 def apply_forward(convolution: Convolution, weight: Array, x: Array) -> Array:
@@ -31,12 +32,11 @@ def apply_forward(convolution: Convolution, weight: Array, x: Array) -> Array:
     if convolution.padding_mode != "zeros":
         return apply_forward(without_padding(convolution), weight, pad(convolution, x))
     y = np.zeros((len(x), *convolution.output_shape), x.dtype)
-    if np.isfinite(weight).all():
+    # A zero of the padding times inf is nan: then multiply only where the input exists.
+    add_product = _add_gathered if np.isfinite(weight).all() else _add_tap_by_tap
+    for kernel, places in _tap_chunks(convolution, weight):
         for item, target in zip(x, y, strict=True):
-            _gather_product(convolution, weight, item, target)
-    else:  # a zero of the padding times inf is nan: multiply only where the input exists
-        for item, target in zip(x, y, strict=True):
-            _product_by_tap(convolution, weight, item, target)
+            add_product(kernel, places, item, target)
     return y
 
 
@@ -49,62 +49,55 @@ def apply_transpose(convolution: Convolution, weight: Array, y: Array) -> Array:
         padded = apply_transpose(without_padding(convolution), weight, y)
         return pad_transpose(convolution, padded)
     x = np.zeros((len(y), *convolution.input_shape), y.dtype)
-    for item, target in zip(y, x, strict=True):
-        _product_scatter(convolution, weight, item, target)
+    for kernel, places in _tap_chunks(convolution, weight):
+        for item, target in zip(y, x, strict=True):
+            _add_scattered(kernel, places, item, target)
     return x
 
 
-def _gather_product(convolution: Convolution, weight: Array, x: Array, y: Array) -> None:
-    """y += W · columns of x, a few taps at a time."""
-    groups = convolution.groups
-    flat = y.reshape(groups, -1, prod(y.shape[1:]))  # (groups, out / groups, positions)
-    for kernel, places in _tap_chunks(convolution, weight):
-        columns = np.zeros((len(x), len(places), *y.shape[1:]), x.dtype)
-        for number, (outputs, inputs) in enumerate(places):
-            columns[:, number][outputs] = x[inputs]
-        # (groups, out / groups, in / groups * taps) @ (groups, in / groups * taps, positions)
-        flat += kernel @ columns.reshape(groups, kernel.shape[2], -1)
+def _add_gathered(kernel: Array, places: list[_Place], x: Array, y: Array) -> None:
+    """y += W · columns of x, for the taps of `kernel`."""
+    groups, out, _, taps = kernel.shape
+    columns = np.zeros((len(x), taps, *y.shape[1:]), x.dtype)
+    for number, (outputs, inputs) in enumerate(places):
+        columns[:, number][outputs] = x[inputs]
+    # (groups, out / groups, in / groups * taps) @ (groups, in / groups * taps, positions)
+    flat = y.reshape(groups, out, prod(y.shape[1:]))
+    flat += kernel.reshape(groups, out, -1) @ columns.reshape(groups, -1, flat.shape[2])
 
 
-def _product_by_tap(convolution: Convolution, weight: Array, x: Array, y: Array) -> None:
-    """y += W_t x for one tap after the other, on the outputs whose input exists."""
-    groups = convolution.groups
-    taps = weight.reshape(groups, -1, weight.shape[1], prod(weight.shape[2:]))
-    for number, (outputs, inputs) in enumerate(_tap_slices(convolution)):
+def _add_tap_by_tap(kernel: Array, places: list[_Place], x: Array, y: Array) -> None:
+    """y += W_t x for one tap of `kernel` after the other, on the outputs whose input exists."""
+    groups, _, inner, _ = kernel.shape
+    for number, (outputs, inputs) in enumerate(places):
         source = x[inputs]
-        flat = source.reshape(groups, weight.shape[1], prod(source.shape[1:]))
-        moved = taps[..., number] @ flat
+        moved = kernel[..., number] @ source.reshape(groups, inner, prod(source.shape[1:]))
         y[outputs] += moved.reshape(len(y), *source.shape[1:])
 
 
-def _product_scatter(convolution: Convolution, weight: Array, y: Array, x: Array) -> None:
-    """x += the scattered columns Wᵀ · y, a few taps at a time."""
+def _add_scattered(kernel: Array, places: list[_Place], y: Array, x: Array) -> None:
+    """x += the scattered columns Wᵀ · y, for the taps of `kernel`."""
+    groups, out, _, taps = kernel.shape
+    flat = y.reshape(groups, out, prod(y.shape[1:]))
+    # (groups, in / groups * taps, out / groups) @ (groups, out / groups, positions)
+    columns = kernel.reshape(groups, out, -1).transpose(0, 2, 1) @ flat
+    columns = columns.reshape(len(x), taps, *y.shape[1:])
+    for number, (outputs, inputs) in enumerate(places):
+        x[inputs] += columns[:, number][outputs]
+
+
+def _tap_chunks(convolution: Convolution, weight: Array) -> Iterator[tuple[Array, list[_Place]]]:
+    """Some taps of the weight, (groups, out / groups, in / groups, taps), and their places."""
     groups = convolution.groups
-    flat = y.reshape(groups, -1, prod(y.shape[1:]))  # (groups, out / groups, positions)
-    for kernel, places in _tap_chunks(convolution, weight):
-        # (groups, in / groups * taps, out / groups) @ (groups, out / groups, positions)
-        columns = kernel.transpose(0, 2, 1) @ flat
-        columns = columns.reshape(len(x), len(places), *y.shape[1:])
-        for number, (outputs, inputs) in enumerate(places):
-            x[inputs] += columns[:, number][outputs]
-
-
-def _tap_chunks(
-    convolution: Convolution, weight: Array
-) -> Iterator[tuple[Array, list[tuple[_Slices, _Slices]]]]:
-    """Some taps of the weight, (groups, out / groups, in / groups * taps), and their slices."""
-    groups, inner = convolution.groups, weight.shape[1]
-    taps = weight.reshape(groups, -1, inner, prod(weight.shape[2:]))
+    taps = weight.reshape(groups, -1, weight.shape[1], prod(weight.shape[2:]))
     places = list(_tap_slices(convolution))
     column = convolution.in_channels * prod(convolution.output_shape[1:]) * weight.itemsize
     step = max(1, _COLUMN_BYTES // max(1, column))
     for start in range(0, len(places), step):
-        chunk = places[start : start + step]
-        kernel = taps[..., start : start + step].reshape(groups, -1, inner * len(chunk))
-        yield kernel, chunk
+        yield taps[..., start : start + step], places[start : start + step]
 
 
-def _tap_slices(convolution: Convolution) -> Iterator[tuple[_Slices, _Slices]]:
+def _tap_slices(convolution: Convolution) -> Iterator[_Place]:
     """For every tap in row-major order: the outputs it reaches, and the inputs it reads there.
 
     Both are indices into (channels, *sizes).

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from convt_cli.errors import ArrayError
 
@@ -30,6 +30,17 @@ def require_numeric(array: Array, what: str) -> Array:
             help="convert it, for example with .astype('float64')",
         )
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+
+
+def as_array(values: ArrayLike, what: str) -> Array:
+    """`values` as an array of numbers.  Raises ArrayError (E302)."""
+    try:
+        array = np.asarray(values)
+    except ValueError as error:  # lists of different lengths
+        raise ArrayError(
+            "E302", f"{what} must be an array", value=str(error), help="make its rows as long"
+        ) from None
+    return require_numeric(array, what)
 
 
 def result_dtype(x: Array, weight: Array) -> np.dtype[Any]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from math import prod
+
 import numpy as np
 from scipy.sparse import csr_array
 
 from convt_cli.arithmetic.convolution import Convolution, Shape
 from convt_cli.errors import RequestError
+from convt_cli.io import memory
 from convt_cli.operators.matrix import build_matrix
 
 LARGEST_SHOWN = 256
@@ -38,10 +41,10 @@ def symbols(convolution: Convolution, *, transpose: bool) -> Entries:
     output and the input channel.
     """
     shape = convolution.weight_shape
-    names = _tap_names(shape)
-    matrix = build_matrix(convolution, np.arange(len(names)).reshape(shape))
+    memory.require(8 * prod(shape), "the kernel", help="use a smaller kernel_size")
+    matrix = build_matrix(convolution, np.arange(prod(shape)).reshape(shape))
     matrix = matrix.T.tocsr() if transpose else matrix
-    return _rows(matrix, [names[tap] for tap in matrix.data])
+    return _rows(matrix, [_tap_name(int(tap), shape) for tap in matrix.data])
 
 
 def _number_text(value: np.number) -> str:
@@ -50,9 +53,9 @@ def _number_text(value: np.number) -> str:
     return str(value)
 
 
-def _tap_names(shape: Shape) -> list[str]:
+def _tap_name(tap: int, shape: Shape) -> str:
     first = 2 if shape[:2] == (1, 1) else 0
-    return ["w" + ",".join(str(index) for index in place[first:]) for place in np.ndindex(shape)]
+    return "w" + ",".join(str(index) for index in np.unravel_index(tap, shape)[first:])
 
 
 def _rows(matrix: csr_array, labels: list[str]) -> Entries:

@@ -15,9 +15,9 @@ from convt_cli.operators.dtypes import Array
 def filled(fill: Fill, shape: Shape) -> Array:
     """A float64 weight of `shape`, (out_channels, in_channels // groups, *kernel_size).
 
-    ones: every tap 1.  index: taps numbered 1, 2, 3 ... in memory order.  bilinear: in every
-    pair of channels the kernel of linear interpolation, (1 - |t - c| / f) per axis, where
-    f = ceil(k / 2) and c = (2f - 1 - k mod 2) / 2, as in FCN's upsampling layers.
+    ones: every tap 1.  index: taps numbered 1, 2, 3 ... in memory order.  bilinear: between
+    every two channels (FCN fills only equal ones) the kernel of linear interpolation,
+    (1 - |t - c| / f) per axis, where f = ceil(k / 2) and c = (2f - 1 - k mod 2) / 2.
     normal: numpy.random.default_rng(seed).standard_normal.
     """
     memory.require(8 * prod(shape), f"a weight of shape {list(shape)}", help="use a smaller layer")

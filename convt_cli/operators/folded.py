@@ -7,21 +7,33 @@ without padding; so Cᵀ = Fᵀ Dᵀ, and Fᵀ adds the padding back onto where 
 from __future__ import annotations
 
 from dataclasses import replace
+from math import prod
 
 import numpy as np
 
 from convt_cli.arithmetic.convolution import Convolution
 from convt_cli.arithmetic.folding import FOLDS
+from convt_cli.errors import shape_text
+from convt_cli.io import memory
 from convt_cli.operators.dtypes import Array
 
 
 def without_padding(convolution: Convolution) -> Convolution:
-    """D: the same convolution over the padded input, with no padding of its own."""
+    """D: the same convolution over the padded input, with no padding of its own.
+
+    Raises RequestError (E501) where the padded input does not fit into memory.
+    """
     axes = tuple(
         replace(axis, input_size=axis.input_size + axis.before + axis.after, before=0, after=0)
         for axis in convolution.axes
     )
-    return replace(convolution, axes=axes, padding_mode="zeros")
+    padded = replace(convolution, axes=axes, padding_mode="zeros")
+    memory.require(
+        16 * prod(padded.input_shape),
+        f"the padded input {shape_text(padded.input_shape)}",
+        help="use less padding",
+    )
+    return padded
 
 
 def pad(convolution: Convolution, x: Array) -> Array:

@@ -16,14 +16,14 @@ from numpy.typing import ArrayLike
 from scipy.sparse import csr_array
 
 from convt_cli.arithmetic.convolution import Convolution
-from convt_cli.errors import ArrayError
+from convt_cli.errors import ArrayError, shape_text
 from convt_cli.io import memory
 from convt_cli.operators.arguments import IntPerAxis, PaddingArgument, direct, transposed
 from convt_cli.operators.direct import apply_forward, apply_transpose
 from convt_cli.operators.dtypes import (
     Array,
+    as_array,
     finish,
-    require_numeric,
     result_dtype,
     working_dtype,
 )
@@ -84,7 +84,7 @@ def conv(
     >>> conv([[1, 10, 100]], [[[1, 2]]])
     array([[ 21, 210]])
     """
-    taps, source = require_weight(weight), require_numeric(np.asarray(x), "x")
+    taps, source = require_weight(weight), as_array(x, "x")
     _require_rank(source, taps)
     convolution = direct(
         taps.shape,
@@ -116,7 +116,7 @@ def conv_transpose(
     >>> conv_transpose([[1, 10]], [[[1, 2, 3]]], stride=2)
     array([[ 1,  2, 13, 20, 30]])
     """
-    taps, source = require_weight(weight), require_numeric(np.asarray(y), "y")
+    taps, source = require_weight(weight), as_array(y, "y")
     _require_rank(source, taps)
     convolution = transposed(
         taps.shape,
@@ -177,14 +177,9 @@ def most_products(convolution: Convolution) -> int:
     return products * prod(1 + axis.before + axis.after for axis in convolution.axes)
 
 
-def shape_text(shape: tuple[int, ...]) -> str:
-    """A shape as NumPy writes it, of plain integers: (3, 224, 224), and (5,)."""
-    return str(tuple(int(size) for size in shape))
-
-
 def require_weight(weight: ArrayLike) -> Array:
     """`weight` as an array of rank 1 to 3.  Raises ArrayError (E301, E302)."""
-    taps = require_numeric(np.asarray(weight), "the weight")
+    taps = as_array(weight, "the weight")
     if not 3 <= taps.ndim <= 5 or 0 in taps.shape:
         raise ArrayError(
             "E301",

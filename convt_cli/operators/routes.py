@@ -34,7 +34,6 @@ TRANSPOSE: dict[str, Route] = {
     "matrix": _transpose_by_matrix,
     "zero-insert": apply_transpose_by_zero_insertion,
 }
-METHODS = tuple(TRANSPOSE)
 
 
 def route(method: str, *, forward: bool) -> Route:

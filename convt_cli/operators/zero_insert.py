@@ -10,10 +10,13 @@ Source: Dumoulin and Visin, relationships 8 to 14; for dilation, the one relatio
 
 from __future__ import annotations
 
+from math import prod
+
 import numpy as np
 
 from convt_cli.arithmetic.convolution import Convolution
-from convt_cli.errors import RequestError
+from convt_cli.errors import RequestError, shape_text
+from convt_cli.io import memory
 from convt_cli.operators.direct import apply_forward
 from convt_cli.operators.dtypes import Array
 
@@ -30,9 +33,11 @@ def apply_transpose_by_zero_insertion(convolution: Convolution, weight: Array, y
             value=f"the layer has padding_mode {convolution.padding_mode}",
             help="use --method matrix or direct",
         )
-    stretched = np.zeros(
-        (*y.shape[:2], *(axis.stretched_size for axis in convolution.axes)), y.dtype
+    shape = (*y.shape[:2], *(axis.stretched_size for axis in convolution.axes))
+    memory.require(
+        prod(shape) * y.itemsize, f"the stretched {shape_text(shape)}", help="use --method direct"
     )
+    stretched = np.zeros(shape, y.dtype)
     stretched[:, :, *(slice(None, None, axis.stride) for axis in convolution.axes)] = y
     return apply_forward(convolution.zero_inserted(), flipped(convolution, weight), stretched)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from convt_cli.errors import ConvtError, Diagnostic, SpecError
+from convt_cli.errors import ConvtError, Diagnostic, SpecError, shown
 from convt_cli.render.text import columns_of
 
 _WIDTH = 100
@@ -34,7 +34,7 @@ def diagnostic_text(one: Diagnostic, width: int = _WIDTH) -> str:
     below = [f"{pointer} {one.value}".rstrip()] if fits else [pointer, one.value]
     return "\n".join(
         (
-            f"{_one_line(one.spec)}:{one.line}:{one.column}: error[{one.code}]: {one.message}",
+            f"{shown(one.spec)}:{one.line}:{one.column}: error[{one.code}]: {one.message}",
             f"{margin} |",
             f"{one.line} | {excerpt}",
             *(f"{margin} | {line}" for line in below),
@@ -57,7 +57,3 @@ def _around(line: str, column: int, room: int) -> tuple[str, int]:
 def _help_line(margin: str, help: str, code: str) -> str:
     remedy = f"{help}{' ' if help.endswith('?') else '; '}" if help else ""
     return f"{margin}= help: {remedy}`convt explain {code}` says why"
-
-
-def _one_line(path: str) -> str:
-    return path if path.isprintable() else ascii(path)

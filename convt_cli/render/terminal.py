@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from shutil import get_terminal_size
+
 from rich.console import Console
 from rich.text import Text
 
@@ -22,8 +24,8 @@ _STYLES = {
 
 def on_terminal(report: Report) -> str:
     """The tables as standard output's terminal shows them: what brings nothing new is dim."""
-    console = Console(emoji=False, highlight=False, markup=False, soft_wrap=True)
-    width = max(_NARROWEST, console.width)
+    width = max(_NARROWEST, get_terminal_size().columns)
+    console = Console(width=width, emoji=False, highlight=False, markup=False, soft_wrap=True)
     with console.capture() as capture:
         for number, table in enumerate(report.tables):
             if number:

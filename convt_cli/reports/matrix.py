@@ -46,7 +46,10 @@ def entries_report(title: str, entries: Sequence[Sequence[Cell]]) -> Report:
             Table(
                 title=title,
                 columns=(column("row", ""), *(column(str(number)) for number in range(width))),
-                rows=tuple((str(number), *row) for number, row in enumerate(entries)),
+                rows=tuple(
+                    (str(number), *("" if entry is None else entry for entry in row))
+                    for number, row in enumerate(entries)
+                ),
             ),
         ),
         document={"version": VERSION, "matrix": [list(row) for row in entries]},

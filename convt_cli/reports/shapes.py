@@ -6,8 +6,11 @@ from collections.abc import Sequence
 
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.network import Network, NetworkLayer
+from convt_cli.arithmetic.receptive import receptive_fields
 from convt_cli.errors import Diagnostic
 from convt_cli.reports.table import VERSION, Cell, Kind, Report, Table, column
+
+_Fields = dict[str, Shape | None]
 
 _COLUMNS = (
     column("layer"),
@@ -23,23 +26,24 @@ _COLUMNS = (
 
 def shapes_report(networks: Sequence[Network], problems: Sequence[Diagnostic]) -> Report:
     """One table per network; `problems` of specs that have none go into the document."""
+    fields = {network.spec: receptive_fields(network) for network in networks}
     return Report(
-        tables=tuple(_table(network) for network in networks),
+        tables=tuple(_table(network, fields[network.spec]) for network in networks),
         document={
             "version": VERSION,
-            "networks": [_document(network) for network in networks],
+            "networks": [_document(network, fields[network.spec]) for network in networks],
             "problems": [problem.document() for problem in problems],
         },
     )
 
 
-def _table(network: Network) -> Table:
+def _table(network: Network, fields: _Fields) -> Table:
     parameters = sum(layer.geometry.parameters for layer in network.layers)
     multiply_adds = sum(layer.geometry.multiply_adds for layer in network.layers)
     return Table(
         title=f"{network.name} ({network.framework}), {_inputs_text(network)}",
         columns=_COLUMNS,
-        rows=tuple(_row(layer, before) for layer, before in _with_layer_before(network)),
+        rows=tuple(_row(layer, before, fields) for layer, before in _with_layer_before(network)),
         total=("total", None, None, None, network.output, parameters, multiply_adds, None),
         spec=network.spec,
         quiet=frozenset(
@@ -55,7 +59,7 @@ def _with_layer_before(network: Network) -> list[tuple[NetworkLayer, str]]:
     return list(zip(network.layers, names))
 
 
-def _row(layer: NetworkLayer, before: str) -> tuple[Cell, ...]:
+def _row(layer: NetworkLayer, before: str, fields: _Fields) -> tuple[Cell, ...]:
     """`from` names the sources where they are not simply the layer before."""
     return (
         layer.name,
@@ -65,7 +69,7 @@ def _row(layer: NetworkLayer, before: str) -> tuple[Cell, ...]:
         layer.output,
         layer.geometry.parameters,
         layer.geometry.multiply_adds,
-        layer.receptive_field,
+        fields[layer.name],
     )
 
 
@@ -76,19 +80,19 @@ def _inputs_text(network: Network) -> str:
     )
 
 
-def _document(network: Network) -> dict[str, object]:
+def _document(network: Network, fields: _Fields) -> dict[str, object]:
     (_, first), *more = network.inputs
     return {
         "spec": network.spec,
         "name": network.name,
         "framework": network.framework,
         "input": dict(network.inputs) if more else first,
-        "layers": [_layer_document(layer) for layer in network.layers],
+        "layers": [_layer_document(layer, fields) for layer in network.layers],
         "output": network.output,
     }
 
 
-def _layer_document(layer: NetworkLayer) -> dict[str, object]:
+def _layer_document(layer: NetworkLayer, fields: _Fields) -> dict[str, object]:
     geometry = layer.geometry
     document: dict[str, object] = {
         "name": layer.name,
@@ -101,10 +105,5 @@ def _layer_document(layer: NetworkLayer) -> dict[str, object]:
     }
     if geometry.convolution is not None:
         document["nnz"] = geometry.convolution.nnz
-    document["receptive_field"] = layer.receptive_field
+    document["receptive_field"] = fields[layer.name]
     return document
-
-
-def shape_text(shape: Shape) -> str:
-    """(96, 110, 110) as 96×110×110."""
-    return "×".join(str(size) for size in shape)

@@ -1,7 +1,7 @@
 """From the text of a spec to a `Network`: source, nodes, reader, resolve, load.
 
 `source` decodes the text and finds its lines, `nodes` turns it into strict YAML nodes with
-their places, `values` reads one value of each kind, `reader` the layers, and `resolve` hands
-them to the arithmetic and finds the place of each error.  Every problem of a spec is collected
-in `Problems`, so that one run reports them all.
+their places, `values` reads one value of each kind, `layers` the layers, `reader` the whole
+spec, and `resolve` hands it to the arithmetic and finds the place of each error.  Every problem
+of a spec is collected in `Problems`, so that one run reports them all.
 """

@@ -54,8 +54,8 @@ class Values(NamedTuple):
 class LayerSpec:
     """One layer as written; `definition` is None where its keys do not make one.
 
-    `sources` are the layers and inputs it reads, None where they are not known; `linked` are
-    further ones whose shapes its type asks for.  `places` holds the place of every key's value,
+    `sources` are the layers and inputs it reads, and `linked` further ones whose shapes its type
+    asks for; either is None where it is not known.  `places` holds the place of every key's value,
     and of the layer itself under "".
     """
 
@@ -63,7 +63,7 @@ class LayerSpec:
     type: str
     definition: LayerType | None
     sources: tuple[str, ...] | None
-    linked: tuple[str, ...]
+    linked: tuple[str, ...] | None
     expect: Shape | None
     places: dict[str, Place]
 
@@ -147,7 +147,7 @@ class LayerReader:
             type=layer_type,
             definition=self._definition(node, layer_type, name, keys.values),
             sources=self._sources(node, name),
-            linked=self._linked(keys.values, layer_type),
+            linked=linked_sources(keys.values),
             expect=optional(self.problems, node, "expect", _expectation, name),
             places=keys.places | _common_places(node) | {"": _own_place(node)},
         )
@@ -271,14 +271,16 @@ class LayerReader:
             )
         return name
 
-    def _linked(self, values: dict[str, Any], layer_type: str) -> tuple[str, ...]:
-        """The sources of the layers that this layer's keys name."""
-        named = [
-            values[name]
-            for name, field in fields_of(layer_type).items()
-            if isinstance(field.kind, EarlierLayer) and isinstance(values.get(name), LayerSpec)
-        ]
-        return tuple(source for layer in named for source in layer.sources or ())
+
+def linked_sources(values: dict[str, Any]) -> tuple[str, ...] | None:
+    """The sources of the layers that are among a layer's values; None where one has none."""
+    found: list[str] = []
+    for value in values.values():
+        if isinstance(value, LayerSpec):
+            if value.sources is None:
+                return None
+            found.extend(value.sources)
+    return tuple(found)
 
 
 def read_keys(

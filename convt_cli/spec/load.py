@@ -15,14 +15,15 @@ from convt_cli.spec.source import MOST_BYTES, Problems, decode
 NO_OVERRIDE: InputOverride = MappingProxyType({})
 
 
-def load_spec(path: str, *, input: InputOverride = NO_OVERRIDE) -> Network:
+def load_spec(path: str | os.PathLike[str], *, input: InputOverride = NO_OVERRIDE) -> Network:
     """The network in the spec at `path` ('-' is standard input), every shape resolved.
 
     `input` maps names of inputs to other shapes; "" is the only one.  Whether every `expect`
     holds is `check_spec`'s business.  Raises SpecError with
-    every problem of the spec, FileError when it cannot be read.
+    every problem of the spec, FileError when it cannot be read, RequestError for an input that it
+    does not have.
     """
-    network, problems, _ = _load(path, input)
+    network, problems, _ = _load(os.fspath(path), input)
     if network is None:
         raise problems.error()
     return network

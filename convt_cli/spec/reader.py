@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.frameworks import FRAMEWORKS
+from convt_cli.arithmetic.kinds import LARGEST
 from convt_cli.arithmetic.layers import LAYER_TYPES
 from convt_cli.arithmetic.layers.base import MAX_RANK
 from convt_cli.errors import RequestError, shown
@@ -127,6 +128,7 @@ def _overridden(own: dict[str, Shape | None], override: InputOverride) -> dict[s
     """`own` with the shapes of `override` in their places.  Raises RequestError (E503)."""
     inputs = dict(own)
     for name, shape in override.items():
+        _require_shape(shape)
         if name == "" and len(own) <= 1:
             inputs[next(iter(own), DEFAULT_INPUT)] = shape
         elif name in own:
@@ -139,6 +141,18 @@ def _overridden(own: dict[str, Shape | None], override: InputOverride) -> dict[s
                 help="write --input NAME=3,224,224",
             )
     return inputs
+
+
+def _require_shape(shape: Shape) -> None:
+    """Raise RequestError (E503) for an override that is no shape of an input."""
+    sizes = [size for size in shape if isinstance(size, int) and 1 <= size <= LARGEST]
+    if len(sizes) != len(shape) or not 2 <= len(sizes) <= MAX_RANK + 1:
+        raise RequestError(
+            "E503",
+            f"an input is [channels, *spatial] with 1 to {MAX_RANK} spatial axes",
+            value=f"got {shown(shape)}",
+            help="give positive integers, without a batch axis",
+        )
 
 
 def _defaults(root: Mapping, problems: Problems) -> dict[str, Values]:

@@ -11,11 +11,13 @@ from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.frameworks import FRAMEWORKS, Framework
 from convt_cli.arithmetic.layers import Geometry, LayerType
 from convt_cli.arithmetic.network import Network, NetworkLayer
-from convt_cli.arithmetic.receptive import Receptive, join
 from convt_cli.errors import GeometryError, shown
 from convt_cli.spec.layers import LayerSpec
 from convt_cli.spec.reader import NetworkSpec
 from convt_cli.spec.source import Problems
+
+# Rules that a layer can break and still have an output of a certain size.
+_STILL_SIZED = frozenset({"E105", "E122"})
 
 
 def resolve(spec: NetworkSpec, problems: Problems, mismatches: Problems) -> Network | None:
@@ -25,9 +27,6 @@ def resolve(spec: NetworkSpec, problems: Problems, mismatches: Problems) -> Netw
     """
     framework = FRAMEWORKS[spec.framework]
     shapes: dict[str, Shape] = dict(spec.inputs)
-    receptive: dict[str, Receptive | None] = {
-        name: Receptive.of_input(shape) for name, shape in spec.inputs.items()
-    }
     layers = []
     for layer in spec.layers:
         definition = layer.definition
@@ -42,8 +41,6 @@ def resolve(spec: NetworkSpec, problems: Problems, mismatches: Problems) -> Netw
             continue
         shapes[layer.name] = geometry.output
         _compare(layer, geometry, mismatches)
-        sources = [receptive.get(name) for name in layer.sources or ()]
-        receptive[layer.name] = _receptive(sources, geometry)
         layers.append(
             NetworkLayer(
                 name=layer.name,
@@ -53,7 +50,6 @@ def resolve(spec: NetworkSpec, problems: Problems, mismatches: Problems) -> Netw
                 sources=layer.sources or (),
                 inputs=tuple(shapes[name] for name in layer.sources or ()),
                 geometry=geometry,
-                receptive_field=_field(receptive[layer.name]),
             )
         )
     if problems.diagnostics:
@@ -77,8 +73,10 @@ def _geometry(
     """What the layer comes to, as far as it can be said; None where it cannot."""
     errors = list(definition.problems())
     geometry = None
-    needed = (*layer.sources, *layer.linked) if layer.sources else ()
-    if needed and all(name in shapes for name in needed):
+    known = layer.sources is not None and layer.linked is not None
+    needed = (*(layer.sources or ()), *(layer.linked or ())) if known else ()
+    sized = {error.code for error in errors} <= _STILL_SIZED
+    if sized and needed and all(name in shapes for name in needed):
         try:
             geometry = definition.resolve(tuple(shapes[name] for name in needed), framework)
         except GeometryError as found:
@@ -87,12 +85,6 @@ def _geometry(
     for error in errors:
         _note(error, layer, problems)
     return geometry
-
-
-def _receptive(sources: list[Receptive | None], geometry: Geometry) -> Receptive | None:
-    """What the layer depends on; None where something above it was not sound."""
-    known = [source for source in sources if source is not None]
-    return join(known).behind(geometry.reach) if len(known) == len(sources) else None
 
 
 def _note(error: GeometryError, layer: LayerSpec, problems: Problems) -> None:
@@ -116,7 +108,3 @@ def _compare(layer: LayerSpec, geometry: Geometry, mismatches: Problems) -> None
             help="`convt table` shows each axis with its numbers put in",
             layer=layer.name,
         )
-
-
-def _field(receptive: Receptive | None) -> Shape | None:
-    return None if receptive is None else receptive.field

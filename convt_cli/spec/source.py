@@ -10,6 +10,7 @@ from typing import NamedTuple
 from convt_cli.errors import Diagnostic, SpecError
 
 MOST_BYTES = 4 * 2**20
+MOST_PROBLEMS = 1000
 
 _NOT_YAML = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _LINE_END = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
@@ -42,7 +43,10 @@ class Problems:
         help: str = "",
         layer: str | None = None,
     ) -> None:
-        """Note a problem; the same one at the same place is noted once."""
+        """Note a problem; the same one at the same place is noted once.
+
+        Raises SpecError when there are `MOST_PROBLEMS` of them: nobody reads on.
+        """
         place, excerpt = self._in_range(place)
         diagnostic = Diagnostic(
             code=code,
@@ -57,6 +61,8 @@ class Problems:
             excerpt=excerpt,
         )
         self._found.setdefault((code, message, place.line, place.column), diagnostic)
+        if len(self._found) >= MOST_PROBLEMS:
+            raise self.error()
 
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:

@@ -28,6 +28,8 @@ from convt_cli.spec.nodes import Mapping, Node, Scalar, Sequence, TooLong, Unusa
 from convt_cli.spec.source import Place, Problems
 
 _MOST_NAMES = 40
+_MOST_CANDIDATES = 100
+_MOST_LETTERS = 200
 
 _T = TypeVar("_T")
 
@@ -127,8 +129,11 @@ def read_sizes(node: Node, field: str, minimum: int) -> tuple[int, ...]:
 
 def read_name(node: Node, field: str) -> str:
     """A name: a word, or a quoted string.  Raises Refusal (E103)."""
-    if not isinstance(node, Scalar) or not isinstance(node.value, str) or not node.value:
+    if not isinstance(node, Scalar) or not isinstance(node.value, str):
         raise _not_a(node, f"{field} takes a name", "quote it to make it one")
+    if not node.value.isprintable() or not 1 <= len(node.value) <= _MOST_LETTERS:
+        message = f"{field} is 1 to {_MOST_LETTERS} printable characters on one line"
+        raise _not_a(node, message, "choose a shorter or a plainer one")
     return node.value
 
 
@@ -152,7 +157,8 @@ def closest(word: str, known: list[str]) -> str | None:
     """The known word that `word` is most likely a slip of, if there is one."""
     from difflib import get_close_matches  # noqa: PLC0415  # only errors need it
 
-    return next(iter(get_close_matches(word[:100].lower(), known, n=1, cutoff=0.66)), None)
+    candidates = known[-_MOST_CANDIDATES:]  # of very many, the last are the nearest
+    return next(iter(get_close_matches(word[:100].lower(), candidates, n=1, cutoff=0.66)), None)
 
 
 def suggestion(word: str, known: list[str]) -> str:
@@ -210,7 +216,7 @@ def _weight(node: Node, field: str) -> WeightSource:
             f"{field} takes a file, nested lists or a fill",
             "write w.npy, w.npz#key, [[[1, 2]]] or {fill: ones}",
         )
-    file, _, key = read_name(node, field).partition("#")
+    file, _, key = node.value.partition("#")
     if not file or "\0" in file:
         raise _not_a(node, f"{field} names a file", "write w.npy or w.npz#key")
     return FileReference(file=file, key=key)

@@ -104,6 +104,6 @@ class TestEntries:
 
     def test_too_many_border_taps_to_count_are_refused(self) -> None:
         axis = Axis.conv(input_size=10**6, kernel_size=10**6, before=10**5, after=10**5)
-        with pytest.raises(GeometryError, match="is counted for at most") as caught:
-            folded_entries(axis, "replicate")
+        with pytest.raises(GeometryError, match="takes at most 1,000,000 taps") as caught:
+            check_fold(axis, "replicate")
         assert (caught.value.code, caught.value.field) == ("E116", "padding")

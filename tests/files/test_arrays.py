@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import os
 import pickle
+import warnings
 import zipfile
 from collections.abc import Callable, Iterator
 from itertools import product
@@ -454,6 +455,24 @@ class TestText:
         expected = [[float(number) for number in row.split(",")] for row in text.split("\n")]
         assert read(text.encode(), ".csv").tolist() == expected
 
+    @pytest.mark.parametrize("text", ["1.9,2.1", "1,2\n3,4.75"])
+    def test_nor_are_they_by_a_numpy_that_reads_integers_by_way_of_floats(
+        self, read: Read, monkeypatch: pytest.MonkeyPatch, text: str
+    ) -> None:
+        newest = np.loadtxt
+
+        def loadtxt(lines: list[str], dtype: Any = float, **options: Any) -> Array:
+            """As in older versions: a warning, and the integer part."""
+            if np.dtype(dtype).kind == "i":
+                warnings.warn("Parsing an integer via a float", DeprecationWarning, stacklevel=2)
+            return np.asarray(newest(lines, float, **options)).astype(dtype)
+
+        monkeypatch.setattr(np, "loadtxt", loadtxt)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            found = read(text.encode(), ".csv").tolist()
+        assert found == [[float(number) for number in row.split(",")] for row in text.split("\n")]
+
     @pytest.mark.parametrize(
         "text",
         [
@@ -515,6 +534,12 @@ class TestPickles:
             read_array(f"{tmp_path}/{name}")
         assert "allow_pickle" not in str(caught.value) + caught.value.help
         assert not (tmp_path / "song").exists()
+
+    @pytest.mark.parametrize("name", ["x.npy", "x.npz"])
+    def test_an_array_of_objects_is_never_written(self, tmp_path: Path, name: str) -> None:
+        with pytest.raises(ConvtError):
+            write_array(f"{tmp_path}/{name}", objects_of(tmp_path / "song"), force=False)
+        assert list(tmp_path.iterdir()) == []
 
     def test_a_pickle_in_an_archive_is_refused(self, tmp_path: Path) -> None:
         content = pickle.dumps(Canary(tmp_path / "song"))

@@ -217,7 +217,7 @@ class TestNoFiles:
     def test_what_is_not_there_is_refused(self, matrix_of: MatrixOf, reference: str) -> None:
         assert_refused(matrix_of(reference), "E401")
 
-    @pytest.mark.parametrize("reference", ["-", "w", "w.pt", "w.npy#k", "w.NPX", ".", "w.npy/"])
+    @pytest.mark.parametrize("reference", ["-", "w", "w.pt", "w.npy#k", "w.NPX", "."])
     def test_what_names_no_array_file_is_refused(self, matrix_of: MatrixOf, reference: str) -> None:
         assert_refused(matrix_of(reference), "E401")
 
@@ -313,7 +313,7 @@ class TestFunctions:
     def test_a_reference_is_a_path_from_the_working_folder(
         self, spec: str, reference: str, path: str
     ) -> None:
-        assert reference_path(spec, reference) == path
+        assert os.path.normpath(reference_path(spec, reference)) == path
 
     @pytest.mark.parametrize(
         "name", ["a\nb", "a\x1bb", os.fsdecode(b"\xff"), "a\u202eb"], ids=ascii

@@ -221,7 +221,7 @@ class TestChunks:
         convolution = Convolution(out_channels=1, in_channels=1, axes=(axis,))
         monkeypatch.setattr(direct, "_COLUMN_BYTES", 2 * 5 * 8)
         chunks = direct._tap_chunks(convolution, np.ones((1, 1, 5)))
-        assert [kernel.shape[2] for kernel, _ in chunks] == [2, 2, 1]
+        assert [kernel.shape[3] for kernel, _ in chunks] == [2, 2, 1]
 
 
 @pytest.mark.parametrize("odd", [np.inf, -np.inf, np.nan])

@@ -14,6 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from convt_cli.errors import Diagnostic, SpecError
+from convt_cli.errors.codes import EXPLANATIONS
 from convt_cli.render.diagnostics import diagnostic_text
 from convt_cli.spec import nodes
 from convt_cli.spec.nodes import MOST_DEPTH, MOST_VALUES, Node, Scalar, TooLong, parse
@@ -219,6 +220,12 @@ class TestRefused:
 
 
 class TestBounds:
+    def test_are_those_that_are_explained(self) -> None:
+        reason = EXPLANATIONS["E007"].reason
+        assert f"{MOST_BYTES // 2**20} MiB" in reason
+        assert f"{MOST_DEPTH} levels" in reason
+        assert f"{MOST_VALUES:,} values" in reason
+
     def test_lists_nest_to_the_bound_and_no_further(self, found: Found) -> None:
         assert {one.code for one in found("[" * MOST_DEPTH + "]" * MOST_DEPTH)} == {"E008"}
         assert places(found("[" * (MOST_DEPTH + 1))) == [("E007", 1, MOST_DEPTH + 1, 1)]

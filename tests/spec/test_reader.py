@@ -303,6 +303,10 @@ class TestDefaults:
         layers = ["type: conv_transpose, out_channels: 3, from: input"] * 3
         assert_found(found, net(*layers, top=top), expected)
 
+    def test_a_value_of_the_layer_s_own_is_reported_where_it_stands(self, found: Found) -> None:
+        top = f"{INPUT}\ndefaults: {{max_pool: {{kernel_size: 2}}}}"
+        assert_found(found, net("type: max_pool, kernel_size: 9", top=top), ("E110", 4, "9"))
+
     def test_a_layer_can_mend_a_default_that_does_not_suit_it(self, found: Found) -> None:
         top = f"{INPUT}\ndefaults: {{conv: {{kernel_size: 9, out_channels: 1}}}}"
         assert found(net("type: conv, kernel_size: 3", top=top)) == ()
@@ -520,6 +524,8 @@ class TestValues:
             ("type: reshape, shape: [-2]", "E107", "-2"),
             ("type: reshape, shape: [-1, -1]", "E120", "[-1, -1]"),
             ("type: reshape, shape: [0, 4]", "E120", "[0, 4]"),
+            ("type: reshape, shape: [0, -1]", "E120", "[0, -1]"),
+            ("type: reshape, shape: [-1, 0, -1]", "E120", "[-1, 0, -1]"),
             ("type: pad, padding: same", "E103", "same"),
             ("type: crop, padding: [[1, 2], [x, 1]]", "E103", "x"),
             ("type: concat, axis: -1", "E107", "-1"),

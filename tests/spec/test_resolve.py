@@ -165,6 +165,14 @@ class TestGoingOn:
         text = net("type: relu, expect: [2, 9, 9]", "type: tanh, expect: [2, 8, 8]")
         assert [(one.code, one.line) for one in found(text)] == [("E201", 3)]
 
+    @pytest.mark.parametrize("name", ["input", "a"])
+    def test_a_name_given_twice_with_shapes_of_two_ranks_is_no_more_than_that(
+        self, found: Found, name: str
+    ) -> None:
+        broken = f"type: relu, name: {name}, from: nowhere, expect: [2, 8, 8, 8]"
+        text = net("type: relu, name: a", broken, "type: max_pool, kernel_size: 2")
+        assert [(one.code, one.line) for one in found(text)] == [("E109", 4), ("E108", 4)]
+
     def test_behind_an_input_that_cannot_be_read_nothing_is_judged(self, found: Found) -> None:
         text = net("type: max_pool, kernel_size: 99", top="input: [2]")
         assert [one.code for one in found(text)] == ["E119"]

@@ -126,8 +126,8 @@ class ConvTranspose(Convolutional):
     """y = Cᵀx: C is the matrix of the direct convolution that this layer transposes."""
 
     padding_mode: str = key(Word(("zeros",)), "zeros is all there is", default="zeros")
-    output_padding: PerAxis = key(
-        IntegerPerAxis(0), "which of the sizes that a stride allows", default=0
+    output_padding: PerAxis | None = key(
+        IntegerPerAxis(0), "which of the sizes that a stride allows; 0 if left out", default=None
     )
     output_size: PerAxis | None = key(
         IntegerPerAxis(1), "the wanted size, in place of output_padding", default=None
@@ -135,7 +135,7 @@ class ConvTranspose(Convolutional):
 
     def problems(self) -> Iterator[GeometryError]:
         yield from Convolutional.problems(self)
-        if self.output_size is not None and self.output_padding != 0:
+        if self.output_size is not None and self.output_padding is not None:
             yield GeometryError(
                 "E122",
                 "output_padding and output_size exclude each other",
@@ -146,7 +146,7 @@ class ConvTranspose(Convolutional):
         yield from self._excess_output_padding()
 
     def _excess_output_padding(self) -> Iterator[GeometryError]:
-        values = (self.output_padding, self.stride, self.dilation)
+        values = (self.output_padding or 0, self.stride, self.dilation)
         lengths = {len(value) for value in values if isinstance(value, tuple)}
         if len(lengths) > 1:
             return  # E106, once the rank is known
@@ -180,20 +180,26 @@ class ConvTranspose(Convolutional):
     ) -> tuple[int, ...]:
         rank = len(sizes)
         if self.output_size is None:
-            return per_axis(self.output_padding, rank, "output_padding")
+            return per_axis(self.output_padding or 0, rank, "output_padding")
         wanted = per_axis(self.output_size, rank, "output_size")
         least = _least_outputs(sizes, window, pairs)
         for number, (want, low, stride) in enumerate(zip(wanted, least, window.stride)):
-            if not low <= want < low + stride:
+            if not max(low, 1) <= want < low + stride:
                 raise GeometryError(
                     "E118",
                     "output_size must be one the layer can reach",
                     field="output_size",
                     axis=number,
-                    value=f"got {want}, reachable are {max(low, 1)} to {low + stride - 1}",
-                    help="choose one of these, or change stride or padding",
+                    value=f"got {want}, reachable {_range_text(max(low, 1), low + stride - 1)}",
+                    help="choose another size, or change stride or padding",
                 )
         return tuple(want - low for want, low in zip(wanted, least))
+
+
+def _range_text(low: int, high: int) -> str:
+    if high < low:
+        return "is none"
+    return f"are {low} to {high}" if low < high else f"is {low}"
 
 
 def direct_axes(

@@ -135,7 +135,7 @@ class MaxUnpool(Layer):
         output = pooled[1:]
         if self.output_size is not None:
             output = per_axis(self.output_size, len(sizes), "output_size")
-            _check_unpooled(output, axes)
+        _check_unpooled(output, axes)
         reach = Windows(axes=axes, adjoint=True)
         return Geometry(output=(channels, *output), reach=reach)
 

@@ -31,6 +31,8 @@ from convt_cli.arithmetic.layers.base import (
 from convt_cli.arithmetic.padding import Window, pads
 from convt_cli.errors import GeometryError
 
+_MOST_AXES = 8
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preserving(Layer):
@@ -64,7 +66,15 @@ class Reshape(Layer):
     shape: Shape = key(Sizes(-1), "the new sizes; one may be -1")
 
     def problems(self) -> Iterator[GeometryError]:
-        if self.shape.count(-1) > 1 or 0 in self.shape:
+        if len(self.shape) > _MOST_AXES:
+            yield GeometryError(
+                "E119",
+                f"a shape has at most {_MOST_AXES} axes",
+                field="shape",
+                value=f"got {len(self.shape)}",
+                help="join some of them",
+            )
+        elif self.shape.count(-1) > 1 or 0 in self.shape:
             yield GeometryError(
                 "E120",
                 "sizes are at least 1, and at most one is -1",
@@ -82,8 +92,8 @@ class Reshape(Layer):
                 "E120",
                 "a reshape keeps the number of elements",
                 field="shape",
-                value=f"{list(source)} has {prod(source):,}, {list(self.shape)} has {known:,}",
-                help="make the product of the sizes equal, or let one be -1",
+                value=f"{list(source)} has {prod(source):,}, the known sizes make {known:,}",
+                help="choose sizes whose product is that of the source's",
             )
         return Geometry(output=shape, reach="whole")
 

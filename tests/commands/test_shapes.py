@@ -1,0 +1,162 @@
+"""convt shapes: every layer with its shapes, parameters, multiply-adds and receptive field."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+
+import pytest
+
+from tests.conftest import ZFNET, Run, WriteSpec
+
+ZFNET_COUNTS = [
+    ("conv1", 14208, 170755200),
+    ("max_pool1", 0, 0),
+    ("conv2", 614656, 415334400),
+    ("max_pool2", 0, 0),
+    ("conv3", 885120, 149520384),
+    ("conv4", 1327488, 224280576),
+    ("conv5", 884992, 149520384),
+    ("max_pool3", 0, 0),
+]
+"""Parameters and multiply-adds of the layers of ZF Net that have a window."""
+
+
+class TestJson:
+    def test_has_exactly_these_keys(self, run: Run, spec: WriteSpec) -> None:
+        document = run("shapes", spec(ZFNET), "--format", "json").document
+        (network,) = document["networks"]
+        assert list(document) == ["version", "networks", "problems"]
+        assert list(network) == ["spec", "name", "framework", "input", "layers", "output"]
+        keys = ["name", "type", "line", "inputs", "output", "parameters", "multiply_adds"]
+        assert list(network["layers"][0]) == [*keys, "nnz", "receptive_field"]
+        assert list(network["layers"][1]) == [*keys, "receptive_field"]
+
+    def test_of_the_first_layer_of_zf_net(self, run: Run, spec: WriteSpec) -> None:
+        document = run("shapes", spec(ZFNET), "--format", "json").document
+        assert document["version"] == 1
+        assert document["networks"][0]["layers"][0] == {
+            "name": "conv1",
+            "type": "conv",
+            "line": 4,
+            "inputs": [[3, 224, 224]],
+            "output": [96, 110, 110],
+            "parameters": 14208,
+            "multiply_adds": 170755200,
+            "nnz": 170311968,
+            "receptive_field": [7, 7],
+        }
+
+    def test_of_a_network(self, run: Run, spec: WriteSpec) -> None:
+        (network,) = run("shapes", spec(ZFNET), "--format", "json").document["networks"]
+        del network["layers"]
+        assert network == {
+            "spec": "net.yaml",
+            "name": "net",
+            "framework": "pytorch",
+            "input": [3, 224, 224],
+            "output": [256, 6, 6],
+        }
+
+    def test_has_the_counts_of_every_layer(self, run: Run, spec: WriteSpec) -> None:
+        (network,) = run("shapes", spec(ZFNET), "--format", "json").document["networks"]
+        found = [
+            (one["name"], one["parameters"], one["multiply_adds"]) for one in network["layers"]
+        ]
+        assert found == ZFNET_COUNTS
+
+    def test_of_several_inputs_has_their_names(self, run: Run, spec: WriteSpec) -> None:
+        spec("input: {a: [1, 4], b: [2, 4]}\nlayers: [{type: concat, from: [a, b]}]")
+        (network,) = run("shapes", "net.yaml", "--format", "json").document["networks"]
+        assert network["input"] == {"a": [1, 4], "b": [2, 4]}
+        assert network["layers"][0]["inputs"] == [[1, 4], [2, 4]]
+
+
+class TestTables:
+    def test_csv_has_full_numbers(self, run: Run, spec: WriteSpec) -> None:
+        rows = list(csv.DictReader(io.StringIO(run("shapes", spec(ZFNET), "--format", "csv").out)))
+        found = [(one["layer"], int(one["parameters"]), int(one["multiply_adds"])) for one in rows]
+        assert found == ZFNET_COUNTS
+        assert (rows[0]["output"], rows[0]["receptive_field"]) == ("96x110x110", "7x7")
+
+    def test_text_has_a_row_for_each_and_a_total(self, run: Run, spec: WriteSpec) -> None:
+        out = run("shapes", spec(ZFNET)).out
+        assert out.startswith("net (pytorch), input [3, 224, 224]\n")
+        assert re.search(r"^conv1 .*96×110×110 +14,208 +170\.8 M +7×7$", out, re.MULTILINE)
+        assert re.search(r"^total +256×6×6 +3,726,464 +1\.1 G$", out, re.MULTILINE)
+
+    def test_markdown_has_a_row_for_each_and_a_total(self, run: Run, spec: WriteSpec) -> None:
+        out = run("shapes", spec(ZFNET), "--format", "markdown").out
+        rows = [line for line in out.splitlines() if line.startswith("|")]
+        assert len(rows) == 2 + 8 + 1
+        assert "14208" in rows[2]
+        assert "3726464" in rows[-1]
+
+    @pytest.mark.parametrize("output_format", ["text", "markdown"])
+    def test_several_networks_have_a_table_each(
+        self, run: Run, spec: WriteSpec, output_format: str
+    ) -> None:
+        spec(ZFNET)
+        once = run("shapes", "net.yaml", "--format", output_format).out
+        twice = run("shapes", "net.yaml", "net.yaml", "--format", output_format).out
+        assert twice == f"{once}\n{once}"
+
+    def test_of_several_networks_csv_has_one_table(self, run: Run, spec: WriteSpec) -> None:
+        arguments = ("shapes", spec(ZFNET), spec(ZFNET, "b.yaml"), "--format", "csv")
+        rows = list(csv.DictReader(io.StringIO(run(*arguments).out)))
+        assert [(row["spec"], row["layer"]) for row in rows] == [
+            (path, layer) for path in ("net.yaml", "b.yaml") for layer, _, _ in ZFNET_COUNTS
+        ]
+
+    def test_expectations_are_not_its_business(self, run: Run, spec: WriteSpec) -> None:
+        spec("input: [1, 4]\nlayers: [{type: relu, expect: [9, 9]}]")
+        assert run("shapes", "net.yaml").status == 0
+
+
+class TestHostileSpecs:
+    @pytest.mark.parametrize("output_format", ["text", "markdown", "csv"])
+    @pytest.mark.parametrize(
+        "name",
+        ['"a\\nb"', '"\\e]0;title\\a"', '"\\e[2J"', '"\\0"', '"\\u202e"', '"\\r"', '"\\u2028"'],
+    )
+    def test_a_name_cannot_break_a_table_or_command_a_terminal(
+        self, run: Run, spec: WriteSpec, name: str, output_format: str
+    ) -> None:
+        layers = f"layers: [{{type: relu, name: {name}}}]"
+        plain = run(
+            "shapes", spec("input: [1, 4]\nlayers: [{type: relu}]"), "--format", output_format
+        )
+        outcome = run("shapes", spec(f"input: [1, 4]\n{layers}"), "--format", output_format)
+        lines = (outcome.out + outcome.err).splitlines()
+        assert all(line.isprintable() for line in lines)
+        assert outcome.status == 2 or len(lines) == len(plain.out.splitlines())
+
+    @pytest.mark.parametrize("output_format", ["text", "json", "csv", "markdown"])
+    @pytest.mark.parametrize("count", [2, 25, 300])
+    def test_sizes_that_grow_without_end_are_said_or_refused(
+        self, run: Run, spec: WriteSpec, output_format: str, count: int
+    ) -> None:
+        layer = f"  - {{type: conv_transpose, out_channels: 1, kernel_size: 1, stride: {2**53}}}\n"
+        spec(f"input: [1, {2**53}]\nlayers:\n" + layer * count)
+        outcome = run("shapes", "net.yaml", "--format", output_format)
+        assert (outcome.status == 0) == (outcome.err == "")
+        assert outcome.status in {0, 2}
+
+    def test_a_border_that_is_too_long_to_count_is_refused(self, run: Run, spec: WriteSpec) -> None:
+        spec("""
+            input: [1, 4]
+            layers:
+              - type: conv
+                out_channels: 1
+                kernel_size: 1000000000
+                padding: 1000000000000
+                padding_mode: replicate
+            """)
+        outcome = run("shapes", "net.yaml", "--format", "json")
+        assert (outcome.status, outcome.codes) == (2, ["E116"])
+
+    def test_a_thousand_layers_are_listed(self, run: Run, spec: WriteSpec) -> None:
+        spec("input: [1, 4]\nlayers:\n" + "  - {type: relu}\n" * 1000)
+        outcome = run("shapes", "net.yaml", "--format", "csv")
+        assert ",relu1000,relu," in outcome.out.splitlines()[-1]
