@@ -142,12 +142,10 @@ def _integer(value: object, field: str, minimum: int) -> int:
             value=f"got {shown(value)}",
             help="give an int, or one per axis",
         ) from None
-    if not minimum <= number <= LARGEST:
-        raise GeometryError(
-            "E107",
-            f"{field} must be from {minimum} to 2^53",
-            field=field,
-            value=f"got {number if abs(number) <= LARGEST else 'a larger number'}",
-            help=f"use {minimum} or more" if number < minimum else "use smaller sizes",
-        )
-    return number
+    if number < minimum:
+        rule, value, remedy = f"{field} must be at least {minimum}", f"got {number}", f"use {minimum}"
+    elif number > LARGEST:
+        rule, value, remedy = f"{field} must be at most 2^53", "got more", "use smaller sizes"
+    else:
+        return number
+    raise GeometryError("E107", rule, field=field, value=value, help=remedy)
