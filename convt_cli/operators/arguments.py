@@ -143,9 +143,11 @@ def _integer(value: object, field: str, minimum: int) -> int:
             help="give an int, or one per axis",
         ) from None
     if number < minimum:
-        rule, value, remedy = f"{field} must be at least {minimum}", f"got {number}", f"use {minimum}"
+        rule, value = f"{field} must be at least {minimum}", f"got {number}"
+        remedy = f"use {minimum} or more"
     elif number > LARGEST:
-        rule, value, remedy = f"{field} must be at most 2^53", "got more", "use smaller sizes"
+        rule, value = f"{field} must be at most 2^53", "got more"
+        remedy = "use smaller sizes"
     else:
         return number
     raise GeometryError("E107", rule, field=field, value=value, help=remedy)

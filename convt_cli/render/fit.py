@@ -56,24 +56,30 @@ def _with_broken_titles(grid: Grid) -> Grid:
 
 
 def _wrapped(grid: Grid, width: int) -> Grid:
-    """The grid with its texts wrapped, the widest first, until it fits or nothing more can be."""
-    texts = [n for n, one in enumerate(grid.columns) if one.kind is Kind.TEXT]
-    while texts:
-        widths = grid.widths()
-        excess = total_width(widths) - width
-        if excess <= 0:
+    """The grid with its texts wrapped, the widest most, until it fits or nothing more can be."""
+    widths = grid.widths()
+    least = [_least_width(grid, n) for n in range(len(widths))]
+    while total_width(widths) > width:
+        widest = max(range(len(widths)), key=lambda n: (widths[n] > least[n], widths[n]))
+        if widths[widest] <= least[widest]:
             break
-        widest = max(texts, key=lambda n: widths[n])
-        texts.remove(widest)
-        target = max(widths[widest] - excess, *map(len, grid.titles[widest]))
-        rows = [_rewrapped(row, widest, target) for row in grid.rows]
-        grid = grid._replace(rows=rows)
-    return grid
+        widths[widest] -= 1
+    rows = [
+        [
+            [part for line in cell for part in _broken(line, width)]
+            for cell, width in zip(row, widths)
+        ]
+        for row in grid.rows
+    ]
+    return grid._replace(rows=rows)
 
 
-def _rewrapped(row: list[list[str]], column: int, width: int) -> list[list[str]]:
-    lines = [part for line in row[column] for part in _broken(line, width)]
-    return [*row[:column], lines, *row[column + 1 :]]
+def _least_width(grid: Grid, column: int) -> int:
+    """The width of the longest piece that cannot be broken; all of it but for texts."""
+    if grid.columns[column].kind is not Kind.TEXT:
+        return grid.widths()[column]
+    lines = [line for row in (grid.titles, *grid.rows) for line in row[column]]
+    return max(columns_of(piece.rstrip()) for line in lines for piece in _BREAKS.split(line))
 
 
 def _broken(line: str, width: int) -> list[str]:
