@@ -193,7 +193,7 @@ class TestMake:
             pytest.param(signal.SIGINT, 3, id="interrupted"),
             pytest.param(signal.SIGTERM, 5, id="terminated", marks=pytest.mark.slow),
             pytest.param(signal.SIGKILL, 4, id="killed-early"),
-            pytest.param(signal.SIGKILL, 11, id="killed-late", marks=pytest.mark.slow),
+            pytest.param(signal.SIGKILL, 9, id="killed-late", marks=pytest.mark.slow),
         ],
     )
     def test_what_an_interrupted_make_has_made_is_whole(
