@@ -272,6 +272,10 @@ class TestSpecs:
     def test_the_folder_may_be_gone(self, folder: Path) -> None:
         (folder / "gone").mkdir()
         script = 'cd gone && rmdir ../gone && exec "$@"'
+        numpy = process("sh", "-c", script, "sh", sys.executable, "-c", "import numpy")
+        if numpy.status:
+            pytest.skip("this NumPy cannot be imported where the working folder is gone")
+        (folder / "gone").mkdir()
         command = (sys.executable, "-c", RUN, "matrix", "-", "--dry-run")
         content = spec_with_weight("w.npy").encode()
         assert_refused(process("sh", "-c", script, "sh", *command, stdin=content), "E401")
