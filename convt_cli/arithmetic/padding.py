@@ -7,24 +7,14 @@ dilation * (kernel_size - 1) on both; `causal` that much before and none after. 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from convt_cli.arithmetic.axis import effective_kernel
 from convt_cli.arithmetic.frameworks import Framework
 from convt_cli.arithmetic.kinds import Padding, Pair, require_rank
+from convt_cli.arithmetic.windows import Window
 from convt_cli.errors import GeometryError
 
 FRAMEWORK_WORDS = ("same", "same_lower")
 WORDS = ("valid", "half", "full", "causal", *FRAMEWORK_WORDS)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Window:
-    """What a window looks like on every axis, before its padding is known."""
-
-    kernel_size: tuple[int, ...]
-    stride: tuple[int, ...]
-    dilation: tuple[int, ...]
 
 
 def pads(padding: Padding, window: Window) -> tuple[Pair, ...]:

@@ -11,8 +11,8 @@ import numpy as np
 from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.convolution import Convolution, Shape
 from convt_cli.arithmetic.kinds import LARGEST, Pair, require_rank
-from convt_cli.arithmetic.layers.base import each_axis
 from convt_cli.arithmetic.padding import legal_output_padding
+from convt_cli.arithmetic.windows import Window, direct_axes, transposed_axes
 from convt_cli.errors import GeometryError, shown
 
 IntPerAxis = SupportsIndex | Sequence[SupportsIndex]
@@ -30,25 +30,11 @@ def direct(
     output_size: IntPerAxis | None = None,
 ) -> Convolution:
     """The convolution of a weight (out, in / groups, *kernel) over inputs of `input_size`."""
-    kernel = weight_shape[2:]
-    rank = len(kernel)
+    rank = len(weight_shape) - 2
     sizes = per_axis(input_size, rank, "input_size", 1)
-    strides = per_axis(stride, rank, "stride", 1)
-    dilations = per_axis(dilation, rank, "dilation", 1)
-    pairs = pad_pairs(padding, rank)
     kept = None if output_size is None else per_axis(output_size, rank, "output_size", 1)
-    axes = each_axis(
-        rank,
-        lambda n: Axis.conv(
-            input_size=sizes[n],
-            kernel_size=kernel[n],
-            stride=strides[n],
-            before=pairs[n][0],
-            after=pairs[n][1],
-            dilation=dilations[n],
-            output_size=None if kept is None else kept[n],
-        ),
-    )
+    window = _window(weight_shape, stride, dilation)
+    axes = direct_axes(sizes, window, pad_pairs(padding, rank), kept)
     return _with_channels(weight_shape, axes, groups, adjoint=False)
 
 
@@ -66,26 +52,26 @@ def transposed(
 
     Raises GeometryError (E105) where output_padding reaches stride and dilation.
     """
-    kernel = weight_shape[2:]
-    rank = len(kernel)
+    rank = len(weight_shape) - 2
     sizes = per_axis(input_size, rank, "input_size", 1)
-    strides = per_axis(stride, rank, "stride", 1)
-    dilations = per_axis(dilation, rank, "dilation", 1)
+    window = _window(weight_shape, stride, dilation)
     extras = per_axis(output_padding, rank, "output_padding", 0)
-    pairs = pad_pairs(padding, rank)
-    axes = each_axis(
-        rank,
-        lambda n: Axis.conv_transpose(
-            input_size=sizes[n],
-            kernel_size=kernel[n],
-            stride=strides[n],
-            before=pairs[n][0],
-            after=pairs[n][1],
-            dilation=dilations[n],
-            output_padding=legal_output_padding(extras[n], strides[n], dilations[n]),
-        ),
-    )
+    for number, steps in enumerate(zip(extras, window.stride, window.dilation)):
+        try:
+            legal_output_padding(*steps)
+        except GeometryError as error:
+            raise error.on_axis(number) from None
+    axes = transposed_axes(sizes, window, pad_pairs(padding, rank), extras)
     return _with_channels(weight_shape, axes, groups, adjoint=True)
+
+
+def _window(weight_shape: Shape, stride: IntPerAxis, dilation: IntPerAxis) -> Window:
+    rank = len(weight_shape) - 2
+    return Window(
+        kernel_size=weight_shape[2:],
+        stride=per_axis(stride, rank, "stride", 1),
+        dilation=per_axis(dilation, rank, "dilation", 1),
+    )
 
 
 def _with_channels(

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.frameworks import FRAMEWORKS
 from convt_cli.arithmetic.kinds import Padding, Pair, per_axis
-from convt_cli.arithmetic.padding import Window, conv_pads, legal_output_padding, pads
+from convt_cli.arithmetic.padding import conv_pads, legal_output_padding, pads
+from convt_cli.arithmetic.windows import Window
 from convt_cli.errors import GeometryError
 from tests.strategies import direct_axes
 

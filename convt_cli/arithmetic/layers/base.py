@@ -6,7 +6,7 @@ and `resolve` turns it, with the shapes of its sources, into a `Geometry` of pla
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -101,17 +101,6 @@ def spatial_source(sources: tuple[Shape, ...]) -> Shape:
             help="put it before flatten, or bring the spatial axes back with reshape",
         )
     return shape
-
-
-def each_axis(rank: int, make: Callable[[int], Axis]) -> tuple[Axis, ...]:
-    """make(0), make(1), ...; an error names its axis."""
-    axes = []
-    for number in range(rank):
-        try:
-            axes.append(make(number))
-        except GeometryError as error:
-            raise error.on_axis(number) from None
-    return tuple(axes)
 
 
 def check_inline(field: str, source: object, expected: Shape) -> None:

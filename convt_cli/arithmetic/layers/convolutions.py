@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 
-from convt_cli.arithmetic.axis import Axis, effective_kernel
+from convt_cli.arithmetic.axis import effective_kernel
 from convt_cli.arithmetic.convolution import Convolution, Shape
 from convt_cli.arithmetic.folding import PADDING_MODES
 from convt_cli.arithmetic.frameworks import Framework
@@ -29,18 +29,17 @@ from convt_cli.arithmetic.layers.base import (
     Layer,
     Windows,
     check_inline,
-    each_axis,
     spatial_source,
 )
 from convt_cli.arithmetic.padding import (
     FRAMEWORK_WORDS,
     WORDS,
-    Window,
     conv_pads,
     legal_output_padding,
     pads,
     refused_word,
 )
+from convt_cli.arithmetic.windows import Window, direct_axes, transposed_axes
 from convt_cli.errors import GeometryError
 
 
@@ -200,41 +199,6 @@ def _range_text(low: int, high: int) -> str:
     if high < low:
         return "is none"
     return f"are {low} to {high}" if low < high else f"is {low}"
-
-
-def direct_axes(
-    sizes: tuple[int, ...], window: Window, pairs: tuple[Pair, ...]
-) -> tuple[Axis, ...]:
-    """The axes of a direct convolution on inputs of `sizes`."""
-    return each_axis(
-        len(sizes),
-        lambda n: Axis.conv(
-            input_size=sizes[n],
-            kernel_size=window.kernel_size[n],
-            stride=window.stride[n],
-            before=pairs[n][0],
-            after=pairs[n][1],
-            dilation=window.dilation[n],
-        ),
-    )
-
-
-def transposed_axes(
-    sizes: tuple[int, ...], window: Window, pairs: tuple[Pair, ...], extras: tuple[int, ...]
-) -> tuple[Axis, ...]:
-    """The axes whose Cᵀ acts on inputs of `sizes`; `extras` are the output_paddings."""
-    return each_axis(
-        len(sizes),
-        lambda n: Axis.conv_transpose(
-            input_size=sizes[n],
-            kernel_size=window.kernel_size[n],
-            stride=window.stride[n],
-            before=pairs[n][0],
-            after=pairs[n][1],
-            dilation=window.dilation[n],
-            output_padding=extras[n],
-        ),
-    )
 
 
 def _least_outputs(

@@ -22,8 +22,9 @@ from convt_cli.arithmetic.kinds import (
     key,
     per_axis,
 )
-from convt_cli.arithmetic.layers.base import Geometry, Layer, Windows, each_axis, spatial_source
-from convt_cli.arithmetic.padding import FRAMEWORK_WORDS, WORDS, Window, pads, refused_word
+from convt_cli.arithmetic.layers.base import Geometry, Layer, Windows, spatial_source
+from convt_cli.arithmetic.padding import FRAMEWORK_WORDS, WORDS, pads, refused_word
+from convt_cli.arithmetic.windows import Window, each_axis
 from convt_cli.errors import GeometryError
 
 

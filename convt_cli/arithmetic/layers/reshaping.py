@@ -24,11 +24,11 @@ from convt_cli.arithmetic.layers.base import (
     Layer,
     Windows,
     check_inline,
-    each_axis,
     single_source,
     spatial_source,
 )
-from convt_cli.arithmetic.padding import Window, pads
+from convt_cli.arithmetic.padding import pads
+from convt_cli.arithmetic.windows import Window, each_axis
 from convt_cli.errors import GeometryError
 
 _MOST_AXES = 8

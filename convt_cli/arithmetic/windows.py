@@ -1,0 +1,73 @@
+"""A window on every axis, and the axes that it makes of sizes and pads.
+
+`direct_axes` and `transposed_axes` are where a convolution of any rank becomes one `Axis` for
+each of its spatial axes; an error names the axis at fault.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from convt_cli.arithmetic.axis import Axis
+from convt_cli.arithmetic.kinds import Pair
+from convt_cli.errors import GeometryError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """What a window looks like on every axis, before its padding is known."""
+
+    kernel_size: tuple[int, ...]
+    stride: tuple[int, ...]
+    dilation: tuple[int, ...]
+
+
+def direct_axes(
+    sizes: tuple[int, ...],
+    window: Window,
+    pairs: tuple[Pair, ...],
+    output_sizes: tuple[int, ...] | None = None,
+) -> tuple[Axis, ...]:
+    """The axes of a direct convolution on inputs of `sizes`; `output_sizes` keeps fewer outputs."""
+    return each_axis(
+        len(sizes),
+        lambda n: Axis.conv(
+            input_size=sizes[n],
+            kernel_size=window.kernel_size[n],
+            stride=window.stride[n],
+            before=pairs[n][0],
+            after=pairs[n][1],
+            dilation=window.dilation[n],
+            output_size=None if output_sizes is None else output_sizes[n],
+        ),
+    )
+
+
+def transposed_axes(
+    sizes: tuple[int, ...], window: Window, pairs: tuple[Pair, ...], extras: tuple[int, ...]
+) -> tuple[Axis, ...]:
+    """The axes whose Cᵀ acts on inputs of `sizes`; `extras` are the output_paddings."""
+    return each_axis(
+        len(sizes),
+        lambda n: Axis.conv_transpose(
+            input_size=sizes[n],
+            kernel_size=window.kernel_size[n],
+            stride=window.stride[n],
+            before=pairs[n][0],
+            after=pairs[n][1],
+            dilation=window.dilation[n],
+            output_padding=extras[n],
+        ),
+    )
+
+
+def each_axis(rank: int, make: Callable[[int], Axis]) -> tuple[Axis, ...]:
+    """make(0), make(1), ...; an error names its axis."""
+    axes = []
+    for number in range(rank):
+        try:
+            axes.append(make(number))
+        except GeometryError as error:
+            raise error.on_axis(number) from None
+    return tuple(axes)
