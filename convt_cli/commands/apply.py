@@ -37,7 +37,7 @@ DTYPES = ("int32", "int64", "float16", "float32", "float64", "complex64", "compl
 Examples:
   convt apply configs/dcgan_generator.yaml z.npy --layer up1 -o image.npy
   convt apply spec.yaml x.npy --forward --bias -o y.npy
-  convt apply spec.yaml acts.npz#conv5 --layer conv5 --layout channels_last -o back.npy""",
+  convt apply spec.yaml y.npz#y --layout channels_last -o x.npy""",
 )
 @spec_argument
 @click.argument("array", metavar="ARRAY")

@@ -23,7 +23,7 @@ FOUND = 1
     "check",
     short_help="Check that shapes are legal and as expected.",
     epilog="""\b
-Exit status: 0 if nothing was found, 1 if something was, 2 if a spec cannot be read.
+Exit status: 0 nothing was found, 1 something was, 2 a spec cannot be read.
 \b
 Examples:
   convt check configs/*.yaml

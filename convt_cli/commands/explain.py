@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import fill
+
 import click
 
 from convt_cli.commands.emit import print_text
@@ -17,5 +19,5 @@ def command(code: str) -> int:
         known = ", ".join(EXPLANATIONS)
         raise click.UsageError(f"no code {code!r}; there are {known}")
     rule, reason = EXPLANATIONS[wanted]
-    print_text(f"{wanted}: {rule}\n\n{click.wrap_text(reason, 88)}\n")
+    print_text(f"{wanted}: {rule}\n\n{fill(reason, 78, break_on_hyphens=False)}\n")
     return 0

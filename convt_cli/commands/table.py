@@ -37,7 +37,7 @@ def _range_option(name: str, minimum: int, help: str) -> Callable[[_F], _F]:
 Examples:
   convt table
   convt table configs/dcgan_generator.yaml
-  convt table --type conv --input-size 4..8 --kernel-size 3 --stride 1,2 --padding 0..1""",
+  convt table --type conv --input-size 4..8 --kernel-size 3 --stride 1,2""",
 )
 @specs_argument(required=False)
 @input_option

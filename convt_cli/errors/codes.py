@@ -49,7 +49,8 @@ EXPLANATIONS: dict[str, Explanation] = {
     "E007": Explanation(
         "a spec stays within bounds",
         "At most 4 MiB of text, 32 levels of nesting and 500,000 values, so that no file can "
-        "exhaust the machine.  Keep large weights in a .npy or .npz file and name it.",
+        "exhaust the machine, and 1,000 problems, which nobody reads to the end.  Keep large "
+        "weights in a .npy or .npz file and name it.",
     ),
     "E008": Explanation(
         "a spec is a mapping with `input` and `layers`",

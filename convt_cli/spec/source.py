@@ -61,7 +61,9 @@ class Problems:
             excerpt=excerpt,
         )
         self._found.setdefault((code, message, place.line, place.column), diagnostic)
-        if len(self._found) >= MOST_PROBLEMS:
+        if len(self._found) == MOST_PROBLEMS:
+            self.add(place, "E007", f"a spec is read up to its first {MOST_PROBLEMS:,} problems")
+        if len(self._found) > MOST_PROBLEMS:
             raise self.error()
 
     @property

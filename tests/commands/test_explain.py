@@ -50,7 +50,7 @@ class TestCommand:
         assert (outcome.status, outcome.err) == (0, "")
         assert outcome.out.startswith(f"{code}: {EXPLANATIONS[code].rule}\n\n")
         assert " ".join(outcome.out.split()).endswith(" ".join(EXPLANATIONS[code].reason.split()))
-        assert max(map(len, outcome.out.splitlines())) <= 100
+        assert max(map(len, outcome.out.splitlines())) <= 79
 
     def test_a_code_may_be_written_small(self, run: Run) -> None:
         assert run("explain", "e105").out == run("explain", "E105").out

@@ -599,6 +599,12 @@ class TestHugeIntegers:
 
 
 class TestReporting:
+    def test_no_more_than_a_thousand_problems_are_told(self, found: Found) -> None:
+        layers = "".join(f"  - {{type: relu, from: none{n}}}\n" for n in range(1500))
+        problems = found(f"input: [1, 4]\nlayers:\n{layers}")
+        assert [one.code for one in problems] == ["E108"] * 1000 + ["E007"]
+        assert problems[-1].line == 1002
+
     def test_all_problems_come_in_one_run_in_the_order_of_their_lines(self, found: Found) -> None:
         text = (
             "name: 3\n"
