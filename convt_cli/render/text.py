@@ -12,7 +12,7 @@ from unicodedata import combining, east_asian_width
 
 from convt_cli.reports.table import Cell, Column, Kind, Report, Table
 
-NUMBERS = (Kind.COUNT, Kind.AMOUNT)
+NUMBERS = (Kind.COUNT, Kind.TALLY, Kind.AMOUNT)
 """The kinds of column whose cells stand on the right."""
 
 _GAP = "  "
@@ -136,7 +136,9 @@ def for_people(column: Column, cell: Cell) -> str:
         return ""
     if column.kind is Kind.AMOUNT and isinstance(cell, int):
         return amount(cell)
-    if column.kind is Kind.COUNT and isinstance(cell, int):
+    if column.kind is Kind.TALLY and cell == 0:
+        return "-"
+    if column.kind in NUMBERS and isinstance(cell, int):
         return f"{cell:,}"
     return in_full(cell)
 

@@ -18,7 +18,7 @@ _COLUMNS = (
     column("from"),
     column("input", kind=Kind.SHAPE, optional=3),
     column("output", kind=Kind.SHAPE),
-    column("parameters", kind=Kind.COUNT),
+    column("parameters", kind=Kind.TALLY),
     column("multiply_adds", kind=Kind.AMOUNT, optional=1),
     column("receptive_field", kind=Kind.SHAPE, optional=2),
 )

@@ -19,6 +19,8 @@ class Kind(Enum):
     TEXT = "text"
     COUNT = "count"
     """A number of which every digit counts."""
+    TALLY = "tally"
+    """The same, where most rows have none: a zero is a dash."""
     AMOUNT = "amount"
     """A number of which the size counts: 170.8 M."""
     SHAPE = "shape"
