@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from convt_cli.errors import ReaderGone
 from convt_cli.render.text import as_text
 from convt_cli.reports.table import Report
 
@@ -32,7 +33,7 @@ def print_text(text: str) -> None:
     Where it is a pipe whose reader has gone, there is nobody to tell.  Raises FileError (E402)
     where there is no standard output or it cannot be written.
     """
-    from convt_cli.io.writing import STDOUT, ReaderGone, failed_write, standard_output
+    from convt_cli.io.writing import STDOUT, failed_write, standard_output
 
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     try:

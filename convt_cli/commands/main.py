@@ -18,9 +18,7 @@ from typing import TextIO
 import click
 
 from convt_cli import __version__
-from convt_cli.errors import ConvtError, RequestError
-from convt_cli.io.writing import STDOUT, ReaderGone, failed_write
-from convt_cli.render.diagnostics import error_text
+from convt_cli.errors import ConvtError, ReaderGone, RequestError
 
 COMMANDS = ("shapes", "check", "table", "matrix", "apply", "deps", "explain")
 
@@ -102,6 +100,8 @@ def _run(arguments: list[str]) -> int:
     except ConvtError as error:
         return _report(error)
     except OSError as error:  # click's own printing, of help and such
+        from convt_cli.io.writing import STDOUT, failed_write
+
         failure = failed_write(STDOUT, error)
         return _report(failure) if isinstance(failure, ConvtError) else 0
 
@@ -113,6 +113,8 @@ def _report(error: ConvtError) -> int:
 
 def complain_of(error: ConvtError) -> None:
     """Print an error to standard error, within its terminal's width."""
+    from convt_cli.render.diagnostics import error_text
+
     complain(error_text(error, terminal_width(sys.stderr)))
 
 

@@ -10,7 +10,6 @@ from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.network import MatrixLayer, Network
 from convt_cli.commands.main import FAILED, complain, complain_of
 from convt_cli.errors import ConvtError, Diagnostic, RequestError, SpecError
-from convt_cli.io.writing import STDOUT
 from convt_cli.spec.load import load_spec
 
 SPEC_SUFFIXES = (".yaml", ".yml")
@@ -26,7 +25,7 @@ class Loaded:
 
     def complete(self, output: str | None, output_format: str) -> bool:
         """Whether there is a report to write: JSON tells of the problems, a file is never half."""
-        in_part = bool(self.networks) and output in (None, STDOUT)
+        in_part = bool(self.networks) and output in (None, "-")
         return not self.problems or output_format == "json" or in_part
 
 

@@ -42,6 +42,10 @@ class ConvtError(Exception):
         self.help = help
 
 
+class ReaderGone(Exception):
+    """Whoever read standard output has closed it: there is nothing more to say, and no error."""
+
+
 class GeometryError(ConvtError, ValueError):
     """Sizes that no convolution has; `field` names the argument and `axis` the spatial axis."""
 

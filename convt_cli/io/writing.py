@@ -16,13 +16,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, BinaryIO, Protocol, cast
 
-from convt_cli.errors import ConvtError, FileError, shown
+from convt_cli.errors import ConvtError, FileError, ReaderGone, shown
 
 STDOUT = "-"
-
-
-class ReaderGone(Exception):
-    """Whoever read standard output has closed it: there is nothing more to say, and no error."""
 
 
 class Sink(Protocol):
