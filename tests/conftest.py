@@ -10,7 +10,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -193,6 +193,6 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Found:
 
     def found(text: str | bytes) -> tuple[Diagnostic, ...]:
         path.write_bytes(text if isinstance(text, bytes) else textwrap.dedent(text).encode())
-        return tuple(problem.renamed("net.yaml") for problem in check_spec(str(path)))
+        return tuple(replace(problem, spec="net.yaml") for problem in check_spec(str(path)))
 
     return found

@@ -34,7 +34,11 @@ class _LazyGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+    def get_command(
+        self,
+        ctx: click.Context,  # noqa: ARG002  # click's signature
+        cmd_name: str,
+    ) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = import_module(f"convt_cli.commands.{cmd_name}").command
@@ -67,7 +71,8 @@ def group() -> None:
 
 def run(arguments: list[str]) -> int:
     """The exit status of convt on these arguments; everything it prints is printed."""
-    with suppress(AttributeError, ValueError):  # a stream of another kind, or none
+    with suppress(AttributeError, ValueError):
+        # A stream of another kind, or none, is what is suppressed and ignored here.
         sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
     with _signals():
         try:

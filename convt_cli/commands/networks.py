@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from convt_cli.arithmetic.convolution import Shape
@@ -32,26 +32,14 @@ class Loaded:
 def load_all(specs: Iterable[str], inputs: Sequence[tuple[str, Shape]]) -> Loaded:
     """Every spec's network; errors are printed and counted, not raised."""
     loaded = Loaded()
-
-    def load(spec: str) -> None:
-        loaded.networks.append(load_spec(spec, input=dict(inputs)))
-
     for spec in expand(specs):
-        problems = attempt(spec, load)
-        if problems:
-            loaded.problems.extend(problems)
+        try:
+            loaded.networks.append(load_spec(spec, input=dict(inputs)))
+        except ConvtError as error:
+            complain_of(error)
+            loaded.problems.extend(as_diagnostics(spec, error))
             loaded.status = FAILED
     return loaded
-
-
-def attempt(spec: str, action: Callable[[str], None]) -> tuple[Diagnostic, ...]:
-    """Do `action` on one spec; an error is printed, and comes back as diagnostics."""
-    try:
-        action(spec)
-    except ConvtError as error:
-        complain_of(error)
-        return as_diagnostics(spec, error)
-    return ()
 
 
 def as_diagnostics(spec: str, error: ConvtError) -> tuple[Diagnostic, ...]:

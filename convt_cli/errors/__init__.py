@@ -7,8 +7,7 @@ or reads a file; the one handler that turns errors into text and exit statuses i
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Self
+from dataclasses import dataclass
 
 _MOST_SHOWN = 300
 
@@ -106,10 +105,6 @@ class Diagnostic:
     value: str
     help: str
     excerpt: str
-
-    def renamed(self, spec: str) -> Self:
-        """The same problem, reported under another path."""
-        return replace(self, spec=spec)
 
     def document(self) -> dict[str, object]:
         """The problem as `check --format json` lists it."""

@@ -32,9 +32,11 @@ def write_npy(file: Sink, array: Array) -> None:
 def write_npz(file: BinaryIO, arrays: Mapping[str, Array], *, compress: bool = False) -> None:
     """Write `arrays` as the members of an .npz, all of them dated 1980."""
     method = zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED
-    with zipfile.ZipFile(_Plain(file), "w", method, allowZip64=True) as archive:  # type: ignore[call-overload]  # a sink is all it needs
+    # zipfile's stubs ask for a whole file; to write, a sink is all it needs.
+    sink = _Plain(file)
+    with zipfile.ZipFile(sink, "w", method, allowZip64=True) as archive:  # type: ignore[call-overload]
         for key, array in arrays.items():
             member = zipfile.ZipInfo(f"{key}.npy")
             member.compress_type = method
-            with archive.open(member, "w", force_zip64=True) as sink:
-                write_npy(sink, array)
+            with archive.open(member, "w", force_zip64=True) as target:
+                write_npy(target, array)

@@ -165,6 +165,7 @@ def _read_npy(file: Any, name: str, length: int | None) -> Array:
 
 def _read_header(file: Any, name: str) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
     """(shape, Fortran order, dtype, bytes of the header)."""
+    # NumPy's stubs ask for a whole file; of it the header needs `read` alone.
     counted = _Counted(file)
     version = npy.read_magic(counted)  # type: ignore[arg-type]
     read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}.get(version)

@@ -16,8 +16,6 @@ from convt_cli.arithmetic.convolution import Shape
 from convt_cli.errors import ArrayError, shape_text
 from convt_cli.operators.dtypes import Array
 
-LAYOUTS = ("channels_first", "channels_last")
-
 
 class Form(NamedTuple):
     """How an array came."""

@@ -11,6 +11,7 @@ from math import prod
 
 import numpy as np
 
+from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.convolution import Convolution
 from convt_cli.arithmetic.folding import FOLDS
 from convt_cli.errors import shape_text
@@ -36,12 +37,17 @@ def without_padding(convolution: Convolution) -> Convolution:
     return padded
 
 
+def folded_positions(axis: Axis, mode: str) -> Array:
+    """The input position that each position of the padded axis reads, from the first on."""
+    positions: Array = np.arange(-axis.before, axis.input_size + axis.after)
+    folded: Array = FOLDS[mode](positions, axis.input_size)
+    return folded
+
+
 def pad(convolution: Convolution, x: Array) -> Array:
     """F x: (batch, channels, *sizes) to (batch, channels, *padded sizes)."""
     for number, axis in enumerate(convolution.axes):
-        positions = np.arange(-axis.before, axis.input_size + axis.after)
-        folded = FOLDS[convolution.padding_mode](positions, axis.input_size)
-        x = np.take(x, folded, axis=2 + number)
+        x = np.take(x, folded_positions(axis, convolution.padding_mode), axis=2 + number)
     return x
 
 

@@ -21,11 +21,10 @@ from scipy.sparse import csr_array
 
 from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.convolution import Convolution
-from convt_cli.arithmetic.folding import FOLDS
 from convt_cli.errors import ArrayError
 from convt_cli.io import memory
 from convt_cli.operators.dtypes import Array, require_numeric
-from convt_cli.operators.folded import without_padding
+from convt_cli.operators.folded import folded_positions, without_padding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,8 +199,7 @@ def _folded_matrix(convolution: Convolution, weight: Array) -> csr_array:
     matrix = build_matrix(without_padding(convolution), weight)
     columns = np.arange(convolution.in_channels)
     for axis in convolution.axes:
-        positions = np.arange(-axis.before, axis.input_size + axis.after)
-        folded = FOLDS[convolution.padding_mode](positions, axis.input_size)
+        folded = folded_positions(axis, convolution.padding_mode)
         columns = np.add.outer(columns * axis.input_size, folded).ravel()
     folded_indices = columns.astype(convolution.index_dtype)[matrix.indices]
     result = csr_array((matrix.data, folded_indices, matrix.indptr), shape=convolution.matrix_shape)

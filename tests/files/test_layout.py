@@ -15,8 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from convt_cli.commands.apply import LAYOUTS
 from convt_cli.errors import ArrayError
-from convt_cli.files.layout import LAYOUTS, arrange, give_back
+from convt_cli.files.layout import arrange, give_back
 
 Array = NDArray[Any]
 Shape = tuple[int, ...]
