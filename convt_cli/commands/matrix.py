@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
     from convt_cli.operators.dtypes import Array
+    from convt_cli.operators.matrix import BandedMatrix
 
 DTYPES = ("int8", "int16", "int32", "int64", "float32", "float64", "complex64", "complex128")
 SPARSE_FORMATS = ("csr", "csc", "coo", "bsr", "dia")
@@ -134,27 +135,59 @@ class _Source(NamedTuple):
         """C, or Cᵀ."""
         from convt_cli.operators.matrix import build_matrix
 
-        matrix = build_matrix(self.layer.convolution, self.weight())
+        matrix = build_matrix(self.layer.convolution, self.weight(), transpose=self.transpose)
         note_fill(self.layer)
-        return matrix.T.tocsr() if self.transpose else matrix
+        return matrix
+
+    def bands(self, sparse_format: str) -> BandedMatrix | None:
+        """C, or Cᵀ, in bands of rows (of columns, for csc), if it can be made so."""
+        from convt_cli.files.matrices import BANDED_FORMATS
+        from convt_cli.operators.matrix import banded_matrix, can_be_banded
+
+        transpose = self.transpose != (sparse_format == "csc")
+        convolution = self.layer.convolution
+        if sparse_format not in BANDED_FORMATS or not can_be_banded(
+            convolution, transpose=transpose
+        ):
+            return None
+        matrix = banded_matrix(convolution, self.weight(), transpose=transpose)
+        note_fill(self.layer)
+        return matrix
 
 
 def _export(
     source: _Source, path: str, sparse_format: str | None, *, compress: bool, force: bool
 ) -> None:
-    from convt_cli.files.matrices import matrix_suffix, write_matrix
-    from convt_cli.io import memory
+    from convt_cli.files.matrices import banded_bytes, matrix_suffix, write_bands
     from convt_cli.io.writing import require_writable
+    from convt_cli.render.progress import progress
 
-    if matrix_suffix(path) != ".npz" and (compress or sparse_format is not None):
+    suffix = matrix_suffix(path)
+    if suffix != ".npz" and (compress or sparse_format is not None):
         raise click.UsageError("--sparse-format and --compress go with .npz")
     require_writable(path, force=force)
-    if source.transpose or sparse_format not in (None, "csr"):
-        memory.require(
-            2 * source.layer.convolution.matrix_bytes(source.itemsize()),
-            "C in two forms",
-            help="leave out --transpose and --sparse-format, or use a smaller input",
+    written = "coo" if suffix == ".mtx" else sparse_format or "csr"
+    bands = source.bands(written)
+    if bands is None:
+        _export_whole(source, path, written, compress=compress, force=force)
+        return
+    with progress("writing", banded_bytes(bands, written)) as advance:
+        write_bands(
+            path, bands, sparse_format=written, compress=compress, force=force, advance=advance
         )
+
+
+def _export_whole(
+    source: _Source, path: str, sparse_format: str, *, compress: bool, force: bool
+) -> None:
+    from convt_cli.files.matrices import write_matrix
+    from convt_cli.io import memory
+
+    memory.require(
+        2 * source.layer.convolution.matrix_bytes(source.itemsize()),
+        "C in two forms",
+        help="use --sparse-format csr, csc or coo, or a smaller input",
+    )
     matrix = source.matrix()
     write_matrix(path, matrix, sparse_format=sparse_format, compress=compress, force=force)
 

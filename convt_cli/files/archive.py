@@ -1,15 +1,29 @@
-"""Writing .npy and .npz so that the same arrays make the same bytes, to files and pipes alike."""
+"""Writing .npy and .npz so that the same arrays make the same bytes, to files and pipes alike.
+
+An array need not be there to be written: `Pieces` is one that is made while it goes out.
+"""
 
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Mapping
-from typing import BinaryIO
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, BinaryIO
 
+import numpy as np
 from numpy.lib import format as npy
 
 from convt_cli.io.writing import Sink
 from convt_cli.operators.dtypes import Array
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pieces:
+    """An array of `size` elements on one axis, its parts made one after the other."""
+
+    size: int
+    dtype: np.dtype[Any]
+    parts: Iterable[Array]
 
 
 class _Plain:
@@ -24,12 +38,25 @@ class _Plain:
         self.flush = sink.flush
 
 
-def write_npy(file: Sink, array: Array) -> None:
+def write_npy(file: Sink, array: Array | Pieces) -> None:
     """Write `array` as .npy."""
-    npy.write_array(_Plain(file), array, allow_pickle=False)
+    if isinstance(array, Pieces):
+        _write_pieces(file, array)
+    else:
+        npy.write_array(_Plain(file), array, allow_pickle=False)
 
 
-def write_npz(file: BinaryIO, arrays: Mapping[str, Array], *, compress: bool = False) -> None:
+def _write_pieces(file: Sink, array: Pieces) -> None:
+    descr = npy.dtype_to_descr(array.dtype)
+    header = {"descr": descr, "fortran_order": False, "shape": (array.size,)}
+    npy.write_array_header_1_0(_Plain(file), header)
+    for part in array.parts:
+        file.write(part.data)  # type: ignore[arg-type]  # a buffer does for bytes
+
+
+def write_npz(
+    file: BinaryIO, arrays: Mapping[str, Array | Pieces], *, compress: bool = False
+) -> None:
     """Write `arrays` as the members of an .npz, all of them dated 1980."""
     method = zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED
     # zipfile's stubs ask for a whole file; to write, a sink is all it needs.

@@ -42,8 +42,8 @@ def symbols(convolution: Convolution, *, transpose: bool) -> Entries:
     """
     shape = convolution.weight_shape
     memory.require(8 * prod(shape), "the kernel", help="use a smaller kernel_size")
-    matrix = build_matrix(convolution, np.arange(prod(shape)).reshape(shape))
-    matrix = matrix.T.tocsr() if transpose else matrix
+    taps = np.arange(prod(shape)).reshape(shape)
+    matrix = build_matrix(convolution, taps, transpose=transpose)
     return _rows(matrix, [_tap_name(int(tap), shape) for tap in matrix.data])
 
 

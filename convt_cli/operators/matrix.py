@@ -1,78 +1,116 @@
-"""C as a sparse matrix in CSR form, built without a loop over its rows.
+"""C and Cᵀ as sparse matrices in CSR form, whole or in bands of rows.
 
-Row (channel, o_1, ..., o_r) holds the taps whose input exists.  On one axis the taps inside are
-a range that changes only where some tap enters or leaves the input, so the outputs of an axis
-fall into at most 2 * kernel_size + 1 runs that see the same taps.  In a product of runs, a
-block, all rows look alike: their entries lie at constant strides in `data`, and one broadcast
-write fills them all.  The column indices of one output channel are those of every channel of
-its group; other groups add a constant.
+Padded with zeros they are made band by band, see `matrix_bands`.  Where the padding repeats the
+input, C is made over the padded input, and every band's columns are folded onto the input, equal
+ones added up; Cᵀ is then the transpose of a whole C.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import accumulate, pairwise, product
-from math import prod
+from typing import Any, Protocol
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 from scipy.sparse import csr_array
 
-from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.convolution import Convolution
 from convt_cli.errors import ArrayError
 from convt_cli.io import memory
 from convt_cli.operators.dtypes import Array, require_numeric
 from convt_cli.operators.folded import folded_positions, without_padding
+from convt_cli.operators.matrix_bands import Bands
+
+WHOLE_BAND_BYTES = 64 * 2**20
+STREAMED_BAND_BYTES = 16 * 2**20
+"""What is made at once, where the matrix is kept and where it is not."""
+
+
+class Band(Protocol):
+    """Neighbouring rows of a matrix."""
+
+    @property
+    def entries(self) -> int:
+        """The number of entries in the band."""
+        ...
+
+    def row_entries(self) -> Array:
+        """(rows,) entries of each row, in the index dtype."""
+        ...
+
+    def fill_data(self, out: Array) -> None:
+        """Write the entries to `out`, of length `entries`."""
+        ...
+
+    def fill_columns(self, out: Array) -> None:
+        """Write the column index of every entry to `out`, of length `entries`."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Run:
-    """Neighbouring outputs of one axis that see the same taps, and the entries before them."""
+class BandedMatrix:
+    """A matrix that is not there: its bands are made, in order, each time they are asked for."""
 
-    first: int
-    past: int
-    taps: slice
-    entries_before: int
-
-    @property
-    def length(self) -> int:
-        return self.past - self.first
-
-    @property
-    def tap_count(self) -> int:
-        return int(self.taps.stop - self.taps.start)
+    shape: tuple[int, int]
+    nnz: int
+    dtype: np.dtype[Any]
+    index_dtype: np.dtype[Any]
+    bands: Iterable[Band]
 
 
-def build_matrix(convolution: Convolution, weight: Array) -> csr_array:
-    """C with C[output, input] = the weight's tap there; y.ravel() = C @ x.ravel().
+def build_matrix(convolution: Convolution, weight: Array, *, transpose: bool = False) -> csr_array:
+    """C with C[output, input] = the weight's tap there; y.ravel() = C @ x.ravel().  Or Cᵀ.
 
     `weight` is (out_channels, in_channels // groups, *kernel_size) and gives C its dtype.  The
     result is canonical: column indices sorted, no duplicates, zeros of the weight stored.
     Raises ArrayError (E302) for a dtype that scipy.sparse has not, RequestError (E501) when C
     does not fit into memory.
     """
-    require_matrix_dtype(require_numeric(weight, "the weight"))
+    weight = _checked(weight)
+    folded_transpose = transpose and convolution.padding_mode != "zeros"
+    needed = convolution.matrix_bytes(weight.dtype.itemsize, transpose=transpose)
     memory.require(
-        convolution.matrix_bytes(weight.dtype.itemsize),
-        f"C with {convolution.nnz:,} entries",
+        2 * needed if folded_transpose else needed,
+        f"{'Cᵀ' if transpose else 'C'} with {convolution.nnz:,} entries",
         help="apply it without the matrix (--method direct), or use a smaller input",
     )
-    if convolution.padding_mode != "zeros":
-        return _folded_matrix(convolution, weight)
-    runs = [_runs(axis) for axis in convolution.axes]
-    index = np.dtype(convolution.index_dtype)
-    data = np.empty((convolution.out_channels, _channel_entries(convolution)), weight.dtype)
-    indices = np.empty(data.shape, index)
-    _fill_data(data, convolution, weight, runs)
-    _fill_indices(indices, convolution, runs)
-    matrix = csr_array(
-        (data.ravel(), indices.ravel(), _row_pointers(convolution, runs)),
-        shape=convolution.matrix_shape,
+    if folded_transpose:
+        return build_matrix(convolution, weight).T.tocsr()
+    bands = banded_matrix(convolution, weight, transpose=transpose, band_bytes=WHOLE_BAND_BYTES)
+    return _whole(bands)
+
+
+def banded_matrix(
+    convolution: Convolution,
+    weight: Array,
+    *,
+    transpose: bool = False,
+    band_bytes: int = STREAMED_BAND_BYTES,
+) -> BandedMatrix:
+    """What `build_matrix` gives, in bands of at most `band_bytes`.  Raises ArrayError (E302).
+
+    Cᵀ only where `can_be_banded`.
+    """
+    weight = _checked(weight)
+    rows, columns = convolution.matrix_shape
+    if convolution.padding_mode == "zeros":
+        bands: Iterable[Band] = Bands.of(
+            convolution, weight, transpose=transpose, band_bytes=band_bytes
+        )
+    else:
+        bands = _FoldedBands(convolution=convolution, weight=weight, band_bytes=band_bytes)
+    return BandedMatrix(
+        shape=(columns, rows) if transpose else (rows, columns),
+        nnz=convolution.nnz,
+        dtype=weight.dtype,
+        index_dtype=np.dtype(convolution.index_dtype),
+        bands=bands,
     )
-    matrix.has_canonical_format = True  # sorted and without duplicates, by construction
-    return matrix
+
+
+def can_be_banded(convolution: Convolution, *, transpose: bool) -> bool:
+    """Whether bands of rows can be made: not of Cᵀ where the padding repeats the input."""
+    return convolution.padding_mode == "zeros" or not transpose
 
 
 def require_matrix_dtype(weight: Array) -> None:
@@ -86,122 +124,80 @@ def require_matrix_dtype(weight: Array) -> None:
         )
 
 
-def _runs(axis: Axis) -> list[_Run]:
-    edges = {0, axis.output_size}
-    for tap in range(axis.kernel_size):
-        edges.update(axis.outputs_of_tap(tap))
-    runs, entries = [], 0
-    for first, past in pairwise(sorted(edges)):
-        taps = slice(*axis.taps_of_output(first))
-        runs.append(_Run(first=first, past=past, taps=taps, entries_before=entries))
-        entries += (past - first) * runs[-1].tap_count
-    return runs
+def _checked(weight: Array) -> Array:
+    weight = require_numeric(weight, "the weight")
+    require_matrix_dtype(weight)
+    return weight
 
 
-def _channel_entries(convolution: Convolution) -> int:
-    """The number of entries in the rows of one output channel."""
-    return convolution.nnz // convolution.out_channels
+def _whole(matrix: BandedMatrix) -> csr_array:
+    data = np.empty(matrix.nnz, matrix.dtype)
+    columns = np.empty(matrix.nnz, matrix.index_dtype)
+    pointers = np.zeros(matrix.shape[0] + 1, matrix.index_dtype)
+    row, entry = 0, 0
+    for band in matrix.bands:
+        place = slice(entry, entry + band.entries)
+        band.fill_data(data[place])
+        band.fill_columns(columns[place])
+        counts = band.row_entries()
+        ends = pointers[row + 1 : row + 1 + len(counts)]
+        np.cumsum(counts, out=ends)
+        ends += ends.dtype.type(entry)
+        row, entry = row + len(counts), place.stop
+    whole = csr_array((data, columns, pointers), shape=matrix.shape)
+    whole.has_canonical_format = True  # sorted and without duplicates, by construction
+    return whole
 
 
-def _row_pointers(convolution: Convolution, runs: list[list[_Run]]) -> Array:
-    counts = np.array([convolution.weight_shape[1]], np.int64)
-    for axis_runs in runs:
-        lengths = [run.length for run in axis_runs]
-        axis_counts = np.repeat([run.tap_count for run in axis_runs], lengths)
-        counts = np.multiply.outer(counts, axis_counts).ravel()
-    rows, _ = convolution.matrix_shape
-    pointers = np.zeros(rows + 1, convolution.index_dtype)
-    np.cumsum(np.tile(counts, convolution.out_channels), out=pointers[1:])
-    return pointers
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _FoldedBands:
+    """The bands of C where the padding repeats the input."""
+
+    convolution: Convolution
+    weight: Array
+    band_bytes: int
+
+    def __iter__(self) -> Iterator[_FoldedBand]:
+        input_columns = self._input_columns()
+        padded = Bands.of(
+            without_padding(self.convolution),
+            self.weight,
+            transpose=False,
+            band_bytes=self.band_bytes,
+        )
+        for band in padded:
+            data = np.empty(band.entries, self.weight.dtype)
+            columns = np.empty(band.entries, padded.index_dtype)
+            band.fill_data(data)
+            band.fill_columns(columns)
+            pointers = np.concatenate([[0], np.cumsum(band.row_entries(), dtype=np.int64)])
+            shape = (len(pointers) - 1, self.convolution.matrix_shape[1])
+            folded = csr_array((data, input_columns[columns], pointers), shape=shape)
+            folded.sum_duplicates()
+            yield _FoldedBand(folded)
+
+    def _input_columns(self) -> Array:
+        """(columns of the padded input,) the column of the input that each is folded onto."""
+        columns: Array = np.arange(self.convolution.in_channels)
+        for axis in self.convolution.axes:
+            folded = folded_positions(axis, self.convolution.padding_mode)
+            columns = np.add.outer(columns * axis.input_size, folded).ravel()
+        return columns.astype(self.convolution.index_dtype)
 
 
-def _blocks(
-    convolution: Convolution, runs: list[list[_Run]]
-) -> Iterator[tuple[tuple[_Run, ...], int, tuple[int, ...]]]:
-    """Every block with entries: its runs, its offset among a channel's entries, its row strides.
+@dataclass(frozen=True, slots=True)
+class _FoldedBand:
+    matrix: csr_array
 
-    With T_a entries on axis a in all and m_a in each output of the block's run, an output of
-    axis a starts prod(m_b, b < a) * (entries before it) * prod(T_b, b > a) after the first.
-    """
-    totals = [run[-1].entries_before + run[-1].length * run[-1].tap_count for run in runs]
-    after = [prod(totals[number + 1 :]) for number in range(len(totals))]
-    inner = convolution.weight_shape[1]
-    for block in product(*runs):
-        counts = [run.tap_count for run in block]
-        if not all(counts):
-            continue
-        lead = list(accumulate(counts, lambda a, b: a * b, initial=inner))
-        offset = sum(lead[n] * run.entries_before * after[n] for n, run in enumerate(block))
-        yield block, offset, tuple(lead[n + 1] * after[n] for n in range(len(block)))
+    @property
+    def entries(self) -> int:
+        return int(self.matrix.nnz)
 
+    def row_entries(self) -> Array:
+        return np.diff(self.matrix.indptr)
 
-def _view(entries: Array, offset: int, strides: tuple[int, ...], shape: tuple[int, ...]) -> Array:
-    """The rows of a block as an array (channels, *outputs, in_channels // groups, *taps).
+    def fill_data(self, out: Array) -> None:
+        out[...] = self.matrix.data
 
-    `entries` is (channels, entries of a channel); the axes behind the outputs are contiguous.
-    """
-    item = entries.itemsize
-    inner = shape[1 + len(strides) :]
-    tail = list(accumulate(inner[:0:-1], lambda a, b: a * b, initial=1))[::-1]
-    steps = (entries.shape[1], *strides, *tail)
-    return as_strided(entries[:, offset:], shape, tuple(step * item for step in steps))
-
-
-def _fill_data(
-    data: Array, convolution: Convolution, weight: Array, runs: list[list[_Run]]
-) -> None:
-    channels, inner = weight.shape[:2]
-    for block, offset, strides in _blocks(convolution, runs):
-        taps = weight[:, :, *(run.taps for run in block)]
-        outputs = tuple(run.length for run in block)
-        view = _view(data, offset, strides, (channels, *outputs, inner, *taps.shape[2:]))
-        view[...] = taps.reshape(channels, *(1 for _ in outputs), inner, *taps.shape[2:])
-
-
-def _fill_indices(indices: Array, convolution: Convolution, runs: list[list[_Run]]) -> None:
-    """Write the columns of the first channel by blocks, then copy them to the others."""
-    _, inner, *_ = convolution.weight_shape
-    for block, offset, strides in _blocks(convolution, runs):
-        starts, taps = _block_columns(convolution, block, indices.dtype.type)
-        shape = (1, *starts.shape, inner, *taps.shape[1:])
-        view = _view(indices[:1], offset, strides, shape)[0]
-        starts = starts.reshape(*starts.shape, *(1 for _ in taps.shape))
-        np.add(starts, taps, out=view)
-    per_group = convolution.out_channels // convolution.groups
-    columns_per_group = convolution.matrix_shape[1] // convolution.groups
-    indices[1:per_group] = indices[0]
-    for group in range(1, convolution.groups):
-        rows = slice(group * per_group, (group + 1) * per_group)
-        np.add(indices[0], indices.dtype.type(group * columns_per_group), out=indices[rows])
-
-
-def _block_columns(
-    convolution: Convolution, block: tuple[_Run, ...], index: type[np.signedinteger]
-) -> tuple[Array, Array]:
-    """(*outputs) columns of tap 0 in channel 0, and (in_channels // groups, *taps) added to them.
-
-    The first can be negative where tap 0 lies in the padding; every sum is a column.
-    """
-    sizes = [axis.input_size for axis in convolution.axes]
-    steps = [prod(sizes[number + 1 :]) for number in range(len(sizes))]
-    starts = np.zeros((), index)
-    taps = np.arange(convolution.weight_shape[1], dtype=index) * index(prod(sizes))
-    for axis, run, step in zip(convolution.axes, block, steps, strict=True):
-        outputs = np.arange(run.first, run.past, dtype=np.int64) * axis.stride - axis.before
-        offsets = np.arange(run.taps.start, run.taps.stop, dtype=np.int64) * axis.dilation
-        starts = np.add.outer(starts, (outputs * step).astype(index))
-        taps = np.add.outer(taps, (offsets * step).astype(index))
-    return starts, taps
-
-
-def _folded_matrix(convolution: Convolution, weight: Array) -> csr_array:
-    """C over the padded input, its columns folded onto the input and equal ones added up."""
-    matrix = build_matrix(without_padding(convolution), weight)
-    columns = np.arange(convolution.in_channels)
-    for axis in convolution.axes:
-        folded = folded_positions(axis, convolution.padding_mode)
-        columns = np.add.outer(columns * axis.input_size, folded).ravel()
-    folded_indices = columns.astype(convolution.index_dtype)[matrix.indices]
-    result = csr_array((matrix.data, folded_indices, matrix.indptr), shape=convolution.matrix_shape)
-    result.sum_duplicates()
-    return result
+    def fill_columns(self, out: Array) -> None:
+        out[...] = self.matrix.indices

@@ -572,16 +572,24 @@ class TestOutput:
         with zipfile.ZipFile("C.npz") as archive:
             assert {one.date_time for one in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
 
-    @pytest.mark.parametrize("command", [("-o", "C.npz"), ("-o", "C.mtx"), ("-o", "-")])
-    def test_one_that_does_not_fit_is_refused_before_it_is_allocated(
-        self, run: Run, spec: WriteSpec, folder: Path, command: tuple[str, ...]
+    @pytest.mark.parametrize(
+        ("command", "code"),
+        [
+            (("-o", "C.npz"), "E402"),
+            (("-o", "C.npz", "--sparse-format", "bsr"), "E501"),
+            (("-o", "C.mtx"), "E402"),
+            (("-o", "-", "--sparse-format", "dia"), "E501"),
+        ],
+    )
+    def test_one_that_fits_nowhere_is_refused_before_anything_is_done(
+        self, run: Run, spec: WriteSpec, folder: Path, command: tuple[str, ...], code: str
     ) -> None:
         path = spec(HUGE)
         tracemalloc.start()
         outcome = run("matrix", path, *command)
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
-        assert_refused(outcome, "E501")
+        assert_refused(outcome, code)
         assert "needed" in outcome.err
         assert peak < 100 * 2**20
         assert [one.name for one in folder.iterdir()] == ["net.yaml"]

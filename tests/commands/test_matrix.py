@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 
+from convt_cli.io import memory
 from tests.conftest import GUIDE, ZFNET, Run, Shell, WriteSpec, assert_quiet, assert_refused
 
 load_npz: Any = scipy.sparse.load_npz
@@ -84,6 +85,38 @@ class TestExport:
         assert_quiet(run("matrix", "net.yaml", "-o", "C.npz"))
         corner = {"circular": [2, 4, 0, 1], "reflect": [2, 5, 0, 0], "replicate": [3, 4, 0, 0]}
         assert load_npz("C.npz").toarray()[0].tolist() == corner[mode]
+
+    def test_transposes_a_folded_matrix(self, run: Run, spec: WriteSpec) -> None:
+        spec(
+            "input: [1, 4]\nlayers: [{type: conv, out_channels: 1, kernel_size: 3, padding: 1,"
+            " padding_mode: circular, weight: [[[1, 2, 4]]]}]"
+        )
+        assert_quiet(run("matrix", "net.yaml", "-o", "C.npz"))
+        assert_quiet(run("matrix", "net.yaml", "-o", "D.npz", "--transpose"))
+        np.testing.assert_array_equal(load_npz("D.npz").toarray(), load_npz("C.npz").toarray().T)
+
+    @pytest.mark.parametrize("options", [(), ("--transpose",), ("--sparse-format", "coo")])
+    def test_needs_no_memory_for_the_matrix(
+        self,
+        run: Run,
+        spec: WriteSpec,
+        monkeypatch: pytest.MonkeyPatch,
+        options: tuple[str, ...],
+    ) -> None:
+        monkeypatch.setattr(memory, "NEGLIGIBLE", 0)
+        monkeypatch.setattr(memory, "available", lambda: 250)  # the 9 taps, not the 36 entries
+        assert_quiet(run("matrix", spec(GUIDE), "-o", "C.npz", *options))
+        dense = GUIDE_C.T if "--transpose" in options else GUIDE_C
+        np.testing.assert_array_equal(load_npz("C.npz").toarray(), dense)
+
+    @pytest.mark.parametrize("sparse_format", ["bsr", "dia"])
+    def test_needs_memory_for_formats_without_bands(
+        self, run: Run, spec: WriteSpec, monkeypatch: pytest.MonkeyPatch, sparse_format: str
+    ) -> None:
+        monkeypatch.setattr(memory, "NEGLIGIBLE", 0)
+        monkeypatch.setattr(memory, "available", lambda: 250)
+        options = ("-o", "C.npz", "--sparse-format", sparse_format)
+        assert_refused(run("matrix", spec(GUIDE), *options), "E501")
 
     def test_notes_a_weight_that_was_made_up(self, run: Run, spec: WriteSpec) -> None:
         spec(GUIDE.replace("weight: {fill: index}, ", ""))

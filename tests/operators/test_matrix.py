@@ -199,12 +199,14 @@ class TestMemory:
     def test_what_does_not_fit_is_refused_before_it_is_built(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        monkeypatch.setattr(memory, "NEGLIGIBLE", 0)
         monkeypatch.setattr(memory, "available", lambda: 100)
         with pytest.raises(RequestError, match="C with 10 entries does not fit") as caught:
             conv_matrix(np.ones((1, 1, 1)), 10)
         assert caught.value.code == "E501"
 
     def test_what_just_fits_is_built(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(memory, "NEGLIGIBLE", 0)
         monkeypatch.setattr(memory, "available", lambda: 10 * 8 + 10 * 4 + 11 * 4)
         assert conv_matrix(np.ones((1, 1, 1)), 10).nnz == 10
 

@@ -1,0 +1,36 @@
+"""Arrays that are made while they are written: the bytes of arrays that are there already."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+
+from convt_cli.files.archive import Pieces, write_npy, write_npz
+
+ARRAY = np.arange(1000) * 7 % 31
+
+
+def pieces(dtype: str, length: int) -> Pieces:
+    array = ARRAY.astype(dtype)
+    parts = [array[start : start + length] for start in range(0, len(array), length)]
+    return Pieces(size=len(array), dtype=array.dtype, parts=[parts[0][:0], *parts])
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int64", "float32", "longdouble", "complex128"])
+@pytest.mark.parametrize("length", [1, 7, 1000])
+def test_npy_has_the_bytes_of_the_array(dtype: str, length: int) -> None:
+    whole, parts = io.BytesIO(), io.BytesIO()
+    write_npy(whole, ARRAY.astype(dtype))
+    write_npy(parts, pieces(dtype, length))
+    assert parts.getvalue() == whole.getvalue()
+
+
+@pytest.mark.parametrize("compress", [False, True])
+@pytest.mark.parametrize("length", [1, 7, 1000])
+def test_npz_has_the_bytes_of_the_arrays(length: int, compress: bool) -> None:
+    whole, parts = io.BytesIO(), io.BytesIO()
+    write_npz(whole, {"a": ARRAY, "b": np.array(1)}, compress=compress)
+    write_npz(parts, {"a": pieces("int64", length), "b": np.array(1)}, compress=compress)
+    assert parts.getvalue() == whole.getvalue()
