@@ -195,6 +195,43 @@ class Axis:
         past = min(self.kernel_size, (self.input_size - 1 - start) // self.dilation + 1)
         return first, max(first, past)
 
+    def part_of_outputs(self, first: int, past: int) -> tuple[int, int, Axis]:
+        """Outputs `first` to `past` alone: the inputs they read, as a range, and the axis between.
+
+        >>> Axis.conv(input_size=9, kernel_size=3, before=1, after=1).part_of_outputs(4, 6)[:2]
+        (3, 7)
+        """
+        start = first * self.stride - self.before
+        end = (past - 1) * self.stride - self.before + self.effective_kernel
+        low, high = _range_inside(start, end, self.input_size)
+        return low, high, self._part(high - low, past - first, low - first * self.stride)
+
+    def part_of_inputs(self, first: int, past: int) -> tuple[int, int, Axis]:
+        """Inputs `first` to `past` alone: the outputs that read them, as a range, and the axis.
+
+        >>> axis = Axis.conv_transpose(input_size=8, kernel_size=4, stride=2, before=1, after=1)
+        >>> axis.part_of_inputs(4, 8)[:2]
+        (1, 5)
+        """
+        start = -((self.effective_kernel - 1 - first - self.before) // self.stride)
+        end = (past - 1 + self.before) // self.stride + 1
+        low, high = _range_inside(start, end, self.output_size)
+        return low, high, self._part(past - first, high - low, first - low * self.stride)
+
+    def _part(self, input_size: int, output_size: int, shift: int) -> Axis:
+        """Fewer elements of both sizes, the first input `shift` further from the first output."""
+        before = self.before + shift
+        spanned = (output_size - 1) * self.stride + self.effective_kernel
+        return Axis(
+            input_size=input_size,
+            output_size=output_size,
+            kernel_size=self.kernel_size,
+            stride=self.stride,
+            before=before,
+            after=spanned - input_size - before,
+            dilation=self.dilation,
+        )
+
     def entries(self) -> int:
         """The number of (output, tap) pairs whose input element exists: nnz of this axis's C.
 
@@ -241,6 +278,12 @@ def floor_sum(count: int, modulus: int, slope: int, offset: int) -> int:
         count, offset = divmod(highest, modulus)
         modulus, slope = slope, modulus
     return total
+
+
+def _range_inside(start: int, end: int, size: int) -> tuple[int, int]:
+    """`start` to `end` cut to 0 ... size, with at least one element."""
+    low = min(max(0, start), size - 1)
+    return low, min(max(low + 1, end), size)
 
 
 def _require_at_least_one(field: str, value: int) -> None:

@@ -12,11 +12,17 @@ from pathlib import Path
 
 from convt_cli.errors import RequestError
 
+NEGLIGIBLE = 16 * 2**20
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 
 
 def require(needed: int, what: str, *, help: str) -> None:
-    """Raise RequestError (E501) unless `needed` bytes, for `what`, fit into the budget."""
+    """Raise RequestError (E501) unless `needed` bytes, for `what`, fit into the budget.
+
+    What any process takes by itself is not worth asking the system for.
+    """
+    if needed <= NEGLIGIBLE:
+        return
     there = available()
     if there is not None and needed > there:
         raise RequestError(
