@@ -1,15 +1,23 @@
 """What each framework means, as one table of facts.
 
-Every rule in which frameworks differ is a field here; `padding` and `layers` read the fields
-and turn them into explicit (before, after) pairs and output_padding, so that nothing behind
-them asks for a framework's name again.  A framework is in the table once all its rules are.
+Every rule in which frameworks differ is a field here; `padding`, `transposed` and `layers` read
+the fields and turn them into explicit (before, after) pairs and output_padding, so that nothing
+behind them asks for a framework's name again.
 
-Source: `torch.nn.functional` and ATen's pooling and convolution shape checks, PyTorch 2.13.
+Sources: `torch.nn.functional` and ATen's shape checks, PyTorch 2.13; `tf.nn` and Keras's
+`compute_conv_transpose_padding_args_for_jax` and layers, TensorFlow 2.21 and Keras 3.15; the
+ONNX operator texts and ONNX Runtime's `conv_transpose_attributes.h` and `pool_attributes.h`,
+1.32; `jax.lax.conv_transpose` and `reduce_window`, JAX 0.10; BVLC Caffe's layers.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from convt_cli.arithmetic.folding import PADDING_MODES
+
+DEFAULT_OPSET = 22
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,21 +25,145 @@ class Framework:
     """One framework's rules."""
 
     name: str
+    opset: int | None = None
+    """The version of the operators, where the framework numbers them."""
+
     same_words: tuple[str, ...]
     """Padding words among `same` and `same_lower` that its convolutions know."""
-    same_needs_unit_stride: bool
-    pool_padding_within_half_kernel: bool
-    """A pool's padding is at most kernel_size // 2, of the undilated kernel."""
-    average_pool_3d_needs_whole_window: bool
+    same_needs_unit_stride: bool = False
+    padding_modes: tuple[str, ...] = ("zeros",)
+    strided_dilation: bool = True
+    """A window may have both a stride and a dilation above 1."""
+
+    transposed_same_words: tuple[str, ...]
+    transposed_same: Literal["none", "forward", "runtime", "stretched"] = "none"
+    """Where `same` finds the crop of a transposed layer, see `transposed`."""
+    transposed_pads: Literal["direct", "stretched"] = "direct"
+    """What the numbers of `padding` pad: C's input, or the transposed layer's stretched input."""
+    output_padding_below: Literal["stride", "stride or dilation", "nothing"]
+    """What output_padding stays below; below nothing there is none."""
+    output_padding_reaches_stride: bool = False
+    """Left out, output_padding is what a kernel shorter than the stride falls short of it."""
+    output_size: bool = True
+    """A transposed layer may name its output size."""
+    output_size_replaces_padding: bool = False
+    """output_size finds the pads itself, and those written are ignored."""
+    larger_half_before: tuple[str, ...] = ()
+    """Words whose odd element goes before, `pairs` standing for any other padding."""
+
+    pool_same_words: tuple[str, ...]
+    pool_padding: Literal["half kernel", "below kernel", "any"]
+    """How much padding a pool takes: kernel_size // 2 (undilated), less than it, or any."""
+    pool_ceil: bool | None
+    """Whether pools take the ceiling where the spec does not say; None where they cannot."""
+    pool_drops_unpadded: bool = True
+    """With the ceiling, a last window that starts past the input goes even without padding."""
+    max_pool_dilation: bool = True
+    average_pool_dilation: bool = False
+    average_pool_3d_needs_whole_window: bool = False
     """A 3-D average pool refuses an input smaller than its kernel, whatever the padding."""
 
+    weight_axes: Literal["first", "last"]
+    """Channels stand before the taps of a stored weight, or behind them."""
+    transposed_unflipped: bool = False
+    """Unless transpose_kernel says so, transposed kernels are neither flipped nor exchanged."""
+
+    @property
+    def title(self) -> str:
+        """The name, with the opset where there is one."""
+        return self.name if self.opset is None else f"{self.name} opset {self.opset}"
+
+
+_PYTORCH = Framework(
+    name="pytorch",
+    same_words=("same",),
+    same_needs_unit_stride=True,
+    padding_modes=PADDING_MODES,
+    transposed_same_words=(),
+    output_padding_below="stride or dilation",
+    pool_same_words=(),
+    pool_padding="half kernel",
+    pool_ceil=False,
+    average_pool_3d_needs_whole_window=True,
+    weight_axes="first",
+)
+_TENSORFLOW = Framework(
+    name="tensorflow",
+    same_words=("same",),
+    transposed_same_words=("same",),
+    transposed_same="forward",
+    output_padding_below="stride",
+    output_padding_reaches_stride=True,
+    strided_dilation=False,
+    pool_same_words=("same",),
+    pool_padding="any",
+    pool_ceil=None,
+    weight_axes="last",
+)
+_ONNX = Framework(
+    name="onnx",
+    opset=DEFAULT_OPSET,
+    same_words=("same", "same_lower"),
+    transposed_same_words=("same", "same_lower"),
+    transposed_same="runtime",
+    output_padding_below="stride or dilation",
+    output_size_replaces_padding=True,
+    larger_half_before=("same_lower", "pairs"),
+    pool_same_words=("same", "same_lower"),
+    pool_padding="below kernel",
+    pool_ceil=False,
+    average_pool_dilation=True,
+    weight_axes="first",
+)
+_JAX = Framework(
+    name="jax",
+    same_words=("same", "same_lower"),
+    transposed_same_words=("same",),
+    transposed_same="stretched",
+    transposed_pads="stretched",
+    output_padding_below="nothing",
+    output_padding_reaches_stride=True,
+    output_size=False,
+    pool_same_words=("same", "same_lower"),
+    pool_padding="any",
+    pool_ceil=None,
+    weight_axes="last",
+    transposed_unflipped=True,
+)
+_CAFFE = Framework(
+    name="caffe",
+    same_words=(),
+    transposed_same_words=(),
+    output_padding_below="nothing",
+    output_size=False,
+    pool_same_words=(),
+    pool_padding="below kernel",
+    pool_ceil=True,
+    pool_drops_unpadded=False,
+    max_pool_dilation=False,
+    weight_axes="first",
+)
 
 FRAMEWORKS: dict[str, Framework] = {
-    "pytorch": Framework(
-        name="pytorch",
-        same_words=("same",),
-        same_needs_unit_stride=True,
-        pool_padding_within_half_kernel=True,
-        average_pool_3d_needs_whole_window=True,
-    ),
+    framework.name: framework
+    for framework in (
+        _PYTORCH,
+        _TENSORFLOW,
+        replace(_TENSORFLOW, name="keras"),
+        _ONNX,
+        _JAX,
+        _CAFFE,
+    )
 }
+
+
+def at_opset(framework: Framework, opset: int) -> Framework:
+    """The rules of ONNX with the operators of `opset`.
+
+    Before 11 the odd element of SAME_UPPER goes before, and that of everything else behind;
+    average pools have a dilation from 19 on.
+    """
+    halves = framework.larger_half_before if opset >= 11 else ("same",)
+    return replace(
+        framework, opset=opset, larger_half_before=halves, average_pool_dilation=opset >= 19
+    )

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from convt_cli.arithmetic.convolution import Convolution, Shape
+from convt_cli.arithmetic.frameworks import Framework
 from convt_cli.arithmetic.kinds import DEFAULT_FILL, FileReference, WeightSource
 from convt_cli.arithmetic.layers import Convolutional, Geometry, LayerType
+from convt_cli.arithmetic.weight_layout import WeightLayout
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +34,7 @@ class MatrixLayer:
 
     name: str
     convolution: Convolution
+    layout: WeightLayout
     weight: WeightSource
     bias: bool | WeightSource
     is_filled: bool
@@ -44,9 +47,14 @@ class Network:
 
     spec: str
     name: str
-    framework: str
+    rules: Framework
     inputs: tuple[tuple[str, Shape], ...]
     layers: tuple[NetworkLayer, ...]
+
+    @property
+    def framework(self) -> str:
+        """The name of the framework whose rules hold."""
+        return self.rules.name
 
     @property
     def output(self) -> Shape:
@@ -59,6 +67,7 @@ class Network:
             MatrixLayer(
                 name=layer.name,
                 convolution=layer.geometry.convolution,
+                layout=layer.geometry.weight_layout,
                 weight=DEFAULT_FILL if layer.definition.weight is None else layer.definition.weight,
                 bias=layer.definition.bias,
                 is_filled=layer.definition.weight is None,

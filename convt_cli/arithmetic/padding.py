@@ -2,7 +2,7 @@
 
 Words: `valid` is none; `half` effective_kernel // 2 on both sides; `full`
 dilation * (kernel_size - 1) on both; `causal` that much before and none after.  `same` and
-`same_lower` give an output as large as the input; their odd zero goes after and before.
+`same_lower` give ceil(input / stride) outputs; their odd zero goes after and before.
 """
 
 from __future__ import annotations
@@ -42,15 +42,17 @@ def _word_pads(word: str, effective: int) -> Pair:
     }[word]
 
 
-def conv_pads(padding: Padding, window: Window, framework: Framework) -> tuple[Pair, ...]:
-    """The pads of a direct convolution, `same` included where the framework has it.
+def direct_pads(
+    padding: Padding, sizes: tuple[int, ...], window: Window, framework: Framework, layer_type: str
+) -> tuple[Pair, ...]:
+    """The pads of a direct window over `sizes`, `same` included where the framework has it.
 
     Raises GeometryError (E113) where it has not.
     """
     if padding not in FRAMEWORK_WORDS:
         return pads(padding, window)
-    if padding not in framework.same_words:
-        raise refused_word(str(padding), "conv", framework)
+    words = framework.same_words if layer_type == "conv" else framework.pool_same_words
+    require_word(str(padding), words, layer_type, framework)
     if framework.same_needs_unit_stride and max(window.stride) > 1:
         raise GeometryError(
             "E113",
@@ -59,7 +61,46 @@ def conv_pads(padding: Padding, window: Window, framework: Framework) -> tuple[P
             value=f"got stride {_axes_text(window.stride)}",
             help="write the padding as [before, after] pairs",
         )
-    return tuple(_unit_stride_same(k, d) for k, d in zip(window.kernel_size, window.dilation))
+    axes = zip(sizes, window.kernel_size, window.dilation, window.stride, strict=True)
+    pairs = (same_pads(size, effective_kernel(k, d), s) for size, k, d, s in axes)
+    return tuple(pair[::-1] if padding == "same_lower" else pair for pair in pairs)
+
+
+def same_pads(size: int, effective: int, stride: int) -> Pair:
+    """The pads with which a window stands at ceil(size / stride) positions; an odd one is after.
+
+    >>> same_pads(5, 3, 2), same_pads(6, 3, 2), same_pads(6, 1, 2)
+    ((1, 1), (0, 1), (0, 0))
+    """
+    total = max(0, (-(-size // stride) - 1) * stride + effective - size)
+    return total // 2, total - total // 2
+
+
+def require_word(
+    word: str, words: tuple[str, ...], layer_type: str, framework: Framework
+) -> None:
+    """Raise GeometryError (E113) unless `word` is one of the framework's `words`."""
+    if word not in words:
+        raise GeometryError(
+            "E113",
+            f"{framework.name} has no padding '{word}' for {layer_type}",
+            field="padding",
+            value=f"got '{word}'",
+            help="use valid, half, full or causal, or write [before, after] pairs",
+        )
+
+
+def require_plain_window(window: Window, framework: Framework) -> None:
+    """Raise GeometryError (E124) where stride and dilation exclude each other."""
+    if framework.strided_dilation or max(window.stride) == 1 or max(window.dilation) == 1:
+        return
+    raise GeometryError(
+        "E124",
+        f"{framework.name} takes a stride or a dilation, not both",
+        field="dilation",
+        value=f"got stride {_axes_text(window.stride)}, dilation {_axes_text(window.dilation)}",
+        help="use stride 1, or dilation 1",
+    )
 
 
 def legal_output_padding(output_padding: int, stride: int, dilation: int) -> int:
@@ -74,22 +115,6 @@ def legal_output_padding(output_padding: int, stride: int, dilation: int) -> int
             help={0: "use 0", 1: "use 0 or 1"}.get(most, f"use 0 to {most}"),
         )
     return output_padding
-
-
-def refused_word(word: str, layer_type: str, framework: Framework) -> GeometryError:
-    """The error for `same` or `same_lower` where the framework gives it no meaning."""
-    return GeometryError(
-        "E113",
-        f"{framework.name} has no padding '{word}' for {layer_type}",
-        field="padding",
-        value=f"got '{word}'",
-        help="use valid, half, full or causal, or write [before, after] pairs",
-    )
-
-
-def _unit_stride_same(kernel_size: int, dilation: int) -> Pair:
-    total = dilation * (kernel_size - 1)
-    return total // 2, total - total // 2
 
 
 def _axes_text(values: tuple[int, ...]) -> str:

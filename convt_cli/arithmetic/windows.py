@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.kinds import Pair
 from convt_cli.errors import GeometryError
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +65,7 @@ def transposed_axes(
     )
 
 
-def each_axis(rank: int, make: Callable[[int], Axis]) -> tuple[Axis, ...]:
+def each_axis(rank: int, make: Callable[[int], _T]) -> tuple[_T, ...]:
     """make(0), make(1), ...; an error names its axis."""
     axes = []
     for number in range(rank):

@@ -78,8 +78,8 @@ EXPLANATIONS: dict[str, Explanation] = {
     "E105": Explanation(
         "output_padding must be smaller than stride or dilation",
         "A direct convolution gives the same output size for `stride` neighbouring input sizes; "
-        "output_padding picks one of them, so 0 to stride - 1 cover every case.  PyTorch also "
-        "accepts values below the dilation.",
+        "output_padding picks one of them, so 0 to stride - 1 cover every case.  PyTorch and "
+        "ONNX also accept values below the dilation; JAX and Caffe have no output_padding.",
     ),
     "E106": Explanation(
         "one number for every spatial axis",
@@ -118,7 +118,7 @@ EXPLANATIONS: dict[str, Explanation] = {
         "a padding word must have a meaning in the framework",
         "`valid`, `half`, `full` and `causal` mean the same everywhere.  `same` and "
         "`same_lower` follow the framework: PyTorch has `same` for convolutions with stride 1 "
-        "only.  Write the padding as [before, after] pairs instead.",
+        "only, Caffe has neither.  Write the padding as [before, after] pairs instead.",
     ),
     "E114": Explanation(
         "declared and actual channels agree",
@@ -135,9 +135,9 @@ EXPLANATIONS: dict[str, Explanation] = {
         "for each row is read from the input itself.",
     ),
     "E117": Explanation(
-        "a pool's padding is at most half its kernel",
-        "PyTorch refuses a padding above kernel_size // 2 (the undilated kernel): a window "
-        "could lie in the padding altogether and a maximum of nothing has no value.",
+        "a pool's padding is less than its kernel",
+        "A window that lies in the padding altogether has no maximum.  PyTorch refuses a padding "
+        "above kernel_size // 2 (the undilated kernel), ONNX and Caffe one of kernel_size or more.",
     ),
     "E118": Explanation(
         "output_size must be one the layer can reach",
@@ -162,6 +162,16 @@ EXPLANATIONS: dict[str, Explanation] = {
         "two keys exclude each other",
         "output_padding and output_size both choose among the sizes a transposed convolution "
         "reaches; give one of them.",
+    ),
+    "E124": Explanation(
+        "stride and dilation exclude each other in some frameworks",
+        "TensorFlow and Keras take a window with a stride or with a dilation above 1, not both.",
+    ),
+    "E125": Explanation(
+        "the framework has what the layer asks for",
+        "Some keys, and some of their values, belong to certain frameworks: transpose_kernel to "
+        "JAX, the dilation of an average pool to ONNX, ceil_mode to PyTorch, ONNX and Caffe, "
+        "padding modes other than zeros to PyTorch, opset to ONNX.",
     ),
     "E201": Explanation(
         "`expect` is the layer's output shape",

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from convt_cli.arithmetic.convolution import Shape
+from convt_cli.arithmetic.convolution import Convolution, Shape
 from convt_cli.arithmetic.kinds import Fill, Inline, WeightSource
 from convt_cli.arithmetic.network import MatrixLayer, Network
+from convt_cli.arithmetic.weight_layout import WeightLayout
 from convt_cli.errors import ArrayError, shape_text
 from convt_cli.files.arrays import located, read_located
 from convt_cli.io.reading import contained
@@ -28,8 +29,10 @@ class Weights:
 
         Raises FileError, ArrayError (E121, E302, E303).
         """
-        shape = layer.convolution.weight_shape
-        return self._numbers(layer.weight, shape, f"weight of {layer.name}", dtype)
+        shape = layer.layout.stored_shape(layer.convolution)
+        what = f"weight of {layer.name}"
+        stored = self._numbers(layer.weight, shape, what, dtype, layer.layout.taps_first)
+        return as_c(stored, layer.layout, layer.convolution)
 
     def bias(self, layer: MatrixLayer, dtype: np.dtype[Any] | None = None) -> Array:
         """(channels of the layer's output): the numbers that the spec names, else zeros."""
@@ -39,9 +42,14 @@ class Weights:
         return self._numbers(layer.bias, shape, f"bias of {layer.name}", dtype)
 
     def _numbers(
-        self, source: WeightSource, shape: Shape, what: str, dtype: np.dtype[Any] | None
+        self,
+        source: WeightSource,
+        shape: Shape,
+        what: str,
+        dtype: np.dtype[Any] | None,
+        taps_first: bool = False,
     ) -> Array:
-        array = self._array(source, shape)
+        array = self._array(source, shape, taps_first)
         if array.shape != shape:
             raise ArrayError(
                 "E121",
@@ -52,13 +60,22 @@ class Weights:
         numbers = require_numeric(array, f"the {what}")
         return numbers if dtype is None else cast(numbers, dtype, what)
 
-    def _array(self, source: WeightSource, shape: Shape) -> Array:
+    def _array(self, source: WeightSource, shape: Shape, taps_first: bool) -> Array:
         if isinstance(source, Fill):
-            return filled(source, shape)
+            return filled(source, shape, taps_first=taps_first)
         if isinstance(source, Inline):
             return written(source)
         path = contained(self._spec, source.file, allow_outside=self._allow_outside)
         return read_located(located(path, source.key))
+
+
+def as_c(stored: Array, layout: WeightLayout, convolution: Convolution) -> Array:
+    """A weight as it is stored, as C has it: (out_channels, in_channels // groups, *kernel)."""
+    rank = len(convolution.axes)
+    taps = tuple(range(rank))
+    if layout.unflipped:
+        return np.flip(stored, taps).transpose(rank, rank + 1, *taps)
+    return stored.transpose(rank + 1, rank, *taps) if layout.taps_first else stored
 
 
 def cast(array: Array, dtype: np.dtype[Any], what: str) -> Array:

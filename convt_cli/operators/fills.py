@@ -12,8 +12,8 @@ from convt_cli.io import memory
 from convt_cli.operators.dtypes import Array
 
 
-def filled(fill: Fill, shape: Shape) -> Array:
-    """A float64 weight of `shape`, (out_channels, in_channels // groups, *kernel_size).
+def filled(fill: Fill, shape: Shape, *, taps_first: bool = False) -> Array:
+    """A float64 weight of `shape`: two channel axes, then the kernel's; or the kernel's before.
 
     ones: every tap 1.  index: taps numbered 1, 2, 3 ... in memory order.  bilinear: between
     every two channels (FCN fills only equal ones) the kernel of linear interpolation,
@@ -27,9 +27,10 @@ def filled(fill: Fill, shape: Shape) -> Array:
         return np.arange(1, prod(shape) + 1, dtype=np.float64).reshape(shape)
     weight = np.ones(shape)
     if fill.fill == "bilinear":
-        for number, size in enumerate(shape[2:]):
-            tent = _tent(size).reshape(-1, *(1 for _ in shape[3 + number :]))
-            weight *= tent
+        first = 0 if taps_first else 2
+        for number in range(first, first + len(shape) - 2):
+            tent = _tent(shape[number])
+            weight *= tent.reshape(-1, *(1 for _ in shape[number + 1 :]))
     return weight
 
 

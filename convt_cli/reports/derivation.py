@@ -57,7 +57,7 @@ def derivation_report(networks: Sequence[Network], problems: Sequence[Diagnostic
 def _table(network: Network) -> Table:
     rows = [row for layer in _windowed(network) for row in _layer_rows(layer)]
     return Table(
-        title=f"{network.name} ({network.framework})",
+        title=f"{network.name} ({network.rules.title})",
         columns=_COLUMNS,
         rows=tuple(rows),
         notes=_notes(network),

@@ -41,7 +41,7 @@ def _table(network: Network, fields: _Fields) -> Table:
     parameters = sum(layer.geometry.parameters for layer in network.layers)
     multiply_adds = sum(layer.geometry.multiply_adds for layer in network.layers)
     return Table(
-        title=f"{network.name} ({network.framework}), {_inputs_text(network)}",
+        title=f"{network.name} ({network.rules.title}), {_inputs_text(network)}",
         columns=_COLUMNS,
         rows=tuple(_row(layer, before, fields) for layer, before in _with_layer_before(network)),
         total=("total", None, None, None, network.output, parameters, multiply_adds, None),

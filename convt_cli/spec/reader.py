@@ -6,10 +6,10 @@ from collections.abc import Mapping as Named
 from dataclasses import dataclass
 
 from convt_cli.arithmetic.convolution import Shape
-from convt_cli.arithmetic.frameworks import FRAMEWORKS
+from convt_cli.arithmetic.frameworks import FRAMEWORKS, Framework, at_opset
 from convt_cli.arithmetic.kinds import LARGEST
 from convt_cli.arithmetic.layers import LAYER_TYPES
-from convt_cli.arithmetic.layers.base import MAX_RANK
+from convt_cli.arithmetic.layers.base import MAX_RANK, foreign_key
 from convt_cli.errors import RequestError, shown
 from convt_cli.spec.layers import (
     LayerReader,
@@ -25,14 +25,16 @@ from convt_cli.spec.source import Problems
 from convt_cli.spec.values import (
     Refusal,
     of_wrong_kind,
+    read_integer,
     read_name,
     read_sizes,
     read_word,
     suggestion,
 )
 
-TOP_KEYS = ("name", "framework", "input", "defaults", "layers")
+TOP_KEYS = ("name", "framework", "opset", "input", "defaults", "layers")
 DEFAULT_INPUT = "input"
+DEFAULT_FRAMEWORK = "pytorch"
 
 InputOverride = Named[str, Shape]
 """Shapes by the name of the input; the name "" is the one input of a spec that has no more."""
@@ -43,7 +45,7 @@ class NetworkSpec:
     """A spec as written; an input that could not be read is left out."""
 
     name: str
-    framework: str
+    framework: Framework
     inputs: dict[str, Shape]
     layers: tuple[LayerSpec, ...]
 
@@ -65,7 +67,7 @@ def read(problems: Problems, stem: str, override: InputOverride) -> NetworkSpec:
     found = [layers.read(node) for node in optional(problems, root, "layers", _layers) or ()]
     return NetworkSpec(
         name=optional(problems, root, "name", _name) or stem,
-        framework=optional(problems, root, "framework", _framework) or "pytorch",
+        framework=_framework(root, problems),
         inputs={name: shape for name, shape in inputs.items() if shape is not None},
         layers=tuple(layer for layer in found if layer is not None),
     )
@@ -89,8 +91,27 @@ def _name(node: Node) -> str:
     return read_name(node, "name")
 
 
-def _framework(node: Node) -> str:
+def _framework(root: Mapping, problems: Problems) -> Framework:
+    """The framework's rules, pytorch's where none is named; onnx with its opset."""
+    name = optional(problems, root, "framework", _framework_name) or DEFAULT_FRAMEWORK
+    framework = FRAMEWORKS[name]
+    opset = optional(problems, root, "opset", _opset)
+    if opset is None:
+        return framework
+    if framework.opset is None:
+        error = foreign_key("opset", opset, framework)
+        place = root.entries["opset"][1].place
+        problems.add(place, error.code, error.message, value=error.value, help=error.help)
+        return framework
+    return at_opset(framework, opset)
+
+
+def _framework_name(node: Node) -> str:
     return read_word(node, "framework", FRAMEWORKS)
+
+
+def _opset(node: Node) -> int:
+    return read_integer(node, "opset", 1)
 
 
 def _layers(node: Node) -> list[Node]:

@@ -8,7 +8,7 @@ does not hide the next; without an `expect`, the layers behind it are left alone
 from __future__ import annotations
 
 from convt_cli.arithmetic.convolution import Shape
-from convt_cli.arithmetic.frameworks import FRAMEWORKS, Framework
+from convt_cli.arithmetic.frameworks import Framework
 from convt_cli.arithmetic.layers import Geometry, LayerType
 from convt_cli.arithmetic.network import Network, NetworkLayer
 from convt_cli.errors import GeometryError, shown
@@ -25,7 +25,7 @@ def resolve(spec: NetworkSpec, problems: Problems, mismatches: Problems) -> Netw
 
     Outputs that differ from their `expect` are noted in `mismatches`.
     """
-    framework = FRAMEWORKS[spec.framework]
+    framework = spec.framework
     shapes: dict[str, Shape] = dict(spec.inputs)
     layers = []
     for layer in spec.layers:
@@ -57,7 +57,7 @@ def resolve(spec: NetworkSpec, problems: Problems, mismatches: Problems) -> Netw
     return Network(
         spec=problems.spec,
         name=spec.name,
-        framework=spec.framework,
+        rules=framework,
         inputs=tuple(spec.inputs.items()),
         layers=tuple(layers),
     )
@@ -71,7 +71,7 @@ def _geometry(
     problems: Problems,
 ) -> Geometry | None:
     """What the layer comes to, as far as it can be said; None where it cannot."""
-    errors = list(definition.problems())
+    errors = list(definition.problems(framework))
     geometry = None
     known = layer.sources is not None and layer.linked is not None
     needed = (*(layer.sources or ()), *(layer.linked or ())) if known else ()

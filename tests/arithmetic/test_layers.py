@@ -56,7 +56,7 @@ def assert_refused(layer: LayerType, sources: Shapes, refusal: Refusal) -> None:
 
 def assert_problems(layer: LayerType, *expected: Refusal) -> None:
     """These, in this order, are all the problems of `layer` whatever its input."""
-    found = [(error.code, error.field, error.axis) for error in layer.problems()]
+    found = [(error.code, error.field, error.axis) for error in layer.problems(PYTORCH)]
     assert found == list(expected)
 
 

@@ -8,12 +8,18 @@ from hypothesis import given, settings
 from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.frameworks import FRAMEWORKS
 from convt_cli.arithmetic.kinds import Padding, Pair, per_axis
-from convt_cli.arithmetic.padding import conv_pads, legal_output_padding, pads
+from convt_cli.arithmetic.padding import direct_pads, legal_output_padding, pads
 from convt_cli.arithmetic.windows import Window
 from convt_cli.errors import GeometryError
 from tests.strategies import direct_axes
 
 PYTORCH = FRAMEWORKS["pytorch"]
+
+
+def conv_pads(padding: Padding, described: Window, size: int = 9) -> tuple[Pair, ...]:
+    """What PyTorch's convolutions pad, over inputs of `size`."""
+    sizes = (size,) * len(described.kernel_size)
+    return direct_pads(padding, sizes, described, PYTORCH, "conv")
 
 
 def window(kernel_size: int, *, stride: int = 1, dilation: int = 1, rank: int = 1) -> Window:
@@ -50,7 +56,7 @@ class TestWords:
         self, word: str, kernel_size: int, dilation: int, pair: Pair
     ) -> None:
         described = window(kernel_size, dilation=dilation)
-        assert pads(word, described) == conv_pads(word, described, PYTORCH) == (pair,)
+        assert pads(word, described) == conv_pads(word, described) == (pair,)
 
     @pytest.mark.parametrize(
         ("kernel_size", "dilation", "pair"),
@@ -67,13 +73,13 @@ class TestWords:
     def test_same_puts_the_odd_zero_after(
         self, kernel_size: int, dilation: int, pair: Pair
     ) -> None:
-        assert conv_pads("same", window(kernel_size, dilation=dilation), PYTORCH) == (pair,)
+        assert conv_pads("same", window(kernel_size, dilation=dilation)) == (pair,)
 
     @settings(deadline=None, max_examples=60)
     @given(axis=direct_axes())
     def test_same_keeps_the_size(self, axis: Axis) -> None:
         described = window(axis.kernel_size, dilation=axis.dilation)
-        ((before, after),) = conv_pads("same", described, PYTORCH)
+        ((before, after),) = conv_pads("same", described, axis.input_size)
         padded = Axis.conv(
             input_size=axis.input_size,
             kernel_size=axis.kernel_size,
@@ -100,7 +106,7 @@ class TestNumbers:
     )
     def test_become_a_pair_for_each_axis(self, padding: Padding, pairs: tuple[Pair, ...]) -> None:
         assert pads(padding, window(3, rank=2)) == pairs
-        assert conv_pads(padding, window(3, rank=2), PYTORCH) == pairs
+        assert conv_pads(padding, window(3, rank=2)) == pairs
 
     @pytest.mark.parametrize("padding", [(1,), (1, 2, 3), ((1, 2),)])
     def test_in_a_list_of_the_wrong_length_are_refused(self, padding: tuple[int, ...]) -> None:
@@ -112,7 +118,7 @@ class TestNumbers:
 class TestRefusedWords:
     def test_same_lower_is_unknown_to_pytorch(self) -> None:
         with pytest.raises(GeometryError, match="pytorch has no padding 'same_lower'") as caught:
-            conv_pads("same_lower", window(3), PYTORCH)
+            conv_pads("same_lower", window(3))
         assert_refused(caught.value, "E113", "padding")
 
     @pytest.mark.parametrize(
@@ -121,7 +127,7 @@ class TestRefusedWords:
     def test_same_needs_unit_stride_in_pytorch(self, stride: tuple[int, ...], shown: str) -> None:
         described = Window(kernel_size=(3, 3), stride=stride, dilation=(1, 1))
         with pytest.raises(GeometryError, match=shown) as caught:
-            conv_pads("same", described, PYTORCH)
+            conv_pads("same", described)
         assert_refused(caught.value, "E113", "padding")
 
 

@@ -517,7 +517,7 @@ class TestValues:
             ("type: max_pool, kernel_size: 2, ceil_mode: yes", "E103", "yes"),
             ("type: max_pool, kernel_size: 2, ceil_mode: 1", "E103", "1"),
             ("type: max_pool, kernel_size: 2, count_include_pad: 1", "E101", "count_include_pad"),
-            ("type: avg_pool, kernel_size: 2, dilation: 2", "E101", "dilation"),
+            ("type: avg_pool, kernel_size: 2, dilation: 2", "E125", "2"),
             ("type: avg_pool, kernel_size: 2, count_include_pad: 0", "E103", "0"),
             ("type: global_avg_pool, kernel_size: 2", "E101", "kernel_size"),
             ("type: reshape, shape: 4", "E103", "4"),

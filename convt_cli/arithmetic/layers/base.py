@@ -14,6 +14,7 @@ from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.convolution import Convolution, Shape
 from convt_cli.arithmetic.frameworks import Framework
 from convt_cli.arithmetic.kinds import LARGEST, Inline
+from convt_cli.arithmetic.weight_layout import WeightLayout
 from convt_cli.errors import GeometryError
 
 MAX_RANK = 3
@@ -43,6 +44,7 @@ class Geometry:
     multiply_adds: int = 0
     reach: Reach = "same"
     convolution: Convolution | None = None
+    weight_layout: WeightLayout = WeightLayout()
 
     def __post_init__(self) -> None:
         if max(self.output) > LARGEST:
@@ -58,7 +60,7 @@ class Geometry:
 class LayerType(Protocol):
     """What every layer type offers."""
 
-    def problems(self) -> Iterator[GeometryError]:
+    def problems(self, framework: Framework) -> Iterator[GeometryError]:
         """What is wrong with the keys, whatever the input."""
         ...
 
@@ -71,7 +73,7 @@ class LayerType(Protocol):
 class Layer:
     """Common ground: most types have nothing to say before their input is known."""
 
-    def problems(self) -> Iterator[GeometryError]:
+    def problems(self, framework: Framework) -> Iterator[GeometryError]:
         """What is wrong with the keys, whatever the input."""
         return iter(())
 
@@ -101,6 +103,17 @@ def spatial_source(sources: tuple[Shape, ...]) -> Shape:
             help="put it before flatten, or bring the spatial axes back with reshape",
         )
     return shape
+
+
+def foreign_key(field: str, value: object, framework: Framework) -> GeometryError:
+    """The error (E125) for a key, or a value of it, that the framework does not have."""
+    return GeometryError(
+        "E125",
+        f"{framework.title} has no such {field}",
+        field=field,
+        value=f"got {str(value).lower() if isinstance(value, bool) else value}",
+        help="leave it out, or choose another framework",
+    )
 
 
 def check_inline(field: str, source: object, expected: Shape) -> None:

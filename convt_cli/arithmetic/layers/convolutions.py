@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import prod
 
-from convt_cli.arithmetic.axis import effective_kernel
 from convt_cli.arithmetic.convolution import Convolution, Shape
 from convt_cli.arithmetic.folding import PADDING_MODES
 from convt_cli.arithmetic.frameworks import Framework
 from convt_cli.arithmetic.kinds import (
     Bias,
+    Flag,
     Integer,
     IntegerPerAxis,
     Padding,
@@ -29,17 +29,20 @@ from convt_cli.arithmetic.layers.base import (
     Layer,
     Windows,
     check_inline,
+    foreign_key,
     spatial_source,
 )
 from convt_cli.arithmetic.padding import (
     FRAMEWORK_WORDS,
     WORDS,
-    conv_pads,
-    legal_output_padding,
+    direct_pads,
     pads,
-    refused_word,
+    require_plain_window,
+    require_word,
 )
-from convt_cli.arithmetic.windows import Window, direct_axes, transposed_axes
+from convt_cli.arithmetic.transposed import Asked, Found, found_pads, require_output_padding
+from convt_cli.arithmetic.weight_layout import WeightLayout
+from convt_cli.arithmetic.windows import Window, direct_axes, each_axis, transposed_axes
 from convt_cli.errors import GeometryError
 
 
@@ -57,7 +60,7 @@ class Convolutional(Layer):
     in_channels: int | None = key(Integer(1), "checked against the source", default=None)
     weight: WeightSource | None = key(Weight(), "the numbers of the kernel", default=None)
 
-    def problems(self) -> Iterator[GeometryError]:
+    def problems(self, framework: Framework) -> Iterator[GeometryError]:
         if self.out_channels % self.groups:
             yield GeometryError(
                 "E111",
@@ -67,12 +70,14 @@ class Convolutional(Layer):
                 help="use a common divisor of both channel counts",
             )
 
-    def _window(self, rank: int) -> Window:
-        return Window(
+    def _window(self, rank: int, framework: Framework) -> Window:
+        window = Window(
             kernel_size=per_axis(self.kernel_size, rank, "kernel_size"),
             stride=per_axis(self.stride, rank, "stride"),
             dilation=per_axis(self.dilation, rank, "dilation"),
         )
+        require_plain_window(window, framework)
+        return window
 
     def _source(self, sources: tuple[Shape, ...]) -> Shape:
         shape = spatial_source(sources)
@@ -86,8 +91,8 @@ class Convolutional(Layer):
             )
         return shape
 
-    def _geometry(self, convolution: Convolution) -> Geometry:
-        check_inline("weight", self.weight, convolution.weight_shape)
+    def _geometry(self, convolution: Convolution, layout: WeightLayout) -> Geometry:
+        check_inline("weight", self.weight, layout.stored_shape(convolution))
         check_inline("bias", self.bias, (self.out_channels,))
         bias = 0 if self.bias is False else self.out_channels
         return Geometry(
@@ -96,6 +101,7 @@ class Convolutional(Layer):
             multiply_adds=convolution.multiply_adds,
             reach=Windows(axes=convolution.axes, adjoint=convolution.adjoint),
             convolution=convolution,
+            weight_layout=layout,
         )
 
 
@@ -105,18 +111,24 @@ class Conv(Convolutional):
 
     padding_mode: str = key(Word(PADDING_MODES), "what the padding reads", default="zeros")
 
+    def problems(self, framework: Framework) -> Iterator[GeometryError]:
+        yield from Convolutional.problems(self, framework)
+        if self.padding_mode not in framework.padding_modes:
+            yield foreign_key("padding_mode", self.padding_mode, framework)
+
     def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
         channels, *sizes = self._source(sources)
-        window = self._window(len(sizes))
-        pairs = conv_pads(self.padding, window, framework)
+        window = self._window(len(sizes), framework)
+        pairs = direct_pads(self.padding, tuple(sizes), window, framework, "conv")
+        convolution = Convolution(
+            out_channels=self.out_channels,
+            in_channels=channels,
+            axes=direct_axes(tuple(sizes), window, pairs),
+            groups=self.groups,
+            padding_mode=self.padding_mode,
+        )
         return self._geometry(
-            Convolution(
-                out_channels=self.out_channels,
-                in_channels=channels,
-                axes=direct_axes(tuple(sizes), window, pairs),
-                groups=self.groups,
-                padding_mode=self.padding_mode,
-            )
+            convolution, WeightLayout(taps_first=framework.weight_axes == "last")
         )
 
 
@@ -132,78 +144,86 @@ class ConvTranspose(Convolutional):
         IntegerPerAxis(1), "the wanted size, in place of output_padding", default=None
     )
 
-    def problems(self) -> Iterator[GeometryError]:
-        yield from Convolutional.problems(self)
-        if self.output_size is not None and self.output_padding is not None:
-            yield GeometryError(
-                "E122",
-                "output_padding and output_size exclude each other",
-                field="output_padding",
-                value="both are given",
-                help="keep one of them",
-            )
-        yield from self._excess_output_padding()
+    transpose_kernel: bool | None = key(
+        Flag(), "the kernel is a direct convolution's (jax only; false if left out)", default=None
+    )
 
-    def _excess_output_padding(self) -> Iterator[GeometryError]:
+    def problems(self, framework: Framework) -> Iterator[GeometryError]:
+        yield from Convolutional.problems(self, framework)
+        if self.output_size is not None and self.output_padding is not None:
+            if not framework.output_size_replaces_padding:
+                yield GeometryError(
+                    "E122",
+                    "output_padding and output_size exclude each other",
+                    field="output_padding",
+                    value="both are given",
+                    help="keep one of them",
+                )
+        if self.output_size is not None and not framework.output_size:
+            yield foreign_key("output_size", self.output_size, framework)
+        if self.transpose_kernel is not None and not framework.transposed_unflipped:
+            yield foreign_key("transpose_kernel", self.transpose_kernel, framework)
+        yield from self._excess_output_padding(framework)
+
+    def _excess_output_padding(self, framework: Framework) -> Iterator[GeometryError]:
         values = (self.output_padding or 0, self.stride, self.dilation)
         lengths = {len(value) for value in values if isinstance(value, tuple)}
         if len(lengths) > 1:
             return  # E106, once the rank is known
         rank = max(lengths, default=1)
         expanded = (per_axis(value, rank, "output_padding") for value in values)
-        for number, steps in enumerate(zip(*expanded, strict=True)):
+        for number, (extra, stride, dilation) in enumerate(zip(*expanded, strict=True)):
             try:
-                legal_output_padding(*steps)
+                require_output_padding(extra, stride, dilation, framework)
             except GeometryError as error:
                 yield error.on_axis(number)
 
     def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
         channels, *sizes = self._source(sources)
-        window = self._window(len(sizes))
-        if self.padding in FRAMEWORK_WORDS:
-            raise refused_word(str(self.padding), "conv_transpose", framework)
-        pairs = pads(self.padding, window)
-        extras = self._output_paddings(tuple(sizes), window, pairs)
+        window = self._window(len(sizes), framework)
+        found = each_axis(len(sizes), self._search(tuple(sizes), window, framework))
+        pairs = tuple((axis.before, axis.after) for axis in found)
+        extras = tuple(axis.output_padding for axis in found)
+        convolution = Convolution(
+            out_channels=channels,
+            in_channels=self.out_channels,
+            axes=transposed_axes(tuple(sizes), window, pairs, extras),
+            groups=self.groups,
+            adjoint=True,
+        )
+        unflipped = framework.transposed_unflipped and not self.transpose_kernel
+        taps_first = framework.weight_axes == "last"
         return self._geometry(
-            Convolution(
-                out_channels=channels,
-                in_channels=self.out_channels,
-                axes=transposed_axes(tuple(sizes), window, pairs, extras),
-                groups=self.groups,
-                adjoint=True,
-            )
+            convolution, WeightLayout(taps_first=taps_first, unflipped=unflipped)
         )
 
-    def _output_paddings(
-        self, sizes: tuple[int, ...], window: Window, pairs: tuple[Pair, ...]
-    ) -> tuple[int, ...]:
+    def _search(
+        self, sizes: tuple[int, ...], window: Window, framework: Framework
+    ) -> Callable[[int], Found]:
+        """What finds the pads of an axis by its number."""
         rank = len(sizes)
-        if self.output_size is None:
-            return per_axis(self.output_padding or 0, rank, "output_padding")
-        wanted = per_axis(self.output_size, rank, "output_size")
-        least = _least_outputs(sizes, window, pairs)
-        for number, (want, low, stride) in enumerate(zip(wanted, least, window.stride)):
-            if not max(low, 1) <= want < low + stride:
-                raise GeometryError(
-                    "E118",
-                    "output_size must be one the layer can reach",
-                    field="output_size",
-                    axis=number,
-                    value=f"got {want}, reachable {_range_text(max(low, 1), low + stride - 1)}",
-                    help="choose another size, or change stride or padding",
-                )
-        return tuple(want - low for want, low in zip(wanted, least))
+        word = self.padding if isinstance(self.padding, str) else None
+        pairs: tuple[Pair | None, ...] = (None,) * rank
+        if word in FRAMEWORK_WORDS:
+            require_word(word, framework.transposed_same_words, "conv_transpose", framework)
+        else:
+            pairs = pads(self.padding, window)
+        extras = _per_axis_or_none(self.output_padding, rank, "output_padding")
+        wanted = _per_axis_or_none(self.output_size, rank, "output_size")
+        return lambda number: found_pads(
+            Asked(
+                size=sizes[number],
+                kernel_size=window.kernel_size[number],
+                stride=window.stride[number],
+                dilation=window.dilation[number],
+                pair=pairs[number],
+                word=word,
+                output_padding=extras[number],
+                output_size=wanted[number],
+            ),
+            framework,
+        )
 
 
-def _range_text(low: int, high: int) -> str:
-    if high < low:
-        return "is none"
-    return f"are {low} to {high}" if low < high else f"is {low}"
-
-
-def _least_outputs(
-    sizes: tuple[int, ...], window: Window, pairs: tuple[Pair, ...]
-) -> tuple[int, ...]:
-    """The output size of a transposed convolution with output_padding 0, per axis."""
-    steps = zip(sizes, window.kernel_size, window.stride, window.dilation, pairs, strict=True)
-    return tuple((i - 1) * s + effective_kernel(k, d) - sum(pair) for i, k, s, d, pair in steps)
+def _per_axis_or_none(value: PerAxis | None, rank: int, field: str) -> tuple[int | None, ...]:
+    return (None,) * rank if value is None else per_axis(value, rank, field)

@@ -6,6 +6,7 @@ and never start past the input.  Source: `pooling_output_shape` in PyTorch's ATe
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from convt_cli.arithmetic.axis import Axis, effective_kernel
@@ -22,8 +23,8 @@ from convt_cli.arithmetic.kinds import (
     key,
     per_axis,
 )
-from convt_cli.arithmetic.layers.base import Geometry, Layer, Windows, spatial_source
-from convt_cli.arithmetic.padding import FRAMEWORK_WORDS, WORDS, pads, refused_word
+from convt_cli.arithmetic.layers.base import Geometry, Layer, Windows, foreign_key, spatial_source
+from convt_cli.arithmetic.padding import WORDS, direct_pads, require_plain_window
 from convt_cli.arithmetic.windows import Window, each_axis
 from convt_cli.errors import GeometryError
 
@@ -37,7 +38,13 @@ class _Pool(Layer):
         IntegerPerAxis(1), "step of the window; kernel_size where left out", default=None
     )
     padding: Padding = key(PaddingPerAxis(WORDS), "padding around the input", default=0)
-    ceil_mode: bool = key(Flag(), "keep a last window that is not whole", default=False)
+    ceil_mode: bool | None = key(
+        Flag(), "keep a last window that is not whole; as the framework has it", default=None
+    )
+
+    def problems(self, framework: Framework) -> Iterator[GeometryError]:
+        if self.ceil_mode and framework.pool_ceil is None:
+            yield foreign_key("ceil_mode", self.ceil_mode, framework)
 
     def _window(self, rank: int, dilation: PerAxis) -> Window:
         stride = self.kernel_size if self.stride is None else self.stride
@@ -50,13 +57,14 @@ class _Pool(Layer):
     def _geometry(self, shape: Shape, dilation: PerAxis, framework: Framework) -> Geometry:
         channels, *sizes = shape
         window = self._window(len(sizes), dilation)
-        if self.padding in FRAMEWORK_WORDS:
-            raise refused_word(str(self.padding), "a pool", framework)
-        pairs = pads(self.padding, window)
-        if framework.pool_padding_within_half_kernel:
-            _check_half_kernel(window, pairs)
+        require_plain_window(window, framework)
+        pairs = direct_pads(self.padding, tuple(sizes), window, framework, "a pool")
+        _check_padding(window, pairs, framework)
+        ceil_mode = framework.pool_ceil if self.ceil_mode is None else self.ceil_mode
+        drops = framework.pool_drops_unpadded or any(map(any, pairs))
         axes = each_axis(
-            len(sizes), lambda n: pool_axis(sizes[n], window, n, pairs[n], self.ceil_mode)
+            len(sizes),
+            lambda n: pool_axis(sizes[n], window, n, pairs[n], bool(ceil_mode), drops=drops),
         )
         output = (channels, *(axis.output_size for axis in axes))
         return Geometry(output=output, reach=Windows(axes=axes))
@@ -68,6 +76,11 @@ class MaxPool(_Pool):
 
     dilation: PerAxis = key(IntegerPerAxis(1), "step between taps", default=1)
 
+    def problems(self, framework: Framework) -> Iterator[GeometryError]:
+        yield from _Pool.problems(self, framework)
+        if _above_one(self.dilation) and not framework.max_pool_dilation:
+            yield foreign_key("dilation", self.dilation, framework)
+
     def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
         return self._geometry(spatial_source(sources), self.dilation, framework)
 
@@ -76,13 +89,21 @@ class MaxPool(_Pool):
 class AveragePool(_Pool):
     """The mean under each window."""
 
-    count_include_pad: bool = key(Flag(), "padding counts in the divisor", default=True)
+    count_include_pad: bool | None = key(
+        Flag(), "padding counts in the divisor; as the framework has it", default=None
+    )
+    dilation: PerAxis = key(IntegerPerAxis(1), "step between taps (onnx only)", default=1)
+
+    def problems(self, framework: Framework) -> Iterator[GeometryError]:
+        yield from _Pool.problems(self, framework)
+        if _above_one(self.dilation) and not framework.average_pool_dilation:
+            yield foreign_key("dilation", self.dilation, framework)
 
     def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
         shape = spatial_source(sources)
         if len(shape) == 4 and framework.average_pool_3d_needs_whole_window:
             self._check_whole_window(shape[1:], framework)
-        return self._geometry(shape, 1, framework)
+        return self._geometry(shape, self.dilation, framework)
 
     def _check_whole_window(self, sizes: tuple[int, ...], framework: Framework) -> None:
         kernel = per_axis(self.kernel_size, len(sizes), "kernel_size")
@@ -141,11 +162,13 @@ class MaxUnpool(Layer):
         return Geometry(output=(channels, *output), reach=reach)
 
 
-def pool_axis(size: int, window: Window, number: int, pair: Pair, ceil_mode: bool) -> Axis:
+def pool_axis(
+    size: int, window: Window, number: int, pair: Pair, ceil_mode: bool, *, drops: bool = True
+) -> Axis:
     """The axis of a pool; with ceil_mode its last window may reach past the padding.
 
     o = floor((n + before + after - ke + (s - 1 if ceil_mode)) / s) + 1, and with ceil_mode one
-    less where the last window would start at or past the end of the input, n + before.
+    less (`drops`) where the last window would start at or past the end of the input, n + before.
     """
     kernel_size, stride = window.kernel_size[number], window.stride[number]
     dilation = window.dilation[number]
@@ -154,7 +177,7 @@ def pool_axis(size: int, window: Window, number: int, pair: Pair, ceil_mode: boo
     output = None
     if ceil_mode and reach > -stride:
         output = -(-reach // stride) + 1
-        if (output - 1) * stride >= size + before:
+        if drops and (output - 1) * stride >= size + before:
             output -= 1
         after += max(0, (output - 1) * stride - reach)
     return Axis.conv(
@@ -184,14 +207,23 @@ def _check_unpooled(output: tuple[int, ...], axes: tuple[Axis, ...]) -> None:
             )
 
 
-def _check_half_kernel(window: Window, pairs: tuple[Pair, ...]) -> None:
+def _above_one(dilation: PerAxis) -> bool:
+    return max(dilation) > 1 if isinstance(dilation, tuple) else dilation > 1
+
+
+def _check_padding(window: Window, pairs: tuple[Pair, ...], framework: Framework) -> None:
+    """Raise GeometryError (E117) for more padding than the framework's pools take."""
+    if framework.pool_padding == "any":
+        return
+    half = framework.pool_padding == "half kernel"
     for number, (taps, pair) in enumerate(zip(window.kernel_size, pairs)):
-        if max(pair) > taps // 2:
+        most = taps // 2 if half else taps - 1
+        if max(pair) > most:
             raise GeometryError(
                 "E117",
-                "the padding of a pool is at most half its kernel_size",
+                f"the padding of a pool is {'at most half' if half else 'less than'} its kernel_size",
                 field="padding",
                 axis=number,
                 value=f"got {max(pair)} with kernel_size {taps}",
-                help=f"use at most {taps // 2}",
+                help=f"use at most {most}",
             )

@@ -65,7 +65,7 @@ class Reshape(Layer):
 
     shape: Shape = key(Sizes(-1), "the new sizes; one may be -1")
 
-    def problems(self) -> Iterator[GeometryError]:
+    def problems(self, framework: Framework) -> Iterator[GeometryError]:
         if len(self.shape) > _MOST_AXES:
             yield GeometryError(
                 "E119",

@@ -1,0 +1,29 @@
+"""How the numbers of a weight lie in a file, and where they belong in C.
+
+C's own layout is (out_channels, in_channels // groups, *kernel_size) of the direct convolution.
+PyTorch, ONNX and Caffe store just that, for conv and conv_transpose alike.  TensorFlow, Keras
+and JAX store (*kernel_size, in_channels // groups, out_channels) of it.  JAX's conv_transpose,
+unless transpose_kernel is set, takes the kernel of an ordinary convolution over the stretched
+input, (*kernel_size, in, out) of the layer: C's channels exchanged, and its taps in reverse.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from convt_cli.arithmetic.convolution import Convolution, Shape
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeightLayout:
+    """`taps_first`: channels stand behind the taps; `unflipped`: as JAX's conv_transpose."""
+
+    taps_first: bool = False
+    unflipped: bool = False
+
+    def stored_shape(self, convolution: Convolution) -> Shape:
+        """The shape of the weight as it is stored."""
+        out_channels, inner, *kernel = convolution.weight_shape
+        if self.unflipped:
+            return (*kernel, out_channels // convolution.groups, inner * convolution.groups)
+        return (*kernel, inner, out_channels) if self.taps_first else convolution.weight_shape
