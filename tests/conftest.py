@@ -19,6 +19,7 @@ import pytest
 import convt_cli
 from convt_cli.commands import main
 from convt_cli.errors import Diagnostic
+from convt_cli.io import memory
 from convt_cli.spec.load import check_spec
 
 PACKAGE = Path(convt_cli.__file__).parent
@@ -118,6 +119,12 @@ def _no_terminal() -> Iterator[None]:
         for name in _TERMINAL_VARIABLES:
             patch.delenv(name, raising=False)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_negligible(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small requests ask for memory as well, so that tests can refuse them."""
+    monkeypatch.setattr(memory, "NEGLIGIBLE", 0)
 
 
 @pytest.fixture

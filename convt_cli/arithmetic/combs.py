@@ -42,12 +42,15 @@ UNIT = Comb(phases=(0,), taps=((0,),), starts=(0,), source_step=1, result_step=1
 
 
 def forward_combs(axis: Axis) -> tuple[Comb, ...]:
-    """The one comb of C.
+    """The one comb of C, from the first tap that meets an input to the last; none without any.
 
     >>> forward_combs(Axis.conv(input_size=7, kernel_size=3, stride=2, before=1))[0].starts
     (-1, 0, 1)
     """
-    taps = tuple(range(axis.kernel_size))
+    meeting = _meeting(axis)
+    if not meeting:
+        return ()
+    taps = tuple(range(meeting[0], meeting[-1] + 1))
     return (
         Comb(
             phases=(0,),
@@ -68,7 +71,7 @@ def transpose_combs(axis: Axis) -> tuple[Comb, ...]:
     [((0,), ((3, 1),), (-1, 0)), ((1,), ((2, 0),), (0, 1))]
     """
     taps_of: dict[int, list[int]] = {}
-    for tap in reversed(range(axis.kernel_size)):
+    for tap in reversed(_meeting(axis)):
         taps_of.setdefault((tap * axis.dilation - axis.before) % axis.stride, []).append(tap)
     phases_of: dict[tuple[int, ...], list[int]] = {}
     for phase, taps in sorted(taps_of.items()):
@@ -87,6 +90,25 @@ def transpose_combs(axis: Axis) -> tuple[Comb, ...]:
     )
 
 
+def _meeting(axis: Axis) -> tuple[int, ...]:
+    """The taps that join some output to some input."""
+    return tuple(
+        tap
+        for tap in range(axis.kernel_size)
+        if axis.outputs_of_tap(tap)[0] < axis.outputs_of_tap(tap)[1]
+    )
+
+
 def all_covered(combs: Combs) -> bool:
     """Whether every result belongs to a comb; the others read nothing."""
     return all(sum(len(comb.phases) for comb in axis) == axis[0].result_step for axis in combs)
+
+
+def overhang(combs: tuple[Comb, ...], size: int) -> int:
+    """How far the combs of an axis reach beyond `size` sources, on the side where it is more.
+
+    So many zeros behind a row keep its shifts, and its results, from the next row's sources.
+    """
+    before = max(-min(comb.starts) for comb in combs)
+    after = max(max(0, *comb.starts) + comb.length - size for comb in combs)
+    return max(0, before, after)

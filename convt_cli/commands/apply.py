@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -22,9 +24,11 @@ from convt_cli.io.reading import STDIN
 from convt_cli.spec.load import load_spec
 
 if TYPE_CHECKING:
+    from convt_cli.files.tiled import Action
     from convt_cli.files.weights import Weights
-    from convt_cli.operators.dtypes import Array
 
+BLAS_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+MOST_THREADS = 4
 METHODS = ("auto", "matrix", "direct", "zero-insert")
 LAYOUTS = ("channels_first", "channels_last")
 DTYPES = ("int32", "int64", "float16", "float32", "float64", "complex64", "complex128")
@@ -70,11 +74,12 @@ def command(
     ARRAY and OUT are .npy, .npz#key, .csv or .txt, or - for a stream of .npy.  ARRAY is
     (channels, *spatial), may have a batch axis in front, or be flat; OUT comes in the same form.
     """
-    from convt_cli.files.arrays import is_text, locate, read_array, write_array
-    from convt_cli.files.layout import arrange, give_back
+    threads = _one_thread_per_product()
+    from convt_cli.files.arrays import locate
+    from convt_cli.files.tiled import apply_by_tiles
     from convt_cli.files.weights import Weights
     from convt_cli.io.writing import require_writable
-    from convt_cli.operators.dtypes import exact_sum, require_numeric
+    from convt_cli.render.progress import progress
 
     if spec == array == STDIN:
         raise click.UsageError("standard input can be SPEC or ARRAY, not both")
@@ -82,52 +87,92 @@ def command(
     network = load_spec(spec, input=dict(inputs))
     chosen = choose_layer(network, layer)
     _require_own_action(chosen, forward=forward, bias=bias)
-    expected, _ = _shapes(chosen, forward=forward)
-    source = require_numeric(read_array(array), "the array")
-    batch, form = arrange(source, expected, layout, text=is_text(array))
-    weights = Weights(network, allow_outside=allow_outside)
-    result = _applied(chosen, weights, batch, method, dtype, forward=forward)
-    if bias and not isinstance(chosen.bias, bool):
-        result = exact_sum(result, _bias(chosen, weights, dtype))
-    write_array(output, give_back(result, form, text=is_text(output)), force=force)
+    action = _action(chosen, Weights(network, allow_outside=allow_outside), dtype, forward, bias)
+    if _is_tiled(action, method, array, output):
+        apply_by_tiles(
+            action, array, output, layout, threads=threads, force=force, progress=progress
+        )
+    else:
+        _apply_in_memory(action, method, array, output, layout, force=force)
     note_fill(chosen)
     return 0
 
 
-def _applied(
-    layer: MatrixLayer,
-    weights: Weights,
-    batch: Array,
-    method: str,
-    dtype: str | None,
-    *,
-    forward: bool,
-) -> Array:
-    import numpy as np
+def _one_thread_per_product() -> int:
+    """How many threads to work with, each of which does its matrix products alone.
 
-    from convt_cli.files.weights import cast
+    A BLAS that splits a product among threads adds up in another order for every number of
+    them.  So it gets one, and whole tiles go to as many threads as it would have had, which
+    changes no byte of the result.  One that has begun already keeps its own threads.
+    """
+    if "numpy" in sys.modules:
+        return 1
+    wanted = [os.environ.get(name, "") for name in BLAS_VARIABLES]
+    asked = [int(value) for value in wanted if value.isdecimal() and int(value)]
+    os.environ.update(dict.fromkeys(BLAS_VARIABLES, "1"))
+    return min(asked[0] if asked else _processors(), MOST_THREADS)
+
+
+def _processors() -> int:
+    """Those that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _is_tiled(action: Action, method: str, source: str, target: str) -> bool:
+    """Whether files and method let the layer be applied tile by tile."""
+    from convt_cli.files.arrays import locate
+    from convt_cli.files.boxes import SUPPORTED
+    from convt_cli.io.writing import is_file
+
+    places = locate(source), locate(target)
+    return (
+        SUPPORTED
+        and method in ("auto", "direct")
+        and action.convolution.padding_mode == "zeros"
+        and all(place.format == ".npy" for place in places)
+        and is_file(places[1].path)
+    )
+
+
+def _apply_in_memory(
+    action: Action, method: str, source: str, target: str, layout: str, *, force: bool
+) -> None:
+    """Read the whole array, apply the layer by any method, and write the whole result."""
+    from convt_cli.files.arrays import is_text, read_array, write_array
+    from convt_cli.files.layout import arrange, give_back
+    from convt_cli.operators.dtypes import require_numeric
     from convt_cli.operators.functions import apply
     from convt_cli.operators.routes import route
 
-    wanted = None if dtype is None else np.dtype(dtype)
-    source = batch if wanted is None else cast(batch, wanted, "array")
-    expected, _ = _shapes(layer, forward=forward)
-    weight = weights.weight(layer, wanted)
-    return apply(route(method, forward=forward), layer.convolution, weight, source, expected)
+    expected, _ = action.shapes
+    applied = route(method, forward=action.forward)
+    array = require_numeric(read_array(source), "the array")
+    batch, form = arrange(array, expected, layout, text=is_text(source))
+    result = apply(applied, action.convolution, action.weight, action.cast(batch), expected)
+    write_array(target, give_back(action.biased(result), form, text=is_text(target)), force=force)
 
 
-def _bias(layer: MatrixLayer, weights: Weights, dtype: str | None) -> Array:
-    """The bias as (channels, 1, ..., 1)."""
+def _action(
+    layer: MatrixLayer, weights: Weights, dtype: str | None, forward: bool, bias: bool
+) -> Action:
+    """What is to be applied, its numbers read."""
     import numpy as np
 
-    bias = weights.bias(layer, None if dtype is None else np.dtype(dtype))
-    return bias.reshape(-1, *(1 for _ in layer.convolution.axes))
+    from convt_cli.files.tiled import Action
 
-
-def _shapes(layer: MatrixLayer, *, forward: bool) -> tuple[Shape, Shape]:
-    """(source, result) shape of C or Cᵀ."""
-    shapes = layer.convolution.input_shape, layer.convolution.output_shape
-    return shapes if forward else shapes[::-1]
+    wanted = None if dtype is None else np.dtype(dtype)
+    added = None
+    if bias and not isinstance(layer.bias, bool):
+        added = weights.bias(layer, wanted).reshape(-1, *(1 for _ in layer.convolution.axes))
+    return Action(
+        convolution=layer.convolution,
+        weight=weights.weight(layer, wanted),
+        forward=forward,
+        bias=added,
+        dtype=wanted,
+    )
 
 
 def _require_own_action(layer: MatrixLayer, *, forward: bool, bias: bool) -> None:

@@ -6,14 +6,14 @@ only taken after that.  Object arrays are refused: nothing is ever unpickled.
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import warnings
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from math import prod
-from typing import Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.lib import format as npy
@@ -25,12 +25,29 @@ from convt_cli.io.reading import STDIN, open_regular, standard_input
 from convt_cli.io.writing import Sink, output
 from convt_cli.operators.dtypes import Array
 
+if TYPE_CHECKING:
+    import zipfile
+
 TEXT_DELIMITERS: dict[str, str | None] = {".csv": ",", ".txt": None}
 ARRAY_SUFFIXES = (".npy", ".npz", *TEXT_DELIMITERS)
 
 _WHOLE_NUMBERS = re.compile(r"[-+0-9,\s]*")
 _CHUNK = 64 * 2**20
 _DEFAULT_KEY = "arr_0"
+
+
+class Header(NamedTuple):
+    """What the beginning of a .npy file says, and how many bytes long that is."""
+
+    shape: tuple[int, ...]
+    fortran: bool
+    dtype: np.dtype[Any]
+    length: int
+
+    @property
+    def size(self) -> int:
+        """The bytes of the numbers behind it."""
+        return prod(self.shape) * self.dtype.itemsize
 
 
 class Location(NamedTuple):
@@ -93,8 +110,28 @@ def read_located(location: Location) -> Array:
         return _read_npy(file, shown(path), size)
 
 
+@contextmanager
+def opened_npy(path: str) -> Iterator[tuple[BinaryIO, Header]]:
+    """The .npy file `path` and its header, which has been held against the file's length.
+
+    Raises FileError (E401), ArrayError (E302, E303).
+    """
+    with open_regular(path) as file:
+        with _reporting_damage(path):
+            header = _checked_header(file, shown(path), os.fstat(file.fileno()).st_size)
+        yield file, header
+
+
+def header_bytes(shape: tuple[int, ...], dtype: np.dtype[Any]) -> bytes:
+    """The beginning of a .npy file of a row-major array, as `write_array` writes it."""
+    stream = io.BytesIO()
+    described = {"descr": npy.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+    npy.write_array_header_1_0(stream, described)
+    return stream.getvalue()
+
+
 def write_array(name: str, array: Array, *, force: bool) -> None:
-    """Write `array` to `name`, whole or not at all.
+    """Write `array` to `name`, row-major, whole or not at all.
 
     Text takes one or two axes.  Raises FileError (E402, E403), ArrayError (E301, E302).
     """
@@ -110,9 +147,14 @@ def write_array(name: str, array: Array, *, force: bool) -> None:
         if suffix in TEXT_DELIMITERS:
             _write_text(file, array, TEXT_DELIMITERS[suffix] or " ")
         elif suffix == ".npz":
-            write_npz(file, {key or _DEFAULT_KEY: array})
+            write_npz(file, {key or _DEFAULT_KEY: _row_major(array)})
         else:
-            write_npy(file, array)
+            write_npy(file, _row_major(array))
+
+
+def _row_major(array: Array) -> Array:
+    """`array` such that NumPy writes it in row-major order: Fortran order it would keep."""
+    return array.copy(order="C") if array.flags.fnc else array
 
 
 def _write_text(file: Sink, array: Array, delimiter: str) -> None:
@@ -125,6 +167,8 @@ def _write_text(file: Sink, array: Array, delimiter: str) -> None:
 
 
 def _read_npz(file: BinaryIO, path: str, key: str) -> Array:
+    import zipfile  # noqa: PLC0415  # costs time, and most files are no archives
+
     with _reporting_damage(path), zipfile.ZipFile(file) as archive:
         member = _member(archive, path, key)
         with archive.open(member) as stream:
@@ -135,7 +179,7 @@ def _member(archive: zipfile.ZipFile, path: str, key: str) -> zipfile.ZipInfo:
     """The member that holds `key`; without a key, the only one."""
     names = [info.filename for info in archive.infolist()]
     if any({"", ".."} & set(re.split(r"[/\\]", name)) for name in names):
-        raise _damaged(path, "it has a member whose name leads out of it")
+        raise damaged(path, "it has a member whose name leads out of it")
     keys = [name.removesuffix(".npy") for name in names]
     wanted = key or (keys[0] if len(keys) == 1 else "")
     if keys.count(wanted) != 1:
@@ -152,25 +196,31 @@ def _member(archive: zipfile.ZipFile, path: str, key: str) -> zipfile.ZipInfo:
 def _read_npy(file: Any, name: str, length: int | None) -> Array:
     """One .npy array; `length` is that of the whole file, header included, where it is known."""
     with _reporting_damage(name):
-        shape, fortran, dtype, header = _read_header(file, name)
-        size = prod(shape) * dtype.itemsize
-        if length is not None and header + size != length:
-            raise _damaged(name, f"the header promises {header + size} bytes, there are {length}")
-        memory.require(size, f"the array in {name}", help="use a machine with more memory")
-        flat = _read_exactly(file, name, prod(shape), dtype)
+        header = _checked_header(file, name, length)
+        shape = header.shape
+        memory.require(header.size, f"the array in {name}", help="use a machine with more memory")
+        flat = _read_exactly(file, name, prod(shape), header.dtype)
         if length is not None and file.read(1):  # reaching the end checks an archive's checksum
-            raise _damaged(name, "there is more behind the array")
-        return flat.reshape(shape[::-1]).T if fortran else flat.reshape(shape)
+            raise damaged(name, "there is more behind the array")
+        return flat.reshape(shape[::-1]).T if header.fortran else flat.reshape(shape)
 
 
-def _read_header(file: Any, name: str) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
-    """(shape, Fortran order, dtype, bytes of the header)."""
+def _checked_header(file: Any, name: str, length: int | None) -> Header:
+    """The header of a .npy file that is `length` bytes long, where that is known."""
+    header = _read_header(file, name)
+    promised = header.length + header.size
+    if length is not None and promised != length:
+        raise damaged(name, f"the header promises {promised} bytes, there are {length}")
+    return header
+
+
+def _read_header(file: Any, name: str) -> Header:
     # NumPy's stubs ask for a whole file; of it the header needs `read` alone.
     counted = _Counted(file)
     version = npy.read_magic(counted)  # type: ignore[arg-type]
     read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}.get(version)
     if read is None:
-        raise _damaged(name, f"format version {version} is not that of an array of numbers")
+        raise damaged(name, f"format version {version} is not that of an array of numbers")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         shape, fortran, dtype = read(counted)  # type: ignore[arg-type]
@@ -182,8 +232,8 @@ def _read_header(file: Any, name: str) -> tuple[tuple[int, ...], bool, np.dtype[
             help="save it as integers, floats or complex numbers",
         )
     if any(size < 0 for size in shape):
-        raise _damaged(name, f"the header gives the shape {shape}")
-    return tuple(int(size) for size in shape), bool(fortran), dtype, counted.count
+        raise damaged(name, f"the header gives the shape {shape}")
+    return Header(tuple(int(size) for size in shape), bool(fortran), dtype, counted.count)
 
 
 class _Counted:
@@ -206,7 +256,7 @@ def _read_exactly(file: Any, name: str, count: int, dtype: np.dtype[Any]) -> Arr
     while done < len(target):
         data = file.read(min(_CHUNK, len(target) - done))
         if not data:
-            raise _damaged(name, f"it ends after {done} of {len(target)} bytes of numbers")
+            raise damaged(name, f"it ends after {done} of {len(target)} bytes of numbers")
         target[done : done + len(data)] = np.frombuffer(data, np.uint8)
         done += len(data)
     return flat
@@ -217,12 +267,12 @@ def _read_text(file: BinaryIO, path: str, size: int, delimiter: str | None) -> A
     with _reporting_damage(path):
         lines = file.read().decode("utf-8-sig").splitlines()
         if not any(line.strip() for line in lines):
-            raise _damaged(path, "it is empty")
+            raise damaged(path, "it is empty")
         whole = all(map(_WHOLE_NUMBERS.fullmatch, lines))
         for dtype in (np.int64, np.float64) if whole else (np.float64,):
             with suppress(ValueError, OverflowError):
                 return np.loadtxt(lines, dtype, delimiter=delimiter, ndmin=2, comments=None)
-        raise _damaged(path, "its rows are not numbers, or not all as long")
+        raise damaged(path, "its rows are not numbers, or not all as long")
 
 
 @contextmanager
@@ -238,10 +288,11 @@ def _reporting_damage(name: str) -> Iterator[None]:
         raise
     except Exception as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise _damaged(name, reason.partition("\n")[0]) from None
+        raise damaged(name, reason.partition("\n")[0]) from None
 
 
-def _damaged(name: str, reason: str) -> ArrayError:
+def damaged(name: str, reason: str) -> ArrayError:
+    """The ArrayError (E303) for an array file that is not what it should be."""
     return ArrayError(
         "E303",
         f"cannot read an array from {shown(name)}",

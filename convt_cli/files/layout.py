@@ -29,30 +29,39 @@ class Form(NamedTuple):
     """One spatial axis, which was written as a row."""
 
 
+def form_of(shape: Shape, expected: Shape, layout: str, *, text: bool) -> Form:
+    """The form of an array of `shape` that holds the `expected` (channels, *spatial).
+
+    Raises ArrayError (E301).
+    """
+    last = layout == "channels_last"
+    outside = _outside(expected, last)
+    if text and expected[0] == 1 and _is_bare(shape, expected[1:]):
+        return Form(last, bare=True, row=len(expected) == 2 and shape[0] == 1)
+    if shape == outside:
+        return Form(last)
+    if len(shape) == len(outside) + 1 and shape[1:] == outside and shape[0]:
+        return Form(last, batched=True)
+    if shape == (prod(expected),):
+        return Form(last, flat=True)
+    raise ArrayError(
+        "E301",
+        f"the array must be {shape_text(outside)}, with or without a batch axis, or flat",
+        value=f"got {shape_text(shape)}",
+        help="check --layout and --forward, and the sizes with `convt shapes`",
+    )
+
+
 def arrange(array: Array, expected: Shape, layout: str, *, text: bool) -> tuple[Array, Form]:
     """`array` as (batch, channels, *spatial) of the `expected` (channels, *spatial), and its form.
 
     Raises ArrayError (E301).
     """
-    last = layout == "channels_last"
-    outside = (*expected[1:], expected[0]) if last else expected
-    if text and expected[0] == 1:
-        bare = _bare(array, expected)
-        if bare is not None:
-            row = len(expected) == 2 and array.shape[0] == 1
-            return bare, Form(last, bare=True, row=row)
-    if array.shape == outside:
-        return _channels_first(array[np.newaxis], last), Form(last)
-    if array.ndim == len(outside) + 1 and array.shape[1:] == outside and len(array):
-        return _channels_first(array, last), Form(last, batched=True)
-    if array.ndim == 1 and array.size == prod(expected):
-        return _channels_first(array.reshape(1, *outside), last), Form(last, flat=True)
-    raise ArrayError(
-        "E301",
-        f"the array must be {shape_text(outside)}, with or without a batch axis, or flat",
-        value=f"got {shape_text(array.shape)}",
-        help="check --layout and --forward, and the sizes with `convt shapes`",
-    )
+    form = form_of(array.shape, expected, layout, text=text)
+    if form.bare:
+        return array.reshape(1, *expected), form
+    batch = array.reshape(-1, *_outside(expected, form.channels_last))
+    return np.moveaxis(batch, -1, 1) if form.channels_last else batch, form
 
 
 def give_back(batch: Array, form: Form, *, text: bool) -> Array:
@@ -70,12 +79,30 @@ def give_back(batch: Array, form: Form, *, text: bool) -> Array:
     return result if form.batched else result[(0,)]
 
 
-def _bare(array: Array, expected: Shape) -> Array | None:
-    """The rows and columns of a text file as one channel of rank 1 or 2."""
-    sizes = expected[1:]
-    is_line = len(sizes) == 1 and array.size == sizes[0] and 1 in array.shape
-    return array.reshape(1, *expected) if is_line or array.shape == sizes else None
+def shape_in_file(form: Form, batch: int, shape: Shape) -> Shape:
+    """The shape in a binary file of `batch` arrays of `shape`, (channels, *spatial)."""
+    if form.flat:
+        return (prod(shape),)
+    outside = _outside(shape, form.channels_last)
+    return (batch, *outside) if form.batched else outside
 
 
-def _channels_first(batch: Array, last: bool) -> Array:
-    return np.moveaxis(batch, -1, 1) if last else batch
+def axes_in_file(form: Form, rank: int, *, fortran: bool) -> tuple[int, ...]:
+    """The axes (batch, channels, *spatial), of `rank` spatial ones, in a file's order.
+
+    >>> axes_in_file(Form(channels_last=True), 2, fortran=False)
+    (0, 2, 3, 1)
+    """
+    axes = (0, *_outside(tuple(range(1, rank + 2)), form.channels_last))
+    return axes[::-1] if fortran and not form.flat else axes
+
+
+def _outside(shape: Shape, last: bool) -> Shape:
+    """(channels, *spatial) as a file has it."""
+    return (*shape[1:], shape[0]) if last else shape
+
+
+def _is_bare(shape: Shape, sizes: Shape) -> bool:
+    """Whether rows and columns of a text file are one channel of rank 1 or 2."""
+    is_line = len(sizes) == 1 and prod(shape) == sizes[0] and 1 in shape
+    return is_line or shape == sizes

@@ -42,6 +42,11 @@ def require_writable(path: str, *, force: bool) -> None:
         raise _exists(path)
 
 
+def is_file(path: str) -> bool:
+    """Whether `path` is, or will be, a file, which can be written at any place: no stream."""
+    return path != STDOUT and not _is_special(path)
+
+
 @contextmanager
 def output(path: str, *, force: bool) -> Iterator[BinaryIO]:
     """A binary file that becomes `path` when the block ends well, and vanishes otherwise.

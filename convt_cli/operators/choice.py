@@ -3,7 +3,8 @@
 The rule counts in multiply-adds of a good matrix product.  A product of few rows is slower, and
 one with few columns to sum over: n rows take the time of n + 16, n columns that of n + 8.
 Beside the products a kernel passes over arrays: copying an element costs about as much as 25
-multiply-adds, writing a product and adding it twice that, rearranging one of the weight 150.
+multiply-adds, writing a product and adding it twice that, rearranging one of the weight 150;
+and every call of NumPy, for every tile, about 100,000.
 
 These figures are round ones, measured with NumPy's OpenBLAS; what they decide depends on the
 layer alone, never on the machine, the batch or a clock.
@@ -11,14 +12,17 @@ layer alone, never on the machine, the batch or a clock.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from math import prod
+from math import ceil, prod
 
-from convt_cli.arithmetic.combs import Combs
+from convt_cli.arithmetic.combs import Comb, Combs, overhang
+from convt_cli.arithmetic.convolution import Shape
 
 _COPY = 25
 _ADD = 50
 _REARRANGE = 150
+_CALL = 100_000
 _FEW_ROWS = 16
 _FEW_COLUMNS = 8
 
@@ -26,80 +30,124 @@ _TILE_BYTES = 4 * 2**20
 _LARGEST_TILE_BYTES = 32 * 2**20
 _FEWEST_POSITIONS = 1024
 """The arrays of a tile fit the cache, unless its products became too short for that."""
+_FEWEST_ROWS = 8
+"""Of the first axis a tile has at least so many, or all of them; see `tiles`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """A kernel, what it costs, and the positions that it computes at a time."""
+
+    kernel: str
+    cost: float
+    positions: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
     """What there is to do in one group: the results' and the sources' channels, and positions.
 
-    `positions` are those of the windows; `forward` says whether the result is C x.
+    `sizes` are the positions of the windows on each axis, `bytes_per_number` those of all groups
+    together, and `forward` says that the result is C x.
     """
 
     combs: Combs
     rows: int
     inner: int
-    positions: int
+    sizes: Shape
+    bytes_per_number: int
     forward: bool
 
     @property
-    def costs(self) -> dict[str, float]:
-        """The cost of every kernel that can do it."""
-        costs = {"gather": self._gather(), "gather flat": self._gather_flat()}
-        return costs if self.forward else costs | {"scatter": self._scatter()}
-
-    @property
-    def kernel(self) -> str:
+    def choice(self) -> Choice:
         """The cheapest kernel."""
-        return min(self.costs, key=self.costs.__getitem__)
+        return min(self.choices(), key=lambda choice: choice.cost)
 
-    def numbers_per_position(self) -> int:
-        """The numbers that the kernel holds for each position of a tile."""
-        if self.kernel == "scatter":
-            return self.rows * self._taps + self.inner
-        first, *behind = self._most_starts
-        columns = self.inner * prod(behind) * (first if self.kernel == "gather flat" else 1)
-        return columns + 2 * self.rows * self._phases
+    def choices(self) -> Iterator[Choice]:
+        """Every kernel that can do it."""
+        yield self._gather()
+        yield self._gather_flat()
+        yield self._taps()
+        if not self.forward:
+            yield self._scatter()
 
-    def _gather(self) -> float:
+    def _gather(self) -> Choice:
         first, *behind = self._most_starts
-        return (
+        copied = self.inner * prod(self._starts[1:]) * self._depth
+        summed = self.rows * self._result_steps * (first - 1)
+        return self._choice(
+            "gather",
             self._products(self.rows * self._phases, self.inner * prod(behind))
-            + _COPY * self.positions * self.inner * prod(self._starts[1:])
-            + _ADD * self.positions * self.rows * self._steps * (first - 1)
-            + _REARRANGE * self.rows * self.inner * self._taps
+            + self._positions * (_COPY * copied + _ADD * summed)
+            + _REARRANGE * self.rows * self.inner * self._tap_count,
+            calls=prod(self._starts[1:]) * len(_residues(self.combs[0])) + 2 * prod(self._starts),
+            numbers=self.inner * prod(behind) * self._depth + 2 * self.rows * self._phases,
         )
 
-    def _gather_flat(self) -> float:
-        return (
+    def _gather_flat(self) -> Choice:
+        rearranged = 0 if self.forward else self.rows * self.inner * self._tap_count
+        return self._choice(
+            "gather flat",
             self._products(self.rows * self._phases, self.inner * prod(self._most_starts))
-            + _COPY * self.positions * self.inner * prod(self._starts)
-            + (0 if self.forward else _REARRANGE * self.rows * self.inner * self._taps)
+            + _COPY * self._positions * self.inner * prod(self._starts)
+            + _REARRANGE * rearranged,
+            calls=prod(self._starts) + self._phases,
+            numbers=self.inner * prod(self._most_starts) + 2 * self.rows * self._phases,
         )
 
-    def _scatter(self) -> float:
-        return (
-            self._products(self.rows * self._taps, self.inner)
-            + _ADD * self.positions * self.rows * self._taps
+    def _scatter(self) -> Choice:
+        products = self._products(self.rows * self._tap_count, self.inner)
+        summed = _ADD * self._positions * self.rows * self._tap_count
+        return self._choice(
+            "scatter",
+            (products + summed) * self._stretch,
+            calls=2 * self._tap_count,
+            numbers=(self.rows * self._tap_count + self.inner) * self._stretch,
         )
+
+    def _taps(self) -> Choice:
+        moved = (_COPY * self.inner + 2 * _ADD * self.rows) * self._positions * self._tap_count
+        return self._choice(
+            "taps",
+            self._products(self.rows, self.inner)
+            + moved
+            + _REARRANGE * self.rows * self.inner * self._tap_count,
+            calls=3 * self._tap_count,
+            numbers=2 * self.rows + self.inner,
+        )
+
+    def _choice(self, kernel: str, cost: float, *, calls: int, numbers: float) -> Choice:
+        boxes = self.rows * self._result_steps + self.inner * self._source_steps
+        per_tile = positions_per_tile(ceil(numbers + boxes) * self.bytes_per_number)
+        tiles = -(-self._positions // per_tile)
+        return Choice(kernel=kernel, cost=cost + _CALL * calls * tiles, positions=per_tile)
 
     def _products(self, rows: int, columns: int) -> float:
         """All the multiply-adds, done by matrix products of so many rows and columns."""
         share = (1 + _FEW_ROWS / rows) * (1 + _FEW_COLUMNS / columns)
-        return self.rows * self.inner * self._taps * self.positions * share
+        return self.rows * self.inner * self._tap_count * self._positions * share
 
     @property
-    def _taps(self) -> int:
+    def _positions(self) -> int:
+        return prod(self.sizes)
+
+    @property
+    def _tap_count(self) -> int:
         return prod(
             sum(len(comb.phases) * len(comb.starts) for comb in axis) for axis in self.combs
         )
 
     @property
-    def _steps(self) -> int:
+    def _phases(self) -> int:
+        return prod(max(len(comb.phases) for comb in axis) for axis in self.combs)
+
+    @property
+    def _result_steps(self) -> int:
         return prod(axis[0].result_step for axis in self.combs)
 
     @property
-    def _phases(self) -> int:
-        return prod(max(len(comb.phases) for comb in axis) for axis in self.combs)
+    def _source_steps(self) -> int:
+        return prod(axis[0].source_step for axis in self.combs)
 
     @property
     def _starts(self) -> list[int]:
@@ -108,6 +156,26 @@ class Work:
     @property
     def _most_starts(self) -> list[int]:
         return [max(len(comb.starts) for comb in axis) for axis in self.combs]
+
+    @property
+    def _depth(self) -> float:
+        """Rows of the first axis that are gathered for each of its positions, in a short tile."""
+        first = self.combs[0]
+        starts = [start for comb in first for start in comb.starts]
+        span = (max(starts) - min(starts)) / first[0].source_step
+        return len(_residues(first)) * (1 + span / min(_FEWEST_ROWS, self.sizes[0]))
+
+    @property
+    def _stretch(self) -> float:
+        """How much longer the zeros behind them make the other axes, in a short tile."""
+        return prod(
+            1 + overhang(axis, size) / min(_FEWEST_ROWS, size)
+            for axis, size in zip(self.combs[1:], self.sizes[1:], strict=True)
+        )
+
+
+def _residues(axis: tuple[Comb, ...]) -> set[int]:
+    return {start % comb.source_step for comb in axis for start in comb.starts}
 
 
 def positions_per_tile(bytes_per_position: int) -> int:

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import cached_property
-from math import prod
 
 import numpy as np
 
+from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.combs import Combs, forward_combs, transpose_combs
 from convt_cli.arithmetic.convolution import Convolution
-from convt_cli.operators.choice import Work, positions_per_tile
+from convt_cli.operators.choice import Choice, Work
 from convt_cli.operators.dtypes import Array
 from convt_cli.operators.folded import pad, pad_transpose, without_padding
 from convt_cli.operators.gather import Gathering
@@ -36,44 +36,69 @@ class Direct:
 
     def __init__(self, convolution: Convolution, weight: Array, *, forward: bool) -> None:
         self._convolution, self._forward = convolution, forward
-        self._combs_of = forward_combs if forward else transpose_combs
         grouped = np.ascontiguousarray(weight).reshape(convolution.groups, -1, *weight.shape[1:])
         # (groups, result channels, source channels, *kernel_size), channels per group
         self._weight = grouped if forward else grouped.swapaxes(1, 2)
-        self._work = Work(
-            combs=tuple(map(self._combs_of, convolution.axes)),
-            rows=self._weight.shape[1],
-            inner=self._weight.shape[2],
-            positions=prod(convolution.output_shape[1:]),
-            forward=forward,
-        )
+        self._choice = self._chosen(self._combs_of(convolution.axes))
         self._kernel = self._chosen_kernel()
 
     def tiles(self) -> Iterator[Tile]:
         """The tiles whose results make up the whole, in row-major order."""
-        numbers = self._convolution.groups * self._work.numbers_per_position()
-        positions = positions_per_tile(numbers * self._weight.itemsize)
-        return tiles(self._convolution, positions, forward=self._forward)
+        return tiles(self._convolution, self._choice.positions, forward=self._forward)
 
     def fill(self, tile: Tile, source: Array, result: Array) -> None:
         """Fill a tile of the result from its part of the source.
 
         Both are (batch, channels, *sizes) of the tile's boxes, in the working dtype.
         """
-        self._kernel(tuple(map(self._combs_of, tile.axes)), source, result)
-        # What is not finite shows in the result: no need to read a larger weight for it.
-        shown = self._weight.size < result.size or np.isnan(result.sum())
-        if shown and not self._finite:
-            add_tap_by_tap(tile.axes, self._weight, source, result, forward=self._forward)
+        combs = self._combs_of(tile.axes)
+        if not all(combs):  # no tap meets any source
+            result[...] = 0
+            return
+        if self._kernel is not None:
+            self._kernel(combs, source, result)
+        for item in range(len(result)) if self._kernel is None else self._to_redo(result):
+            one = slice(item, item + 1)
+            args = tile.axes, self._weight, source[one], result[one]
+            add_tap_by_tap(*args, forward=self._forward)
+
+    def _to_redo(self, result: Array) -> list[int]:
+        """The items that an infinite weight, or one that is not a number, has a part in.
+
+        Such a weight shows in every item that reads it: no need to search a larger weight first.
+        """
+        items = list(range(len(result)))
+        if self._weight.size > result[:1].size:
+            items = [item for item in items if not np.isfinite(result[item].sum())]
+        return items if items and not self._finite else []
 
     @cached_property
     def _finite(self) -> bool:
         return bool(np.isfinite(self._weight).all())
 
-    def _chosen_kernel(self) -> Kernel:
-        if self._work.kernel == "scatter":
+    def _combs_of(self, axes: tuple[Axis, ...]) -> Combs:
+        return tuple(map(forward_combs if self._forward else transpose_combs, axes))
+
+    def _chosen(self, combs: Combs) -> Choice:
+        groups, rows, inner, *_ = self._weight.shape
+        if not all(combs):
+            return Choice(kernel="taps", cost=0, positions=1)
+        return Work(
+            combs=combs,
+            rows=rows,
+            inner=inner,
+            sizes=self._convolution.output_shape[1:],
+            bytes_per_number=groups * self._weight.itemsize,
+            forward=self._forward,
+        ).choice
+
+    def _chosen_kernel(self) -> Kernel | None:
+        """The chosen kernel; None for `taps`."""
+        if self._choice.kernel == "scatter":
             return Scattering(self._weight.swapaxes(1, 2))
-        return Gathering(self._weight, flat=self._work.kernel == "gather flat")
+        if self._choice.kernel == "taps":
+            return None
+        return Gathering(self._weight, flat=self._choice.kernel == "gather flat")
 
 
 def apply_forward(convolution: Convolution, weight: Array, x: Array) -> Array:

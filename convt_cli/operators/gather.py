@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from itertools import product
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -53,26 +54,25 @@ class Gathering:
             rows = self._gathered(combs[0], others, source)
             for leading in combs[0]:
                 chosen = (leading, *others)
-                _spread(chosen, self._product(_first(combs[0]), chosen, rows), result)
+                _spread(chosen, self._product(combs[0], chosen, rows), result)
 
     def _gathered(
         self, leading: tuple[Comb, ...], others: tuple[Comb, ...], source: Array
     ) -> Array:
-        """(batch, groups, channels * taps, step, rows * positions) of `source`, zero outside.
+        """(batch, groups, channels * taps, residues, rows * positions), zero outside `source`.
 
         The rows begin with the first that any comb reads.  They lie apart by their residue
         modulo the first axis's step, so that every step-th row is a plain range.
         """
         batch, channels, height, *sizes = source.shape
-        groups, step = len(self._weight), leading[0].source_step
-        first = _first(leading)
-        last = max(max(comb.starts) + (comb.length - 1) * step for comb in leading)
+        step, (first, last) = leading[0].source_step, _reach(leading)
         depth = (last - first) // step + 1
+        residues = _residues(leading)
         counts = [len(comb.starts) for comb in others]
         lengths = [comb.length for comb in others]
-        shape = (batch, channels, *counts, step, depth, *lengths)
+        shape = (batch, channels, *counts, len(residues), depth, *lengths)
         gathered = scratch("gathered", shape, source.dtype)
-        for residue in range(step):
+        for place, residue in enumerate(residues):
             into, rows = _overlap(first + residue, step, depth, height)
             for taps in product(*map(range, counts)):
                 pairs = [
@@ -80,22 +80,28 @@ class Gathering:
                     for comb, tap, size in zip(others, taps, sizes, strict=True)
                 ]
                 inside = (into, *(pair[0] for pair in pairs))
-                target = gathered[:, :, *taps, residue]
+                index: tuple[Any, ...] = (slice(None), slice(None), *taps, place)
+                target = gathered[index]
                 target[:, :, *inside] = source[:, :, rows, *(pair[1] for pair in pairs)]
                 _clear_outside(target, inside)
+        groups = len(self._weight)
         inner = channels // groups * prod(counts)
-        return gathered.reshape(batch, groups, inner, step, depth * prod(lengths))
+        return gathered.reshape(batch, groups, inner, len(residues), depth * prod(lengths))
 
-    def _product(self, first: int, combs: tuple[Comb, ...], rows: Array) -> Array:
+    def _product(
+        self, all_leading: tuple[Comb, ...], combs: tuple[Comb, ...], rows: Array
+    ) -> Array:
         """(batch, groups, phases * channels, positions): the sum over the first axis's taps."""
         leading, *others = combs
+        (first, _), residues = _reach(all_leading), _residues(all_leading)
         width = prod(comb.length for comb in others)
         matrices = self._matrices_of(combs)
         shape = (*rows.shape[:2], matrices[0].shape[1], leading.length * width)
         total = scratch("total", shape, rows.dtype)
         for number, (matrix, start) in enumerate(zip(matrices, leading.starts, strict=True)):
             depth, residue = divmod(start - first, leading.source_step)
-            view = rows[:, :, :, residue, depth * width : (depth + leading.length) * width]
+            part = slice(depth * width, (depth + leading.length) * width)
+            view = rows[:, :, :, residues.index(residue), part]
             if number == 0:
                 np.matmul(matrix, view, out=total)
             else:
@@ -112,15 +118,22 @@ class Gathering:
     def _matrix(self, taps: _Taps, number: int) -> Array:
         groups, channels = self._weight.shape[:2]
         blocks = [
-            self._weight[:, :, :, first[number], *map(_as_slice, others)]
-            for first, *others in product(*taps)
+            self._weight[_tap_index(first[number], others)] for first, *others in product(*taps)
         ]
         stacked = blocks[0] if len(blocks) == 1 else np.stack(blocks, axis=1)
         return stacked.reshape(groups, len(blocks) * channels, -1)
 
 
-def _first(leading: tuple[Comb, ...]) -> int:
-    return min(min(comb.starts) for comb in leading)
+def _reach(leading: tuple[Comb, ...]) -> tuple[int, int]:
+    """The first and the last source that any of the combs reads."""
+    first = min(min(comb.starts) for comb in leading)
+    return first, max(max(c.starts) + (c.length - 1) * c.source_step for c in leading)
+
+
+def _residues(leading: tuple[Comb, ...]) -> list[int]:
+    """How far, modulo the step, what the combs read lies from the first of it."""
+    first, _ = _reach(leading)
+    return sorted({(start - first) % comb.source_step for comb in leading for start in comb.starts})
 
 
 def _spread(combs: tuple[Comb, ...], total: Array, result: Array) -> None:
@@ -135,7 +148,8 @@ def _spread(combs: tuple[Comb, ...], total: Array, result: Array) -> None:
         target = grouped[
             :, :, :, *(comb.results(phase) for comb, phase in zip(combs, phases, strict=True))
         ]
-        target[...] = blocks[:, :, number, :, *map(slice, target.shape[3:])]
+        written: tuple[Any, ...] = tuple(map(slice, target.shape[3:]))
+        target[...] = blocks[:, :, number, :, *written]
 
 
 def _overlap(start: int, step: int, length: int, size: int) -> tuple[slice, slice]:
@@ -158,6 +172,11 @@ def _clear_outside(target: Array, inside: tuple[slice, ...]) -> None:
             target[*ahead, : part.start] = 0
         if part.stop < target.shape[axis]:
             target[*ahead, part.stop :] = 0
+
+
+def _tap_index(first: int, others: list[tuple[int, ...]]) -> tuple[Any, ...]:
+    """One tap of the first axis and some of each other one, of every group and channel."""
+    return (slice(None), slice(None), slice(None), first, *map(_as_slice, others))
 
 
 def _as_slice(taps: tuple[int, ...]) -> slice:

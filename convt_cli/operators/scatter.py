@@ -14,10 +14,11 @@ from __future__ import annotations
 
 from itertools import product
 from math import prod
+from typing import Any
 
 import numpy as np
 
-from convt_cli.arithmetic.combs import Comb, Combs, all_covered
+from convt_cli.arithmetic.combs import Comb, Combs, all_covered, overhang
 from convt_cli.operators.dtypes import Array
 from convt_cli.operators.scratch import scratch
 
@@ -61,20 +62,13 @@ class Scattering:
 def _padded(combs: Combs, source: Array) -> Array:
     """`source` with zeros behind every axis but the first, as many as a window overhangs it."""
     sizes = source.shape[3:]
-    pitches = [size + _overhang(axis, size) for axis, size in zip(combs[1:], sizes, strict=True)]
-    if pitches == list(sizes):
+    pitches = [size + overhang(axis, size) for axis, size in zip(combs[1:], sizes, strict=True)]
+    if pitches == list(sizes) and source.flags.c_contiguous:
         return source
     padded = scratch("padded", (*source.shape[:3], *pitches), source.dtype)
     padded[...] = 0
     padded[:, :, :, *map(slice, sizes)] = source
     return padded
-
-
-def _overhang(combs: tuple[Comb, ...], size: int) -> int:
-    """Zeros that keep every shift of a row, and every row of results, from the next row's data."""
-    before = max(-min(comb.starts) for comb in combs)
-    after = max(max(0, *comb.starts) + comb.length - size for comb in combs)
-    return max(0, before, after)
 
 
 def _collect(combs: tuple[Comb, ...], sizes: list[int], sent: Array, result: Array) -> None:
@@ -83,13 +77,19 @@ def _collect(combs: tuple[Comb, ...], sizes: list[int], sent: Array, result: Arr
     shifts = [_flat_position(starts, sizes) for starts in product(*(c.starts for c in combs))]
     for phases in product(*(range(len(comb.phases)) for comb in combs)):
         taps = product(*(comb.taps[phase] for comb, phase in zip(combs, phases, strict=True)))
-        parts = [(sent[:, :, :, *tap], shift) for tap, shift in zip(taps, shifts, strict=True)]
+        parts = [(_of_tap(sent, tap), shift) for tap, shift in zip(taps, shifts, strict=True)]
         total = _shifted_sum(parts, prod(lengths))
         target = result[
             :, :, :, *(comb.results(phase) for comb, phase in zip(combs, phases, strict=True))
         ]
         rows = total.reshape(*total.shape[:3], *lengths)
         target[...] = rows[:, :, :, *map(slice, target.shape[3:])]
+
+
+def _of_tap(sent: Array, tap: tuple[int, ...]) -> Array:
+    index: tuple[Any, ...] = (slice(None), slice(None), slice(None), *tap)
+    part: Array = sent[index]
+    return part
 
 
 def _flat_position(position: tuple[int, ...], sizes: list[int]) -> int:

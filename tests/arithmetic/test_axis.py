@@ -17,6 +17,8 @@ from tests.strategies import axes, direct_axes, transposed_axes
 
 HUGE = 10**12
 
+Ranged = tuple[Axis, int, int]
+
 
 def walk(axis: Axis) -> oracle.Walk:
     """What the oracle counts on the same axis."""
@@ -294,6 +296,108 @@ class TestPairs:
     ) -> None:
         terms = ((slope * j + offset) // modulus for j in range(count))
         assert floor_sum(count, modulus, slope, offset) == sum(terms)
+
+
+@st.composite
+def with_ranges(draw: st.DrawFn, size: str) -> tuple[Axis, int, int]:
+    """An axis and (first, past) of its inputs or outputs, at least one."""
+    axis = draw(axes())
+    first = draw(st.integers(0, getattr(axis, size) - 1))
+    return axis, first, draw(st.integers(first + 1, getattr(axis, size)))
+
+
+class TestParts:
+    """What a range of outputs or of inputs has to do with the other side, as an axis of its own."""
+
+    @settings(deadline=None, max_examples=150)
+    @given(drawn=with_ranges("output_size"))
+    def test_of_outputs_meet_what_they_meet_in_the_whole(self, drawn: Ranged) -> None:
+        axis, first, past = drawn
+        low, high, part = axis.part_of_outputs(first, past)
+        assert (part.output_size, part.input_size) == (past - first, high - low)
+        met = {(output + first, tap, place + low) for output, tap, place in walk(part).meetings}
+        assert met == {meeting for meeting in walk(axis).meetings if first <= meeting[0] < past}
+
+    @settings(deadline=None, max_examples=150)
+    @given(drawn=with_ranges("input_size"))
+    def test_of_inputs_meet_what_they_meet_in_the_whole(self, drawn: Ranged) -> None:
+        axis, first, past = drawn
+        low, high, part = axis.part_of_inputs(first, past)
+        assert (part.output_size, part.input_size) == (high - low, past - first)
+        met = {(output + low, tap, place + first) for output, tap, place in walk(part).meetings}
+        assert met == {meeting for meeting in walk(axis).meetings if first <= meeting[2] < past}
+
+    @settings(deadline=None, max_examples=100)
+    @given(drawn=with_ranges("output_size"))
+    def test_of_outputs_read_a_range_no_longer_than_their_windows(self, drawn: Ranged) -> None:
+        axis, first, past = drawn
+        low, high, _ = axis.part_of_outputs(first, past)
+        assert 0 <= low < high <= axis.input_size
+        assert high - low <= (past - first - 1) * axis.stride + axis.effective_kernel
+
+    @settings(deadline=None, max_examples=100)
+    @given(drawn=with_ranges("input_size"))
+    def test_of_inputs_are_read_by_no_more_than_windows_that_reach_them(
+        self, drawn: Ranged
+    ) -> None:
+        axis, first, past = drawn
+        low, high, _ = axis.part_of_inputs(first, past)
+        assert 0 <= low < high <= axis.output_size
+        assert high - low <= max(1, -(-(past - first + axis.effective_kernel - 1) // axis.stride))
+
+    @settings(deadline=None, max_examples=100)
+    @given(axis=huge_axes(), share=st.integers(0, 100), length=st.integers(1, HUGE))
+    def test_of_huge_axes_keep_every_tap_in_its_place(
+        self, axis: Axis, share: int, length: int
+    ) -> None:
+        """Of output 0 and tap 0 the part and the whole say where the input is."""
+        first = (axis.output_size - 1) * share // 100
+        low, _, part = axis.part_of_outputs(first, min(first + length, axis.output_size))
+        assert low - part.before == first * axis.stride - axis.before
+        first = (axis.input_size - 1) * share // 100
+        low, _, part = axis.part_of_inputs(first, min(first + length, axis.input_size))
+        assert first - part.before == low * axis.stride - axis.before
+
+    @settings(deadline=None, max_examples=60)
+    @given(axis=axes())
+    def test_of_all_outputs_meet_as_often_as_the_whole(self, axis: Axis) -> None:
+        _, _, part = axis.part_of_outputs(0, axis.output_size)
+        assert part.entries() == axis.entries()
+        _, _, part = axis.part_of_inputs(0, axis.input_size)
+        assert part.entries() == axis.entries()
+
+    @pytest.mark.parametrize(
+        ("axis", "outputs", "inputs"),
+        [
+            (Axis.conv(input_size=9, kernel_size=3), (2, 4), (2, 6)),
+            (Axis.conv(input_size=9, kernel_size=3, before=1, after=1), (0, 1), (0, 2)),
+            (Axis.conv(input_size=9, kernel_size=3, before=1, after=1), (8, 9), (7, 9)),
+            (Axis.conv(input_size=9, kernel_size=3, stride=3), (1, 2), (3, 6)),
+            (Axis.conv(input_size=9, kernel_size=2, dilation=4), (1, 3), (1, 7)),
+            (Axis.conv(input_size=2, kernel_size=1, before=3, after=3), (0, 2), (0, 1)),
+            (Axis.conv(input_size=2, kernel_size=1, before=3, after=3), (6, 8), (1, 2)),
+        ],
+    )
+    def test_of_outputs_worked_by_hand(
+        self, axis: Axis, outputs: tuple[int, int], inputs: tuple[int, int]
+    ) -> None:
+        assert axis.part_of_outputs(*outputs)[:2] == inputs
+
+    @pytest.mark.parametrize(
+        ("axis", "inputs", "outputs"),
+        [
+            (transposed(4, kernel_size=4, stride=2, padding=1), (0, 2), (0, 2)),
+            (transposed(4, kernel_size=4, stride=2, padding=1), (2, 4), (0, 3)),
+            (transposed(4, kernel_size=4, stride=2, padding=1), (6, 8), (2, 4)),
+            (transposed(4, kernel_size=2, stride=2), (2, 6), (1, 3)),
+            (transposed(4, kernel_size=1, stride=5), (6, 10), (2, 3)),
+            (transposed(2, kernel_size=1, stride=1, output_padding=9), (8, 9), (1, 2)),
+        ],
+    )
+    def test_of_inputs_worked_by_hand(
+        self, axis: Axis, inputs: tuple[int, int], outputs: tuple[int, int]
+    ) -> None:
+        assert axis.part_of_inputs(*inputs)[:2] == outputs
 
 
 class TestZeroInserted:

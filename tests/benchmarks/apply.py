@@ -140,11 +140,11 @@ def convt(case: Case, y: Any, x: Any, weight: Any) -> tuple[Action, Action]:
 def torch(case: Case, y: Any, x: Any, weight: Any) -> tuple[Action, Action]:
     """(transposed, forward) of torch."""
     from torch import from_numpy
-    from torch.nn import functional as F
+    from torch.nn import functional
 
     rank = len(case.size)
-    transposed = getattr(F, f"conv_transpose{rank}d")
-    forward = getattr(F, f"conv{rank}d")
+    transposed = getattr(functional, f"conv_transpose{rank}d")
+    forward = getattr(functional, f"conv{rank}d")
     ty, tx, tw = map(from_numpy, (y, x, weight))
     return (
         lambda: transposed(ty, tw, output_padding=case.output_padding, **case.window),

@@ -572,7 +572,7 @@ class TestArchives:
     def test_a_bomb_is_refused_before_it_is_unpacked(
         self, read: Read, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        size = 10**7
+        size = 10**8
         monkeypatch.setattr(memory, "available", lambda: size)
         header = with_header(header_of(f"({size // 8 + 1},)"))
         bomb = npz_bytes({"a.npy": header + bytes(size + 8 - size % 8)}, zipfile.ZIP_DEFLATED)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from convt_cli.commands.apply import LAYOUTS
 from convt_cli.errors import ArrayError
-from convt_cli.files.layout import arrange, give_back
+from convt_cli.files.layout import Form, arrange, axes_in_file, form_of, give_back, shape_in_file
 
 Array = NDArray[Any]
 Shape = tuple[int, ...]
@@ -124,6 +124,37 @@ class TestRefused:
     def test_the_message_says_the_shape_in_the_file_s_layout(self) -> None:
         with pytest.raises(ArrayError, match=r"must be \(3, 4, 2\)"):
             arrange(numbered(5), (2, 3, 4), "channels_last", text=False)
+
+
+class TestPlacesInFiles:
+    @pytest.mark.parametrize(
+        ("form", "fortran", "axes"),
+        [
+            (Form(channels_last=False), False, (0, 1, 2, 3)),
+            (Form(channels_last=True), False, (0, 2, 3, 1)),
+            (Form(channels_last=False), True, (3, 2, 1, 0)),
+            (Form(channels_last=True), True, (1, 3, 2, 0)),
+            (Form(channels_last=False, flat=True), True, (0, 1, 2, 3)),
+            (Form(channels_last=True, flat=True), True, (0, 2, 3, 1)),
+        ],
+        ids=str,
+    )
+    def test_the_axes_are_in_the_file_s_order(
+        self, form: Form, fortran: bool, axes: tuple[int, ...]
+    ) -> None:
+        assert axes_in_file(form, 2, fortran=fortran) == axes
+
+    @pytest.mark.parametrize("layout", LAYOUTS)
+    @pytest.mark.parametrize("given", [(2, 3, 4), (1, 2, 3, 4), (5, 2, 3, 4), (24,)], ids=str)
+    def test_the_shape_is_that_of_what_goes_back(self, given: Shape, layout: str) -> None:
+        array = numbered(*given)
+        if layout == "channels_last" and len(given) > 1:
+            array = np.moveaxis(array, -3, -1)
+        batch, form = arrange(array, (2, 3, 4), layout, text=False)
+        assert form == form_of(array.shape, (2, 3, 4), layout, text=False)
+        result = numbered(len(batch), 7, 5, 6)
+        back = give_back(result, form, text=False)
+        assert shape_in_file(form, len(batch), (7, 5, 6)) == back.shape
 
 
 @given(

@@ -163,6 +163,40 @@ class TestRequire:
         )
 
 
+class TestNegligible:
+    """What any process takes by itself is granted, and the system is not asked."""
+
+    NEGLIGIBLE = memory.NEGLIGIBLE  # before any fixture: what convt itself runs with
+
+    @pytest.fixture(autouse=True)
+    def _nothing_there(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(memory, "available", lambda: 0)
+
+    def test_is_at_most_a_few_megabytes(self) -> None:
+        assert 2**20 <= self.NEGLIGIBLE <= 2**26
+
+    @pytest.mark.parametrize("share", [0, 1 / 2, 1])
+    def test_up_to_there_all_is_granted(
+        self, monkeypatch: pytest.MonkeyPatch, share: float
+    ) -> None:
+        monkeypatch.setattr(memory, "NEGLIGIBLE", self.NEGLIGIBLE)
+        memory.require(int(share * self.NEGLIGIBLE), "a matrix", help="")
+
+    def test_one_byte_more_is_asked_for(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(memory, "NEGLIGIBLE", self.NEGLIGIBLE)
+        with pytest.raises(RequestError, match="a matrix does not fit into memory"):
+            memory.require(self.NEGLIGIBLE + 1, "a matrix", help="")
+
+    def test_the_system_is_not_asked(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        asked: list[int] = []
+        monkeypatch.setattr(memory, "available", lambda: asked.append(1))
+        monkeypatch.setattr(memory, "NEGLIGIBLE", 1000)
+        memory.require(1000, "a matrix", help="")
+        assert not asked
+        memory.require(1001, "a matrix", help="")
+        assert asked
+
+
 HUGE = """
     input: [1, 1000000]
     layers:

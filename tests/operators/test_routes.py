@@ -6,6 +6,9 @@ without a tolerance.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -15,7 +18,7 @@ from scipy.sparse import csr_array
 from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.convolution import Convolution
 from convt_cli.errors import RequestError
-from convt_cli.operators import direct
+from convt_cli.operators import choice, direct
 from convt_cli.operators.direct import apply_forward, apply_transpose
 from convt_cli.operators.matrix import build_matrix
 from convt_cli.operators.routes import FORWARD, TRANSPOSE, route
@@ -55,6 +58,31 @@ def weighted_sum_of_rows(matrix: csr_array, activations: oracle.Array) -> oracle
     for activation, row in zip(activations.ravel(), rows, strict=True):
         total += activation * row
     return total
+
+
+@contextmanager
+def in_tiles(positions: int) -> Iterator[None]:
+    """Layers are applied in tiles of so many positions."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(choice, "positions_per_tile", lambda _: positions)
+        yield
+
+
+def assert_act_as_in_the_matrix(
+    convolution: Convolution, weight: oracle.Array, *, is_forward: bool
+) -> None:
+    """On a batch with zeros, on one of zeros alone, and on items by themselves."""
+    shapes = convolution.input_shape, convolution.output_shape
+    before, after = shapes if is_forward else shapes[::-1]
+    random = np.random.default_rng(7)
+    batch = np.maximum(0, random.integers(-2, 3, (3, *before))).astype(np.float64)
+    batch[1] = 0
+    apply = apply_forward if is_forward else apply_transpose
+    built = build_matrix(convolution, weight)
+    matrix = built if is_forward else built.T.tocsr()
+    with np.errstate(all="ignore"):
+        expected = np.array([matrix @ item.ravel() for item in batch]).reshape(3, *after)
+        np.testing.assert_array_equal(apply(convolution, weight, batch), expected)
 
 
 class TestForward:
@@ -195,33 +223,31 @@ class TestBatches:
         np.testing.assert_array_equal(results, np.array(expected).reshape(results.shape))
 
 
-class TestChunks:
-    """However few taps are held at a time, the result is the same."""
+class TestTiles:
+    """However many positions are done at a time, the result is the same."""
 
     @settings(deadline=None, max_examples=100)
-    @given(drawn=with_arrays(convolutions()), held=st.sampled_from([1, 100, 1000]))
-    def test_of_gathered_columns(self, drawn: Drawn, held: int) -> None:
+    @given(drawn=with_arrays(convolutions()), positions=st.sampled_from([1, 3, 20]))
+    def test_of_the_direct_convolution(self, drawn: Drawn, positions: int) -> None:
         convolution, weight, x, _ = drawn
         whole = forward(convolution, weight, x)
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(direct, "_COLUMN_BYTES", held)
+        with in_tiles(positions):
             np.testing.assert_array_equal(forward(convolution, weight, x), whole)
 
     @settings(deadline=None, max_examples=100)
-    @given(drawn=with_arrays(convolutions()), held=st.sampled_from([1, 100, 1000]))
-    def test_of_scattered_columns(self, drawn: Drawn, held: int) -> None:
+    @given(drawn=with_arrays(convolutions()), positions=st.sampled_from([1, 3, 20]))
+    def test_of_its_transpose(self, drawn: Drawn, positions: int) -> None:
         convolution, weight, _, y = drawn
         whole = transpose(convolution, weight, y)
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(direct, "_COLUMN_BYTES", held)
+        with in_tiles(positions):
             np.testing.assert_array_equal(transpose(convolution, weight, y), whole)
 
-    def test_are_as_many_as_the_bytes_ask_for(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_are_as_many_as_the_positions_ask_for(self) -> None:
         axis = Axis.conv(input_size=9, kernel_size=5)
         convolution = Convolution(out_channels=1, in_channels=1, axes=(axis,))
-        monkeypatch.setattr(direct, "_COLUMN_BYTES", 2 * 5 * 8)
-        chunks = direct._tap_chunks(convolution, np.ones((1, 1, 5)))
-        assert [kernel.shape[3] for kernel, _ in chunks] == [2, 2, 1]
+        with in_tiles(2):
+            tiles = direct.Direct(convolution, np.ones((1, 1, 5)), forward=True).tiles()
+        assert [tile.results for tile in tiles] == [(slice(0, 2),), (slice(2, 4),), (slice(4, 5),)]
 
 
 @pytest.mark.parametrize("odd", [np.inf, -np.inf, np.nan])
@@ -260,6 +286,46 @@ class TestWeightsThatAreNotFinite:
             y = forward(convolution, weight.astype(np.float64), source)
         expected = build_matrix(convolution, weight.astype(np.float64)) @ source.ravel()
         np.testing.assert_array_equal(y.ravel(), expected)
+
+
+AXES_BY_SIZE = [
+    pytest.param(Axis.conv(input_size=3, kernel_size=3, before=1, after=1), id="larger"),
+    pytest.param(Axis.conv(input_size=40, kernel_size=3, before=1, after=1), id="smaller"),
+    pytest.param(Axis.conv(input_size=1, kernel_size=1), id="of one tap"),
+    pytest.param(Axis.conv(input_size=3, kernel_size=5, before=2, after=2), id="beyond the input"),
+    pytest.param(
+        Axis.conv_transpose(input_size=3, kernel_size=2, stride=3, output_padding=2),
+        id="below the stride",
+    ),
+]
+
+
+@pytest.mark.parametrize("odd", [np.inf, -np.inf, np.nan])
+@pytest.mark.parametrize("is_forward", [True, False], ids=["C", "Cᵀ"])
+@pytest.mark.parametrize("axis", AXES_BY_SIZE)
+@pytest.mark.parametrize(
+    ("out_channels", "in_channels"), [(1, 1), (1, 40), (40, 1), (17, 33), (64, 3)]
+)
+class TestWeightsThatAreNotFiniteOfAnySize:
+    """The weight is larger than the result or smaller, with many channels or one."""
+
+    def test_one_number(
+        self, odd: float, is_forward: bool, axis: Axis, out_channels: int, in_channels: int
+    ) -> None:
+        convolution = Convolution(
+            out_channels=out_channels, in_channels=in_channels, axes=(axis, axis)
+        )
+        weight = np.ones(convolution.weight_shape)
+        weight[-1, 0, 0, -1] = odd
+        assert_act_as_in_the_matrix(convolution, weight, is_forward=is_forward)
+
+    def test_all_numbers_in_tiles(
+        self, odd: float, is_forward: bool, axis: Axis, out_channels: int, in_channels: int
+    ) -> None:
+        convolution = Convolution(out_channels=out_channels, in_channels=in_channels, axes=(axis,))
+        weight = np.full(convolution.weight_shape, odd)
+        with in_tiles(2):
+            assert_act_as_in_the_matrix(convolution, weight, is_forward=is_forward)
 
 
 @settings(deadline=None, max_examples=40)

@@ -120,7 +120,7 @@ def ours(call: Callable[..., Array], *arguments: Any, **keys: Any) -> Array | No
 
 def shape_of(layer: LayerType, *sources: Shape) -> Shape | None:
     """The output of a layer; None where convt refuses it."""
-    problems = list(layer.problems())
+    problems = list(layer.problems(FRAMEWORKS["pytorch"]))
     try:
         return None if problems else layer.resolve(sources, PYTORCH).output
     except GeometryError:

@@ -1,0 +1,184 @@
+"""Boxes of .npy files: parts of arrays that need not fit into memory, read and written in place.
+
+A box is a slice of every axis, all of them with both ends and without a step.  In the file it is
+a number of runs, all as long: each is one plain read or write at its own offset.  Nothing is
+mapped, so a file that becomes shorter meanwhile is an error and no signal, and what has been
+read is not held.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import prod
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from convt_cli.arithmetic.convolution import Shape
+from convt_cli.errors import shown
+from convt_cli.files.arrays import Header, damaged, header_bytes
+from convt_cli.io.reading import unreadable
+from convt_cli.operators.dtypes import Array
+
+Box = tuple[slice, ...]
+
+SUPPORTED = hasattr(os, "preadv") and hasattr(os, "pwrite")
+"""Whether this system reads and writes at offsets."""
+
+_PIECE = 4 * 2**20
+_GAP = 4096
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grid:
+    """An array of `shape` that lies in a file with its axes in `order`, the slowest first."""
+
+    shape: Shape
+    order: tuple[int, ...]
+
+    def in_file(self, per_axis: tuple[Any, ...]) -> tuple[Any, ...]:
+        """What belongs to the axes, in the file's order."""
+        return tuple(per_axis[axis] for axis in self.order)
+
+
+class BoxReader:
+    """Reads boxes of the array behind `header` in `file`; threads can share it."""
+
+    def __init__(self, file: BinaryIO, name: str, header: Header, grid: Grid) -> None:
+        self._file, self._name, self._header, self._grid = file, name, header, grid
+
+    @property
+    def size(self) -> int:
+        """The number of numbers."""
+        return prod(self._grid.shape)
+
+    def read(self, box: Box) -> Array:
+        """The numbers of a box, with the grid's axes, in native byte order.
+
+        Raises FileError (E401), ArrayError (E303).
+        """
+        grid, size = self._grid, self._header.dtype.itemsize
+        shape, inside = grid.in_file(grid.shape), grid.in_file(box)
+        wider = without_small_gaps(shape, inside, _GAP // size)
+        numbers = self._numbers(*runs(shape, wider)).reshape([_length(part) for part in wider])
+        wanted = zip(inside, wider, strict=True)
+        kept = numbers[tuple(slice(p.start - w.start, p.stop - w.start) for p, w in wanted)]
+        return kept.transpose(np.argsort(grid.order))
+
+    def pieces(self) -> Iterator[Array]:
+        """All the numbers, in parts of a few MiB with one axis, as they lie in the file.
+
+        Raises FileError (E401), ArrayError (E303).
+        """
+        most = _PIECE // self._header.dtype.itemsize
+        for start in range(0, self.size, most):
+            yield self._numbers([start], min(most, self.size - start))
+
+    def _numbers(self, starts: list[int], length: int) -> Array:
+        numbers = np.empty(len(starts) * length, self._header.dtype)
+        size = length * numbers.itemsize
+        target = numbers.view(np.uint8).data
+        for number, start in enumerate(starts):
+            offset = self._header.length + start * numbers.itemsize
+            self._fill(target[number * size : (number + 1) * size], offset)
+        return numbers if numbers.dtype.isnative else numbers.astype(numbers.dtype.newbyteorder())
+
+    def _fill(self, target: memoryview, offset: int) -> None:
+        while target:
+            try:
+                done = os.preadv(self._file.fileno(), [target], offset)
+            except OSError as error:
+                raise unreadable(self._name, error) from None
+            if not done:
+                raise damaged(shown(self._name), f"it ended at byte {offset} while it was read")
+            target, offset = target[done:], offset + done
+
+
+class BoxWriter:
+    """Writes a .npy array into the empty `file`, box by box; threads can share it.
+
+    The room for all of it is taken at once, so that a disk that is too full is found before
+    the work begins.  Every method raises what the system raises.
+    """
+
+    def __init__(self, file: BinaryIO, shape: Shape, dtype: np.dtype[Any], grid: Grid) -> None:
+        header = header_bytes(shape, dtype)
+        file.write(header)
+        file.flush()
+        self._file, self._offset, self._grid = file, len(header), grid
+        _reserve(file.fileno(), len(header) + prod(shape) * dtype.itemsize)
+
+    def write(self, box: Box, values: Array) -> None:
+        """Put `values`, with the grid's axes, in the place of a box."""
+        grid = self._grid
+        starts, length = runs(grid.in_file(grid.shape), grid.in_file(box))
+        numbers = np.ascontiguousarray(values.transpose(grid.order)).reshape(-1)
+        size = length * numbers.itemsize
+        source = numbers.view(np.uint8).data
+        for number, start in enumerate(starts):
+            offset = self._offset + start * numbers.itemsize
+            self._put(source[number * size : (number + 1) * size], offset)
+
+    def _put(self, source: memoryview, offset: int) -> None:
+        while source:
+            done = os.pwrite(self._file.fileno(), source, offset)
+            source, offset = source[done:], offset + done
+
+
+def runs(shape: Shape, box: Box) -> tuple[list[int], int]:
+    """(first element of every run, elements of a run) of a box of a row-major array.
+
+    A run goes on over every trailing axis that the box has whole.
+
+    >>> runs((2, 3, 4), (slice(0, 2), slice(1, 3), slice(0, 4)))
+    ([4, 16], 8)
+    """
+    parts = [(size, part.start, part.stop) for size, part in zip(shape, box, strict=True)]
+    cut = len(parts) - 1
+    while cut > 0 and parts[cut][1:] == (0, parts[cut][0]):
+        cut -= 1
+    starts = [0]
+    for size, first, past in parts[:cut]:
+        starts = [start * size + place for start in starts for place in range(first, past)]
+    length = 1
+    for size, first, past in parts[cut:]:
+        starts = [start * size + first for start in starts]
+        length *= past - first
+    return starts, length
+
+
+def without_small_gaps(shape: Shape, box: Box, most: int) -> Box:
+    """A box whose runs are longer: over gaps of at most `most` elements, and shorter than a run.
+
+    To read such a gap as well takes less time than to begin another read behind it.
+
+    >>> without_small_gaps((100, 32), (slice(0, 9), slice(0, 27)), 50)
+    (slice(0, 9, None), slice(0, 32, None))
+    """
+    wider, inner = list(box), 1
+    for axis in reversed(range(len(shape))):
+        gap = shape[axis] - _length(box[axis])
+        if gap > _length(box[axis]) or gap * inner > most:
+            break
+        wider[axis] = slice(0, shape[axis])
+        inner *= shape[axis]
+    return tuple(wider)
+
+
+def _length(part: slice) -> int:
+    length: int = part.stop - part.start
+    return length
+
+
+def _reserve(descriptor: int, size: int) -> None:
+    """Make a file `size` bytes long, on the disk too where the file system can promise that."""
+    os.truncate(descriptor, size)
+    if hasattr(os, "posix_fallocate"):
+        try:
+            os.posix_fallocate(descriptor, 0, size)
+        except OSError as error:
+            if error.errno not in (errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS):
+                raise

@@ -1,0 +1,216 @@
+"""C x and Cᵀ y from one .npy file into another, tile by tile: neither needs to fit into memory.
+
+The tiles follow from the layer alone (`operators.tiles`), every tile is one box of either file
+and is computed by itself: so the bytes of the result are those of the same tiles in memory, for
+any number of threads and however a batch is split.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from itertools import chain, islice
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from convt_cli.arithmetic.convolution import Convolution, Shape
+from convt_cli.files.arrays import opened_npy
+from convt_cli.files.boxes import BoxReader, BoxWriter, Grid
+from convt_cli.files.layout import axes_in_file, form_of, shape_in_file
+from convt_cli.files.weights import cast
+from convt_cli.io.writing import output
+from convt_cli.operators.direct import Direct
+from convt_cli.operators.dtypes import (
+    Array,
+    exact_sum,
+    finish,
+    require_numeric,
+    result_dtype,
+    working_dtype,
+)
+from convt_cli.operators.tiles import Tile
+
+Advance = Callable[[int], None]
+Progress = Callable[[str, int], AbstractContextManager[Advance]]
+"""(label, total) to a block with a callback that takes how much more is done."""
+
+_TOGETHER_BYTES = 32 * 2**20
+"""Small items are computed together up to so many bytes, their copies tap by tap included."""
+_SIDE_BY_SIDE_BYTES = 32 * 2**20
+_FEW = 16
+"""So few tasks are done in the time that threads take to begin."""
+
+_Task = tuple[slice, Tile]
+"""Items of the batch, and the tile of each."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """C (`forward`) or Cᵀ on numbers cast to `dtype` where there is one, and a bias added to it.
+
+    `bias` is (channels, 1, ..., 1).
+    """
+
+    convolution: Convolution
+    weight: Array
+    forward: bool
+    bias: Array | None
+    dtype: np.dtype[Any] | None
+
+    @property
+    def shapes(self) -> tuple[Shape, Shape]:
+        """(channels, *spatial) of the source and of the result."""
+        both = self.convolution.input_shape, self.convolution.output_shape
+        return both if self.forward else both[::-1]
+
+    def cast(self, source: Array) -> Array:
+        """The source in the dtype that was asked for.  Raises ArrayError (E302)."""
+        return source if self.dtype is None else cast(source, self.dtype, "array")
+
+    def biased(self, result: Array) -> Array:
+        """The result, (..., channels, *sizes), with the bias.  Raises ArrayError (E304)."""
+        return result if self.bias is None else exact_sum(result, self.bias)
+
+
+def apply_by_tiles(
+    action: Action,
+    source: str,
+    target: str,
+    layout: str,
+    *,
+    threads: int,
+    force: bool,
+    progress: Progress,
+) -> None:
+    """Write the result of an action with zero padding on the file `source` to the file `target`.
+
+    Both are .npy files that can be read and written at any place.  Raises FileError (E401, E402,
+    E403), ArrayError (E301, E302, E303, E304).
+    """
+    before, after = action.shapes
+    with opened_npy(source) as (file, header):
+        form = form_of(header.shape, before, layout, text=False)
+        batch = header.shape[0] if form.batched else 1
+        rank = len(before) - 1
+        order = axes_in_file(form, rank, fortran=header.fortran)
+        reader = BoxReader(file, source, header, Grid(shape=(batch, *before), order=order))
+        tiling = _Tiling(action, _sample(action, header.dtype, reader, progress))
+        at_once = tiling.items_at_once(side_by_side=order[-1] == 0)
+        with output(target, force=force) as sink:
+            grid = Grid(shape=(batch, *after), order=axes_in_file(form, rank, fortran=False))
+            shape = shape_in_file(form, batch, after)
+            writer = BoxWriter(sink, shape, tiling.dtype, grid)
+
+            def work(task: _Task) -> int:
+                items, tile = task
+                channels = slice(0, before[0]), slice(0, after[0])
+                part = reader.read((items, channels[0], *tile.sources))
+                result = tiling.applied(tile, part)
+                writer.write((items, channels[1], *tile.results), result)
+                return int(result.size)
+
+            with progress("applying", prod(grid.shape)) as advance:
+                _run(work, tiling.tasks(batch, at_once), threads, advance)
+
+
+def _sample(action: Action, dtype: np.dtype[Any], reader: BoxReader, progress: Progress) -> Array:
+    """What the working dtype depends on: of integers the least and the greatest, else nothing.
+
+    In the dtype that the source is cast to.  Raises FileError (E401), ArrayError (E302, E303).
+    """
+    sample = action.cast(require_numeric(np.empty(0, dtype), "the array"))
+    if result_dtype(sample, action.weight).kind not in "iu":
+        return sample
+    extremes: list[int] = []
+    with progress("measuring", reader.size) as advance:
+        for piece in reader.pieces():
+            numbers = action.cast(piece)
+            extremes = [*extremes, int(numbers.min()), int(numbers.max())]
+            extremes = [min(extremes), max(extremes)]
+            advance(len(piece))
+    return np.array(extremes, sample.dtype)
+
+
+class _Tiling:
+    """An action on boxes of its source; `sample` as by `_sample`."""
+
+    def __init__(self, action: Action, sample: Array) -> None:
+        weight = action.weight
+        self._action = action
+        self._result = result_dtype(sample, weight)
+        self._working = working_dtype(sample, weight, weight.size)
+        with np.errstate(all="ignore"):
+            converted = weight.astype(self._working, copy=False)
+        self._direct = Direct(action.convolution, converted, forward=action.forward)
+        self._together = self._items_together()
+        self.dtype = action.biased(np.empty(0, self._result)).dtype
+
+    def _items_together(self) -> int:
+        """How many items are worth one call: several where all of an item is one small tile.
+
+        Where the weight is not finite, how an item is computed depends on what is in it.
+        """
+        several = len(list(islice(self._direct.tiles(), 2))) > 1
+        if several or not np.isfinite(self._action.weight).all():
+            return 1
+        before, after = map(prod, self._action.shapes)
+        gathered = before * prod(self._action.convolution.kernel_size)
+        return max(1, _TOGETHER_BYTES // ((gathered + after) * self._working.itemsize))
+
+    def items_at_once(self, *, side_by_side: bool) -> int:
+        """How many items one read fetches: more where all items' numbers for a place touch."""
+        if not side_by_side:
+            return self._together
+        tile = next(self._direct.tiles())
+        sizes = (part.stop - part.start for part in tile.sources)
+        before, after = (shape[0] for shape in self._action.shapes)
+        values = before * prod(sizes) + after * prod(tile.result_sizes)
+        size: int = values * self._working.itemsize
+        return max(self._together, _SIDE_BY_SIDE_BYTES // size)
+
+    def tasks(self, batch: int, at_once: int) -> Iterator[_Task]:
+        """All there is to do, item by item and tile by tile."""
+        for first in range(0, batch, at_once):
+            for tile in self._direct.tiles():
+                yield slice(first, min(first + at_once, batch)), tile
+
+    def applied(self, tile: Tile, source: Array) -> Array:
+        """The result's box of a tile, (items, channels, *sizes), from that of the source."""
+        with np.errstate(all="ignore"):  # every thread has its own; see `functions.apply`
+            numbers = self._action.cast(source).astype(self._working, copy=False)
+            channels = self._action.shapes[1][0]
+            result = np.empty((len(source), channels, *tile.result_sizes), self._working)
+            for first in range(0, len(source), self._together):
+                items = slice(first, first + self._together)
+                self._direct.fill(tile, numbers[items], result[items])
+            return self._action.biased(finish(result, self._result))
+
+
+def _run(
+    work: Callable[[_Task], int], tasks: Iterator[_Task], threads: int, advance: Advance
+) -> None:
+    """Do all tasks, a few at a time, and tell `advance` what each of them has come to.
+
+    Of several failures the one of the first task is raised, whichever thread was faster.
+    """
+    few = list(islice(tasks, _FEW))
+    if threads == 1 or len(few) < _FEW:
+        for task in chain(few, tasks):
+            advance(work(task))
+        return
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  # for long work only
+
+    with ThreadPoolExecutor(threads) as pool:
+        waiting = deque(pool.submit(work, task) for task in few)
+        try:
+            for task in tasks:
+                waiting.append(pool.submit(work, task))
+                advance(waiting.popleft().result())
+            while waiting:
+                advance(waiting.popleft().result())
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)

@@ -1,0 +1,159 @@
+"""The kernel that a layer gets is the one a person would take, in tiles of a bounded size."""
+
+from __future__ import annotations
+
+from math import prod
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from convt_cli.arithmetic.axis import Axis
+from convt_cli.arithmetic.combs import forward_combs, transpose_combs
+from convt_cli.arithmetic.convolution import Convolution
+from convt_cli.operators import choice
+from convt_cli.operators.choice import Work, positions_per_tile
+from convt_cli.operators.direct import Direct
+from tests.operators.test_kernels import convolution_of, random_numbers
+from tests.strategies import LARGEST, direct_axes, transposed_axes
+
+
+def transposed(size: int, kernel_size: int, stride: int) -> Axis:
+    """An axis that makes `size` elements `size` times the stride."""
+    pad = (kernel_size - stride) // 2
+    return Axis.conv_transpose(
+        input_size=size, kernel_size=kernel_size, stride=stride, before=pad, after=pad
+    )
+
+
+def same(size: int, kernel_size: int = 3) -> Axis:
+    """A direct axis that keeps the size."""
+    pad = kernel_size // 2
+    return Axis.conv(input_size=size, kernel_size=kernel_size, before=pad, after=pad)
+
+
+def work(convolution: Convolution, *, forward: bool) -> Work:
+    """What there is to do in one group of a convolution."""
+    sides = convolution.out_channels, convolution.in_channels
+    rows, inner = sides if forward else sides[::-1]
+    combs_of = forward_combs if forward else transpose_combs
+    return Work(
+        combs=tuple(map(combs_of, convolution.axes)),
+        rows=rows // convolution.groups,
+        inner=inner // convolution.groups,
+        sizes=convolution.output_shape[1:],
+        bytes_per_number=4 * convolution.groups,
+        forward=forward,
+    )
+
+
+@st.composite
+def works(draw: st.DrawFn) -> Work:
+    """Work of any rank and direction, with up to thousands of channels."""
+    forward, channels = draw(st.booleans()), st.integers(1, 3000)
+    axes = draw(st.lists(direct_axes(LARGEST) | transposed_axes(LARGEST), min_size=1, max_size=3))
+    assume(all(axis.entries() for axis in axes))  # where no tap meets an element, nothing is done
+    return work(convolution_of(draw(channels), draw(channels), *axes), forward=forward)
+
+
+LAYERS = [
+    pytest.param(
+        convolution_of(1024, 512, *[transposed(4, 4, 2)] * 2),
+        False,
+        "scatter",
+        id="a layer of DCGAN reads a large weight once",
+    ),
+    pytest.param(
+        convolution_of(64, 64, *[same(224)] * 2),
+        True,
+        "gather",
+        id="a layer of VGG copies along the last axis alone",
+    ),
+    pytest.param(
+        convolution_of(21, 21, *[transposed(28, 16, 8)] * 2),
+        False,
+        "gather flat",
+        id="upsampling by 8 with few channels sums over channels and taps at once",
+    ),
+    pytest.param(
+        convolution_of(64, 1, *[same(224)] * 2),
+        True,
+        "gather flat",
+        id="one channel alone is too little to sum over",
+    ),
+    pytest.param(
+        convolution_of(512, 512, same(7, 1), same(7, 1)),
+        True,
+        "gather flat",
+        id="a kernel of one tap is one product",
+    ),
+]
+
+
+class TestKernel:
+    @pytest.mark.parametrize(("convolution", "forward", "kernel"), LAYERS)
+    def test_is_the_one_that_suits_the_layer(
+        self, convolution: Convolution, forward: bool, kernel: str
+    ) -> None:
+        assert work(convolution, forward=forward).choice.kernel == kernel
+
+    @pytest.mark.parametrize(("convolution", "forward", "kernel"), LAYERS)
+    def test_is_what_the_layer_is_computed_by(
+        self, convolution: Convolution, forward: bool, kernel: str
+    ) -> None:
+        weight = random_numbers(convolution.weight_shape[:2], "float32")
+        shaped = weight[..., None, None] * random_numbers(convolution.kernel_size, "float32")
+        plan = Direct(convolution, shaped, forward=forward)
+        assert plan._choice == work(convolution, forward=forward).choice
+        flat = getattr(plan._kernel, "_flat", None)
+        assert {"gather": False, "gather flat": True, "scatter": None}[kernel] is flat
+
+    @settings(deadline=None, max_examples=100)
+    @given(drawn=works())
+    def test_is_the_cheapest_and_scatters_for_the_transpose_only(self, drawn: Work) -> None:
+        costs = {choice.kernel: choice.cost for choice in drawn.choices()}
+        assert drawn.choice.cost == costs[drawn.choice.kernel] == min(costs.values())
+        assert set(costs) >= {"gather", "gather flat", "taps"}
+        assert ("scatter" in costs) == (not drawn.forward)
+
+    @settings(deadline=None, max_examples=100)
+    @given(drawn=works())
+    def test_costs_at_least_its_multiply_adds(self, drawn: Work) -> None:
+        taps = 1
+        for combs in drawn.combs:
+            taps *= sum(len(taps) for comb in combs for taps in comb.taps)
+        least = drawn.rows * drawn.inner * prod(drawn.sizes) * taps
+        assert drawn.choice.cost >= least
+
+    @settings(deadline=None, max_examples=60)
+    @given(groups=st.integers(1, 4), forward=st.booleans())
+    def test_is_chosen_for_one_group(self, groups: int, forward: bool) -> None:
+        one = convolution_of(6, 10, same(9), same(9))
+        several = convolution_of(6 * groups, 10 * groups, same(9), same(9), groups=groups)
+        plan = Direct(several, random_numbers(several.weight_shape, "float32"), forward=forward)
+        assert plan._choice.kernel == work(one, forward=forward).choice.kernel
+
+
+class TestTileSize:
+    @given(size=st.integers(1, 2**40))
+    def test_a_tile_has_a_position_and_no_more_bytes_than_the_largest(self, size: int) -> None:
+        positions = positions_per_tile(size)
+        assert positions >= 1
+        assert positions == 1 or positions * size <= choice._LARGEST_TILE_BYTES
+
+    @given(size=st.integers(1, 2**40))
+    def test_a_tile_fits_the_cache_unless_its_products_became_short(self, size: int) -> None:
+        positions = positions_per_tile(size)
+        fits = positions * size <= choice._TILE_BYTES
+        assert fits or positions <= choice._FEWEST_POSITIONS
+
+    @given(size=st.integers(1, 2**26))
+    def test_a_tile_is_as_large_as_that_allows(self, size: int) -> None:
+        positions = positions_per_tile(size)
+        one_more = (positions + 1) * size
+        assert one_more > choice._TILE_BYTES
+        assert positions >= choice._FEWEST_POSITIONS or one_more > choice._LARGEST_TILE_BYTES
+
+    @given(size=st.integers(1, 2**30), more=st.integers(0, 2**30))
+    def test_more_bytes_are_never_more_positions(self, size: int, more: int) -> None:
+        assert positions_per_tile(size + more) <= positions_per_tile(size)

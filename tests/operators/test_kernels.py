@@ -1,0 +1,459 @@
+"""Every kernel on its own, in both directions, held to the naive oracle and to itself.
+
+`direct` chooses one kernel for a layer; here each is made to do every layer.  Results begin as
+numbers that no sum comes to, so that an element left out shows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+from convt_cli.arithmetic.axis import Axis
+from convt_cli.arithmetic.combs import forward_combs, transpose_combs
+from convt_cli.arithmetic.convolution import Convolution, Shape
+from convt_cli.operators.choice import Choice, Work
+from convt_cli.operators.direct import Direct, apply_forward, apply_transpose
+from convt_cli.operators.gather import Gathering
+from convt_cli.operators.scatter import Scattering
+from convt_cli.operators.taps import add_tap_by_tap
+from tests import oracle
+from tests.strategies import geometry, with_arrays, zero_padded_convolutions
+
+Array = oracle.Array
+Drawn = tuple[Convolution, Array, Array, Array]
+
+UNWRITTEN = 10**9 + 7
+
+
+@dataclass(frozen=True)
+class Forced:
+    """One kernel in one direction."""
+
+    kernel: str
+    forward: bool
+
+    def __str__(self) -> str:
+        return f"{self.kernel}, {'C' if self.forward else 'Cᵀ'}"
+
+    def shapes(self, convolution: Convolution) -> tuple[Shape, Shape]:
+        """Of the source and of the result."""
+        both = convolution.input_shape, convolution.output_shape
+        return both if self.forward else both[::-1]
+
+    def fill(self, convolution: Convolution, weight: Array, source: Array, result: Array) -> None:
+        """The kernel itself, on (batch, channels, *sizes)."""
+        grouped = weight.reshape(convolution.groups, -1, *weight.shape[1:])
+        turned = grouped if self.forward else grouped.swapaxes(1, 2)
+        combs_of = forward_combs if self.forward else transpose_combs
+        combs = tuple(map(combs_of, convolution.axes))
+        if not all(combs):  # as in Direct: no tap meets any source
+            result[...] = 0
+        elif self.kernel == "taps":
+            add_tap_by_tap(convolution.axes, turned, source, result, forward=self.forward)
+        elif self.kernel == "scatter":
+            Scattering(grouped)(combs, source, result)
+        else:
+            Gathering(turned, flat=self.kernel == "gather flat")(combs, source, result)
+
+    def on(self, convolution: Convolution, weight: Array, source: Array) -> Array:
+        """The result for a batch."""
+        _, after = self.shapes(convolution)
+        result = np.full((len(source), *after), UNWRITTEN, source.dtype)
+        self.fill(convolution, weight, source, result)
+        return result
+
+
+FORWARD = [Forced(kernel, True) for kernel in ("gather", "gather flat", "taps")]
+TRANSPOSE = [Forced(kernel, False) for kernel in ("gather", "gather flat", "scatter", "taps")]
+CHOSEN = [forced for forced in FORWARD + TRANSPOSE if forced.kernel != "taps"]
+"""Those that `direct` chooses from."""
+
+every_kernel = pytest.mark.parametrize("forced", FORWARD + TRANSPOSE, ids=str)
+every_chosen = pytest.mark.parametrize("forced", CHOSEN, ids=str)
+
+
+def dense(forced: Forced, convolution: Convolution, weight: Array) -> Array:
+    """The oracle's C or Cᵀ, whichever the direction asks for."""
+    sizes = convolution.input_shape[1:]
+    matrix = oracle.matrix(weight, sizes, **geometry(convolution))
+    return matrix if forced.forward else matrix.T
+
+
+def times(matrix: Array, source: Array, shape: Shape) -> Array:
+    """The matrix on every item of a batch."""
+    columns: Array = matrix @ source.reshape(len(source), -1).T
+    return columns.T.reshape(len(source), *shape)
+
+
+def random_integers(shape: Shape) -> Array:
+    return np.random.default_rng(list(shape)).integers(-9, 10, shape)
+
+
+def random_numbers(shape: Shape, dtype: Any) -> Array:
+    random = np.random.default_rng(list(shape))
+    numbers = random.standard_normal(shape) + 1j * random.standard_normal(shape)
+    return (numbers if np.dtype(dtype).kind == "c" else numbers.real).astype(dtype)
+
+
+def convolution_of(
+    out_channels: int, in_channels: int, *axes: Axis, groups: int = 1
+) -> Convolution:
+    return Convolution(out_channels=out_channels, in_channels=in_channels, axes=axes, groups=groups)
+
+
+def assert_is_the_oracles(
+    forced: Forced, convolution: Convolution, weight: Array, source: Array
+) -> None:
+    """Exactly: the arrays hold integers."""
+    expected = times(dense(forced, convolution, weight), source, forced.shapes(convolution)[1])
+    np.testing.assert_array_equal(forced.on(convolution, weight, source), expected)
+
+
+def assert_same_bytes(first: Array, second: Array) -> None:
+    assert (first.shape, first.dtype) == (second.shape, second.dtype)
+    assert first.tobytes() == second.tobytes()
+
+
+@every_kernel
+class TestIntegers:
+    @settings(deadline=None, max_examples=60)
+    @given(drawn=with_arrays(zero_padded_convolutions()))
+    def test_are_the_oracles(self, forced: Forced, drawn: Drawn) -> None:
+        convolution, weight, x, y = drawn
+        one = (x if forced.forward else y)[None]
+        assert_is_the_oracles(forced, convolution, weight, np.concatenate([one, 1 - one]))
+
+    @pytest.mark.parametrize(
+        "axes",
+        [
+            pytest.param(
+                [
+                    Axis.conv_transpose(
+                        input_size=3, kernel_size=2, stride=2, dilation=5, output_padding=4
+                    )
+                ],
+                id="output_padding beyond the stride, below the dilation",
+            ),
+            pytest.param(
+                [
+                    Axis.conv_transpose(input_size=3, kernel_size=2, stride=5, output_padding=4),
+                    Axis.conv_transpose(input_size=2, kernel_size=1, stride=3),
+                ],
+                id="a kernel below the stride leaves results that no window reads",
+            ),
+            pytest.param(
+                [
+                    Axis.conv_transpose(
+                        input_size=3, kernel_size=3, stride=4, dilation=2, output_padding=3
+                    ),
+                    Axis.conv_transpose(input_size=4, kernel_size=4, stride=6, dilation=4),
+                ],
+                id="stride and dilation with a common divisor",
+            ),
+            pytest.param(
+                [
+                    Axis.conv_transpose(input_size=6, kernel_size=2, stride=1, before=3, after=2),
+                    Axis.conv_transpose(input_size=5, kernel_size=2, stride=2, before=4, after=3),
+                ],
+                id="padding beyond the kernel crops whole windows",
+            ),
+            pytest.param(
+                [Axis.conv(input_size=2, kernel_size=2, before=5, after=6)] * 2,
+                id="windows that lie in the padding altogether",
+            ),
+            pytest.param(
+                [Axis.conv(input_size=9, kernel_size=2, before=-3, after=-2)] * 2,
+                id="padding below zero",
+            ),
+            pytest.param(
+                [Axis.conv(input_size=1, kernel_size=1)] * 3,
+                id="axes of size one",
+            ),
+            pytest.param(
+                [
+                    Axis.conv(input_size=1, kernel_size=3, before=1, after=1),
+                    Axis.conv(input_size=4, kernel_size=3, before=1, after=1),
+                    Axis.conv(input_size=1, kernel_size=1),
+                ],
+                id="axes of size one beside others",
+            ),
+            pytest.param(
+                [Axis.conv(input_size=4, kernel_size=2, stride=9)] * 2,
+                id="a stride beyond the input",
+            ),
+            pytest.param(
+                [Axis.conv(input_size=1, kernel_size=1, stride=7, before=2, after=5)] * 2,
+                id="a stride beyond the input, whose first windows read nothing",
+            ),
+            pytest.param(
+                [Axis.conv(input_size=12, kernel_size=2, output_size=2)] * 2,
+                id="few outputs are kept",
+            ),
+            pytest.param(
+                [Axis.conv(input_size=4, kernel_size=3, dilation=4, before=4, after=4)] * 2,
+                id="a dilation that takes all taps but the middle one outside",
+            ),
+        ],
+    )
+    def test_are_the_oracles_where_little_meets(self, forced: Forced, axes: list[Axis]) -> None:
+        convolution = convolution_of(4, 6, *axes, groups=2)
+        source = random_integers((2, *forced.shapes(convolution)[0]))
+        assert_is_the_oracles(
+            forced, convolution, random_integers(convolution.weight_shape), source
+        )
+
+    @pytest.mark.parametrize("positions", [1, 127, 128, 129, 300])
+    @pytest.mark.parametrize(("out_channels", "in_channels"), [(1, 5), (5, 1), (7, 33)])
+    def test_are_the_oracles_for_short_and_long_products(
+        self, forced: Forced, positions: int, out_channels: int, in_channels: int
+    ) -> None:
+        axis = Axis.conv(input_size=positions, kernel_size=3, before=1, after=1)
+        convolution = convolution_of(out_channels, in_channels, axis)
+        weight = random_integers(convolution.weight_shape)
+        matrix = dense(forced, convolution_of(1, 1, axis), np.array([[[1, 10, 100]]]))
+        taps = [np.where(matrix == power, 1, 0) for power in (1, 10, 100)]
+        source = random_integers((1, *forced.shapes(convolution)[0]))
+        sent = (weight if forced.forward else weight.swapaxes(0, 1)).transpose(2, 0, 1)
+        expected = sum(sent[tap] @ source[0] @ taps[tap].T for tap in range(3))
+        np.testing.assert_array_equal(forced.on(convolution, weight, source)[0], expected)
+
+    def test_an_empty_batch_gives_an_empty_one(self, forced: Forced) -> None:
+        axis = Axis.conv(input_size=5, kernel_size=3, stride=2, before=1)
+        convolution = convolution_of(2, 3, axis, axis)
+        before, after = forced.shapes(convolution)
+        weight = random_integers(convolution.weight_shape)
+        assert forced.on(convolution, weight, np.empty((0, *before), int)).shape == (0, *after)
+
+
+class TestHowArraysLie:
+    """What counts is the numbers, not the order in which memory holds them."""
+
+    AXES = (
+        Axis.conv(input_size=7, kernel_size=3, stride=2, before=1),
+        Axis.conv(input_size=6, kernel_size=2, before=1),
+    )
+
+    @every_kernel
+    @pytest.mark.parametrize("kernel_size", [1, 3])
+    def test_results_go_into_a_part_of_an_array_and_nowhere_else(
+        self, forced: Forced, kernel_size: int
+    ) -> None:
+        axis = Axis.conv(input_size=7, kernel_size=kernel_size, before=1, after=1)
+        convolution = convolution_of(4, 6, axis, axis, groups=2)
+        before, after = forced.shapes(convolution)
+        weight, source = random_integers(convolution.weight_shape), random_integers((2, *before))
+        larger = np.full((2, *(size + 2 for size in after)), UNWRITTEN)
+        inside = (slice(None), *(slice(1, -1) for _ in after))
+        forced.fill(convolution, weight, source, larger[inside])
+        np.testing.assert_array_equal(larger[inside], forced.on(convolution, weight, source))
+        larger[inside] = UNWRITTEN
+        assert (larger == UNWRITTEN).all()
+
+    @pytest.mark.parametrize("forward", [True, False])
+    @pytest.mark.parametrize("channels", [(4, 6), (2, 100)])
+    @pytest.mark.parametrize(
+        "laid",
+        [
+            pytest.param(np.asfortranarray, id="column by column"),
+            pytest.param(lambda array: np.repeat(array, 2, axis=-1)[..., ::2], id="apart"),
+            pytest.param(lambda array: array[..., ::-1].copy()[..., ::-1], id="backwards"),
+            pytest.param(lambda array: array.swapaxes(0, 1).copy().swapaxes(0, 1), id="turned"),
+        ],
+    )
+    def test_sources_and_weights_may_lie_in_any_order(
+        self, forward: bool, channels: tuple[int, int], laid: Any
+    ) -> None:
+        convolution = convolution_of(*channels, *self.AXES, groups=2)
+        shape = convolution.input_shape if forward else convolution.output_shape
+        weight, source = random_integers(convolution.weight_shape), random_integers((2, *shape))
+        apply = apply_forward if forward else apply_transpose
+        expected = apply(convolution, weight, source)
+        np.testing.assert_array_equal(apply(convolution, laid(weight), laid(source)), expected)
+
+    @every_kernel
+    def test_sources_and_weights_may_be_read_only(self, forced: Forced) -> None:
+        convolution = convolution_of(4, 6, *self.AXES, groups=2)
+        weight = random_integers(convolution.weight_shape)
+        source = random_integers((2, *forced.shapes(convolution)[0]))
+        expected = forced.on(convolution, weight, source)
+        weight.flags.writeable = source.flags.writeable = False
+        np.testing.assert_array_equal(forced.on(convolution, weight, source), expected)
+
+    @every_kernel
+    def test_sums_past_2_to_the_53_are_exact_in_int64(self, forced: Forced) -> None:
+        convolution = convolution_of(4, 6, *self.AXES, groups=2)
+        weight = random_integers(convolution.weight_shape) * (2**27 + 1)
+        source = random_integers((1, *forced.shapes(convolution)[0])) * (2**26 + 3)
+        assert_is_the_oracles(forced, convolution, weight, source)
+
+
+@every_kernel
+@pytest.mark.parametrize(
+    ("dtype", "share"), [(np.float64, 1e-12), (np.complex128, 1e-12), (np.float32, 1e-5)]
+)
+@settings(deadline=None, max_examples=15)
+@given(drawn=with_arrays(zero_padded_convolutions()))
+def test_rounded_sums_are_near_the_oracles(
+    forced: Forced, dtype: Any, share: float, drawn: Drawn
+) -> None:
+    """Within a share of the sum of the products' absolute values."""
+    convolution, *_ = drawn
+    before, after = forced.shapes(convolution)
+    weight = random_numbers(convolution.weight_shape, dtype)
+    source = random_numbers((1, *before), dtype)
+    result = forced.on(convolution, weight, source)
+    wider = np.result_type(dtype, np.float64)
+    matrix = dense(forced, convolution, weight.astype(wider))
+    expected = times(matrix, source.astype(wider), after)
+    bound = times(np.abs(matrix), np.abs(source).astype(np.float64), after)
+    assert result.dtype == dtype
+    assert (np.abs(result - expected) <= share * bound).all()
+
+
+SHAPES = [
+    pytest.param((1, 7), (5, 3), id="1 by 7 channels"),
+    pytest.param((7, 1), (5, 3), id="7 by 1 channels"),
+    pytest.param((100, 33), (5, 3), id="100 by 33 channels"),
+    pytest.param((33, 100), (2, 1), id="33 by 100 channels, few positions"),
+    pytest.param((333, 7), (12, 12), id="333 by 7 channels"),
+    pytest.param((3, 333), (1, 4), id="3 by 333 channels, one row"),
+]
+
+
+def square(channels: tuple[int, int], sizes: tuple[int, int], kernel_size: int) -> Convolution:
+    """A convolution that keeps the sizes."""
+    before, after = kernel_size // 2, (kernel_size - 1) // 2
+    axes = [
+        Axis.conv(input_size=size, kernel_size=kernel_size, before=before, after=after)
+        for size in sizes
+    ]
+    return convolution_of(*channels, *axes)
+
+
+@every_chosen
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("channels", "sizes"), SHAPES)
+class TestBytes:
+    """They depend on the plan alone: not on what is computed beside, nor on what was before."""
+
+    @pytest.mark.parametrize("kernel_size", [1, 3])
+    @pytest.mark.parametrize("positions", [2, 1000])
+    def test_do_not_depend_on_the_batch(
+        self,
+        *,
+        monkeypatch: pytest.MonkeyPatch,
+        forced: Forced,
+        dtype: Any,
+        channels: tuple[int, int],
+        sizes: tuple[int, int],
+        kernel_size: int,
+        positions: int,
+    ) -> None:
+        convolution = square(channels, sizes, kernel_size)
+        plan = planned(monkeypatch, forced, convolution, dtype, positions)
+        before, after = forced.shapes(convolution)
+        source = random_numbers((3, *before), dtype)
+        together, alone = (np.empty((3, *after), dtype) for _ in range(2))
+        for tile in plan.tiles():
+            plan.fill(tile, source[:, :, *tile.sources], together[:, :, *tile.results])
+            for item in (slice(0, 1), slice(1, 2), slice(2, 3)):
+                into = alone[item, :, *tile.results]
+                plan.fill(tile, source[item, :, *tile.sources], into)
+        assert_same_bytes(together, alone)
+
+    def test_of_a_batch_are_those_of_its_items(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        forced: Forced,
+        dtype: Any,
+        channels: tuple[int, int],
+        sizes: tuple[int, int],
+    ) -> None:
+        force(monkeypatch, forced.kernel, 10**6)
+        convolution = square(channels, sizes, 3)
+        apply = apply_forward if forced.forward else apply_transpose
+        weight = random_numbers(convolution.weight_shape, dtype)
+        batch = random_numbers((3, *forced.shapes(convolution)[0]), dtype)
+        items = [apply(convolution, weight, batch[item : item + 1]) for item in range(3)]
+        assert_same_bytes(apply(convolution, weight, batch), np.concatenate(items))
+
+    @pytest.mark.parametrize("kernel_size", [1, 3])
+    def test_do_not_depend_on_how_the_source_lies(
+        self,
+        *,
+        monkeypatch: pytest.MonkeyPatch,
+        forced: Forced,
+        dtype: Any,
+        channels: tuple[int, int],
+        sizes: tuple[int, int],
+        kernel_size: int,
+    ) -> None:
+        """A tile of an array in memory is a part of it, one read from a file is all there is."""
+        convolution = square(channels, sizes, kernel_size)
+        plan = planned(monkeypatch, forced, convolution, dtype, positions=1)
+        before, after = forced.shapes(convolution)
+        source = random_numbers((1, *before), dtype)
+        from_memory, from_file = (np.empty((1, *after), dtype) for _ in range(2))
+        for tile in plan.tiles():
+            part = source[:, :, *tile.sources]
+            plan.fill(tile, part, from_memory[:, :, *tile.results])
+            plan.fill(tile, part.copy(), from_file[:, :, *tile.results])
+        assert_same_bytes(from_memory, from_file)
+
+
+def force(patch: pytest.MonkeyPatch, kernel: str, positions: int) -> None:
+    """Let every layer be computed by this kernel, in tiles of so many positions."""
+    patch.setattr(Work, "choice", Choice(kernel=kernel, cost=0, positions=positions))
+
+
+def planned(
+    monkeypatch: pytest.MonkeyPatch,
+    forced: Forced,
+    convolution: Convolution,
+    dtype: Any,
+    positions: int,
+) -> Direct:
+    """C or Cᵀ by this kernel, in tiles of so many positions."""
+    force(monkeypatch, forced.kernel, positions)
+    weight = random_numbers(convolution.weight_shape, dtype)
+    return Direct(convolution, weight, forward=forced.forward)
+
+
+@pytest.mark.parametrize("forward", [True, False])
+class TestBytesBesideWhatIsNotFinite:
+    """A weight or a neighbour that is not finite changes no other item."""
+
+    CONVOLUTION = square((20, 20), (4, 4), 3)
+
+    def fill(self, weight: Array, batch: Array, *, forward: bool) -> tuple[Array, Array]:
+        """The batch together, and its items alone."""
+        plan = Direct(self.CONVOLUTION, weight, forward=forward)
+        (tile,) = plan.tiles()
+        together, alone = np.empty_like(batch), np.empty_like(batch)
+        with np.errstate(all="ignore"):
+            plan.fill(tile, batch, together)
+            for number in range(len(batch)):
+                plan.fill(tile, batch[number : number + 1], alone[number : number + 1])
+        return together, alone
+
+    def test_an_infinite_weight(self, forward: bool) -> None:
+        weight = random_numbers(self.CONVOLUTION.weight_shape, np.float64)
+        weight[0, 0, 1, 1] = np.inf
+        batch = np.abs(random_numbers((30, *self.CONVOLUTION.input_shape), np.float64))
+        together, alone = self.fill(weight, batch, forward=forward)
+        assert np.isinf(together).any()
+        assert not np.isnan(together).any()
+        assert_same_bytes(together, alone)
+
+    def test_an_infinite_weight_beside_nan_in_another_item(self, forward: bool) -> None:
+        weight = random_numbers(self.CONVOLUTION.weight_shape, np.float64)
+        weight[0, 0, 1, 1] = np.inf
+        batch = np.abs(random_numbers((2, *self.CONVOLUTION.input_shape), np.float64))
+        batch[1, 0, 0, 0] = np.nan
+        together, alone = self.fill(weight, batch, forward=forward)
+        assert_same_bytes(together[:1], alone[:1])

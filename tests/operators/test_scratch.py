@@ -1,0 +1,115 @@
+"""Intermediate arrays share memory within a thread and a kind, and with nothing else."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier, Thread
+from typing import Any
+
+import numpy as np
+import pytest
+
+from convt_cli.arithmetic.axis import Axis
+from convt_cli.operators import scratch
+from convt_cli.operators.direct import Direct
+from tests.operators.test_kernels import (
+    Array,
+    Forced,
+    assert_same_bytes,
+    convolution_of,
+    every_chosen,
+    force,
+    random_numbers,
+)
+
+FLOAT64 = np.dtype(np.float64)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test begins with no memory kept, and with room for a kilobyte."""
+    monkeypatch.setattr(scratch, "_KEPT", scratch._Kept())
+    monkeypatch.setattr(scratch, "_LARGEST_KEPT", 1024)
+
+
+def array(kind: str, *shape: int, dtype: Any = FLOAT64) -> Array:
+    return scratch.scratch(kind, shape, np.dtype(dtype))
+
+
+class TestSharing:
+    @pytest.mark.parametrize("shape", [(), (0,), (3, 0, 2), (128,), (2, 3, 4), (200, 100)])
+    @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex128, np.int64])
+    def test_an_array_has_the_shape_and_dtype_asked_for(
+        self, shape: tuple[int, ...], dtype: Any
+    ) -> None:
+        got = array("sent", *shape, dtype=dtype)
+        assert (got.shape, got.dtype) == (shape, dtype)
+        assert got.flags.writeable
+        assert got.flags.c_contiguous
+
+    @pytest.mark.parametrize(("first", "second"), [(128, 128), (128, 3), (1, 1)])
+    def test_one_kind_shares_memory(self, first: int, second: int) -> None:
+        assert np.shares_memory(array("sent", first), array("sent", second))
+
+    def test_one_kind_shares_memory_whatever_the_dtype(self) -> None:
+        assert np.shares_memory(array("sent", 8), array("sent", 4, dtype=np.complex64))
+
+    def test_memory_grows_with_what_is_asked_for(self) -> None:
+        small, large = array("sent", 2), array("sent", 128)
+        assert not np.shares_memory(small, large)
+        assert np.shares_memory(large, array("sent", 2))
+
+    def test_kinds_share_nothing(self) -> None:
+        assert not np.shares_memory(array("sent", 128), array("total", 128))
+
+    def test_what_is_larger_than_the_most_is_fresh(self) -> None:
+        assert np.shares_memory(array("sent", 128), array("sent", 128))
+        assert not np.shares_memory(array("sent", 129), array("sent", 129))
+
+    def test_what_is_larger_than_the_most_is_not_kept(self) -> None:
+        kept, larger = array("sent", 128), array("sent", 129)
+        again = array("sent", 128)
+        assert np.shares_memory(kept, again)
+        assert not np.shares_memory(larger, again)
+
+    def test_threads_share_nothing(self) -> None:
+        both, got = Barrier(2, timeout=10), list[Array]()
+
+        def work() -> None:
+            got.append(array("sent", 128))
+            both.wait()
+
+        threads = [Thread(target=work) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert not np.shares_memory(got[0], got[1])
+
+
+@every_chosen
+@pytest.mark.parametrize("kept", [0, 2**23], ids=["all fresh", "all kept"])
+def test_threads_that_compute_at_once_give_the_bytes_of_one(
+    monkeypatch: pytest.MonkeyPatch, forced: Forced, kept: int
+) -> None:
+    monkeypatch.setattr(scratch, "_LARGEST_KEPT", kept)
+    force(monkeypatch, forced.kernel, 64)
+    axis = Axis.conv(input_size=40, kernel_size=3, stride=2, before=1, after=1)
+    convolution = convolution_of(6, 10, axis, axis, groups=2)
+    before, after = forced.shapes(convolution)
+    source = random_numbers((1, *before), np.float64)
+    weight = random_numbers(convolution.weight_shape, np.float64)
+
+    def filled(threads: int) -> Array:
+        """The result, by one `Direct` that so many threads share; every tile is done 5 times."""
+        plan = Direct(convolution, weight, forward=forced.forward)
+        result = np.zeros((1, *after))
+
+        def work(tile: Any) -> None:
+            plan.fill(tile, source[:, :, *tile.sources], result[:, :, *tile.results])
+
+        with ThreadPoolExecutor(threads) as pool:
+            assert not any(pool.map(work, [*plan.tiles()] * 5))
+        return result
+
+    assert_same_bytes(filled(4), filled(1))
