@@ -22,12 +22,13 @@ from convt_cli.files.archive import Pieces, write_npz
 from convt_cli.io import memory
 from convt_cli.io.writing import STDOUT, output
 from convt_cli.operators.dtypes import Array
-from convt_cli.operators.matrix import Band, BandedMatrix
+from convt_cli.operators.matrix import STREAMED_BAND_BYTES, Band, BandedMatrix
 
 MATRIX_SUFFIXES = (".npz", ".mtx")
 BANDED_FORMATS = ("csr", "csc", "coo")
 """The formats that `write_bands` knows."""
 
+_BANDS_HELD = 4  # the columns and the data of one, and what they are made of
 _MOST_COMPRESSION = 1032  # deflate makes of 258 bytes no less than 2 bits
 
 Advance = Callable[[int], None]
@@ -75,10 +76,13 @@ def write_bands(
     """Write `matrix` to `path`, whole or not at all, in one of BANDED_FORMATS or as .mtx.
 
     For csc `matrix` is the transpose of what is written: its rows are the columns.  `advance`
-    is told of `banded_bytes` in all.  Raises FileError (E402, E403).
+    is told of `banded_bytes` in all.  Raises FileError (E402, E403), RequestError (E501).
     """
     suffix = matrix_suffix(path)
     _require_room(path, _least_bytes(matrix, sparse_format, suffix=suffix, compress=compress))
+    memory.require(
+        _BANDS_HELD * STREAMED_BAND_BYTES, "what makes C band by band", help="free some memory"
+    )
     with output(path, force=force) as file:
         if suffix == ".mtx":
             _write_text(file, matrix, advance)

@@ -3,7 +3,8 @@
 The rule counts in multiply-adds of a good matrix product.  A product of few rows is slower, and
 one with few columns to sum over: n rows take the time of n + 16, n columns that of n + 8.
 Beside the products a kernel passes over arrays: copying an element costs about as much as 25
-multiply-adds, writing a product and adding it twice that, rearranging one of the weight 150;
+multiply-adds where they lie side by side, up to four times that where they lie a step apart,
+writing a product and adding it 50, rearranging an element of the weight 150;
 and every call of NumPy, for every tile, about 100,000.
 
 These figures are round ones, measured with NumPy's OpenBLAS; what they decide depends on the
@@ -78,7 +79,7 @@ class Work:
         return self._choice(
             "gather",
             self._products(self.rows * self._phases, self.inner * prod(behind))
-            + self._positions * (_COPY * copied + _ADD * summed)
+            + self._positions * (self._copy * copied + _ADD * summed)
             + _REARRANGE * self.rows * self.inner * self._tap_count,
             calls=prod(self._starts[1:]) * len(_residues(self.combs[0])) + 2 * prod(self._starts),
             numbers=self.inner * prod(behind) * self._depth + 2 * self.rows * self._phases,
@@ -89,7 +90,7 @@ class Work:
         return self._choice(
             "gather flat",
             self._products(self.rows * self._phases, self.inner * prod(self._most_starts))
-            + _COPY * self._positions * self.inner * prod(self._starts)
+            + self._copy * self._positions * self.inner * prod(self._starts)
             + _REARRANGE * rearranged,
             calls=prod(self._starts) + self._phases,
             numbers=self.inner * prod(self._most_starts) + 2 * self.rows * self._phases,
@@ -106,7 +107,7 @@ class Work:
         )
 
     def _taps(self) -> Choice:
-        moved = (_COPY * self.inner + 2 * _ADD * self.rows) * self._positions * self._tap_count
+        moved = (self._copy * self.inner + 2 * _ADD * self.rows) * self._positions * self._tap_count
         return self._choice(
             "taps",
             self._products(self.rows, self.inner)
@@ -126,6 +127,11 @@ class Work:
         """All the multiply-adds, done by matrix products of so many rows and columns."""
         share = (1 + _FEW_ROWS / rows) * (1 + _FEW_COLUMNS / columns)
         return self.rows * self.inner * self._tap_count * self._positions * share
+
+    @property
+    def _copy(self) -> int:
+        """Copying an element of the source, by the step between those of a row."""
+        return _COPY * min(4, self.combs[-1][0].source_step)
 
     @property
     def _positions(self) -> int:

@@ -103,11 +103,15 @@ class TestExport:
         monkeypatch: pytest.MonkeyPatch,
         options: tuple[str, ...],
     ) -> None:
-        monkeypatch.setattr(memory, "NEGLIGIBLE", 0)
-        monkeypatch.setattr(memory, "available", lambda: 250)  # the 9 taps, not the 36 entries
-        assert_quiet(run("matrix", spec(GUIDE), "-o", "C.npz", *options))
-        dense = GUIDE_C.T if "--transpose" in options else GUIDE_C
-        np.testing.assert_array_equal(load_npz("C.npz").toarray(), dense)
+        monkeypatch.setattr(memory, "available", lambda: 64 * 2**20)
+        spec(
+            "input: [1, 600000]\n"
+            "layers: [{type: conv, out_channels: 10, kernel_size: 1, weight: {fill: ones}}]"
+        )
+        assert_quiet(run("matrix", "net.yaml", "-o", "C.npz", *options))
+        matrix = load_npz("C.npz")
+        assert matrix.nnz == 6_000_000
+        assert matrix.nnz * (8 + 4) > memory.available()
 
     @pytest.mark.parametrize("sparse_format", ["bsr", "dia"])
     def test_needs_memory_for_formats_without_bands(

@@ -213,12 +213,20 @@ TALL = """
 
 
 class TestCommands:
-    @pytest.mark.parametrize("options", [(), ("--transpose",), ("--sparse-format", "coo")])
+    @pytest.mark.parametrize(
+        ("options", "code"),
+        [
+            ((), "E402"),
+            (("--transpose",), "E402"),
+            (("--sparse-format", "coo"), "E402"),
+            (("--sparse-format", "bsr"), "E501"),
+        ],
+    )
     def test_a_matrix_of_10_to_the_12_entries_is_refused(
-        self, run: Run, spec: WriteSpec, folder: Path, options: tuple[str, ...]
+        self, run: Run, spec: WriteSpec, folder: Path, options: tuple[str, ...], code: str
     ) -> None:
         outcome = run("matrix", spec(HUGE), "-o", "C.npz", *options)
-        assert_refused(outcome, "E501")
+        assert_refused(outcome, code)
         assert re.search(r"[\d.,]+ TiB needed, [\d.,]+ \w+ there", outcome.err)
         assert [path.name for path in folder.iterdir()] == ["net.yaml"]
 
@@ -229,7 +237,7 @@ class TestCommands:
 
     def test_a_result_that_does_not_fit_is_refused(self, run: Run, spec: WriteSpec) -> None:
         np.save("y.npy", np.ones((1, 4)))
-        outcome = run("apply", spec(TALL), "y.npy", "-o", "x.npy")
+        outcome = run("apply", spec(TALL), "y.npy", "-o", "x.npz#x")
         assert outcome.codes == ["E501"]
         assert re.search(r"TiB needed", outcome.err)
 
@@ -265,7 +273,7 @@ class TestCommands:
         np.savez("x.npz", np.ones((4, 4)))
         np.savetxt("x.csv", np.ones((4, 4)), delimiter=",")
         monkeypatch.setattr(memory, "available", lambda: 100)
-        assert_refused(run("apply", spec(GUIDE), name, "-o", "y.npy"), "E501")
+        assert_refused(run("apply", spec(GUIDE), name, "-o", "y.csv"), "E501")
 
 
 def limited(megabytes: int, *arguments: str, folder: Path) -> Outcome:
