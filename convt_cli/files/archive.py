@@ -5,7 +5,6 @@ An array need not be there to be written: `Pieces` is one that is made while it 
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -58,6 +57,8 @@ def write_npz(
     file: BinaryIO, arrays: Mapping[str, Array | Pieces], *, compress: bool = False
 ) -> None:
     """Write `arrays` as the members of an .npz, all of them dated 1980."""
+    import zipfile  # noqa: PLC0415  # costs time, and .npy needs none of it
+
     method = zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED
     # zipfile's stubs ask for a whole file; to write, a sink is all it needs.
     sink = _Plain(file)
