@@ -34,6 +34,8 @@ ARGUMENTS = {
     "apply": ("net.yaml", "x.csv", "-o", "y.csv"),
     "deps": ("net.yaml",),
     "explain": ("E105",),
+    "solve": ("--sizes", "net.yaml"),
+    "compare": ("net.yaml",),
 }
 """How each command does something useful; x.csv is a 2 by 2 input."""
 
@@ -101,7 +103,9 @@ class TestUsage:
     def test_an_unknown_option_is_refused(self, run: Run, command: str) -> None:
         assert_usage(run(command, "--zzz"), "No such option")
 
-    @pytest.mark.parametrize("command", [name for name in COMMANDS if name != "table"])
+    @pytest.mark.parametrize(
+        "command", [name for name in COMMANDS if name not in ("table", "solve")]
+    )
     def test_a_missing_argument_is_refused(self, run: Run, command: str) -> None:
         assert_usage(run(command), "Missing argument")
 
@@ -239,7 +243,9 @@ def modules_after(code: str) -> set[str]:
 
 
 class TestImports:
-    @pytest.mark.parametrize("command", ["shapes", "check", "table", "deps", "explain"])
+    @pytest.mark.parametrize(
+        "command", ["shapes", "check", "table", "deps", "explain", "solve", "compare"]
+    )
     def test_what_needs_no_arrays_imports_no_numpy(self, spec: WriteSpec, command: str) -> None:
         spec(GUIDE)
         arguments = [command, *ARGUMENTS[command]]
