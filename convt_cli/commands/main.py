@@ -20,7 +20,7 @@ import click
 from convt_cli import __version__
 from convt_cli.errors import ConvtError, ReaderGone, RequestError
 
-COMMANDS = ("shapes", "check", "table", "matrix", "apply", "deps", "explain")
+COMMANDS = ("shapes", "check", "table", "solve", "compare", "matrix", "apply", "deps", "explain")
 
 FAILED = 2
 _WIDTH = 100

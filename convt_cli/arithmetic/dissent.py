@@ -1,0 +1,124 @@
+"""Where the tools of one framework disagree with each other about a layer it takes.
+
+convt follows one of them (see `frameworks`); a layer on which the others say something else is
+better written in another way, or tested where it is to run.  Every rule here was seen in ONNX's
+shape inference and reference implementation, 1.23, ONNX Runtime 1.32 and TensorFlow 2.21.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from convt_cli.arithmetic.convolution import Shape
+from convt_cli.arithmetic.frameworks import Framework
+from convt_cli.arithmetic.layers import ConvTranspose, Geometry, LayerType, Windows
+from convt_cli.arithmetic.layers.convolutions import Conv
+from convt_cli.arithmetic.layers.pools import AveragePool, MaxPool
+from convt_cli.arithmetic.padding import FRAMEWORK_WORDS
+
+_TENSORFLOW = ("tensorflow", "keras")
+_CEIL_DROPS_FROM = 22
+_SHORT_AVERAGE_FROM = 19
+
+
+def dissents(
+    definition: LayerType, source: Shape, geometry: Geometry, framework: Framework
+) -> tuple[str, ...]:
+    """What the framework's tools say of a layer on `source`, where they do not say the same."""
+    if not isinstance(geometry.reach, Windows):
+        return ()
+    if framework.name == "onnx":
+        return tuple(_onnx(definition, source, geometry, geometry.reach, framework.opset or 0))
+    dilated = any(axis.dilation > 1 for axis in geometry.reach.axes)
+    if isinstance(definition, ConvTranspose) and dilated and framework.name in _TENSORFLOW:
+        return ("TensorFlow refuses a dilated transposed convolution on a CPU without oneDNN",)
+    return ()
+
+
+def _onnx(
+    definition: LayerType, source: Shape, geometry: Geometry, windows: Windows, opset: int
+) -> Iterator[str]:
+    if isinstance(definition, ConvTranspose):
+        yield from _onnx_transposed(definition, source, geometry, windows)
+    elif isinstance(definition, Conv | MaxPool | AveragePool):
+        yield from _onnx_direct(definition, windows, opset)
+
+
+def _onnx_transposed(
+    layer: ConvTranspose, source: Shape, geometry: Geometry, windows: Windows
+) -> Iterator[str]:
+    if layer.padding in FRAMEWORK_WORDS and layer.output_size is None:
+        reference = tuple(i * axis.stride for i, axis in zip(source[1:], windows.axes))
+        inferred = tuple(
+            min(axis.input_size + _extra(layer, n), _full(axis.output_size, layer, windows, n))
+            for n, axis in enumerate(windows.axes)
+        )
+        yield from _sizes(geometry.output[1:], inferred, reference)
+    elif layer.output_size is not None and layer.padding not in FRAMEWORK_WORDS:
+        yield "the reference implementation refuses output_shape here, or keeps the pads beside it"
+    if any(_extra(layer, n) >= axis.stride for n, axis in enumerate(windows.axes)):
+        yield "ONNX Runtime refuses an output_padding that is not below the stride"
+    if layer.groups > 1:
+        yield "the reference implementation is wrong, or fails, for a group above 1"
+
+
+def _extra(layer: ConvTranspose, axis: int) -> int:
+    extra = layer.output_padding or 0
+    return extra if isinstance(extra, int) else extra[axis]
+
+
+def _full(size: int, layer: ConvTranspose, windows: Windows, number: int) -> int:
+    """The output size without pads, output_padding included."""
+    axis = windows.axes[number]
+    return (size - 1) * axis.stride + axis.effective_kernel + _extra(layer, number)
+
+
+def _sizes(runtime: Shape, inferred: Shape, reference: Shape) -> Iterator[str]:
+    if len({runtime, inferred, reference}) > 1:
+        yield (
+            f"the output is {_text(runtime)} in ONNX Runtime, {_text(inferred)} in shape "
+            f"inference, {_text(reference)} in the reference implementation"
+        )
+
+
+def _text(sizes: Shape) -> str:
+    return "×".join(str(size) for size in sizes)
+
+
+def _onnx_direct(
+    layer: Conv | MaxPool | AveragePool, windows: Windows, opset: int
+) -> Iterator[str]:
+    same = layer.padding in FRAMEWORK_WORDS
+    dilated = any(axis.dilation > 1 for axis in windows.axes)
+    if isinstance(layer, Conv):
+        if same and dilated:
+            yield "ONNX Runtime refuses auto_pad SAME together with dilations"
+        if same and max(_shortfalls(windows)) > 1:
+            yield "ONNX Runtime moves the windows of auto_pad SAME towards the middle here"
+        return
+    if same and dilated:
+        yield "ONNX Runtime forgets the dilations of a pool with auto_pad SAME"
+    recent = isinstance(layer, AveragePool) and opset >= _SHORT_AVERAGE_FROM
+    if same and not recent and max(_shortfalls(windows)) > 0:
+        yield "ONNX Runtime refuses auto_pad SAME where a window ends before the next begins"
+    if layer.ceil_mode and not same and opset < _CEIL_DROPS_FROM:
+        counted = tuple(_undropped(windows))
+        runtime = tuple(axis.output_size for axis in windows.axes)
+        if counted != runtime:
+            yield (
+                f"the output is {_text(runtime)} in ONNX Runtime and {_text(counted)} in shape "
+                f"inference, which before opset {_CEIL_DROPS_FROM} counts a window past the input"
+            )
+
+
+def _shortfalls(windows: Windows) -> Iterator[int]:
+    """How far the last window of every axis ends before the input does."""
+    for axis in windows.axes:
+        yield axis.input_size - (axis.output_size - 1) * axis.stride - axis.effective_kernel
+
+
+def _undropped(windows: Windows) -> Iterator[int]:
+    """The positions of every axis, with the window that starts past the input."""
+    for axis in windows.axes:
+        reach = axis.input_size + axis.before + axis.after - axis.effective_kernel
+        yield -(-reach // axis.stride) + 1

@@ -1,0 +1,108 @@
+"""convt compare: every layer with a window under each framework."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from convt_cli.arithmetic.comparison import compared_layers, readings
+from convt_cli.arithmetic.convolution import Shape
+from convt_cli.arithmetic.frameworks import FRAMEWORKS, Framework
+from convt_cli.arithmetic.network import Network, NetworkLayer
+from convt_cli.commands.emit import emit
+from convt_cli.commands.main import FAILED, complain_of
+from convt_cli.commands.networks import Loaded, as_diagnostics, load_all
+from convt_cli.commands.options import format_option, input_option, output_options, specs_argument
+from convt_cli.errors import RequestError
+from convt_cli.reports.comparison import Compared, comparison_report
+from convt_cli.spec.values import suggestion
+
+
+def _frameworks(text: str) -> tuple[Framework, ...]:
+    """The frameworks of a list such as `tensorflow,onnx`, each once."""
+    names = dict.fromkeys(part.strip() for part in text.split(","))
+    for name in names:
+        if name not in FRAMEWORKS:
+            hint = suggestion(name, list(FRAMEWORKS))
+            raise click.BadParameter(f"no framework {name!r}: {hint}")
+    return tuple(FRAMEWORKS[name] for name in names)
+
+
+@click.command(
+    "compare",
+    short_help="The same layers under each framework: shapes, pads, values.",
+    epilog="""\b
+Examples:
+  convt compare net.yaml
+  convt compare net.yaml --with tensorflow,onnx --layer conv1
+  convt compare configs --format json -o comparison.json""",
+)
+@specs_argument(required=True)
+@click.option(
+    "--with",
+    "others",
+    type=_frameworks,
+    default=",".join(FRAMEWORKS),
+    metavar="NAMES",
+    help="Compare with these: tensorflow,onnx.  All if not given.",
+)
+@click.option("--layer", metavar="NAME", help="Compare this layer alone.")
+@input_option
+@format_option()
+@output_options
+def command(
+    specs: tuple[str, ...],
+    others: tuple[Framework, ...],
+    layer: str | None,
+    inputs: tuple[tuple[str, Shape], ...],
+    output_format: str,
+    output: str | None,
+    force: bool,
+) -> int:
+    """Print what each framework makes of every convolution and pool, written the same way.
+
+    The output shape, the explicit pads, whether the values are those of the spec's framework or
+    shifted, and the line of code that makes them equal.
+    """
+    loaded = load_all(specs, inputs)
+    compared = _compared_all(loaded, layer, others)
+    if loaded.complete(output, output_format):
+        report = comparison_report(compared, loaded.problems)
+        emit(report, output_format, output, force=force)
+    return loaded.status
+
+
+def _compared_all(loaded: Loaded, name: str | None, others: Sequence[Framework]) -> list[Compared]:
+    """The layers of every network; one that lacks the layer is reported and left out."""
+    compared = []
+    for network in tuple(loaded.networks):
+        try:
+            layers = _chosen(network, name)
+        except RequestError as error:
+            complain_of(error)
+            loaded.networks.remove(network)
+            loaded.problems.extend(as_diagnostics(network.spec, error))
+            loaded.status = FAILED
+            continue
+        compared += [_compared(network, layer, others) for layer in layers]
+    return compared
+
+
+def _chosen(network: Network, name: str | None) -> list[NetworkLayer]:
+    """All layers with a window, or the one called `name`.  Raises RequestError (E502)."""
+    layers = compared_layers(network)
+    found = [layer for layer in layers if name in (None, layer.name)]
+    if name is not None and not found:
+        raise RequestError(
+            "E502",
+            f"{network.name} has no convolution or pool '{name}'",
+            help=suggestion(name, [layer.name for layer in layers]) if layers else "",
+        )
+    return found
+
+
+def _compared(network: Network, layer: NetworkLayer, others: Sequence[Framework]) -> Compared:
+    own = network.rules
+    rest = [framework for framework in others if framework.name != own.name]
+    return Compared(network=network, layer=layer, readings=readings(layer, own, rest))

@@ -1,0 +1,204 @@
+"""Layers under several frameworks: sizes, pads, whether the values agree, and how to write each.
+
+A table for each layer, a row for each framework.  Below it stand the rules of the frameworks that
+refuse the layer as it is written, what their tools disagree on, and the line of code that gives,
+in each of the others, what the layer's own framework gives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from convt_cli.arithmetic.comparison import Reading, Symmetric, axes_of, symmetric
+from convt_cli.arithmetic.convolution import Shape
+from convt_cli.arithmetic.frameworks import Framework
+from convt_cli.arithmetic.network import Network, NetworkLayer
+from convt_cli.errors import Diagnostic
+from convt_cli.reports.code_lines import code_line, target_of
+from convt_cli.reports.table import VERSION, Cell, Kind, Report, Table, column
+
+_COLUMNS = (
+    column("layer", optional=1),
+    column("framework"),
+    column("output", kind=Kind.SHAPE),
+    column("padding"),
+    column("output_padding"),
+    column("values"),
+)
+_FLIPPED = "the kernel must be flipped: transpose_kernel=True"
+_ONE_SIDED = ("pytorch", "caffe")
+"""The frameworks whose layers pad both sides alike; the first alone has output_padding."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """A layer of a network and what each framework makes of it, its own first."""
+
+    network: Network
+    layer: NetworkLayer
+    readings: tuple[Reading, ...]
+
+    @property
+    def own(self) -> Reading:
+        return self.readings[0]
+
+    @property
+    def is_transposed(self) -> bool:
+        return self.layer.type == "conv_transpose"
+
+    @property
+    def symmetric(self) -> Symmetric | None:
+        """The symmetric padding nearest to a convolution's own, where that is not symmetric."""
+        if getattr(self.layer.definition, "padding_mode", "") != "zeros":
+            return None
+        return symmetric(axes_of(self.layer.geometry), adjoint=self.is_transposed)
+
+    def code(self, framework: Framework) -> str | None:
+        """The line that gives in `framework` what the layer's own framework gives."""
+        return code_line(target_of(self.layer, self.network.rules), framework.name)
+
+
+def comparison_report(layers: Sequence[Compared], problems: Sequence[Diagnostic]) -> Report:
+    """One table per layer; `problems` of specs that have none go into the document."""
+    return Report(
+        tables=tuple(_table(compared) for compared in layers),
+        document={
+            "version": VERSION,
+            "layers": [_layer_document(compared) for compared in layers],
+            "problems": [problem.document() for problem in problems],
+        },
+    )
+
+
+def _table(compared: Compared) -> Table:
+    layer, network = compared.layer, compared.network
+    return Table(
+        title=(
+            f"{network.name} ({network.rules.title}), {layer.name}: {layer.type}, "
+            f"input {list(layer.inputs[0])}"
+        ),
+        columns=_COLUMNS,
+        rows=tuple(_row(compared, reading) for reading in compared.readings),
+        notes=tuple(_notes(compared)),
+        spec=network.spec,
+    )
+
+
+def _row(compared: Compared, reading: Reading) -> tuple[Cell, ...]:
+    name = (compared.layer.name, reading.framework.name)
+    if reading.geometry is None:
+        return (*name, None, None, None, "refused")
+    pads = " ".join(f"({axis.before},{axis.after})" for axis in reading.axes)
+    extras = " ".join(str(axis.output_padding) for axis in reading.axes)
+    return (
+        *name,
+        reading.geometry.output,
+        pads,
+        extras if compared.is_transposed else None,
+        "as written" if reading is compared.own else _values(compared.own, reading),
+    )
+
+
+def _values(own: Reading, other: Reading) -> str:
+    """What becomes of the values, in a few words."""
+    if other.shift is None:
+        is_same_size = (
+            own.geometry and other.geometry and own.geometry.output == other.geometry.output
+        )
+        return "other divisor" if is_same_size else "other size"
+    flipped = ", flipped" if other.is_flipped else ""
+    return f"shifted by {_signed(other.shift)}{flipped}" if any(other.shift) else f"equal{flipped}"
+
+
+def _signed(shift: Shape) -> str:
+    """+1 where it is so on every axis, else (+1, 0)."""
+    texts = [f"{by:+d}" if by else "0" for by in shift]
+    return texts[0] if len(set(shift)) == 1 else f"({', '.join(texts)})"
+
+
+def _notes(compared: Compared) -> Iterator[str]:
+    own = compared.own.framework.name
+    if any(reading.shift is not None and any(reading.shift) for reading in compared.readings):
+        yield _shift_note(own, is_transposed=compared.is_transposed)
+    yield from _padding_notes(compared)
+    for reading in compared.readings:
+        yield from (f"{reading.framework.name} refuses it: {error}." for error in reading.errors)
+        yield from (f"{reading.framework.name}'s tools: {text}." for text in reading.dissents)
+    if any(reading.is_flipped for reading in compared.readings):
+        yield f"Between jax and the others {_FLIPPED}."
+    lines = [(one.framework, compared.code(one.framework)) for one in compared.readings[1:]]
+    if any(text for _, text in lines):
+        yield f"To have the values of {own}:"
+    for framework, text in lines:
+        yield f"  {framework.name}: {text or 'no line of code can say it'}"
+
+
+def _shift_note(own: str, *, is_transposed: bool) -> str:
+    what = "its output begins" if is_transposed else "its windows read the input"
+    return f"Shifted by +1: {what} one element further on than in {own}."
+
+
+def _padding_notes(compared: Compared) -> Iterator[str]:
+    """What the usual padding does where frameworks refuse the word for the right one."""
+    usual = compared.symmetric
+    if usual is None:
+        return
+    taking = _ONE_SIDED[:1] if any(usual.output_padding) else _ONE_SIDED
+    refusing = [one.framework.name for one in compared.readings if one.geometry is None]
+    names = [name for name in refusing if name in taking]
+    if names:
+        yield (
+            f"The usual {_padding_text(usual)} of {' and '.join(names)} gives the same size, "
+            f"but values shifted by {_signed(usual.shift)}."
+        )
+
+
+def _padding_text(usual: Symmetric) -> str:
+    extra = any(usual.output_padding) and f", output_padding={_plain(usual.output_padding)}"
+    return f"padding={_plain(usual.padding)}{extra or ''}"
+
+
+def _plain(values: Shape) -> str:
+    return str(values[0]) if len(set(values)) == 1 else str(values)
+
+
+def _layer_document(compared: Compared) -> dict[str, object]:
+    usual = compared.symmetric
+    return {
+        "spec": compared.network.spec,
+        "layer": compared.layer.name,
+        "type": compared.layer.type,
+        "line": compared.layer.line,
+        "input": compared.layer.inputs[0],
+        "symmetric": None if usual is None else _symmetric_document(usual, compared.is_transposed),
+        "frameworks": [_reading_document(compared, reading) for reading in compared.readings],
+    }
+
+
+def _symmetric_document(usual: Symmetric, is_transposed: bool) -> dict[str, object]:
+    return {
+        "padding": usual.padding,
+        "output_padding": usual.output_padding if is_transposed else None,
+        "shift": usual.shift,
+    }
+
+
+def _reading_document(compared: Compared, reading: Reading) -> dict[str, object]:
+    geometry, axes = reading.geometry, reading.axes
+    accepted = geometry is not None
+    return {
+        "framework": reading.framework.name,
+        "accepted": accepted,
+        "error": "; ".join(reading.errors) or None,
+        "output": geometry.output if geometry is not None else None,
+        "padding": [(axis.before, axis.after) for axis in axes] if accepted else None,
+        "output_padding": (
+            [axis.output_padding for axis in axes] if accepted and compared.is_transposed else None
+        ),
+        "shift": reading.shift,
+        "equal": reading.is_equal,
+        "note": _FLIPPED if reading.is_flipped else None,
+        "dissent": reading.dissents,
+        "code": compared.code(reading.framework),
+    }
