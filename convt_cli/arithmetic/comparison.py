@@ -37,9 +37,6 @@ from convt_cli.errors import GeometryError
 
 COMPARED_TYPES = ("conv", "conv_transpose", "max_pool", "avg_pool")
 
-_AVERAGES_COUNT_PADDING = frozenset({"pytorch", "jax", "caffe"})
-"""The frameworks whose average pools count padding in the divisor where the spec does not say."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
@@ -136,7 +133,7 @@ def counts_padding(definition: LayerType, framework: Framework) -> bool:
     if not isinstance(definition, AveragePool):
         return False
     if definition.count_include_pad is None:
-        return framework.name in _AVERAGES_COUNT_PADDING
+        return framework.average_counts_padding
     return definition.count_include_pad
 
 

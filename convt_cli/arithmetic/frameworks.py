@@ -4,10 +4,9 @@ Every rule in which frameworks differ is a field here; `padding`, `transposed` a
 the fields and turn them into explicit (before, after) pairs and output_padding, so that nothing
 behind them asks for a framework's name again.
 
-Sources: `torch.nn.functional` and ATen's shape checks, PyTorch 2.13; `tf.nn` and Keras's
-`compute_conv_transpose_padding_args_for_jax` and layers, TensorFlow 2.21 and Keras 3.15; the
-ONNX operator texts and ONNX Runtime's `conv_transpose_attributes.h` and `pool_attributes.h`,
-1.32; `jax.lax.conv_transpose` and `reduce_window`, JAX 0.10; BVLC Caffe's layers.
+Sources: `torch.nn.functional` and ATen's shape checks, PyTorch 2.13; `tf.nn`'s convolutions and
+pools, TensorFlow 2.21; Keras 3.15's layers; the ONNX operator texts and, where they leave it
+open or their tools differ, what ONNX Runtime 1.32 does; `jax.lax`, JAX 0.10; BVLC Caffe.
 """
 
 from __future__ import annotations
@@ -33,10 +32,12 @@ class Framework:
     same_needs_unit_stride: bool = False
     padding_modes: tuple[str, ...] = ("zeros",)
     strided_dilation: bool = True
-    """A window may have both a stride and a dilation above 1."""
+    """A convolution may have both a stride and a dilation above 1."""
 
+    transposed_groups: bool = True
     transposed_same_words: tuple[str, ...]
-    transposed_same: Literal["none", "forward", "runtime", "stretched"] = "none"
+    transposed_same_lower_needs_unit_stride: bool = False
+    transposed_same: Literal["none", "forward", "runtime"] = "none"
     """Where `same` finds the crop of a transposed layer, see `transposed`."""
     transposed_pads: Literal["direct", "stretched"] = "direct"
     """What the numbers of `padding` pad: C's input, or the transposed layer's stretched input."""
@@ -58,8 +59,11 @@ class Framework:
     """Whether pools take the ceiling where the spec does not say; None where they cannot."""
     pool_drops_unpadded: bool = True
     """With the ceiling, a last window that starts past the input goes even without padding."""
-    max_pool_dilation: bool = True
+    max_pool_dilation: Literal["any", "alone", "none"] = "any"
+    """Any, one without stride and without `same`, or none."""
     average_pool_dilation: bool = False
+    average_counts_padding: bool
+    """Whether padding counts in an average's divisor where the spec does not say."""
     average_pool_3d_needs_whole_window: bool = False
     """A 3-D average pool refuses an input smaller than its kernel, whatever the padding."""
 
@@ -84,6 +88,7 @@ _PYTORCH = Framework(
     pool_same_words=(),
     pool_padding="half kernel",
     pool_ceil=False,
+    average_counts_padding=True,
     average_pool_3d_needs_whole_window=True,
     weight_axes="first",
 )
@@ -94,11 +99,19 @@ _TENSORFLOW = Framework(
     transposed_same="forward",
     output_padding_below="stride",
     output_padding_reaches_stride=True,
-    strided_dilation=False,
     pool_same_words=("same",),
-    pool_padding="any",
+    pool_padding="below kernel",
     pool_ceil=None,
+    max_pool_dilation="alone",
+    average_counts_padding=False,
     weight_axes="last",
+)
+_KERAS = replace(
+    _TENSORFLOW,
+    name="keras",
+    strided_dilation=False,
+    transposed_groups=False,
+    max_pool_dilation="none",
 )
 _ONNX = Framework(
     name="onnx",
@@ -113,13 +126,16 @@ _ONNX = Framework(
     pool_padding="below kernel",
     pool_ceil=False,
     average_pool_dilation=True,
+    average_counts_padding=False,
     weight_axes="first",
 )
 _JAX = Framework(
     name="jax",
     same_words=("same", "same_lower"),
-    transposed_same_words=("same",),
-    transposed_same="stretched",
+    transposed_groups=False,
+    transposed_same_words=("same", "same_lower"),
+    transposed_same_lower_needs_unit_stride=True,
+    transposed_same="forward",
     transposed_pads="stretched",
     output_padding_below="nothing",
     output_padding_reaches_stride=True,
@@ -127,6 +143,7 @@ _JAX = Framework(
     pool_same_words=("same", "same_lower"),
     pool_padding="any",
     pool_ceil=None,
+    average_counts_padding=True,
     weight_axes="last",
     transposed_unflipped=True,
 )
@@ -140,7 +157,8 @@ _CAFFE = Framework(
     pool_padding="below kernel",
     pool_ceil=True,
     pool_drops_unpadded=False,
-    max_pool_dilation=False,
+    max_pool_dilation="none",
+    average_counts_padding=True,
     weight_axes="first",
 )
 
@@ -149,7 +167,7 @@ FRAMEWORKS: dict[str, Framework] = {
     for framework in (
         _PYTORCH,
         _TENSORFLOW,
-        replace(_TENSORFLOW, name="keras"),
+        _KERAS,
         _ONNX,
         _JAX,
         _CAFFE,

@@ -53,14 +53,8 @@ def direct_pads(
         return pads(padding, window)
     words = framework.same_words if layer_type == "conv" else framework.pool_same_words
     require_word(str(padding), words, layer_type, framework)
-    if framework.same_needs_unit_stride and max(window.stride) > 1:
-        raise GeometryError(
-            "E113",
-            f"padding '{padding}' needs stride 1 in {framework.name}",
-            field="padding",
-            value=f"got stride {_axes_text(window.stride)}",
-            help="write the padding as [before, after] pairs",
-        )
+    if framework.same_needs_unit_stride:
+        _require_unit_stride(str(padding), window, framework)
     axes = zip(sizes, window.kernel_size, window.dilation, window.stride, strict=True)
     pairs = (same_pads(size, effective_kernel(k, d), s) for size, k, d, s in axes)
     return tuple(pair[::-1] if padding == "same_lower" else pair for pair in pairs)
@@ -76,9 +70,7 @@ def same_pads(size: int, effective: int, stride: int) -> Pair:
     return total // 2, total - total // 2
 
 
-def require_word(
-    word: str, words: tuple[str, ...], layer_type: str, framework: Framework
-) -> None:
+def require_word(word: str, words: tuple[str, ...], layer_type: str, framework: Framework) -> None:
     """Raise GeometryError (E113) unless `word` is one of the framework's `words`."""
     if word not in words:
         raise GeometryError(
@@ -87,6 +79,24 @@ def require_word(
             field="padding",
             value=f"got '{word}'",
             help="use valid, half, full or causal, or write [before, after] pairs",
+        )
+
+
+def require_transposed_word(word: str, window: Window, framework: Framework) -> None:
+    """Raise GeometryError (E113) where the framework's transposed layers have not this `same`."""
+    require_word(word, framework.transposed_same_words, "conv_transpose", framework)
+    if word == "same_lower" and framework.transposed_same_lower_needs_unit_stride:
+        _require_unit_stride(word, window, framework)
+
+
+def _require_unit_stride(word: str, window: Window, framework: Framework) -> None:
+    if max(window.stride) > 1:
+        raise GeometryError(
+            "E113",
+            f"padding '{word}' needs stride 1 in {framework.name}",
+            field="padding",
+            value=f"got stride {_axes_text(window.stride)}",
+            help="write the padding as [before, after] pairs",
         )
 
 

@@ -6,9 +6,8 @@ they take as given:
 
 - `direct` pads are C's own; `stretched` ones (JAX) are zeros around the layer's stretched
   input, so that C's are ke - 1 less those.
-- `same` of TensorFlow and Keras crops by the pads that a direct SAME convolution has on the
-  *output*; that of ONNX Runtime takes off what goes past i * s; that of JAX pads the stretched
-  input by ke + s - 2 in all.
+- `same` of TensorFlow, Keras and JAX crops by the pads that a direct SAME convolution has on
+  the *output*, i * s; that of ONNX Runtime takes off what goes past i * s.
 - output_padding left out is none, or what a kernel shorter than the stride falls short of it.
 - output_size stands for the output_padding that reaches it, or, in ONNX, for the pads.
 """
@@ -63,25 +62,24 @@ class Found:
 def found_pads(asked: Asked, framework: Framework) -> Found:
     """The pads and output_padding of one axis.  Raises GeometryError (E118)."""
     if asked.output_size is not None and framework.output_size_replaces_padding:
-        return _by_runtime(asked, asked.output_size, framework)
+        _require_reachable(asked, asked.output_size)
+        return _by_runtime(
+            asked, asked.full + (asked.output_padding or 0) - asked.output_size, framework
+        )
     if asked.pair is None:
         return _by_same(asked, framework)
     before, after = asked.pair
     if framework.transposed_pads == "stretched" and asked.word is None:
         reach = asked.effective - 1
-        return _reaching(asked, reach - before, reach - after)
+        return _reaching(reach - before, reach - after)
     least = asked.full - before - after
     return Found(before=before, after=after, output_padding=_extra(asked, least, framework))
 
 
 def _by_same(asked: Asked, framework: Framework) -> Found:
     if framework.transposed_same == "runtime":
-        return _by_runtime(asked, asked.size * asked.stride, framework, least=0)
-    if framework.transposed_same == "stretched":
-        total = asked.effective + asked.stride - 2
-        reach = asked.effective - 1
-        before = reach if asked.stride > reach else -(-total // 2)
-        return _reaching(asked, reach - before, reach - (total - before))
+        past = asked.full + (asked.output_padding or 0) - asked.size * asked.stride
+        return _by_runtime(asked, max(0, past), framework)
     size = _same_output_size(asked)
     before, after = same_pads(size, asked.effective, asked.stride)
     extra = size - (asked.full - before - after)
@@ -105,23 +103,25 @@ def _same_output_size(asked: Asked) -> int:
     return size
 
 
-def _by_runtime(
-    asked: Asked, size: int, framework: Framework, *, least: int | None = None
-) -> Found:
-    """Pads that crop the output to `size`, as ONNX Runtime shares them out."""
+def _by_runtime(asked: Asked, total: int, framework: Framework) -> Found:
+    """`total` elements off the output, as ONNX Runtime shares them out; missing ones go behind."""
     extra = asked.output_padding or 0
-    total = asked.full + extra - size
-    if least is not None:
-        total = max(least, total)
     if total < 0:
         return Found(before=0, after=0, output_padding=extra - total)
-    word = "pairs" if asked.word is None or asked.pair is not None else asked.word
+    word = asked.word if asked.pair is None else "pairs"
     small, large = total // 2, total - total // 2
     before, after = (large, small) if word in framework.larger_half_before else (small, large)
     return Found(before=before, after=after, output_padding=extra)
 
 
-def _reaching(asked: Asked, before: int, after: int) -> Found:
+def _require_reachable(asked: Asked, size: int) -> None:
+    """Raise GeometryError (E118) where a direct convolution on `size` has more positions."""
+    most = asked.full + asked.stride - 1
+    if size > most:
+        raise _unreachable("output_size", size, 1, most)
+
+
+def _reaching(before: int, after: int) -> Found:
     """`after` as zeros, and what is negative of it as output_padding."""
     return Found(before=before, after=max(0, after), output_padding=max(0, -after))
 
@@ -163,7 +163,9 @@ def require_output_padding(
 
 
 def _unreachable(field: str, size: int, low: int, count: int) -> GeometryError:
-    reach = "is none" if count < 1 else f"is {low}" if count == 1 else f"are {low} to {low + count - 1}"
+    reach = (
+        "is none" if count < 1 else f"is {low}" if count == 1 else f"are {low} to {low + count - 1}"
+    )
     return GeometryError(
         "E118",
         "output_size must be one the layer can reach",

@@ -38,7 +38,7 @@ from convt_cli.arithmetic.padding import (
     direct_pads,
     pads,
     require_plain_window,
-    require_word,
+    require_transposed_word,
 )
 from convt_cli.arithmetic.transposed import Asked, Found, found_pads, require_output_padding
 from convt_cli.arithmetic.weight_layout import WeightLayout
@@ -127,9 +127,7 @@ class Conv(Convolutional):
             groups=self.groups,
             padding_mode=self.padding_mode,
         )
-        return self._geometry(
-            convolution, WeightLayout(taps_first=framework.weight_axes == "last")
-        )
+        return self._geometry(convolution, WeightLayout(taps_first=framework.weight_axes == "last"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,17 +148,19 @@ class ConvTranspose(Convolutional):
 
     def problems(self, framework: Framework) -> Iterator[GeometryError]:
         yield from Convolutional.problems(self, framework)
-        if self.output_size is not None and self.output_padding is not None:
-            if not framework.output_size_replaces_padding:
-                yield GeometryError(
-                    "E122",
-                    "output_padding and output_size exclude each other",
-                    field="output_padding",
-                    value="both are given",
-                    help="keep one of them",
-                )
+        both = self.output_size is not None and self.output_padding is not None
+        if both and not framework.output_size_replaces_padding:
+            yield GeometryError(
+                "E122",
+                "output_padding and output_size exclude each other",
+                field="output_padding",
+                value="both are given",
+                help="keep one of them",
+            )
         if self.output_size is not None and not framework.output_size:
             yield foreign_key("output_size", self.output_size, framework)
+        if self.groups > 1 and not framework.transposed_groups:
+            yield foreign_key("groups", self.groups, framework)
         if self.transpose_kernel is not None and not framework.transposed_unflipped:
             yield foreign_key("transpose_kernel", self.transpose_kernel, framework)
         yield from self._excess_output_padding(framework)
@@ -193,9 +193,7 @@ class ConvTranspose(Convolutional):
         )
         unflipped = framework.transposed_unflipped and not self.transpose_kernel
         taps_first = framework.weight_axes == "last"
-        return self._geometry(
-            convolution, WeightLayout(taps_first=taps_first, unflipped=unflipped)
-        )
+        return self._geometry(convolution, WeightLayout(taps_first=taps_first, unflipped=unflipped))
 
     def _search(
         self, sizes: tuple[int, ...], window: Window, framework: Framework
@@ -205,7 +203,7 @@ class ConvTranspose(Convolutional):
         word = self.padding if isinstance(self.padding, str) else None
         pairs: tuple[Pair | None, ...] = (None,) * rank
         if word in FRAMEWORK_WORDS:
-            require_word(word, framework.transposed_same_words, "conv_transpose", framework)
+            require_transposed_word(word, window, framework)
         else:
             pairs = pads(self.padding, window)
         extras = _per_axis_or_none(self.output_padding, rank, "output_padding")

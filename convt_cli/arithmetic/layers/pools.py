@@ -24,7 +24,7 @@ from convt_cli.arithmetic.kinds import (
     per_axis,
 )
 from convt_cli.arithmetic.layers.base import Geometry, Layer, Windows, foreign_key, spatial_source
-from convt_cli.arithmetic.padding import WORDS, direct_pads, require_plain_window
+from convt_cli.arithmetic.padding import FRAMEWORK_WORDS, WORDS, direct_pads
 from convt_cli.arithmetic.windows import Window, each_axis
 from convt_cli.errors import GeometryError
 
@@ -57,7 +57,6 @@ class _Pool(Layer):
     def _geometry(self, shape: Shape, dilation: PerAxis, framework: Framework) -> Geometry:
         channels, *sizes = shape
         window = self._window(len(sizes), dilation)
-        require_plain_window(window, framework)
         pairs = direct_pads(self.padding, tuple(sizes), window, framework, "a pool")
         _check_padding(window, pairs, framework)
         ceil_mode = framework.pool_ceil if self.ceil_mode is None else self.ceil_mode
@@ -78,8 +77,14 @@ class MaxPool(_Pool):
 
     def problems(self, framework: Framework) -> Iterator[GeometryError]:
         yield from _Pool.problems(self, framework)
-        if _above_one(self.dilation) and not framework.max_pool_dilation:
+        if _above_one(self.dilation) and not self._takes_dilation(framework):
             yield foreign_key("dilation", self.dilation, framework)
+
+    def _takes_dilation(self, framework: Framework) -> bool:
+        if framework.max_pool_dilation != "alone":
+            return framework.max_pool_dilation == "any"
+        strided = _above_one(self.kernel_size if self.stride is None else self.stride)
+        return not strided and self.padding not in FRAMEWORK_WORDS
 
     def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
         return self._geometry(spatial_source(sources), self.dilation, framework)
@@ -207,8 +212,8 @@ def _check_unpooled(output: tuple[int, ...], axes: tuple[Axis, ...]) -> None:
             )
 
 
-def _above_one(dilation: PerAxis) -> bool:
-    return max(dilation) > 1 if isinstance(dilation, tuple) else dilation > 1
+def _above_one(steps: PerAxis) -> bool:
+    return max(steps) > 1 if isinstance(steps, tuple) else steps > 1
 
 
 def _check_padding(window: Window, pairs: tuple[Pair, ...], framework: Framework) -> None:
@@ -221,7 +226,7 @@ def _check_padding(window: Window, pairs: tuple[Pair, ...], framework: Framework
         if max(pair) > most:
             raise GeometryError(
                 "E117",
-                f"the padding of a pool is {'at most half' if half else 'less than'} its kernel_size",
+                f"a pool's padding is {'at most half' if half else 'less than'} its kernel_size",
                 field="padding",
                 axis=number,
                 value=f"got {max(pair)} with kernel_size {taps}",
