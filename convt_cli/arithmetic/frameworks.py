@@ -178,10 +178,14 @@ FRAMEWORKS: dict[str, Framework] = {
 def at_opset(framework: Framework, opset: int) -> Framework:
     """The rules of ONNX with the operators of `opset`.
 
-    Before 11 the odd element of SAME_UPPER goes before, and that of everything else behind;
-    average pools have a dilation from 19 on.
+    Before 11 the odd element of SAME_UPPER goes before, and that of everything else behind.
+    Pools have ceil_mode, and max pools a dilation, from 10 on, average pools a dilation from 19.
     """
-    halves = framework.larger_half_before if opset >= 11 else ("same",)
     return replace(
-        framework, opset=opset, larger_half_before=halves, average_pool_dilation=opset >= 19
+        framework,
+        opset=opset,
+        larger_half_before=framework.larger_half_before if opset >= 11 else ("same",),
+        pool_ceil=False if opset >= 10 else None,
+        max_pool_dilation="any" if opset >= 10 else "none",
+        average_pool_dilation=opset >= 19,
     )

@@ -58,7 +58,8 @@ class _Pool(Layer):
         channels, *sizes = shape
         window = self._window(len(sizes), dilation)
         pairs = direct_pads(self.padding, tuple(sizes), window, framework, "a pool")
-        _check_padding(window, pairs, framework)
+        if self.padding not in FRAMEWORK_WORDS:
+            _check_padding(window, pairs, framework)
         ceil_mode = framework.pool_ceil if self.ceil_mode is None else self.ceil_mode
         drops = framework.pool_drops_unpadded or any(map(any, pairs))
         axes = each_axis(
