@@ -4,8 +4,8 @@ The rule counts in multiply-adds of a good matrix product.  A product of few row
 one with few columns to sum over: n rows take the time of n + 16, n columns that of n + 8.
 Beside the products a kernel passes over arrays: copying an element costs about as much as 25
 multiply-adds where they lie side by side, up to four times that where they lie a step apart,
-writing a product and adding it 50, rearranging an element of the weight 150;
-and every call of NumPy, for every tile, about 100,000.
+adding a whole product to another 15, writing a product and adding its rows here and there 50,
+rearranging an element of the weight 150; and every call of NumPy, for every tile, 100,000.
 
 These figures are round ones, measured with NumPy's OpenBLAS; what they decide depends on the
 layer alone, never on the machine, the batch or a clock.
@@ -21,6 +21,7 @@ from convt_cli.arithmetic.combs import Comb, Combs, overhang
 from convt_cli.arithmetic.convolution import Shape
 
 _COPY = 25
+_SUM = 15
 _ADD = 50
 _REARRANGE = 150
 _CALL = 100_000
@@ -28,9 +29,11 @@ _FEW_ROWS = 16
 _FEW_COLUMNS = 8
 
 _TILE_BYTES = 4 * 2**20
+_OVERLAPPING_TILE_BYTES = 16 * 2**20
 _LARGEST_TILE_BYTES = 32 * 2**20
 _FEWEST_POSITIONS = 1024
-"""The arrays of a tile fit the cache, unless its products became too short for that."""
+"""The arrays of a tile fit the cache, unless its products became too short for that; they are
+larger where neighbouring tiles compute the products along their border twice."""
 _FEWEST_ROWS = 8
 """Of the first axis a tile has at least so many, or all of them; see `tiles`."""
 
@@ -79,7 +82,7 @@ class Work:
         return self._choice(
             "gather",
             self._products(self.rows * self._phases, self.inner * prod(behind))
-            + self._positions * (self._copy * copied + _ADD * summed)
+            + self._positions * (self._copy * copied + _SUM * summed)
             + _REARRANGE * self.rows * self.inner * self._tap_count,
             calls=prod(self._starts[1:]) * len(_residues(self.combs[0])) + 2 * prod(self._starts),
             numbers=self.inner * prod(behind) * self._depth + 2 * self.rows * self._phases,
@@ -104,6 +107,7 @@ class Work:
             (products + summed) * self._stretch,
             calls=2 * self._tap_count,
             numbers=(self.rows * self._tap_count + self.inner) * self._stretch,
+            tile_bytes=_OVERLAPPING_TILE_BYTES,
         )
 
     def _taps(self) -> Choice:
@@ -117,9 +121,18 @@ class Work:
             numbers=2 * self.rows + self.inner,
         )
 
-    def _choice(self, kernel: str, cost: float, *, calls: int, numbers: float) -> Choice:
+    def _choice(
+        self,
+        kernel: str,
+        cost: float,
+        *,
+        calls: int,
+        numbers: float,
+        tile_bytes: int = _TILE_BYTES,
+    ) -> Choice:
         boxes = self.rows * self._result_steps + self.inner * self._source_steps
-        per_tile = positions_per_tile(ceil(numbers + boxes) * self.bytes_per_number)
+        size = ceil(numbers + boxes) * self.bytes_per_number
+        per_tile = positions_per_tile(size, tile_bytes)
         tiles = -(-self._positions // per_tile)
         return Choice(kernel=kernel, cost=cost + _CALL * calls * tiles, positions=per_tile)
 
@@ -184,7 +197,7 @@ def _residues(axis: tuple[Comb, ...]) -> set[int]:
     return {start % comb.source_step for comb in axis for start in comb.starts}
 
 
-def positions_per_tile(bytes_per_position: int) -> int:
+def positions_per_tile(bytes_per_position: int, tile_bytes: int = _TILE_BYTES) -> int:
     """How many positions a tile has."""
-    fitting = max(_TILE_BYTES // bytes_per_position, _FEWEST_POSITIONS)
+    fitting = max(tile_bytes // bytes_per_position, _FEWEST_POSITIONS)
     return max(1, min(fitting, _LARGEST_TILE_BYTES // bytes_per_position))

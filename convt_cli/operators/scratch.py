@@ -1,7 +1,7 @@
 """Memory for intermediate arrays, kept from tile to tile.
 
 A fresh array of a megabyte costs about as much as filling it: the system maps every page of it
-anew.  The arrays of a tile fit the cache, so each thread keeps one of each kind and uses it
+anew.  The arrays of a tile are few and small, so each thread keeps one of each kind and uses it
 again; larger ones are not kept.
 """
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from convt_cli.operators.dtypes import Array
 
-_LARGEST_KEPT = 8 * 2**20
+_LARGEST_KEPT = 16 * 2**20
 
 
 class _Kept(threading.local):

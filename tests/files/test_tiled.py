@@ -58,7 +58,7 @@ def _tiny(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def set_positions(patch: pytest.MonkeyPatch, positions: int) -> None:
     """Let every tile have about so many positions."""
-    patch.setattr(choice, "positions_per_tile", lambda _bytes: positions)
+    patch.setattr(choice, "positions_per_tile", lambda *_: positions)
 
 
 def no_progress(_label: str, _total: int) -> AbstractContextManager[Advance]:

@@ -64,7 +64,7 @@ def weighted_sum_of_rows(matrix: csr_array, activations: oracle.Array) -> oracle
 def in_tiles(positions: int) -> Iterator[None]:
     """Layers are applied in tiles of so many positions."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(choice, "positions_per_tile", lambda _: positions)
+        patch.setattr(choice, "positions_per_tile", lambda *_: positions)
         yield
 
 
