@@ -15,6 +15,7 @@ Source: V. Dumoulin and F. Visin, "A guide to convolution arithmetic for deep le
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from convt_cli.errors import GeometryError
 
@@ -232,6 +233,7 @@ class Axis:
             dilation=self.dilation,
         )
 
+    @lru_cache(maxsize=1024)  # noqa: B019  # values: the layers of a network share many axes
     def entries(self) -> int:
         """The number of (output, tap) pairs whose input element exists: nnz of this axis's C.
 

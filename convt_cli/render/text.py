@@ -7,6 +7,7 @@ there is no width to fit; on one, `render.fit` makes the grid of cells narrow en
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Literal, NamedTuple
 from unicodedata import combining, east_asian_width
 
@@ -121,6 +122,7 @@ def _padded(column: Column, cell: str, width: int) -> str:
     return space + cell if column.kind in NUMBERS else cell + space
 
 
+@lru_cache(maxsize=4096)  # a table repeats its cells, and asks for each several times
 def columns_of(text: str) -> int:
     """The terminal columns that `text` takes."""
     if text.isascii():
@@ -166,7 +168,7 @@ def in_full(cell: Cell) -> str:
     return text if text.isprintable() else ascii(text)[1:-1]
 
 
-def shape_text(cell: tuple[int, ...] | tuple[tuple[int, ...], ...], times: str) -> str:
+def shape_text(cell: tuple[int | str, ...] | tuple[tuple[int, ...], ...], times: str) -> str:
     """A shape, or several, with `times` between its sizes."""
     return (
         ", ".join(shape_text(part, times) for part in cell)
