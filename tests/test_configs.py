@@ -47,6 +47,7 @@ PARAMETERS = {
     "dcgan_discriminator": 2_765_568,
     "dcgan_generator": 3_576_704,
     "decoder3d": 17_569_664,
+    "espcn": 22_729,
     "unet": 31_030_658,
     "wavegan_generator": 19_065_345,
     "zfnet": 62_357_608,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from math import gcd
 from typing import Any, NamedTuple
 
 from convt_cli.errors import GeometryError
@@ -30,6 +31,10 @@ class IntegerPerAxis(NamedTuple):
     """One integer for all spatial axes, or a list with one per axis."""
 
     minimum: int
+
+
+class RatioPerAxis(NamedTuple):
+    """One number above 0 for all spatial axes, or a list with one per axis; 1.5 is 3/2."""
 
 
 class PaddingPerAxis(NamedTuple):
@@ -72,8 +77,38 @@ class EarlierLayer(NamedTuple):
 
 
 Kind = (
-    Integer | IntegerPerAxis | PaddingPerAxis | Sizes | Flag | Word | Weight | Bias | EarlierLayer
+    Integer
+    | IntegerPerAxis
+    | RatioPerAxis
+    | PaddingPerAxis
+    | Sizes
+    | Flag
+    | Word
+    | Weight
+    | Bias
+    | EarlierLayer
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ratio:
+    """numerator / denominator in lowest terms, both at least 1.
+
+    >>> str(Ratio.of(6, 4)), str(Ratio.of(6, 3))
+    ('3/2', '2')
+    """
+
+    numerator: int
+    denominator: int = 1
+
+    @classmethod
+    def of(cls, numerator: int, denominator: int) -> Ratio:
+        """numerator / denominator, reduced."""
+        common = gcd(numerator, denominator)
+        return cls(numerator=numerator // common, denominator=denominator // common)
+
+    def __str__(self) -> str:
+        return str(self.numerator) + (f"/{self.denominator}" if self.denominator > 1 else "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,22 +18,30 @@ from convt_cli.reports.shapes import shapes_report
 Examples:
   convt shapes configs/zfnet.yaml
   convt shapes configs/vgg16.yaml --input 3,448,448
+  convt shapes configs/unet.yaml --wide
   convt shapes configs/*.yaml --format markdown -o shapes.md""",
 )
 @specs_argument(required=True)
 @input_option
+@click.option("--wide", is_flag=True, help="All columns, as the other formats have them.")
 @format_option()
 @output_options
 def command(
     specs: tuple[str, ...],
     inputs: tuple[tuple[str, Shape], ...],
+    wide: bool,
     output_format: str,
     output: str | None,
     force: bool,
 ) -> int:
-    """Print every layer's input and output shape, parameters, multiply-adds, receptive field."""
+    """Print every layer's input and output shape, parameters, multiply-adds, receptive field.
+
+    With --wide also the jump, which is how far neighbouring positions are apart in the input, the
+    share of the parameters, the activations (elements of the output) and the entries of C.
+    """
     loaded = load_all(specs, inputs)
     if loaded.complete(output, output_format):
-        report = shapes_report(loaded.networks, loaded.problems)
+        wide = wide or output_format != "text"
+        report = shapes_report(loaded.networks, loaded.problems, wide=wide)
         emit(report, output_format, output, force=force)
     return loaded.status

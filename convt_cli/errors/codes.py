@@ -126,8 +126,8 @@ EXPLANATIONS: dict[str, Explanation] = {
     ),
     "E115": Explanation(
         "sources fit together",
-        "`add` takes sources of one shape (or size 1, which broadcasts); `concat` takes sources "
-        "that differ along its axis alone.",
+        "`add` and `mul` take sources of one shape (or size 1, which broadcasts); `concat` takes "
+        "sources that differ along its axis alone.",
     ),
     "E116": Explanation(
         "padding_mode limits the padding",
@@ -161,7 +161,7 @@ EXPLANATIONS: dict[str, Explanation] = {
     "E122": Explanation(
         "two keys exclude each other",
         "output_padding and output_size both choose among the sizes a transposed convolution "
-        "reaches; give one of them.",
+        "reaches, scale_factor and output_size both say how large an upsample gets; give one.",
     ),
     "E124": Explanation(
         "stride and dilation exclude each other in some frameworks",
@@ -172,6 +172,17 @@ EXPLANATIONS: dict[str, Explanation] = {
         "Some keys, and some of their values, belong to certain frameworks: transpose_kernel to "
         "JAX, the dilation of an average pool to ONNX, ceil_mode to PyTorch, ONNX and Caffe, "
         "padding modes other than zeros to PyTorch, opset to ONNX.",
+    ),
+    "E126": Explanation(
+        "a factor divides what it splits",
+        "pixel_shuffle with factor r turns every r^2 channels (r^n on n spatial axes) into a "
+        "square of r by r positions, and pixel_unshuffle turns such squares into channels: there "
+        "has to be a whole number of them.",
+    ),
+    "E127": Explanation(
+        "transpose names every axis once",
+        "axes is a permutation: entry n says which axis of the source becomes axis n, and 0 is "
+        "the channels.  [0, 2, 1] exchanges height and width.",
     ),
     "E201": Explanation(
         "`expect` is the layer's output shape",
@@ -218,6 +229,12 @@ EXPLANATIONS: dict[str, Explanation] = {
         "A spec from elsewhere must not read files of yours, so a reference may not leave the "
         "folder of its spec, by `..`, an absolute path or a link.  --allow-outside lifts this.",
     ),
+    "E405": Explanation(
+        "an ONNX model is whole and well-formed",
+        "The file is cut short, corrupt, or no ONNX model; or it contradicts itself: a tensor "
+        "with fewer bytes than its sizes need, a name that is given twice, or used before it is "
+        "given.",
+    ),
     "E501": Explanation(
         "the result fits into memory",
         "Sizes are known before anything is allocated; what would not fit is refused.",
@@ -229,5 +246,27 @@ EXPLANATIONS: dict[str, Explanation] = {
     "E503": Explanation(
         "the options fit together",
         "An option was given a value outside its range, or two options exclude each other.",
+    ),
+    "E504": Explanation(
+        "what a command needs is installed",
+        "Some formats are read by packages that convt does not install by itself.  The message "
+        "names the extra that brings them.",
+    ),
+    "E505": Explanation(
+        "what an imported node does can be said in a spec",
+        "Some ONNX operators have no layer type whose shapes are theirs, and none that moves the "
+        "batch axis has one.  --partial keeps all layers that do not depend on such a node.",
+    ),
+    "E506": Explanation(
+        "the inputs of an imported model are images of known sizes",
+        "A spec's input is [channels, *spatial] with 1 to 3 spatial axes.  Where the model leaves "
+        "its sizes open, give them with --input.",
+    ),
+    "E507": Explanation(
+        "a signal can go back through every layer in its way",
+        "Going down from a layer to the input, every layer in between is passed backwards.  "
+        "softmax, the norms that look at their input, max_unpool and the interpolating upsamples "
+        "have no way back; deconvnet has none through smooth functions such as sigmoid, and "
+        "without an image a stimulus goes through linear layers alone.",
     ),
 }

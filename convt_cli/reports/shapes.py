@@ -1,16 +1,19 @@
-"""Every layer of a network with its shapes, parameters, multiply-adds and receptive field."""
+"""Every layer of a network with its shapes, its counts, and what it sees of the input.
+
+People get the columns that fit a terminal unless they ask for all; programs get all of them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import prod
 
-from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.network import Network, NetworkLayer
-from convt_cli.arithmetic.receptive import receptive_fields
+from convt_cli.arithmetic.receptive import Jump, Receptive, receptives
 from convt_cli.errors import Diagnostic
+from convt_cli.io import memory
 from convt_cli.reports.table import VERSION, Cell, Kind, Report, Table, column
-
-_Fields = dict[str, Shape | None]
 
 _COLUMNS = (
     column("layer"),
@@ -21,30 +24,65 @@ _COLUMNS = (
     column("parameters", kind=Kind.TALLY),
     column("multiply_adds", kind=Kind.AMOUNT, optional=1),
     column("receptive_field", kind=Kind.SHAPE, optional=2),
+    column("jump", kind=Kind.SHAPE),
+    column("parameter_percent", "share %", kind=Kind.TALLY),
+    column("activations", kind=Kind.AMOUNT),
+    column("nnz", kind=Kind.AMOUNT),
 )
+_NARROW = 8
+"""So many columns people get unless they ask for all."""
+
+_FLOAT32_BYTES = 4
 
 
-def shapes_report(networks: Sequence[Network], problems: Sequence[Diagnostic]) -> Report:
-    """One table per network; `problems` of specs that have none go into the document."""
-    fields = {network.spec: receptive_fields(network) for network in networks}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Summary:
+    """A network with what is reported of it as a whole, and what its layers see."""
+
+    network: Network
+    seen: dict[str, Receptive]
+    parameters: int
+    multiply_adds: int
+    activations: int
+
+    @classmethod
+    def of(cls, network: Network) -> _Summary:
+        layers = network.layers
+        return cls(
+            network=network,
+            seen=receptives(network),
+            parameters=sum(layer.geometry.parameters for layer in layers),
+            multiply_adds=sum(layer.geometry.multiply_adds for layer in layers),
+            activations=sum(prod(layer.output) for layer in layers),
+        )
+
+
+def shapes_report(
+    networks: Sequence[Network], problems: Sequence[Diagnostic], *, wide: bool = True
+) -> Report:
+    """One table per network; `problems` of specs that have none go into the document.
+
+    With `wide` the tables have all columns however little room there is, without it the first.
+    """
+    summaries = [_Summary.of(network) for network in networks]
     return Report(
-        tables=tuple(_table(network, fields[network.spec]) for network in networks),
+        tables=tuple(_table(summary, wide=wide) for summary in summaries),
         document={
             "version": VERSION,
-            "networks": [_document(network, fields[network.spec]) for network in networks],
+            "networks": [_document(summary) for summary in summaries],
             "problems": [problem.document() for problem in problems],
         },
     )
 
 
-def _table(network: Network, fields: _Fields) -> Table:
-    parameters = sum(layer.geometry.parameters for layer in network.layers)
-    multiply_adds = sum(layer.geometry.multiply_adds for layer in network.layers)
-    return Table(
+def _table(summary: _Summary, *, wide: bool) -> Table:
+    network = summary.network
+    table = Table(
         title=f"{network.name} ({network.rules.title}), {_inputs_text(network)}",
-        columns=_COLUMNS,
-        rows=tuple(_row(layer, before, fields) for layer, before in _with_layer_before(network)),
-        total=("total", None, None, None, network.output, parameters, multiply_adds, None),
+        columns=tuple(replace(one, optional=0) for one in _COLUMNS) if wide else _COLUMNS,
+        rows=tuple(_row(layer, before, summary) for layer, before in _with_layer_before(network)),
+        total=_total(summary),
+        notes=(_bytes_note(summary),) if wide else (),
         spec=network.spec,
         quiet=frozenset(
             number
@@ -52,6 +90,7 @@ def _table(network: Network, fields: _Fields) -> Table:
             if layer.inputs == (layer.output,) and not layer.geometry.parameters
         ),
     )
+    return table if wide else table.of_columns(range(_NARROW))
 
 
 def _with_layer_before(network: Network) -> list[tuple[NetworkLayer, str]]:
@@ -59,18 +98,52 @@ def _with_layer_before(network: Network) -> list[tuple[NetworkLayer, str]]:
     return list(zip(network.layers, names))
 
 
-def _row(layer: NetworkLayer, before: str, fields: _Fields) -> tuple[Cell, ...]:
+def _row(layer: NetworkLayer, before: str, summary: _Summary) -> tuple[Cell, ...]:
     """`from` names the sources where they are not simply the layer before."""
+    geometry, seen = layer.geometry, summary.seen[layer.name]
     return (
         layer.name,
         layer.type,
         None if layer.sources == (before,) else ", ".join(layer.sources),
         layer.inputs[0] if len(layer.inputs) == 1 else layer.inputs,
         layer.output,
-        layer.geometry.parameters,
-        layer.geometry.multiply_adds,
-        fields[layer.name],
+        geometry.parameters,
+        geometry.multiply_adds,
+        seen.field,
+        _jump_cell(seen.jump),
+        str(_percent(layer, summary)) if geometry.parameters else 0,
+        prod(layer.output),
+        None if geometry.convolution is None else geometry.convolution.nnz,
     )
+
+
+def _total(summary: _Summary) -> tuple[Cell, ...]:
+    return (
+        *("total", None, None, None, summary.network.output),
+        *(summary.parameters, summary.multiply_adds, None),
+        *(None, None, summary.activations, None),
+    )
+
+
+def _percent(layer: NetworkLayer, summary: _Summary) -> float:
+    """How much of the parameters are this layer's, with one digit."""
+    return round(100 * layer.geometry.parameters / max(1, summary.parameters), 1)
+
+
+def _jump_cell(jump: Jump | None) -> tuple[int | str, ...] | None:
+    """Integers where they are whole, fractions as text, 0 where positions do not move."""
+    if jump is None:
+        return None
+    return tuple(
+        0 if one is None else one.numerator if one.denominator == 1 else str(one) for one in jump
+    )
+
+
+def _bytes_note(summary: _Summary) -> str:
+    parameters, activations = (
+        memory.text(count * _FLOAT32_BYTES) for count in (summary.parameters, summary.activations)
+    )
+    return f"In float32 the parameters take {parameters} and all outputs together {activations}."
 
 
 def _inputs_text(network: Network) -> str:
@@ -80,30 +153,38 @@ def _inputs_text(network: Network) -> str:
     )
 
 
-def _document(network: Network, fields: _Fields) -> dict[str, object]:
+def _document(summary: _Summary) -> dict[str, object]:
+    network = summary.network
     (_, first), *more = network.inputs
     return {
         "spec": network.spec,
         "name": network.name,
         "framework": network.framework,
         "input": dict(network.inputs) if more else first,
-        "layers": [_layer_document(layer, fields) for layer in network.layers],
+        "layers": [_layer_document(layer, summary) for layer in network.layers],
         "output": network.output,
+        "parameters": summary.parameters,
+        "multiply_adds": summary.multiply_adds,
+        "activations": summary.activations,
     }
 
 
-def _layer_document(layer: NetworkLayer, fields: _Fields) -> dict[str, object]:
-    geometry = layer.geometry
+def _layer_document(layer: NetworkLayer, summary: _Summary) -> dict[str, object]:
+    geometry, seen = layer.geometry, summary.seen[layer.name]
     document: dict[str, object] = {
         "name": layer.name,
         "type": layer.type,
         "line": layer.line,
+        "from": layer.sources,
         "inputs": layer.inputs,
         "output": layer.output,
+        "activations": prod(layer.output),
         "parameters": geometry.parameters,
+        "parameter_percent": _percent(layer, summary),
         "multiply_adds": geometry.multiply_adds,
     }
     if geometry.convolution is not None:
         document["nnz"] = geometry.convolution.nnz
-    document["receptive_field"] = fields[layer.name]
+    document["receptive_field"] = seen.field
+    document["jump"] = _jump_cell(seen.jump)
     return document

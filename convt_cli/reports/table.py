@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
-Cell = int | str | tuple[int, ...] | tuple[tuple[int, ...], ...] | None
-"""An integer, a text, a shape, several shapes, or nothing."""
+Cell = int | str | tuple[int | str, ...] | tuple[tuple[int, ...], ...] | None
+"""An integer, a text, a shape, several shapes, or nothing; a shape may hold fractions as text."""
 
 VERSION = 1
 """The version of every JSON document."""

@@ -18,6 +18,8 @@ from convt_cli.arithmetic.kinds import (
     IntegerPerAxis,
     Kind,
     PaddingPerAxis,
+    Ratio,
+    RatioPerAxis,
     Sizes,
     Weight,
     WeightSource,
@@ -83,6 +85,8 @@ def read_value(kind: Kind, node: Node, field: str) -> Any:
             return read_integer(node, field, kind.minimum)
         case IntegerPerAxis():
             return _per_axis(node, field, kind.minimum)
+        case RatioPerAxis():
+            return _ratio_per_axis(node, field)
         case PaddingPerAxis():
             return _padding(node, field, kind.words)
         case Sizes():
@@ -178,6 +182,33 @@ def _per_axis(node: Node, field: str, minimum: int) -> int | tuple[int, ...]:
     if isinstance(node, Sequence):
         return read_sizes(node, field, minimum)
     return read_integer(node, field, minimum)
+
+
+def _ratio_per_axis(node: Node, field: str) -> Ratio | tuple[Ratio, ...]:
+    if not isinstance(node, Sequence):
+        return _ratio(node, field)
+    if not node.items:
+        raise _not_a(node, f"{field} takes a number, or one per axis", "use 1 to change nothing")
+    return read_each(node.items, lambda item: _ratio(item, field))
+
+
+def _ratio(node: Node, field: str) -> Ratio:
+    """A number above 0 as the fraction that its decimal digits say."""
+    value = node.value if isinstance(node, Scalar) else None
+    if not isinstance(value, float):
+        return Ratio(numerator=read_integer(node, field, 1))
+    from fractions import Fraction  # noqa: PLC0415  # only numbers with a point need it
+
+    if not 1 / LARGEST <= value <= LARGEST:
+        raise Refusal(
+            node.place,
+            "E107",
+            f"{field} must be above 0 and at most 2^53",
+            f"got {describe(node)}",
+            "use a number such as 2 or 0.5",
+        )
+    exact = Fraction(repr(value))
+    return Ratio(numerator=exact.numerator, denominator=exact.denominator)
 
 
 def _padding(node: Node, field: str, words: tuple[str, ...]) -> Any:

@@ -13,11 +13,18 @@ from hypothesis import strategies as st
 
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.frameworks import FRAMEWORKS
-from convt_cli.arithmetic.kinds import FileReference, Inline
+from convt_cli.arithmetic.kinds import FileReference, Inline, Ratio
 from convt_cli.arithmetic.layers import LAYER_TYPES, Conv, ConvTranspose, Geometry, LayerType
-from convt_cli.arithmetic.layers.base import Windows
+from convt_cli.arithmetic.layers.base import Permuted, Spans, Windows
 from convt_cli.arithmetic.layers.joins import Concat, Elementwise
-from convt_cli.arithmetic.layers.pools import AveragePool, GlobalPool, MaxPool, MaxUnpool
+from convt_cli.arithmetic.layers.pools import (
+    AdaptivePool,
+    AveragePool,
+    GlobalPool,
+    MaxPool,
+    MaxUnpool,
+)
+from convt_cli.arithmetic.layers.resampling import PixelShuffle, PixelUnshuffle, Upsample
 from convt_cli.arithmetic.layers.reshaping import (
     BatchNorm,
     Crop,
@@ -26,6 +33,8 @@ from convt_cli.arithmetic.layers.reshaping import (
     Pad,
     Preserving,
     Reshape,
+    Scale,
+    Transpose,
 )
 from convt_cli.errors import GeometryError
 from tests import oracle
@@ -359,6 +368,162 @@ class TestMaxUnpool:
         assert (reach.axes, reach.adjoint) == (pooled.axes, True)
 
 
+class TestAdaptivePool:
+    @pytest.mark.parametrize(
+        ("output_size", "source", "output"),
+        [
+            (1, (3, 7, 8), (3, 1, 1)),
+            ((2, 3), (3, 7, 8), (3, 2, 3)),
+            (7, (3, 3), (3, 7)),
+            (5, (3, 5, 6, 7), (3, 5, 5, 5)),
+        ],
+    )
+    def test_gives(self, output_size: int | Shape, source: Shape, output: Shape) -> None:
+        layer = AdaptivePool(output_size=output_size)
+        assert_problems(layer)
+        assert resolved(layer, source).output == output
+
+    def test_refuses_another_number_of_axes(self) -> None:
+        assert_refused(AdaptivePool(output_size=(2, 2)), ((1, 9),), ("E106", "output_size", None))
+
+    def test_needs_spatial_axes(self) -> None:
+        assert_refused(AdaptivePool(output_size=2), ((9,),), ("E119", "type", None))
+
+
+class TestUpsample:
+    TWO, HALF, THREE_HALVES = Ratio.of(2, 1), Ratio.of(1, 2), Ratio.of(3, 2)
+
+    @pytest.mark.parametrize(
+        ("keys", "source", "output"),
+        [
+            ({"scale_factor": TWO}, (3, 4, 5), (3, 8, 10)),
+            ({"scale_factor": (TWO, THREE_HALVES)}, (3, 4, 5), (3, 8, 7)),
+            ({"scale_factor": HALF}, (3, 7), (3, 3)),
+            ({"scale_factor": Ratio.of(29, 100)}, (3, 100), (3, 29)),
+            ({"output_size": (4, 9)}, (3, 5, 5), (3, 4, 9)),
+            ({"output_size": 6, "mode": "bilinear"}, (3, 5, 5), (3, 6, 6)),
+            ({"scale_factor": TWO, "mode": "trilinear"}, (3, 2, 2, 2), (3, 4, 4, 4)),
+            ({"scale_factor": TWO, "mode": "bicubic"}, (3, 2, 2), (3, 4, 4)),
+            ({"scale_factor": TWO, "mode": "cubic"}, (3, 2, 2, 2), (3, 4, 4, 4)),
+            ({"scale_factor": TWO, "mode": "linear"}, (3, 2), (3, 4)),
+            ({"scale_factor": HALF, "mode": "area"}, (3, 5), (3, 2)),
+        ],
+        ids=shown,
+    )
+    def test_gives(self, keys: Keys, source: Shape, output: Shape) -> None:
+        layer = Upsample(**keys)
+        assert_problems(layer)
+        assert resolved(layer, source).output == output
+
+    @pytest.mark.parametrize(
+        ("keys", "source", "refusal"),
+        [
+            ({"scale_factor": (TWO, TWO)}, (3, 4), ("E106", "scale_factor", None)),
+            ({"output_size": (2, 2)}, (3, 4), ("E106", "output_size", None)),
+            ({"scale_factor": (TWO, HALF)}, (3, 4, 1), ("E112", "scale_factor", 1)),
+            ({"scale_factor": TWO, "mode": "bilinear"}, (3, 4), ("E119", "mode", None)),
+            ({"scale_factor": TWO, "mode": "trilinear"}, (3, 4, 4), ("E119", "mode", None)),
+            ({"scale_factor": TWO}, (9,), ("E119", "type", None)),
+        ],
+        ids=shown,
+    )
+    def test_refuses(self, keys: Keys, source: Shape, refusal: Refusal) -> None:
+        assert_refused(Upsample(**keys), (source,), refusal)
+
+    def test_needs_one_of_two_keys(self) -> None:
+        assert_problems(Upsample(), ("E102", "type", None))
+        both = Upsample(scale_factor=self.TWO, output_size=4)
+        assert_problems(both, ("E122", "scale_factor", None))
+        assert resolved(both, (1, 3)).output == (1, 4)
+
+
+class TestPixelShuffles:
+    @pytest.mark.parametrize(
+        ("layer", "source", "output"),
+        [
+            (PixelShuffle(factor=3), (18, 4, 5), (2, 12, 15)),
+            (PixelShuffle(factor=2), (4, 5), (2, 10)),
+            (PixelShuffle(factor=2), (8, 1, 2, 3), (1, 2, 4, 6)),
+            (PixelUnshuffle(factor=3), (2, 12, 15), (18, 4, 5)),
+            (PixelUnshuffle(factor=2), (2, 10), (4, 5)),
+            (PixelUnshuffle(factor=2), (1, 2, 4, 6), (8, 1, 2, 3)),
+        ],
+        ids=shown,
+    )
+    def test_give(self, layer: LayerType, source: Shape, output: Shape) -> None:
+        assert_problems(layer)
+        assert resolved(layer, source) == Geometry(
+            output=output, reach=resolved(layer, source).reach
+        )
+
+    @pytest.mark.parametrize(
+        ("layer", "source", "refusal"),
+        [
+            (PixelShuffle(factor=2), (6, 4, 4), ("E126", "factor", None)),
+            (PixelShuffle(factor=3), (9, 2, 2, 2), ("E126", "factor", None)),
+            (PixelUnshuffle(factor=2), (1, 4, 5), ("E126", "factor", 1)),
+            (PixelShuffle(factor=1), (9,), ("E119", "type", None)),
+            (PixelUnshuffle(factor=1), (9,), ("E119", "type", None)),
+        ],
+        ids=shown,
+    )
+    def test_refuse(self, layer: LayerType, source: Shape, refusal: Refusal) -> None:
+        assert_refused(layer, (source,), refusal)
+
+
+class TestTranspose:
+    @pytest.mark.parametrize(
+        ("axes", "source", "output"),
+        [
+            ((0, 2, 1), (3, 4, 5), (3, 5, 4)),
+            ((2, 0, 1), (3, 4, 5), (5, 3, 4)),
+            ((0,), (3,), (3,)),
+            ((3, 1, 0, 2), (3, 4, 5, 6), (6, 4, 3, 5)),
+        ],
+    )
+    def test_gives(self, axes: Shape, source: Shape, output: Shape) -> None:
+        layer = Transpose(axes=axes)
+        assert_problems(layer)
+        assert resolved(layer, source).output == output
+
+    @pytest.mark.parametrize("axes", [(1, 2), (0, 0), (0, 2), (3, 1, 2)])
+    def test_names_every_axis_once(self, axes: Shape) -> None:
+        assert_problems(Transpose(axes=axes), ("E127", "axes", None))
+
+    @pytest.mark.parametrize("axes", [(1, 0), (0, 1, 3, 2)])
+    def test_names_every_axis_of_the_source(self, axes: Shape) -> None:
+        assert_refused(Transpose(axes=axes), ((3, 4, 5),), ("E127", "axes", None))
+
+
+class TestScale:
+    FILE = FileReference(file="s.npy")
+
+    @pytest.mark.parametrize(
+        ("keys", "each"),
+        [
+            ({}, 2),
+            ({"weight": FILE}, 1),
+            ({"bias": FILE}, 1),
+            ({"weight": FILE, "bias": FILE}, 2),
+            ({"bias": True}, 1),
+            ({"bias": False}, 1),
+            ({"weight": FILE, "bias": True}, 2),
+            ({"weight": FILE, "bias": False}, 1),
+        ],
+        ids=shown,
+    )
+    def test_counts_what_is_given(self, keys: Keys, each: int) -> None:
+        layer = Scale(**keys)
+        assert_problems(layer)
+        assert resolved(layer, (7, 4, 4)) == Geometry(output=(7, 4, 4), parameters=each * 7)
+
+    @pytest.mark.parametrize("field", ["weight", "bias"])
+    def test_has_one_number_per_channel(self, field: str) -> None:
+        keys: Keys = {field: numbers(4)}
+        assert_refused(Scale(**keys), ((7, 4, 4),), ("E121", field, None))
+        assert resolved(Scale(**{field: numbers(7)}), (7, 4, 4)).parameters == 7
+
+
 class TestReshaping:
     @pytest.mark.parametrize(
         ("layer", "source", "output"),
@@ -532,16 +697,32 @@ class TestReach:
             (Reshape(shape=(8, 3)), ((3, 8),)),
             (Linear(out_features=2), ((8,),)),
             (GlobalPool(), ((3, 8),)),
-            (Concat(axis=1), ((3, 8), (3, 2))),
         ],
         ids=shown,
     )
     def test_of_the_whole_input(self, layer: LayerType, sources: Shapes) -> None:
         assert resolved(layer, *sources).reach == "whole"
 
-    def test_of_one_position_by_all_where_a_spatial_axis_broadcasts(self) -> None:
-        """Position 7 of the sum reads position 0 of the first source, and not position 7."""
-        assert resolved(Elementwise(), (3, 1), (3, 8)).reach == "whole"
+    @pytest.mark.parametrize(
+        ("layer", "sources"),
+        [
+            # Position 7 of the sum reads position 0 of the first source, and not position 7.
+            (Elementwise(), ((3, 4, 1), (3, 4, 8))),
+            (Concat(axis=2), ((3, 4, 8), (3, 4, 2))),
+            (AdaptivePool(output_size=(4, 1)), ((3, 4, 8),)),
+        ],
+        ids=shown,
+    )
+    def test_of_all_along_one_axis(self, layer: LayerType, sources: Shapes) -> None:
+        reach = resolved(layer, *sources).reach
+        assert isinstance(reach, Spans)
+        along, across = reach.axes
+        assert across is None
+        assert along is not None
+        assert [along.of(position) for position in range(4)] == [(q, q) for q in range(4)]
+
+    def test_of_the_same_position_by_another_order_of_the_axes(self) -> None:
+        assert resolved(Transpose(axes=(0, 2, 1)), (3, 4, 8)).reach == Permuted(axes=(0, 2, 1))
 
 
 class TestMessages:

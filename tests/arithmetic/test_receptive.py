@@ -6,20 +6,39 @@ holes can open inside an interval, and the extent is never too small.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from math import lcm
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil, floor, lcm
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from convt_cli.arithmetic.axis import Axis
-from convt_cli.arithmetic.layers import Windows
+from convt_cli.arithmetic.convolution import Shape
+from convt_cli.arithmetic.frameworks import FRAMEWORKS
+from convt_cli.arithmetic.kinds import Ratio
+from convt_cli.arithmetic.layers import (
+    Conv,
+    ConvTranspose,
+    LayerType,
+    Permuted,
+    Spans,
+    Windows,
+)
+from convt_cli.arithmetic.layers.pools import AdaptivePool, GlobalPool, MaxPool
+from convt_cli.arithmetic.layers.resampling import PixelShuffle, PixelUnshuffle, Upsample
+from convt_cli.arithmetic.layers.reshaping import Crop, Pad, Transpose
 from convt_cli.arithmetic.receptive import IDENTITY, Receptive, Trace, join
+from convt_cli.arithmetic.spans import Span, nearest_span
+from convt_cli.errors import GeometryError
 from tests.oracle import Join, Step, receptive_field
 
 # Traces do not see the ends of an axis: any length that holds every window will do.
 _LONG = 10_000
+
+PYTORCH = FRAMEWORKS["pytorch"]
 
 Chain = tuple[Step, ...]
 
@@ -41,7 +60,7 @@ def follow(layers: Sequence[Step | Join], receptive: Receptive) -> Receptive:
     """`receptive` seen from behind all the layers."""
     for layer in layers:
         if isinstance(layer, Join):
-            receptive = join([follow(branch, receptive) for branch in layer.branches])
+            receptive = join([follow(branch, receptive) for branch in layer.branches], (_LONG,))
         else:
             receptive = receptive.behind(window_of(layer))
     return receptive
@@ -184,18 +203,14 @@ class TestTheWholeInput:
         assert self.ONE.behind("whole").behind(window_of(Step(3, 1, 0))).field == (9,)
 
     def test_is_what_a_join_with_it_sees(self) -> None:
-        assert join([self.ONE, self.ONE.behind("whole")]).field == (9,)
-
-    def test_stands_for_branches_that_move_at_different_paces(self) -> None:
-        slow, fast = (self.ONE.behind(window_of(Step(3, stride, 0))) for stride in (1, 2))
-        assert join([slow, fast]).field is None
+        assert join([self.ONE, self.ONE.behind("whole")], (9,)).field == (9,)
 
     def test_stands_for_more_phases_than_are_followed(self) -> None:
         assert self.ONE.behind(window_of(Step(1, 5000, 0, transposed=True))).field is None
 
     def test_the_largest_of_two_inputs_is_named(self) -> None:
         other = Receptive.of_input((1, 12)).behind("whole")
-        assert join([self.ONE, other]).field == (12,)
+        assert join([self.ONE, other], (9,)).field == (12,)
 
 
 class TestTrace:
@@ -211,3 +226,333 @@ class TestTrace:
     ) -> None:
         trace = Trace(jump=4, intervals=((0, 2), (1, 3)))
         assert (trace.first(position), trace.last(position)) == interval
+
+
+class TestSourcesThatDriftApart:
+    """A size that was rounded on the way down comes back up by an uneven factor."""
+
+    ONE = Receptive.of_input((3, 13))
+
+    def drifting(self, length: int) -> Receptive:
+        """Position q beside what a pool of 2 gives, stretched from 6 positions to 13."""
+        halved = self.ONE.behind(window_of(Step(2, 2, 0)))
+        stretched = halved.behind(Spans(axes=(nearest_span(Ratio.of(13, 6)),)))
+        return join([self.ONE, stretched], (length,))
+
+    def test_the_field_is_a_bound_for_all_positions_that_there_are(self) -> None:
+        read = [{q, *(q * 6 // 13 * 2 + tap for tap in range(2))} for q in range(13)]
+        assert max(max(one) - min(one) + 1 for one in read) == 3
+        assert self.drifting(13).field == (4,)
+
+    def test_more_positions_drift_further(self) -> None:
+        assert self.drifting(130).field == (13,)
+
+    def test_it_is_not_known_for_very_many(self) -> None:
+        assert self.drifting(2**40).field is None
+
+    def test_they_move_at_the_pace_of_the_simplest(self) -> None:
+        assert self.drifting(13).jump == (Ratio(numerator=1),)
+
+
+class TestJump:
+    @pytest.mark.parametrize(
+        ("layers", "jump"),
+        [
+            pytest.param([], "1", id="the input itself"),
+            pytest.param([Step(3, 2, 0), Step(3, 3, 0)], "6", id="two strides"),
+            pytest.param([Step(4, 2, 1, transposed=True)], "1/2", id="transposed"),
+            pytest.param([Step(4, 2, 1, transposed=True), Step(3, 3, 1)], "3/2", id="both"),
+            pytest.param([Step(2, 2, 0), Step(2, 2, 0, transposed=True)], "1", id="and back"),
+        ],
+    )
+    def test_is_the_product_of_the_strides(self, layers: list[Step], jump: str) -> None:
+        found = follow(layers, Receptive.of_input((1, _LONG))).jump
+        assert found is not None
+        assert [str(one) for one in found] == [jump]
+
+    def test_is_none_where_positions_see_the_same(self) -> None:
+        assert Receptive.of_input((3, 9)).behind("whole").jump is None
+
+    def test_is_none_where_one_axis_cannot_be_followed(self) -> None:
+        spans = Spans(axes=(Span(), Span(per=5000)))
+        seen = Receptive.of_input((3, 9, 9)).behind(spans)
+        assert (seen.jump, seen.field) == (None, None)
+        assert seen.behind(Spans(axes=(Span(step=2), None))).jump == (Ratio(numerator=2), None)
+
+    def test_tells_axes_apart(self) -> None:
+        seen = Receptive.of_input((3, 9, 9)).behind(Spans(axes=(None, Span(step=2))))
+        assert (seen.jump, seen.field) == ((None, Ratio(numerator=2)), (9, 1))
+
+
+class TestPermutedAxes:
+    SEEN = Receptive.of_input((3, 9, 8)).behind(
+        Windows(
+            axes=(
+                Axis.conv(input_size=9, kernel_size=3),
+                Axis.conv(input_size=8, kernel_size=5, stride=2),
+            )
+        )
+    )
+
+    def test_keep_what_is_seen_of_every_axis(self) -> None:
+        assert self.SEEN.behind(Permuted(axes=(0, 2, 1))).field == self.SEEN.field == (3, 5)
+
+    def test_a_window_acts_on_the_axis_that_stands_there_now(self) -> None:
+        first = Spans(axes=(Span(last=1), Span()))
+        assert self.SEEN.behind(Permuted(axes=(0, 2, 1))).behind(first).field == (3, 7)
+
+    def test_every_position_sees_the_axis_that_became_the_channels(self) -> None:
+        seen = self.SEEN.behind(Permuted(axes=(1, 0, 2)))
+        assert (seen.field, seen.jump) == ((9, 5), (None, Ratio(numerator=2)))
+
+    def test_a_sum_with_the_transposed_sees_all(self) -> None:
+        both = [self.SEEN, self.SEEN.behind(Permuted(axes=(0, 2, 1)))]
+        assert join(both, (4, 4)).field == (9, 8)
+
+
+Reads = Callable[[int], set[int]]
+"""The positions of the source that a position reads, on one axis without ends."""
+
+
+@dataclass(frozen=True)
+class Op:
+    """A layer type, and what it reads of each of its two axes, said by itself."""
+
+    layer: LayerType
+    reads: tuple[Reads, Reads]
+    swaps: bool = False
+
+
+@dataclass(frozen=True)
+class Sum:
+    """Branches that end in the same sizes, added up."""
+
+    branches: tuple[tuple[Op, ...], ...]
+
+
+def same(position: int) -> set[int]:
+    return {position}
+
+
+def window(kernel_size: int, stride: int, before: int) -> Reads:
+    return lambda q: {q * stride - before + tap for tap in range(kernel_size)}
+
+
+def set_down(kernel_size: int, stride: int, before: int) -> Reads:
+    """Where a transposed convolution's kernel, set down at p, would cover q."""
+    near = range(-kernel_size, kernel_size + 1)
+    return lambda q: {
+        p
+        for p in (q // stride + step for step in near)
+        if 0 <= q + before - p * stride < kernel_size
+    }
+
+
+def shared(input_size: int, output_size: int) -> Reads:
+    """The elements that lie in part in the share q of output_size, each as long as 1."""
+    begin = Fraction(input_size, output_size)
+    return lambda q: set(range(floor(q * begin), ceil((q + 1) * begin)))
+
+
+def nearest(factor: Fraction) -> Reads:
+    return lambda q: {floor(q / factor)}
+
+
+def between(factor: Fraction) -> Reads:
+    """The neighbours of the place where the middle of q lies in the source."""
+    return lambda q: {
+        rounded((q + Fraction(1, 2)) / factor - Fraction(1, 2)) for rounded in (floor, ceil)
+    }
+
+
+def written(factor: Fraction) -> Ratio:
+    return Ratio(numerator=factor.numerator, denominator=factor.denominator)
+
+
+CHANNELS = 6**6
+SHAPE: Shape = (CHANNELS, 48, 48)
+"""Enough channels to shuffle, and sizes that every layer below divides."""
+
+STRIDED = st.sampled_from([(3, 1, 1), (2, 1, 0), (4, 2, 1), (2, 2, 0), (3, 3, 0), (5, 2, 2)])
+FACTORS = st.sampled_from([Fraction(2), Fraction(3), Fraction(1, 2), Fraction(3, 2), Fraction(1)])
+
+
+def op_strategies() -> st.SearchStrategy[Op]:
+    return st.one_of(
+        st.tuples(STRIDED, STRIDED).map(conv_op),
+        st.tuples(STRIDED, STRIDED).map(transposed_op),
+        st.tuples(STRIDED, STRIDED).map(pool_op),
+        st.tuples(FACTORS, FACTORS).map(nearest_op),
+        st.tuples(FACTORS, FACTORS).map(linear_op),
+        st.integers(1, 3).map(shuffle_op),
+        st.integers(1, 3).map(unshuffle_op),
+        st.integers(-2, 2).map(shift_op),
+        st.just(SWAP),
+    )
+
+
+Pairs = tuple[tuple[int, int, int], tuple[int, int, int]]
+Factors = tuple[Fraction, Fraction]
+
+
+def conv_op(axes: Pairs) -> Op:
+    kernel_size, stride, before = zip(*axes)
+    layer = Conv(out_channels=CHANNELS, kernel_size=kernel_size, stride=stride, padding=before)
+    return Op(layer, (window(*axes[0]), window(*axes[1])))
+
+
+def transposed_op(axes: Pairs) -> Op:
+    kernel_size, stride, before = zip(*axes)
+    layer = ConvTranspose(
+        out_channels=CHANNELS, kernel_size=kernel_size, stride=stride, padding=before
+    )
+    return Op(layer, (set_down(*axes[0]), set_down(*axes[1])))
+
+
+def pool_op(axes: Pairs) -> Op:
+    kernel_size, stride, before = zip(*axes)
+    layer = MaxPool(kernel_size=kernel_size, stride=stride, padding=before)
+    return Op(layer, (window(*axes[0]), window(*axes[1])))
+
+
+def nearest_op(factors: Factors) -> Op:
+    layer = Upsample(scale_factor=(written(factors[0]), written(factors[1])))
+    return Op(layer, (nearest(factors[0]), nearest(factors[1])))
+
+
+def linear_op(factors: Factors) -> Op:
+    layer = Upsample(scale_factor=(written(factors[0]), written(factors[1])), mode="bilinear")
+    return Op(layer, (between(factors[0]), between(factors[1])))
+
+
+def shuffle_op(factor: int) -> Op:
+    grown = nearest(Fraction(factor))
+    return Op(PixelShuffle(factor=factor), (grown, grown))
+
+
+def unshuffle_op(factor: int) -> Op:
+    block = window(factor, factor, 0)
+    return Op(PixelUnshuffle(factor=factor), (block, block))
+
+
+def shift_op(shift: int) -> Op:
+    around = ((abs(shift), 0), (0, abs(shift)))
+    layer: LayerType = Pad(padding=around) if shift > 0 else Crop(padding=around)
+    return Op(layer, (lambda q: {q - shift}, same))
+
+
+SWAP = Op(Transpose(axes=(0, 2, 1)), (same, same), swaps=True)
+
+
+@st.composite
+def chains(draw: st.DrawFn) -> tuple[list[Op | Sum], Receptive]:
+    """Layers that are legal one after the other, and what convt says of the last."""
+    shape, seen = SHAPE, Receptive.of_input(SHAPE)
+    layers: list[Op | Sum] = []
+    for op in draw(st.lists(op_strategies(), min_size=1, max_size=5)):
+        try:
+            geometry = op.layer.resolve((shape,), PYTORCH)
+        except GeometryError:
+            continue
+        if draw(st.booleans()) and geometry.output[1:] == shape[1:] and not op.swaps:
+            layers.append(Sum(((op,), ())))
+            seen = join([seen.behind(geometry.reach), seen], shape[1:])
+        else:
+            layers.append(op)
+            seen, shape = seen.behind(geometry.reach), geometry.output
+    return layers, seen
+
+
+def read_by(layers: Sequence[Op | Sum], places: tuple[set[int], set[int]]) -> list[set[int]]:
+    """The positions of the input's two axes that `places` of the last layer depend on."""
+    found = list(places)
+    for layer in reversed(layers):
+        if isinstance(layer, Sum):
+            parts = [read_by(branch, (found[0], found[1])) for branch in layer.branches]
+            found = [set().union(*axis) for axis in zip(*parts)]
+        else:
+            found = [
+                set().union(*(reads(q) for q in axis))
+                for reads, axis in zip(layer.reads, found, strict=True)
+            ]
+            found = found[::-1] if layer.swaps else found
+    return found
+
+
+def widest(layers: Sequence[Op | Sum], positions: int) -> Shape:
+    """The widest span on both axes of the input, over the first positions on both axes at once."""
+    reads = [read_by(layers, ({q}, {q})) for q in range(positions)]
+    return tuple(max(max(one) - min(one) + 1 for one in axis) for axis in zip(*reads))
+
+
+class TestAllLayerTypes:
+    """No kernel is shorter than its stride here, and nothing is dilated: the field is exact."""
+
+    @settings(deadline=None, max_examples=150)
+    @given(chain=chains())
+    def test_see_what_is_found_by_following_every_position(
+        self, chain: tuple[list[Op | Sum], Receptive]
+    ) -> None:
+        layers, seen = chain
+        periods = [view.trace.period for view in seen.views if view.trace is not None]
+        assume(lcm(*periods) <= 1000)
+        assert seen.field == widest(layers, 6 * lcm(*periods))
+
+    @settings(deadline=None, max_examples=150)
+    @given(chain=chains())
+    def test_see_as_much_further_on_as_their_jump_says(
+        self, chain: tuple[list[Op | Sum], Receptive]
+    ) -> None:
+        layers, seen = chain
+        assert seen.jump is not None
+        for number, (view, jump) in enumerate(zip(seen.views, seen.jump, strict=True)):
+            assert view.trace is not None
+            assert jump is not None
+            here, there = (read_by(layers, ({q}, {q}))[number] for q in (0, view.trace.period))
+            moved = Fraction(jump.numerator, jump.denominator) * view.trace.period
+            assert {position + moved for position in here} == there
+
+    @pytest.mark.parametrize(
+        ("mode", "factor", "extent"),
+        [
+            ("linear", Fraction(2), 2),
+            ("linear", Fraction(1), 1),
+            ("linear", Fraction(1, 3), 1),
+            ("linear", Fraction(1, 2), 2),
+            ("cubic", Fraction(2), 4),
+            ("cubic", Fraction(1, 2), 4),
+            ("cubic", Fraction(1), 1),
+            ("cubic", Fraction(1, 3), 1),
+            ("nearest", Fraction(3, 2), 1),
+            ("area", Fraction(1, 3), 3),
+            ("area", Fraction(2, 3), 2),
+        ],
+    )
+    def test_an_upsample_sees_as_many_as_its_mode_weighs(
+        self, mode: str, factor: Fraction, extent: int
+    ) -> None:
+        layer = Upsample(scale_factor=written(factor), mode=mode)
+        geometry = layer.resolve(((1, 36),), PYTORCH)
+        assert Receptive.of_input((1, 36)).behind(geometry.reach).field == (extent,)
+
+    @pytest.mark.parametrize(("size", "output_size"), [(7, 3), (10, 4), (3, 7), (12, 4), (5, 5)])
+    def test_an_adaptive_pool_sees_its_largest_window(self, size: int, output_size: int) -> None:
+        geometry = AdaptivePool(output_size=output_size).resolve(((1, size),), PYTORCH)
+        field = Receptive.of_input((1, size)).behind(geometry.reach).field
+        reads = shared(size, output_size)
+        assert field == (max(len(reads(q)) for q in range(output_size)),)
+
+    def test_a_large_ratio_in_low_terms_has_few_phases(self) -> None:
+        geometry = AdaptivePool(output_size=9000).resolve(((1, 18000),), PYTORCH)
+        assert Receptive.of_input((1, 18000)).behind(geometry.reach).field == (2,)
+
+    def test_an_adaptive_pool_to_one_is_a_global_one(self) -> None:
+        seen = Receptive.of_input((1, 8, 8)).behind(Windows(axes=(PADDED, PADDED)))
+        adaptive, to_all = (
+            layer.resolve(((1, 8, 8),), PYTORCH).reach
+            for layer in (AdaptivePool(output_size=1), GlobalPool())
+        )
+        assert seen.behind(adaptive) == seen.behind(to_all)
+
+
+PADDED = Axis.conv(input_size=8, kernel_size=3, before=1, after=1)

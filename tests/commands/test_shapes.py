@@ -28,10 +28,15 @@ class TestJson:
         document = run("shapes", spec(ZFNET), "--format", "json").document
         (network,) = document["networks"]
         assert list(document) == ["version", "networks", "problems"]
-        assert list(network) == ["spec", "name", "framework", "input", "layers", "output"]
-        keys = ["name", "type", "line", "inputs", "output", "parameters", "multiply_adds"]
-        assert list(network["layers"][0]) == [*keys, "nnz", "receptive_field"]
-        assert list(network["layers"][1]) == [*keys, "receptive_field"]
+        assert list(network) == [
+            *("spec", "name", "framework", "input", "layers", "output"),
+            *("parameters", "multiply_adds", "activations"),
+        ]
+        keys = ["name", "type", "line", "from", "inputs", "output", "activations"]
+        keys += ["parameters", "parameter_percent", "multiply_adds"]
+        seen = ["receptive_field", "jump"]
+        assert list(network["layers"][0]) == [*keys, "nnz", *seen]
+        assert list(network["layers"][1]) == [*keys, *seen]
 
     def test_of_the_first_layer_of_zf_net(self, run: Run, spec: WriteSpec) -> None:
         document = run("shapes", spec(ZFNET), "--format", "json").document
@@ -40,12 +45,16 @@ class TestJson:
             "name": "conv1",
             "type": "conv",
             "line": 4,
+            "from": ["input"],
             "inputs": [[3, 224, 224]],
             "output": [96, 110, 110],
+            "activations": 1161600,
             "parameters": 14208,
+            "parameter_percent": 0.4,
             "multiply_adds": 170755200,
             "nnz": 170311968,
             "receptive_field": [7, 7],
+            "jump": [2, 2],
         }
 
     def test_of_a_network(self, run: Run, spec: WriteSpec) -> None:
@@ -57,6 +66,9 @@ class TestJson:
             "framework": "pytorch",
             "input": [3, 224, 224],
             "output": [256, 6, 6],
+            "parameters": sum(parameters for _, parameters, _ in ZFNET_COUNTS),
+            "multiply_adds": sum(multiply_adds for _, _, multiply_adds in ZFNET_COUNTS),
+            "activations": 1161600 + 290400 + 173056 + 43264 + 2 * 64896 + 43264 + 9216,
         }
 
     def test_has_the_counts_of_every_layer(self, run: Run, spec: WriteSpec) -> None:
@@ -79,12 +91,31 @@ class TestTables:
         found = [(one["layer"], int(one["parameters"]), int(one["multiply_adds"])) for one in rows]
         assert found == ZFNET_COUNTS
         assert (rows[0]["output"], rows[0]["receptive_field"]) == ("96x110x110", "7x7")
+        assert (rows[0]["jump"], rows[0]["activations"]) == ("2x2", "1161600")
+        assert (rows[0]["nnz"], rows[1]["nnz"]) == ("170311968", "")
 
     def test_text_has_a_row_for_each_and_a_total(self, run: Run, spec: WriteSpec) -> None:
         out = run("shapes", spec(ZFNET)).out
         assert out.startswith("net (pytorch), input [3, 224, 224]\n")
         assert re.search(r"^conv1 .*96×110×110 +14,208 +170\.8 M +7×7$", out, re.MULTILINE)
         assert re.search(r"^total +256×6×6 +3,726,464 +1\.1 G$", out, re.MULTILINE)
+
+    def test_text_is_no_wider_than_it_has_to_be(self, run: Run, spec: WriteSpec) -> None:
+        head = run("shapes", spec(ZFNET)).out.splitlines()[2]
+        assert "receptive field" in head
+        assert "jump" not in head
+
+    def test_wide_text_has_all_columns(self, run: Run, spec: WriteSpec) -> None:
+        lines = run("shapes", spec(ZFNET), "--wide").out.splitlines()
+        assert re.search(r"receptive field +jump +share % +activations +nnz$", lines[2])
+        assert re.search(r" 7×7 +2×2 +0\.4 +1\.2 M +170\.3 M$", lines[4])
+        assert lines[-1] == (
+            "In float32 the parameters take 14.2 MiB and all outputs together 7.0 MiB."
+        )
+
+    def test_markdown_has_all_columns(self, run: Run, spec: WriteSpec) -> None:
+        out = run("shapes", spec(ZFNET), "--format", "markdown").out
+        assert "| receptive field | jump | share % | activations | nnz |" in out
 
     def test_markdown_has_a_row_for_each_and_a_total(self, run: Run, spec: WriteSpec) -> None:
         out = run("shapes", spec(ZFNET), "--format", "markdown").out

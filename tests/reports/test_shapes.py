@@ -133,6 +133,45 @@ class TestNumbers:
     ) -> None:
         assert tuple(layers[name]["receptive_field"]) == field
 
+    @pytest.mark.parametrize(
+        ("name", "jump"),
+        [
+            ("c1", (1, 1)),
+            ("down", (2, 2)),
+            ("c2", (2, 2)),
+            ("up", (1, 1)),
+            ("fc", None),
+        ],
+    )
+    def test_jump(self, layers: dict[str, Layer], name: str, jump: tuple[int, ...] | None) -> None:
+        assert layers[name]["jump"] == jump
+
+    def test_jump_is_a_fraction_behind_an_upsample_and_0_over_a_whole_axis(
+        self, tmp_path: Path
+    ) -> None:
+        (first, second, third) = (
+            "{type: upsample, scale_factor: [2, 1.5]}",
+            "{type: max_pool, kernel_size: [3, 3]}",
+            "{type: adaptive_avg_pool, output_size: [4, 1]}",
+        )
+        text = f"input: [1, 12, 12]\nlayers: [{first}, {second}, {third}]"
+        report = shapes_report([network(tmp_path, text)], [])
+        (document,) = report.document["networks"]  # type: ignore[misc]
+        jumps = [layer["jump"] for layer in document["layers"]]  # type: ignore[has-type]
+        assert jumps == [("1/2", "2/3"), ("3/2", 2), (3, 0)]
+
+    def test_activations_are_the_elements_of_the_output(self, layers: dict[str, Layer]) -> None:
+        assert [layers[name]["activations"] for name in ("c1", "down", "fc")] == [192, 48, 10]
+
+    def test_percent_of_the_parameters(self, layers: dict[str, Layer]) -> None:
+        total = sum(layer["parameters"] for layer in layers.values())
+        percent = round(100 * layers["fc"]["parameters"] / total, 1)
+        assert layers["fc"]["parameter_percent"] == percent
+        assert layers["act"]["parameter_percent"] == 0
+
+    def test_sources_are_always_named(self, layers: dict[str, Layer]) -> None:
+        assert (layers["c1"]["from"], layers["cut"]["from"]) == (("input",), ("act",))
+
     def test_lines_count_from_one(self, layers: dict[str, Layer]) -> None:
         assert [layer["line"] for layer in layers.values()] == [4, 5, 6, 7, 8, 10, 15, 16, 17]
 
@@ -144,6 +183,26 @@ class TestTable:
         total = dict(zip(names, table.total or (), strict=True))
         assert total["parameters"] == sum(layer["parameters"] for layer in layers.values())
         assert total["multiply_adds"] == sum(layer["multiply_adds"] for layer in layers.values())
+
+        assert total["activations"] == sum(layer["activations"] for layer in layers.values())
+
+    def test_without_wide_it_has_the_first_columns(self, tmp_path: Path, report: Report) -> None:
+        narrow = shapes_report([network(tmp_path)], [], wide=False)
+        (table,), (whole,) = narrow.tables, report.tables
+        assert [one.name for one in table.columns] == [one.name for one in whole.columns][:8]
+        assert [row[:8] for row in whole.rows] == list(table.rows)
+        assert narrow.document == report.document
+
+    def test_what_was_asked_for_is_not_left_out(self, tmp_path: Path, report: Report) -> None:
+        narrow = shapes_report([network(tmp_path)], [], wide=False)
+        assert not any(one.optional for one in report.tables[0].columns)
+        assert any(one.optional for one in narrow.tables[0].columns)
+
+    def test_a_network_without_parameters_has_no_shares(self, tmp_path: Path) -> None:
+        text = "input: [1, 4]\nlayers: [{type: relu}]"
+        (table,) = shapes_report([network(tmp_path, text)], []).tables
+        place = [one.name for one in table.columns].index("parameter_percent")
+        assert table.rows[0][place] == 0
 
     def test_a_source_that_is_not_the_layer_before_is_named(self, report: Report) -> None:
         (table,) = report.tables

@@ -22,6 +22,7 @@ from convt_cli.arithmetic.kinds import (
     EarlierLayer,
     Flag,
     PaddingPerAxis,
+    RatioPerAxis,
     Sizes,
     Weight,
     Word,
@@ -225,6 +226,10 @@ class TestNetwork:
         )
         assert load(net(*layers)).weight_files == ("b.npz", "a.npy", "c.npy", "d.npy")
 
+    def test_weight_files_of_a_scale_are_listed_too(self, load: Load) -> None:
+        layer = "type: scale, weight: w.npz#a, bias: b.npy"
+        assert load(net(layer)).weight_files == ("w.npz", "b.npy")
+
     @pytest.mark.parametrize(
         ("layers", "output"),
         [
@@ -239,6 +244,19 @@ class TestNetwork:
             (("type: flatten", "type: linear, out_features: 5"), (5,)),
             (("type: reshape, shape: [-1, 4]",), (32, 4)),
             (("type: relu", "type: concat, from: [input, relu1], axis: 1"), (2, 16, 8)),
+            (("type: adaptive_avg_pool, output_size: [3, 20]",), (2, 3, 20)),
+            (("type: upsample, scale_factor: 1.1",), (2, 8, 8)),
+            (("type: upsample, scale_factor: [1.5, 25e-2], mode: bicubic",), (2, 12, 2)),
+            (
+                ("type: upsample, output_size: 100", "type: upsample, scale_factor: 0.29"),
+                (2, 29, 29),
+            ),
+            (("type: upsample, output_size: 5, mode: area",), (2, 5, 5)),
+            (("type: pixel_unshuffle, factor: 4",), (32, 2, 2)),
+            (("type: reshape, shape: [8, 4, 4]", "type: pixel_shuffle, factor: 2"), (2, 8, 8)),
+            (("type: transpose, axes: [2, 0, 1]",), (8, 2, 8)),
+            (("type: global_max_pool", "type: mul, from: [input, global_max_pool1]"), (2, 8, 8)),
+            (("type: scale, weight: [2, 3]",), (2, 8, 8)),
             (("type: global_max_pool", "type: add, from: [input, global_max_pool1]"), (2, 8, 8)),
         ],
     )
@@ -268,6 +286,8 @@ def right_values(field: Field) -> st.SearchStrategy[Any]:
             pairs = st.lists(st.lists(st.integers(0, 2), min_size=2, max_size=2), max_size=3)
             words = st.sampled_from(["same", "half", "full", "valid", "causal"])
             return st.one_of(st.integers(0, 2), pairs, words)
+        case RatioPerAxis():
+            return st.one_of(small, st.lists(st.floats(0.25, 4), min_size=1, max_size=3))
         case Flag():
             return st.booleans()
         case Word(choices=choices):

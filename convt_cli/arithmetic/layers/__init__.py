@@ -6,10 +6,25 @@ of its family and a line in `LAYER_TYPES`; nothing else lists them.
 
 from __future__ import annotations
 
-from convt_cli.arithmetic.layers.base import Geometry, Layer, LayerType, Reach, Windows
+from convt_cli.arithmetic.layers.base import (
+    Geometry,
+    Layer,
+    LayerType,
+    Permuted,
+    Reach,
+    Spans,
+    Windows,
+)
 from convt_cli.arithmetic.layers.convolutions import Conv, Convolutional, ConvTranspose
 from convt_cli.arithmetic.layers.joins import Concat, Elementwise
-from convt_cli.arithmetic.layers.pools import AveragePool, GlobalPool, MaxPool, MaxUnpool
+from convt_cli.arithmetic.layers.pools import (
+    AdaptivePool,
+    AveragePool,
+    GlobalPool,
+    MaxPool,
+    MaxUnpool,
+)
+from convt_cli.arithmetic.layers.resampling import PixelShuffle, PixelUnshuffle, Upsample
 from convt_cli.arithmetic.layers.reshaping import (
     BatchNorm,
     Crop,
@@ -18,6 +33,8 @@ from convt_cli.arithmetic.layers.reshaping import (
     Pad,
     Preserving,
     Reshape,
+    Scale,
+    Transpose,
 )
 
 __all__ = [
@@ -28,7 +45,9 @@ __all__ = [
     "Geometry",
     "Layer",
     "LayerType",
+    "Permuted",
     "Reach",
+    "Spans",
     "Windows",
 ]
 
@@ -45,13 +64,21 @@ LAYER_TYPES: dict[str, type[LayerType]] = {
     "avg_pool": AveragePool,
     "global_max_pool": GlobalPool,
     "global_avg_pool": GlobalPool,
+    "adaptive_max_pool": AdaptivePool,
+    "adaptive_avg_pool": AdaptivePool,
+    "upsample": Upsample,
+    "pixel_shuffle": PixelShuffle,
+    "pixel_unshuffle": PixelUnshuffle,
     "linear": Linear,
     "flatten": Flatten,
     "reshape": Reshape,
+    "transpose": Transpose,
     "pad": Pad,
     "crop": Crop,
     "add": Elementwise,
+    "mul": Elementwise,
     "concat": Concat,
     "batch_norm": BatchNorm,
+    "scale": Scale,
     **dict.fromkeys(_PRESERVING, Preserving),
 }

@@ -14,6 +14,7 @@ from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.convolution import Convolution, Shape
 from convt_cli.arithmetic.frameworks import Framework
 from convt_cli.arithmetic.kinds import LARGEST, Inline
+from convt_cli.arithmetic.spans import Span
 from convt_cli.arithmetic.weight_layout import WeightLayout
 from convt_cli.errors import GeometryError
 
@@ -28,7 +29,21 @@ class Windows:
     adjoint: bool = False
 
 
-Reach = Literal["same", "whole"] | Windows
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spans:
+    """Positions reach the source through one `Span` each; None is the whole axis."""
+
+    axes: tuple[Span | None, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Permuted:
+    """Axis n is axis `axes[n]` of the source; 0 is the channels."""
+
+    axes: tuple[int, ...]
+
+
+Reach = Literal["same", "whole"] | Windows | Spans | Permuted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +51,7 @@ class Geometry:
     """What a layer comes to once its sources are known.
 
     `reach` says which input positions an output position depends on: the same one, the whole
-    input, or those under a window.
+    input, those under a window or in a span, or the same one by another order of the axes.
     """
 
     output: Shape

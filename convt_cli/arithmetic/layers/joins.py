@@ -1,4 +1,4 @@
-"""Layers with several sources: add and concat."""
+"""Layers with several sources: add, mul and concat."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.frameworks import Framework
 from convt_cli.arithmetic.kinds import Integer, key
-from convt_cli.arithmetic.layers.base import Geometry, Layer
+from convt_cli.arithmetic.layers.base import Geometry, Layer, Reach, Spans
+from convt_cli.arithmetic.spans import Span
 from convt_cli.errors import GeometryError
 
 
@@ -23,8 +24,8 @@ class Elementwise(Layer):
             if len({size for size in sizes if size != 1}) > 1:
                 raise _mismatch("sources must have equal sizes, or size 1", sources)
         output = tuple(max(sizes) for sizes in zip(*sources))
-        stretched = any(shape[1:] != output[1:] for shape in sources)
-        return Geometry(output=output, reach="whole" if stretched else "same")
+        stretched = {n for n, sizes in enumerate(zip(*sources)) if len(set(sizes)) > 1}
+        return Geometry(output=output, reach=_whole_along(stretched, len(output)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +50,14 @@ class Concat(Layer):
             raise _mismatch(f"sources may differ along axis {self.axis} alone", sources)
         joined = sum(shape[self.axis] for shape in sources)
         output = (*first[: self.axis], joined, *first[self.axis + 1 :])
-        return Geometry(output=output, reach="same" if self.axis == 0 else "whole")
+        return Geometry(output=output, reach=_whole_along({self.axis}, len(first)))
+
+
+def _whole_along(axes: set[int], count: int) -> Reach:
+    """The same position, and on those of `axes` that are spatial any position of the sources."""
+    if axes <= {0}:
+        return "same"
+    return Spans(axes=tuple(None if n in axes else Span() for n in range(1, count)))
 
 
 def _require_several(sources: tuple[Shape, ...]) -> None:

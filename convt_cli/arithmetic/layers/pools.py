@@ -23,8 +23,16 @@ from convt_cli.arithmetic.kinds import (
     key,
     per_axis,
 )
-from convt_cli.arithmetic.layers.base import Geometry, Layer, Windows, foreign_key, spatial_source
+from convt_cli.arithmetic.layers.base import (
+    Geometry,
+    Layer,
+    Spans,
+    Windows,
+    foreign_key,
+    spatial_source,
+)
 from convt_cli.arithmetic.padding import FRAMEWORK_WORDS, WORDS, direct_pads
+from convt_cli.arithmetic.spans import shared_span
 from convt_cli.arithmetic.windows import Window, each_axis
 from convt_cli.errors import GeometryError
 
@@ -132,6 +140,22 @@ class GlobalPool(Layer):
     def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
         channels, *sizes = spatial_source(sources)
         return Geometry(output=(channels, *(1 for _ in sizes)), reach="whole")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdaptivePool(Layer):
+    """As many windows as are wanted, the input shared out among them; they may overlap.
+
+    Window q is floor(q*n/o) ... ceil((q + 1)*n/o) - 1 of n elements, and o may be more than n.
+    """
+
+    output_size: PerAxis = key(IntegerPerAxis(1), "the wanted size")
+
+    def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
+        channels, *sizes = spatial_source(sources)
+        output = per_axis(self.output_size, len(sizes), "output_size")
+        spans = (None if o == 1 else shared_span(n, o) for n, o in zip(sizes, output))
+        return Geometry(output=(channels, *output), reach=Spans(axes=tuple(spans)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,12 +16,14 @@ from convt_cli.arithmetic.kinds import (
     PaddingPerAxis,
     Pair,
     Sizes,
+    Weight,
     WeightSource,
     key,
 )
 from convt_cli.arithmetic.layers.base import (
     Geometry,
     Layer,
+    Permuted,
     Windows,
     check_inline,
     single_source,
@@ -49,6 +51,26 @@ class BatchNorm(Layer):
     def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
         shape = single_source(sources)
         return Geometry(output=shape, parameters=2 * shape[0])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale(Layer):
+    """Each channel times a number plus another; what is not given is not there.
+
+    With neither given both are counted, as a batch norm's are.
+    """
+
+    weight: WeightSource | None = key(Weight(), "a factor per channel", default=None)
+    bias: bool | WeightSource | None = key(Bias(), "an addend per channel", default=None)
+
+    def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
+        shape = single_source(sources)
+        check_inline("weight", self.weight, shape[:1])
+        check_inline("bias", self.bias, shape[:1])
+        adds = self.bias not in (None, False)
+        multiplies = self.weight is not None or not adds
+        adds = adds or (self.weight is None and self.bias is None)
+        return Geometry(output=shape, parameters=(multiplies + adds) * shape[0])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,11 +121,47 @@ class Reshape(Layer):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Transpose(Layer):
+    """The axes in another order: axis n of the output is axis `axes[n]` of the source."""
+
+    axes: Shape = key(Sizes(0), "the source's axes in their new order; 0 is the channels")
+
+    def problems(self, framework: Framework) -> Iterator[GeometryError]:
+        if sorted(self.axes) != list(range(len(self.axes))):
+            yield GeometryError(
+                "E127",
+                "axes names every axis once, from 0",
+                field="axes",
+                value=f"got {list(self.axes)}",
+                help="write a permutation such as [0, 2, 1]",
+            )
+
+    def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
+        source = single_source(sources)
+        if len(self.axes) != len(source):
+            raise GeometryError(
+                "E127",
+                "axes names every axis of the source",
+                field="axes",
+                value=f"got {list(self.axes)}, the source is {list(source)}",
+                help=f"write a permutation of 0 to {len(source) - 1}",
+            )
+        output = tuple(source[axis] for axis in self.axes)
+        return Geometry(output=output, reach=Permuted(axes=self.axes))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Linear(Layer):
     """A fully connected layer on a flat input."""
 
     out_features: int = key(Integer(1), "size of the output")
     bias: bool | WeightSource = key(Bias(), "one number per output", default=True)
+    weight: WeightSource | None = key(Weight(), "the numbers of the matrix", default=None)
+
+    def stored_shape(self, source: Shape, framework: Framework) -> Shape:
+        """(out, in) of the weight as it is stored; (in, out) where a kernel's taps come first."""
+        shape = (self.out_features, *source)
+        return shape if framework.weight_axes == "first" else shape[::-1]
 
     def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
         shape = single_source(sources)
@@ -115,6 +173,7 @@ class Linear(Layer):
                 value=f"the source is {list(shape)}",
                 help="put a flatten layer before it",
             )
+        check_inline("weight", self.weight, self.stored_shape(shape, framework))
         check_inline("bias", self.bias, (self.out_features,))
         weights = shape[0] * self.out_features
         bias = 0 if self.bias is False else self.out_features

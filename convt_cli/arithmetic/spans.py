@@ -1,0 +1,84 @@
+"""Which positions of its source a position reads, on one axis without ends.
+
+Every layer that does not see a whole axis reads an interval whose ends are rounded fractions of
+the position; here belong those fractions.  `receptive` composes them through a network.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from convt_cli.arithmetic.axis import Axis
+from convt_cli.arithmetic.kinds import Ratio
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """Position q reads floor((q*step + first) / per) ... floor((q*step + last) / per).
+
+    Position q + per reads `step` further on; an interval that ends before it begins is empty.
+
+    >>> Span(step=2, first=-1, last=1).of(3)
+    (5, 7)
+    """
+
+    step: int = 1
+    per: int = 1
+    first: int = 0
+    last: int = 0
+
+    def of(self, position: int) -> tuple[int, int]:
+        """The first and the last position that `position` reads."""
+        start = position * self.step
+        return (start + self.first) // self.per, (start + self.last) // self.per
+
+
+def direct_span(axis: Axis) -> Span:
+    """q*stride - before ... q*stride - before + effective_kernel - 1."""
+    reach = axis.effective_kernel - 1
+    return Span(step=axis.stride, first=-axis.before, last=reach - axis.before)
+
+
+def transposed_span(axis: Axis) -> Span:
+    """ceil((q + before - effective_kernel + 1) / stride) ... floor((q + before) / stride)."""
+    first = axis.before - axis.effective_kernel + axis.stride
+    return Span(per=axis.stride, first=first, last=axis.before)
+
+
+def shared_span(input_size: int, output_size: int) -> Span:
+    """floor(q*input/output) ... ceil((q + 1)*input/output) - 1: an adaptive pool's window.
+
+    >>> [shared_span(7, 3).of(position) for position in range(3)]
+    [(0, 2), (2, 4), (4, 6)]
+    """
+    return Span(step=input_size, per=output_size, last=input_size - 1)
+
+
+def nearest_span(factor: Ratio) -> Span:
+    """floor(q/factor): one position."""
+    return Span(step=factor.denominator, per=factor.numerator)
+
+
+def linear_span(factor: Ratio) -> Span:
+    """The positions on both sides of (q + 1/2)/factor - 1/2, or the one that it falls on.
+
+    >>> [linear_span(Ratio(numerator=3)).of(position) for position in range(3)]
+    [(-1, 0), (0, 0), (0, 1)]
+    """
+    up, down = factor.numerator, factor.denominator
+    return Span(step=2 * down, per=2 * up, first=down - up, last=down + up - 1)
+
+
+def cubic_span(factor: Ratio) -> Span:
+    """The two positions on both sides of (q + 1/2)/factor - 1/2.
+
+    Where a position falls on one of the source's it reads that one alone: if all do the span says
+    so, and otherwise it is an upper bound there.
+    """
+    up, down = factor.numerator, factor.denominator
+    linear = linear_span(factor)
+    if up == 1 and down % 2:
+        return linear
+    return Span(
+        step=linear.step, per=linear.per, first=linear.first - 2 * up, last=down - up + 4 * up
+    )
