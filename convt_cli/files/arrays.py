@@ -117,7 +117,7 @@ def opened_npy(path: str) -> Iterator[tuple[BinaryIO, Header]]:
     Raises FileError (E401), ArrayError (E302, E303).
     """
     with open_regular(path) as file:
-        with _reporting_damage(path):
+        with reporting_damage(path):
             header = _checked_header(file, shown(path), os.fstat(file.fileno()).st_size)
         yield file, header
 
@@ -169,7 +169,7 @@ def _write_text(file: Sink, array: Array, delimiter: str) -> None:
 def _read_npz(file: BinaryIO, path: str, key: str) -> Array:
     import zipfile  # noqa: PLC0415  # costs time, and most files are no archives
 
-    with _reporting_damage(path), zipfile.ZipFile(file) as archive:
+    with reporting_damage(path), zipfile.ZipFile(file) as archive:
         member = _member(archive, path, key)
         with archive.open(member) as stream:
             return _read_npy(stream, f"{shown(path)}#{shown(member.filename)}", member.file_size)
@@ -195,11 +195,11 @@ def _member(archive: zipfile.ZipFile, path: str, key: str) -> zipfile.ZipInfo:
 
 def _read_npy(file: Any, name: str, length: int | None) -> Array:
     """One .npy array; `length` is that of the whole file, header included, where it is known."""
-    with _reporting_damage(name):
+    with reporting_damage(name):
         header = _checked_header(file, name, length)
         shape = header.shape
         memory.require(header.size, f"the array in {name}", help="use a machine with more memory")
-        flat = _read_exactly(file, name, prod(shape), header.dtype)
+        flat = read_exactly(file, name, prod(shape), header.dtype)
         if length is not None and file.read(1):  # reaching the end checks an archive's checksum
             raise damaged(name, "there is more behind the array")
         return flat.reshape(shape[::-1]).T if header.fortran else flat.reshape(shape)
@@ -249,7 +249,8 @@ class _Counted:
         return data
 
 
-def _read_exactly(file: Any, name: str, count: int, dtype: np.dtype[Any]) -> Array:
+def read_exactly(file: Any, name: str, count: int, dtype: np.dtype[Any]) -> Array:
+    """The next `count` numbers of a file, or ArrayError (E303)."""
     flat = np.empty(count, dtype)
     target = flat.view(np.uint8)
     done = 0
@@ -264,7 +265,7 @@ def _read_exactly(file: Any, name: str, count: int, dtype: np.dtype[Any]) -> Arr
 
 def _read_text(file: BinaryIO, path: str, size: int, delimiter: str | None) -> Array:
     memory.require(16 * size, f"the numbers in {shown(path)}", help="use a .npy file")
-    with _reporting_damage(path):
+    with reporting_damage(path):
         lines = file.read().decode("utf-8-sig").splitlines()
         if not any(line.strip() for line in lines):
             raise damaged(path, "it is empty")
@@ -276,7 +277,7 @@ def _read_text(file: BinaryIO, path: str, size: int, delimiter: str | None) -> A
 
 
 @contextmanager
-def _reporting_damage(name: str) -> Iterator[None]:
+def reporting_damage(name: str) -> Iterator[None]:
     """Turn what zipfile, zlib, lzma and NumPy raise on damaged files into an ArrayError (E303).
 
     NumPy reads headers with Python's own tokenizer and parser, so that nearly every kind of

@@ -1,8 +1,13 @@
-"""A layer's weight and bias in C's layout: (out_channels, in_channels // groups, *kernel_size)."""
+"""A layer's weight and bias in C's layout: (out_channels, in_channels // groups, *kernel_size).
+
+Files are opened when numbers are asked for, never before: .npy, .npz#key, .safetensors#key and
+model.onnx#name, each contained to the spec's folder.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import os
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +21,9 @@ from convt_cli.io.reading import contained
 from convt_cli.operators.dtypes import Array, require_numeric
 from convt_cli.operators.fills import filled, written
 
+if TYPE_CHECKING:
+    from convt_cli.files.onnx_weights import OnnxWeights
+
 
 class Weights:
     """Finds the numbers of a network's layers; `allow_outside` lifts the containment of files."""
@@ -23,6 +31,7 @@ class Weights:
     def __init__(self, network: Network, *, allow_outside: bool = False) -> None:
         self._spec = network.spec
         self._allow_outside = allow_outside
+        self._models: dict[str, OnnxWeights] = {}
 
     def weight(self, layer: MatrixLayer, dtype: np.dtype[Any] | None = None) -> Array:
         """The kernel of a layer, as `dtype` where one is given.
@@ -31,7 +40,7 @@ class Weights:
         """
         shape = layer.layout.stored_shape(layer.convolution)
         what = f"weight of {layer.name}"
-        stored = self._numbers(layer.weight, shape, what, dtype, layer.layout.taps_first)
+        stored = self.numbers(layer.weight, shape, what, dtype, layer.layout.taps_first)
         return as_c(stored, layer.layout, layer.convolution)
 
     def bias(self, layer: MatrixLayer, dtype: np.dtype[Any] | None = None) -> Array:
@@ -39,16 +48,20 @@ class Weights:
         shape = layer.convolution.action_shapes[1][:1]
         if isinstance(layer.bias, bool):
             return np.zeros(shape, dtype)
-        return self._numbers(layer.bias, shape, f"bias of {layer.name}", dtype)
+        return self.numbers(layer.bias, shape, f"bias of {layer.name}", dtype)
 
-    def _numbers(
+    def numbers(
         self,
         source: WeightSource,
         shape: Shape,
         what: str,
-        dtype: np.dtype[Any] | None,
+        dtype: np.dtype[Any] | None = None,
         taps_first: bool = False,
     ) -> Array:
+        """The numbers at `source`, of `shape`; a message calls them `what`.
+
+        Raises FileError, ArrayError (E121, E302, E303).
+        """
         array = self._array(source, shape, taps_first)
         if array.shape != shape:
             raise ArrayError(
@@ -66,7 +79,41 @@ class Weights:
         if isinstance(source, Inline):
             return written(source)
         path = contained(self._spec, source.file, allow_outside=self._allow_outside)
-        return read_located(located(path, source.key))
+        return self._read(path, source.key, shape)
+
+    def _read(self, path: str, key: str, shape: Shape) -> Array:
+        """The array `key` of a file, which its suffix tells how to read."""
+        match os.path.splitext(path)[1].lower():
+            case ".onnx":
+                return as_vector(self._model(path).read(key), shape)
+            case ".safetensors":
+                from convt_cli.files.safetensors import read_safetensors  # noqa: PLC0415
+
+                return read_safetensors(path, key)
+            case _:
+                return read_located(located(path, key))
+
+    def _model(self, path: str) -> OnnxWeights:
+        """The model in a file, which is opened once."""
+        if path not in self._models:
+            from convt_cli.files.onnx_weights import OnnxWeights  # noqa: PLC0415  # slow, and rare
+
+            self._models[path] = OnnxWeights(path, allow_outside=self._allow_outside)
+        return self._models[path]
+
+
+def as_vector(stored: Array, shape: Shape) -> Array:
+    """A model's constant as the vector that is wanted, if it broadcasts to one; else as it is.
+
+    ONNX has a number per channel as (channels, 1, 1), and one number for all of them.
+    """
+    if (
+        len(shape) == 1
+        and stored.size in (1, *shape)
+        and max(stored.shape, default=1) == stored.size
+    ):
+        return np.broadcast_to(stored.ravel(), shape)
+    return stored
 
 
 def as_c(stored: Array, layout: WeightLayout, convolution: Convolution) -> Array:

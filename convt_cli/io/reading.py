@@ -81,6 +81,28 @@ def reference_path(spec: str, reference: str) -> str:
     return os.path.join(os.path.dirname(spec), reference) if spec != STDIN else reference
 
 
+def model_reference(spec: str, model: str) -> tuple[str, bool]:
+    """How the spec at `spec` names the file `model`, and whether that stays in its folder.
+
+    Raises FileError (E401) for a name that no reference can hold.
+    """
+    try:
+        folder = os.path.realpath(_folder_of(spec))
+        beside = os.path.join(os.path.realpath(os.path.dirname(model)), os.path.basename(model))
+        reference = os.path.relpath(beside, folder)
+        inside = os.path.commonpath((folder, os.path.realpath(model))) == folder
+    except (OSError, ValueError) as error:
+        raise unreadable(model, error) from None
+    if "#" in reference:
+        raise FileError(
+            "E401",
+            "a weight reference is file#name, so the file has no # in its name",
+            value=f"got {shown(reference)}",
+            help="rename the model or its folder",
+        )
+    return reference, inside
+
+
 def _folder_of(spec: str) -> str:
     return os.getcwd() if spec == STDIN else os.path.dirname(spec) or os.getcwd()
 

@@ -1,0 +1,905 @@
+"""From a plain graph to a spec: what each operator becomes, what is folded, refused and cut.
+
+The graphs here are Python values, as `io.onnx_file` makes them of a model; no ONNX is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from convt_cli.errors import ConvtError, FileError, RequestError
+from convt_cli.io.onnx_graph import Attribute, Graph, Input, Node, Tensor
+from convt_cli.spec.load import check_spec, load_spec
+from convt_cli.spec.onnx.convert import convert
+from convt_cli.spec.onnx.text import quoted, spec_text
+
+
+def constant(values: Any, element: str = "") -> Tensor:
+    """A constant with numbers."""
+    array = np.asarray(values)
+    name = element or {"i": "int64", "f": "float32"}[array.dtype.kind]
+    return Tensor(shape=array.shape, element=name, values=tuple(array.ravel().tolist()))
+
+
+def weight(*shape: int) -> Tensor:
+    """A constant too large to be looked into."""
+    return Tensor(shape=shape, element="float32")
+
+
+def node(operator: str, inputs: str, output: str, name: str = "", **attributes: Attribute) -> Node:
+    """A node; its inputs are words, '-' one that is left out."""
+    return Node(
+        name=name,
+        operator=operator,
+        inputs=tuple("" if word == "-" else word for word in inputs.split()),
+        outputs=tuple(output.split()),
+        attributes=attributes,
+    )
+
+
+def graph_of(
+    *nodes: Node,
+    x: Sequence[int | None] = (1, 4, 8, 6),
+    opset: int = 13,
+    outputs: Sequence[str] = ("y",),
+    inputs: Sequence[Input] = (),
+    **constants: Tensor,
+) -> Graph:
+    """A graph that reads x."""
+    return graph_from(nodes, constants, x=x, opset=opset, outputs=outputs, inputs=inputs)
+
+
+def graph_from(
+    nodes: Sequence[Node],
+    constants: dict[str, Tensor],
+    *,
+    x: Sequence[int | None] = (1, 4, 8, 6),
+    opset: int = 13,
+    outputs: Sequence[str] = ("y",),
+    inputs: Sequence[Input] = (),
+) -> Graph:
+    """The same of values that are there already."""
+    return Graph(
+        opset=opset,
+        inputs=(Input(name="x", shape=tuple(x)), *inputs),
+        outputs=tuple(outputs),
+        constants=constants,
+        nodes=tuple(nodes),
+        producer="test 1.0",
+    )
+
+
+def text_of(graph: Graph, *, partial: bool = False, expect: bool = False) -> str:
+    imported = convert(graph, "m.onnx", partial=partial)
+    return spec_text(imported, title="net", model="m.onnx", expect=expect)
+
+
+def layers_of(graph: Graph) -> list[str]:
+    """The layers of the spec, without their names, each on a line."""
+    text = text_of(graph).partition("layers:\n")[2].replace(",\n     ", ", ")
+    return [line.partition("type: ")[2].removesuffix("}") for line in text.splitlines()]
+
+
+def refusal(graph: Graph) -> ConvtError:
+    with pytest.raises(ConvtError) as caught:
+        convert(graph, "m.onnx")
+    return caught.value
+
+
+class TestWholeSpec:
+    GRAPH = graph_of(
+        node("Conv", "x w b", "a", "conv1", pads=(1, 1, 1, 1), strides=(2, 2)),
+        node("Relu", "a", "r", "relu1"),
+        node("Conv", "r v -", "c", "conv2"),
+        node("Add", "c r", "y", "join"),
+        w=weight(8, 4, 3, 3),
+        b=weight(8),
+        v=weight(8, 8, 1, 1),
+    )
+
+    def test_it_reads_as_a_person_would_write_it(self) -> None:
+        assert text_of(self.GRAPH) == (
+            "# m.onnx: an ONNX model, written by test 1.0, as convt imports it.\n"
+            "name: net\n"
+            "framework: onnx\n"
+            "opset: 13\n"
+            "input: [4, 8, 6]\n"
+            "layers:\n"
+            "  - {name: conv1, type: conv, out_channels: 8, kernel_size: 3, stride: 2, "
+            "padding: 1,\n"
+            "     weight: m.onnx#w, bias: m.onnx#b}\n"
+            "  - {name: relu1, type: relu}\n"
+            "  - {name: conv2, type: conv, out_channels: 8, kernel_size: 1, weight: m.onnx#v, "
+            "bias: false}\n"
+            "  - {name: join, type: add, from: [conv2, relu1]}\n"
+        )
+
+    def test_it_expects_what_the_import_found_if_asked_to(self) -> None:
+        lines = text_of(self.GRAPH, expect=True).splitlines()
+        assert lines[-1] == "  - {name: join, type: add, from: [conv2, relu1], expect: [8, 4, 3]}"
+
+    def test_it_is_a_spec_without_problems(self, tmp_path: Path) -> None:
+        path = tmp_path / "net.yaml"
+        path.write_text(text_of(self.GRAPH, expect=True), encoding="utf-8")
+        assert check_spec(str(path)) == ()
+        network = load_spec(path)
+        assert (network.rules.title, network.output) == ("onnx opset 13", (8, 4, 3))
+
+
+# node, constants, the layers it becomes; the input is (1, 4, 8, 6)
+CASES: dict[str, tuple[list[Node], dict[str, Tensor], list[str]]] = {
+    "same": (
+        [node("Conv", "x w", "y", auto_pad="SAME_UPPER", strides=(2, 2))],
+        {"w": weight(2, 4, 3, 3)},
+        [
+            (
+                "conv, out_channels: 2, kernel_size: 3, stride: 2, padding: same, "
+                "weight: m.onnx#w, bias: false"
+            )
+        ],
+    ),
+    "same-lower": (
+        [node("MaxPool", "x", "y", auto_pad="SAME_LOWER", kernel_shape=(3, 2))],
+        {},
+        ["max_pool, kernel_size: [3, 2], stride: 1, padding: same_lower"],
+    ),
+    "valid": (
+        [node("MaxPool", "x", "y", auto_pad="VALID", kernel_shape=(2, 2), strides=(2, 2))],
+        {},
+        ["max_pool, kernel_size: 2, stride: 2"],
+    ),
+    "pairs": (
+        [node("Conv", "x w", "y", pads=(0, 1, 2, 3), dilations=(1, 2), group=2)],
+        {"w": weight(2, 2, 3, 3)},
+        [
+            (
+                "conv, out_channels: 2, kernel_size: 3, padding: [[0, 2], [1, 3]], "
+                "dilation: [1, 2], groups: 2, weight: m.onnx#w, bias: false"
+            )
+        ],
+    ),
+    "average": (
+        [
+            node(
+                "AveragePool",
+                "x",
+                "y",
+                kernel_shape=(2, 2),
+                ceil_mode=1,
+                count_include_pad=1,
+                pads=(1, 0, 1, 0),
+            )
+        ],
+        {},
+        [
+            (
+                "avg_pool, kernel_size: 2, stride: 1, padding: [1, 0], ceil_mode: true, "
+                "count_include_pad: true"
+            )
+        ],
+    ),
+    "output-shape": (
+        [node("ConvTranspose", "x w", "y", strides=(2, 2), output_shape=(16, 12))],
+        {"w": weight(4, 1, 3, 3)},
+        [
+            (
+                "conv_transpose, out_channels: 1, kernel_size: 3, stride: 2, "
+                "output_size: [16, 12], weight: m.onnx#w, bias: false"
+            )
+        ],
+    ),
+    "output-shape-and-output-padding": (
+        [
+            node(
+                "ConvTranspose",
+                "x w",
+                "y",
+                strides=(2, 2),
+                output_shape=(15, 11),
+                output_padding=(1, 1),
+            )
+        ],
+        {"w": weight(4, 1, 3, 3)},
+        # full is 17 and 13, with output_padding 18 and 14: 3 off, the larger half first
+        [
+            (
+                "conv_transpose, out_channels: 1, kernel_size: 3, stride: 2, "
+                "padding: [[2, 1], [2, 1]], output_padding: 1, weight: m.onnx#w, bias: false"
+            )
+        ],
+    ),
+    "mean": ([node("ReduceMean", "x", "y", axes=(2, 3))], {}, ["global_avg_pool"]),
+    "mean-flat": (
+        [node("ReduceMean", "x", "y", axes=(-1, -2), keepdims=0)],
+        {},
+        ["global_avg_pool", "flatten"],
+    ),
+    "reshape-flat": (
+        [node("Reshape", "x s", "y")],
+        {"s": constant([1, -1])},
+        ["flatten"],
+    ),
+    "reshape": (
+        [node("Reshape", "x s", "y")],
+        {"s": constant([0, 2, -1, 8, 6])},
+        ["reshape, shape: [2, 2, 8, 6]"],
+    ),
+    "reshape-to-itself": (
+        [node("Reshape", "x s", "y")],
+        {"s": constant([0, 0, 0, 0])},
+        ["identity"],
+    ),
+    "squeeze-and-unsqueeze": (
+        [node("Unsqueeze", "x a", "z"), node("Squeeze", "z a", "y")],
+        {"a": constant([2])},
+        ["reshape, shape: [4, 1, 8, 6]", "reshape, shape: [4, 8, 6]"],
+    ),
+    "transpose": (
+        [node("Transpose", "x", "y", perm=(0, 2, 3, 1))],
+        {},
+        ["transpose, axes: [1, 2, 0]"],
+    ),
+    "pad": (
+        [node("Pad", "x p", "y")],
+        {"p": constant([0, 0, 1, 2, 0, 0, 1, 0])},
+        ["pad, padding: [[1, 1], [2, 0]]"],
+    ),
+    "pad-both-ways": (
+        [node("Pad", "x p", "y")],
+        {"p": constant([0, 0, -1, 2, 0, 0, -1, 2])},
+        ["crop, padding: [1, 0]", "pad, padding: [0, 2]"],
+    ),
+    "slice": (
+        [node("Slice", "x s e a", "y")],
+        {"s": constant([1]), "e": constant([-2]), "a": constant([3])},
+        ["crop, padding: [[0, 0], [1, 2]]"],
+    ),
+    "slice-every-second": (
+        [node("Slice", "x s e a t", "y")],
+        {"s": constant([1]), "e": constant([99]), "a": constant([2]), "t": constant([2])},
+        ["crop, padding: [[1, 0], [0, 0]]", "max_pool, kernel_size: 1, stride: [2, 1]"],
+    ),
+    "resize": (
+        [node("Resize", "x - f", "y", mode="linear")],
+        {"f": constant([1.0, 1.0, 2.0, 3.0])},
+        ["upsample, scale_factor: [2, 3], mode: linear"],
+    ),
+    "resize-to-fractions": (
+        [node("Resize", "x - f", "y")],
+        {"f": constant([1.0, 1.0, 1.5, 0.4])},
+        ["upsample, output_size: [12, 2]"],
+    ),
+    "resize-to-sizes": (
+        [node("Resize", "x - - s", "y")],
+        {"s": constant([1, 4, 9, 9])},
+        ["upsample, output_size: 9"],
+    ),
+    "shuffle": (
+        [node("DepthToSpace", "x", "y", blocksize=2, mode="CRD")],
+        {},
+        ["pixel_shuffle, factor: 2"],
+    ),
+    "shuffle-of-8-channels": (
+        [node("Concat", "x x", "z", axis=1), node("DepthToSpace", "z", "y", blocksize=2)],
+        {},
+        [
+            "concat, from: [input, input]",
+            "reshape, shape: [4, 2, 8, 6]",
+            "transpose, axes: [1, 0, 2, 3]",
+            "reshape, shape: [8, 8, 6]",
+            "pixel_shuffle, factor: 2",
+        ],
+    ),
+    "unshuffle": (
+        [node("SpaceToDepth", "x", "y", blocksize=2)],
+        {},
+        [
+            "pixel_unshuffle, factor: 2",
+            "reshape, shape: [4, 4, 4, 3]",
+            "transpose, axes: [1, 0, 2, 3]",
+            "reshape, shape: [16, 4, 3]",
+        ],
+    ),
+    "gemm": (
+        [
+            node("GlobalAveragePool", "x", "p"),
+            node("Flatten", "p", "f"),
+            node("Gemm", "f w b", "y", transB=1, alpha=1.0),
+        ],
+        {"w": weight(9, 4), "b": weight(9)},
+        [
+            "global_avg_pool",
+            "flatten",
+            "linear, out_features: 9, weight: m.onnx#w, bias: m.onnx#b",
+        ],
+    ),
+    "matmul": (
+        [node("Flatten", "x", "f"), node("MatMul", "f w", "y")],
+        {"w": weight(192, 3)},
+        ["flatten", "linear, out_features: 3, bias: false"],
+    ),
+    "factor-per-channel": (
+        [node("Mul", "w x", "y")],
+        {"w": weight(4, 1, 1)},
+        ["scale, weight: m.onnx#w"],
+    ),
+    "addend-for-all": ([node("Add", "x b", "y")], {"b": constant(3.0)}, ["scale, bias: m.onnx#b"]),
+    "less": (
+        [node("Sub", "x b", "y")],
+        {"b": constant([[[1.0]], [[2.0]], [[3.0]], [[-4.0]]])},
+        ["scale, bias: [-1.0, -2.0, -3.0, 4.0]"],
+    ),
+    "from": (
+        [node("Sub", "b x", "y")],
+        {"b": constant(1.0)},
+        ["scale, weight: [-1.0, -1.0, -1.0, -1.0], bias: [1.0, 1.0, 1.0, 1.0]"],
+    ),
+    "divided": (
+        [node("Div", "x b", "y")],
+        {"b": constant(4.0)},
+        ["scale, weight: [0.25, 0.25, 0.25, 0.25]"],
+    ),
+    "one-summand": ([node("Sum", "x", "y")], {}, ["identity"]),
+    "one-source": ([node("Concat", "x", "y", axis=1)], {}, ["identity"]),
+    "two-activations-less": ([node("Sub", "x x", "y")], {}, ["add, from: [input, input]"]),
+    "resize-one-axis": (
+        [node("Resize", "x - f", "y", axes=(-1,))],
+        {"f": constant([2.0])},
+        ["upsample, scale_factor: [1, 2]"],
+    ),
+    "gemm-of-the-other-order": (
+        [node("Flatten", "x", "f"), node("Gemm", "f w", "y", alpha=0.5)],
+        {"w": weight(192, 3)},
+        ["flatten", "linear, out_features: 3, bias: false"],
+    ),
+    "transpose-of-nothing": (
+        [node("Transpose", "x", "y", perm=(0, 1, 2, 3))],
+        {},
+        ["identity"],
+    ),
+    "slice-of-all": (
+        [node("Slice", "x s e", "y")],
+        {"s": constant([0]), "e": constant([2**62])},
+        ["identity"],
+    ),
+    "expand-to-itself": ([node("Expand", "x s", "y")], {"s": constant([1, 1])}, ["identity"]),
+    "divided-by-zero": ([node("Div", "x b", "y")], {"b": constant(0.0)}, ["identity"]),
+    "position": ([node("Add", "x b", "y")], {"b": weight(1, 4, 8, 6)}, ["identity"]),
+}
+
+
+class TestOperators:
+    @pytest.mark.parametrize("case", sorted(CASES))
+    def test_a_node_becomes_layers(self, case: str) -> None:
+        nodes, constants, expected = CASES[case]
+        assert layers_of(graph_from(nodes, constants)) == expected
+
+    def test_activations_keep_their_names_and_what_has_none_is_an_identity(self) -> None:
+        graph = graph_of(
+            node("Relu", "x", "a"),
+            node("LeakyRelu", "a", "b", alpha=0.1),
+            node("Clip", "b", "c"),
+            node("HardSwish", "c", "d"),
+            node("Sigmoid", "d", "e"),
+            node("Mul", "d e", "f"),
+            node("Softmax", "f", "g", axis=1),
+            node("Dropout", "g", "h mask"),
+            node("InstanceNormalization", "h s s", "y"),
+            s=weight(4),
+        )
+        imported = convert(graph, "m.onnx")
+        assert [layer.type for layer in imported.layers.values()] == [
+            *("relu", "leaky_relu", "clip", "identity", "sigmoid", "mul"),
+            *("softmax", "dropout", "instance_norm"),
+        ]
+        assert imported.messages == ("note: identity stands for HardSwish, once",)
+
+    def test_reflections_are_told_of(self) -> None:
+        pads = constant([0, 0, 1, 1, 0, 0, 1, 1])
+        imported = convert(graph_of(node("Pad", "x p", "y", mode="reflect"), p=pads), "m.onnx")
+        assert len(imported.messages) == 1
+        assert "adds zeros" in imported.messages[0]
+
+    def test_the_opset_decides_where_the_odd_element_goes(self) -> None:
+        nodes, constants, _ = CASES["output-shape-and-output-padding"]
+        (layer,) = layers_of(graph_from(nodes, constants, opset=10))
+        assert "padding: [[1, 2], [1, 2]]" in layer
+
+
+class TestFolding:
+    def test_a_shape_computed_in_the_graph(self) -> None:
+        """PyTorch's x.view(x.size(0), 2, x.size(1) // 3 * 3, -1)."""
+        graph = graph_of(
+            node("Shape", "x", "shape"),
+            node("Gather", "shape zero", "n"),
+            node("Gather", "shape one", "c"),
+            node("Div", "c three", "third"),
+            node("Mul", "third three", "most"),
+            node("Unsqueeze", "n first", "n1"),
+            node("Unsqueeze", "most first", "most1"),
+            node("Concat", "n1 twos most1 rest", "asked", axis=0),
+            node("Reshape", "x asked", "y"),
+            zero=constant(0),
+            one=constant(1),
+            three=constant(3),
+            first=constant([0]),
+            twos=constant([2]),
+            rest=constant([-1]),
+        )
+        assert layers_of(graph) == ["reshape, shape: [2, 3, 32]"]
+
+    def test_sizes_computed_from_another_branch(self) -> None:
+        """A decoder that is resized to its encoder: sizes from Shape, Slice, Cast and Concat."""
+        graph = graph_of(
+            node("MaxPool", "x", "p", kernel_shape=(2, 2), strides=(2, 2)),
+            node("Shape", "x", "shape"),
+            node("Slice", "shape two four", "tail"),
+            node("Cast", "tail", "tail32", to=6),
+            node("Cast", "tail32", "tail64", to=7),
+            node("Shape", "p", "own"),
+            node("Slice", "own zero two", "head"),
+            node("Concat", "head tail64", "sizes", axis=0),
+            node("Resize", "p - - sizes", "y"),
+            zero=constant([0]),
+            two=constant([2]),
+            four=constant([4]),
+        )
+        assert layers_of(graph)[-1] == "upsample, output_size: [8, 6]"
+
+    def test_scales_made_of_float_arithmetic(self) -> None:
+        graph = graph_of(
+            node("Shape", "x", "shape"),
+            node("Cast", "shape", "float", to=1),
+            node("Mul", "float factors", "scaled"),
+            node("Floor", "scaled", "floored"),
+            node("Cast", "floored", "sizes", to=7),
+            node("Resize", "x - - sizes", "y"),
+            factors=constant([1.0, 1.0, 1.3, 2.5]),
+        )
+        assert layers_of(graph) == ["upsample, output_size: [10, 15]"]
+
+    def test_sizes_from_a_range_a_product_and_a_maximum(self) -> None:
+        """[1, 2, 3, ...]: the first is 1, the others 2 * 3 and 192 / 6."""
+        graph = graph_of(
+            node("Size", "x", "all"),
+            node("Range", "two four one", "factors"),
+            node("ReduceProd", "factors", "six", keepdims=1),
+            node("Div", "all six", "rest"),
+            node("Max", "rest ones", "most"),
+            node("Squeeze", "most", "number"),
+            node("Reshape", "number ones", "vector"),
+            node("Concat", "ones six vector", "asked", axis=0),
+            node("Reshape", "x asked", "y"),
+            one=constant(1),
+            two=constant(2),
+            four=constant(4),
+            ones=constant([1]),
+        )
+        assert layers_of(graph) == ["reshape, shape: [6, 32]"]
+
+    def test_an_expand_to_a_shape_with_minus_ones(self) -> None:
+        """PyTorch writes -1 as Where(Equal(shape, -1), ones, shape)."""
+        graph = graph_of(
+            node("GlobalAveragePool", "x", "p"),
+            node("ConstantOfShape", "four", "ones", value=constant([1])),
+            node("Mul", "ones minus", "minuses"),
+            node("Equal", "wanted minuses", "open"),
+            node("Where", "open ones wanted", "shape"),
+            node("Expand", "p shape", "y"),
+            four=constant([4]),
+            minus=constant(-1),
+            wanted=constant([-1, -1, 8, 6]),
+        )
+        assert layers_of(graph)[-1] == "upsample, output_size: [8, 6]"
+
+    def test_a_weight_that_nodes_compute_keeps_the_name_of_what_they_give(self) -> None:
+        graph = graph_of(
+            node("ConstantOfShape", "s", "flat", value=constant([0.5])),
+            node("Transpose", "flat", "w", perm=(3, 2, 0, 1)),
+            node("Conv", "x w", "y"),
+            s=constant([3, 3, 4, 7]),
+        )
+        assert layers_of(graph) == [
+            "conv, out_channels: 7, kernel_size: 3, weight: m.onnx#w, bias: false"
+        ]
+
+    def test_a_weight_that_depends_on_the_input_s_size_is_not_named(self) -> None:
+        graph = graph_of(
+            node("Shape", "x", "shape"),
+            node("Concat", "one shape", "five", axis=0),
+            node("Slice", "five zero four", "s"),
+            node("ConstantOfShape", "s", "w"),
+            node("Conv", "x w", "y", kernel_shape=(4, 8)),
+            x=(4, 1, 4, 8),
+            one=constant([2]),
+            zero=constant([0]),
+            four=constant([4]),
+        )
+        assert refusal(graph).code == "E121"  # (2, 4, 1, 4): known, and of another kernel
+
+    def test_arithmetic_on_large_weights_knows_their_shape(self) -> None:
+        graph = graph_of(
+            node("Mul", "v g", "w"),
+            node("Conv", "x w", "y"),
+            v=weight(700, 4, 3, 3),
+            g=weight(700, 1, 1, 1),
+        )
+        assert layers_of(graph)[0].startswith("conv, out_channels: 700, kernel_size: 3, weight")
+
+    @pytest.mark.parametrize("count", [1, 40])
+    def test_a_constant_that_doubles_does_not_grow_in_memory(self, count: int) -> None:
+        doubling = [
+            node("Concat", f"c{number} c{number}", f"c{number + 1}", axis=0)
+            for number in range(count)
+        ]
+        graph = graph_of(*doubling, node("Reshape", f"x c{count}", "y"), c0=constant([1, 2]))
+        assert refusal(graph).code in {"E505", "E120"}
+
+
+class TestInputs:
+    @pytest.mark.parametrize("batch", [None, 1, 16])
+    def test_the_batch_axis_is_dropped(self, batch: int | None) -> None:
+        graph = graph_of(
+            node("Reshape", "x s", "y"),
+            x=(batch, 3, 4, 5),
+            s=constant([batch or 1, 12, 5]),
+        )
+        assert "input: [3, 4, 5]\n" in text_of(graph)
+        assert layers_of(graph) == ["reshape, shape: [12, 5]"]
+
+    def test_an_open_size_is_asked_for(self) -> None:
+        error = refusal(graph_of(node("Relu", "x", "y"), x=(None, 3, None, 5)))
+        assert error.code == "E506"
+        assert error.help == "give them, as in --input x=3,N,5"
+
+    @pytest.mark.parametrize("name", ["", "x"])
+    def test_a_size_can_be_given(self, name: str) -> None:
+        graph = graph_of(node("Relu", "x", "y"), x=(None, 3, None, 5))
+        imported = convert(graph, "m.onnx", override={name: (3, 7, 5)})
+        assert imported.inputs == (("x", (3, 7, 5)),)
+
+    def test_a_size_for_an_unknown_input_is_refused(self) -> None:
+        with pytest.raises(RequestError) as caught:
+            convert(graph_of(node("Relu", "x", "y")), "m.onnx", override={"z": (3, 7, 5)})
+        assert (caught.value.code, caught.value.help) == ("E506", "its inputs are x")
+
+    @pytest.mark.parametrize("shape", [(), (5,), (1, 2, 3, 4, 5, 6)])
+    def test_an_input_that_is_no_image_is_refused(self, shape: tuple[int, ...]) -> None:
+        assert refusal(graph_of(node("Relu", "x", "y"), x=shape)).code == "E506"
+
+    def test_a_flat_input_has_an_axis_of_size_1_in_the_spec(self) -> None:
+        graph = graph_of(node("Gemm", "x w", "y", transB=1), x=(1, 10), w=weight(3, 10))
+        assert "input: [10, 1]" in text_of(graph)
+        assert layers_of(graph)[0] == "flatten"
+
+    def test_several_inputs_have_their_names(self) -> None:
+        graph = graph_of(
+            node("Concat", "mask x", "y", axis=1), inputs=[Input(name="mask", shape=(1, 1, 8, 6))]
+        )
+        assert "input: {x: [4, 8, 6], mask: [1, 8, 6]}\n" in text_of(graph)
+        assert layers_of(graph) == ["concat, from: [mask, x]"]
+
+    def test_an_input_that_nothing_reads_is_left_out(self) -> None:
+        graph = graph_of(node("Relu", "x", "y"), inputs=[Input(name="idle", shape=())])
+        assert "input: [4, 8, 6]\n" in text_of(graph)
+
+    def test_a_huge_size_is_refused(self) -> None:
+        assert refusal(graph_of(node("Relu", "x", "y"), x=(1, 3, 2**62, 2))).code == "E506"
+
+
+class TestOutputs:
+    def test_the_main_output_comes_last(self) -> None:
+        graph = graph_of(
+            node("Relu", "x", "y", "main"),
+            node("Tanh", "x", "z", "other"),
+            outputs=("y", "z"),
+        )
+        text = text_of(graph)
+        assert text.index("name: other") < text.index("name: main")
+        assert "name: main, type: relu, from: input" in text
+        assert convert(graph, "m.onnx").messages == (
+            "note: the spec's output is y; also computed: z",
+        )
+
+    def test_a_main_output_that_others_read_is_repeated_at_the_end(self) -> None:
+        graph = graph_of(
+            node("Relu", "x", "y", "main"),
+            node("Tanh", "y", "z", "other"),
+            outputs=("y", "z"),
+        )
+        assert layers_of(graph) == ["relu", "tanh", "identity, from: main"]
+
+    def test_what_no_output_needs_is_left_out(self) -> None:
+        graph = graph_of(node("NonZero", "x", "z"), node("Relu", "x", "y"))
+        assert layers_of(graph) == ["relu"]
+
+    def test_an_output_that_is_constant_is_no_network(self) -> None:
+        graph = graph_of(node("Relu", "x", "z"), node("Identity", "c", "y"), c=constant([1]))
+        assert refusal(graph).code in {"E405", "E505"}
+
+
+class TestNames:
+    @pytest.mark.parametrize(
+        ("name", "written"),
+        [
+            ("conv1", "conv1"),
+            ("/enc/Conv_output_0", "/enc/Conv_output_0"),
+            ("012", '"012"'),
+            ("null", '"null"'),
+            ("a: b", '"a: b"'),
+            ("a\nb", "a_b"),
+            ("x,y}", '"x,y}"'),
+            ("é日", '"é日"'),
+            ("w" * 500, "w" * 160),
+            ("", "y"),
+        ],
+    )
+    def test_a_name_becomes_one_that_a_spec_takes(
+        self, name: str, written: str, tmp_path: Path
+    ) -> None:
+        text = text_of(graph_of(node("Relu", "x", "y", name)))
+        assert f"  - {{name: {written}," in text
+        path = tmp_path / "net.yaml"
+        path.write_text(text, encoding="utf-8")
+        assert check_spec(str(path)) == ()
+
+    def test_names_become_unique(self) -> None:
+        graph = graph_of(
+            node("Relu", "x", "a", "n"),
+            node("Relu", "a", "b", "n"),
+            node("Relu", "b", "c", "input"),
+            node("Add", "a c", "y", "n_2"),
+        )
+        imported = text_of(graph)
+        names = [line.split("name: ")[1].split(",")[0] for line in imported.splitlines()[6:]]
+        assert names == ["n", "n_2", "input_2", "n_2_2"]
+        assert "from: [n, input_2]" in imported
+
+    @pytest.mark.parametrize("key", ["a b", "a#b", 'say "w"', "x: y", "tab\t", "\U0001f600", "é"])
+    def test_a_weight_of_any_name_is_found_again(self, key: str, tmp_path: Path) -> None:
+        graph = Graph(
+            opset=13,
+            inputs=(Input(name="x", shape=(1, 1, 4)),),
+            outputs=("y",),
+            constants={key: weight(1, 1, 2)},
+            nodes=(
+                Node(name="c", operator="Conv", inputs=("x", key), outputs=("y",), attributes={}),
+            ),
+        )
+        path = tmp_path / "net.yaml"
+        path.write_text(text_of(graph), encoding="utf-8")
+        (layer,) = load_spec(path).matrix_layers
+        assert str(layer.weight) == f"m.onnx#{key}"
+
+    def test_quotes_are_used_where_they_are_needed(self) -> None:
+        assert [quoted(text) for text in ("a", "1.5", "-", "a-b", "~")] == [
+            *("a", '"1.5"', '"-"', "a-b"),
+            '"~"',
+        ]
+
+
+W = weight(2, 4, 3, 3)
+
+REFUSED: dict[str, tuple[Graph, str]] = {
+    "unknown operator": (graph_of(node("LSTM", "x w", "y"), w=W), "E505"),
+    "operator of another domain": (graph_of(node("com.acme.Conv", "x w", "y"), w=W), "E505"),
+    "weight from the input": (graph_of(node("Conv", "x x", "y")), "E505"),
+    "no weight": (graph_of(node("Conv", "x", "y")), "E505"),
+    "channels": (graph_of(node("Conv", "x w", "y"), w=weight(2, 3, 3, 3)), "E114"),
+    "rank": (graph_of(node("Conv", "x w", "y"), w=weight(2, 4, 3)), "E121"),
+    "kernel": (graph_of(node("Conv", "x w", "y", kernel_shape=(5, 5)), w=W), "E121"),
+    "window": (graph_of(node("Conv", "x w", "y"), w=weight(2, 4, 9, 9)), "E110"),
+    "no channels": (graph_of(node("Conv", "x w", "y"), w=weight(0, 4, 3, 3)), "E107"),
+    "groups 0": (graph_of(node("Conv", "x w", "y", group=0), w=W), "E107"),
+    "stride 0": (graph_of(node("Conv", "x w", "y", strides=(0, 1)), w=W), "E107"),
+    "strides": (graph_of(node("Conv", "x w", "y", strides=(1, 1, 1)), w=W), "E106"),
+    "negative pads": (graph_of(node("Conv", "x w", "y", pads=(-1, 0, 0, 0)), w=W), "E107"),
+    "auto_pad": (graph_of(node("Conv", "x w", "y", auto_pad="SAME"), w=W), "E505"),
+    "output_padding": (
+        graph_of(node("ConvTranspose", "x w", "y", output_padding=(5, 5)), w=weight(4, 1, 3, 3)),
+        "E105",
+    ),
+    "kernel_shape": (graph_of(node("MaxPool", "x", "y")), "E505"),
+    "concat of batches": (graph_of(node("Concat", "x x", "y", axis=0)), "E505"),
+    "concat with a constant": (graph_of(node("Concat", "x w", "y", axis=1), w=W), "E505"),
+    "axis": (graph_of(node("Concat", "x x", "y", axis=7)), "E505"),
+    "batch moved": (graph_of(node("Transpose", "x", "y", perm=(1, 0, 2, 3))), "E505"),
+    "batch reshaped": (graph_of(node("Reshape", "x s", "y"), s=constant([4, -1])), "E505"),
+    "elements": (graph_of(node("Reshape", "x s", "y"), s=constant([1, 5])), "E120"),
+    "channels sliced": (
+        graph_of(node("Slice", "x s e a", "y"), s=constant([1]), e=constant([3]), a=constant([1])),
+        "E505",
+    ),
+    "backwards": (
+        graph_of(
+            node("Slice", "x s e a t", "y"),
+            s=constant([7]),
+            e=constant([-99]),
+            a=constant([2]),
+            t=constant([-1]),
+        ),
+        "E505",
+    ),
+    "step 0": (
+        graph_of(
+            node("Slice", "x s e a t", "y"),
+            s=constant([0]),
+            e=constant([9]),
+            a=constant([2]),
+            t=constant([0]),
+        ),
+        "E505",
+    ),
+    "padded channels": (
+        graph_of(node("Pad", "x p", "y"), p=constant([0, 1, 0, 0, 0, 0, 0, 0])),
+        "E505",
+    ),
+    "pads": (graph_of(node("Pad", "x p", "y"), p=constant([0, 1, 0])), "E505"),
+    "scales": (
+        graph_of(node("Resize", "x - f", "y"), f=constant([1.0, 2.0, 2.0, 2.0])),
+        "E505",
+    ),
+    "scale nan": (
+        graph_of(node("Resize", "x - f", "y"), f=constant([1.0, 1.0, float("nan"), 2.0])),
+        "E505",
+    ),
+    "scale inf": (
+        graph_of(node("Resize", "x - f", "y"), f=constant([1.0, 1.0, float("inf"), 2.0])),
+        "E505",
+    ),
+    "scale too large": (
+        graph_of(node("Resize", "x - f", "y"), f=constant([1.0, 1.0, 1.5, 3e38])),
+        "E505",
+    ),
+    "flatten from axis 2": (graph_of(node("Flatten", "x", "y", axis=2)), "E505"),
+    "no shape": (graph_of(node("Reshape", "x", "y")), "E505"),
+    "squeezed": (graph_of(node("Squeeze", "x a", "y"), a=constant([1])), "E505"),
+    "batch squeezed": (graph_of(node("Squeeze", "x", "y")), "E505"),
+    "pads of some axes": (
+        graph_of(node("Pad", "x p - a", "y"), p=constant([1, 1]), a=constant([2, 3])),
+        "E505",
+    ),
+    "crop and resize": (
+        graph_of(node("Resize", "x", "y", coordinate_transformation_mode="tf_crop_and_resize")),
+        "E505",
+    ),
+    "sizes by ratio": (
+        graph_of(
+            node("Resize", "x - - s", "y", keep_aspect_ratio_policy="not_larger"),
+            s=constant([1, 4, 9, 9]),
+        ),
+        "E505",
+    ),
+    "sizes of channels": (
+        graph_of(node("Resize", "x - - s", "y"), s=constant([1, 5, 9, 9])),
+        "E505",
+    ),
+    "scales of some axes": (
+        graph_of(node("Resize", "x - f", "y", axes=(2,)), f=constant([2.0, 2.0])),
+        "E505",
+    ),
+    "mode": (
+        graph_of(node("Resize", "x - f", "y", mode="spline"), f=constant([1.0, 1.0, 2.0, 2.0])),
+        "E505",
+    ),
+    "expanded channels": (
+        graph_of(node("Expand", "x s", "y"), s=constant([3, 1, 4, 8, 6])),
+        "E505",
+    ),
+    "not expandable": (graph_of(node("Expand", "x s", "y"), s=constant([5, 5])), "E505"),
+    "channels of a shuffle": (graph_of(node("DepthToSpace", "x", "y", blocksize=4)), "E126"),
+    "transposed source": (graph_of(node("Gemm", "x w", "y", transA=1), w=W), "E505"),
+    "three operands": (graph_of(node("Sum", "x x w", "y"), w=weight(4, 1, 1)), "E505"),
+    "no common shape": (graph_of(node("Add", "x b", "y"), b=weight(3, 1, 1)), "E505"),
+    "reduced channels": (graph_of(node("ReduceMean", "x", "y", axes=(1,))), "E505"),
+    "odd pads": (graph_of(node("Pad", "x p", "y"), p=constant([0] * 9)), "E505"),
+    "constants": (
+        graph_of(node("Pow", "c c", "d"), node("Reshape", "x d", "y"), c=constant([1, 2])),
+        "E505",
+    ),
+    "scale 0.01": (
+        graph_of(node("Resize", "x - f", "y"), f=constant([1.0, 1.0, 0.01, 2.0])),
+        "E107",
+    ),
+    "block": (graph_of(node("DepthToSpace", "x", "y", blocksize=3)), "E126"),
+    "block 0": (graph_of(node("SpaceToDepth", "x", "y", blocksize=0)), "E107"),
+    "matrices": (graph_of(node("MatMul", "x x", "y")), "E505"),
+    "broadcast": (graph_of(node("Add", "x b", "y"), b=weight(5, 1, 1, 8, 6)), "E505"),
+    "sizes in a float": (
+        graph_of(node("Reshape", "x s", "y"), s=constant([1.0, float("nan")])),
+        "E505",
+    ),
+    "second output": (
+        graph_of(node("MaxPool", "x", "p i", kernel_shape=(2, 2)), node("MaxUnpool", "p i", "y")),
+        "E505",
+    ),
+}
+
+
+class TestRefused:
+    @pytest.mark.parametrize("case", sorted(REFUSED))
+    def test_the_error_names_the_node(self, case: str) -> None:
+        graph, code = REFUSED[case]
+        error = refusal(graph)
+        assert error.code == code
+        node = graph.nodes[0 if case == "constants" else -1]
+        assert error.message == f"{node.title} cannot be said in a spec"
+
+    @pytest.mark.parametrize("case", sorted(set(REFUSED) - {"second output"}))
+    def test_with_nothing_left_there_is_no_partial_spec(self, case: str) -> None:
+        with pytest.raises(RequestError) as caught:
+            convert(REFUSED[case][0], "m.onnx", partial=True)
+        assert caught.value.code == "E505"
+
+    @pytest.mark.parametrize(
+        ("attribute", "value"),
+        [("strides", 2), ("strides", (1.5, 2.5)), ("group", "2"), ("auto_pad", 1), ("pads", "x")],
+    )
+    def test_an_attribute_of_another_kind_is_no_model(
+        self, attribute: str, value: Attribute
+    ) -> None:
+        wrong = Node(
+            name="c",
+            operator="Conv",
+            inputs=("x", "w"),
+            outputs=("y",),
+            attributes={attribute: value},
+        )
+        assert refusal(graph_of(wrong, w=W)).code == "E405"
+
+
+class TestPartial:
+    GRAPH = graph_of(
+        node("Relu", "x", "a", "kept1"),
+        node("LSTM", "a", "b", "cut1"),
+        node("Tanh", "b", "c", "cut2"),
+        node("Sigmoid", "a", "d", "kept2"),
+        node("Add", "c d", "y", "cut3"),
+    )
+
+    def test_what_depends_on_a_cut_is_cut(self) -> None:
+        imported = convert(self.GRAPH, "m.onnx", partial=True)
+        assert [layer.name for layer in imported.layers.values()] == ["kept1", "kept2"]
+        assert imported.messages == (
+            "cut: node 'cut1' (LSTM): no layer type does what it does",
+            "cut: node 'cut2' (Tanh): it reads node 'cut1' (LSTM)",
+            "cut: node 'cut3' (Add): it reads node 'cut2' (Tanh)",
+        )
+
+    def test_the_spec_says_that_something_is_missing(self) -> None:
+        assert "# Left out: 3 of its nodes" in text_of(self.GRAPH, partial=True)
+
+    def test_a_failed_node_leaves_no_layers_behind(self) -> None:
+        graph = graph_of(
+            node("Relu", "x", "a"),
+            node("Pad", "a p", "y"),  # its crop is legal, its pad is not
+            p=constant([0, 0, -1, 2**60, 0, 0, 0, 0]),
+        )
+        imported = convert(graph, "m.onnx", partial=True)
+        assert [layer.type for layer in imported.layers.values()] == ["relu"]
+
+
+class TestGraph:
+    def test_a_name_given_twice_is_refused(self) -> None:
+        with pytest.raises(FileError) as caught:
+            graph_of(node("Relu", "x", "y"), node("Tanh", "x", "y"))
+        assert (caught.value.code, caught.value.value) == ("E405", "'y' is given twice")
+
+    def test_a_cycle_is_refused(self) -> None:
+        with pytest.raises(FileError) as caught:
+            graph_of(node("Relu", "y", "a"), node("Relu", "a", "y"))
+        assert caught.value.value == "'y' is not"
+
+    def test_a_missing_initializer_is_refused(self) -> None:
+        with pytest.raises(FileError) as caught:
+            graph_of(node("Conv", "x w", "y", "conv1"))
+        assert caught.value.message == "what node 'conv1' (Conv) reads is given before it"
+
+    def test_an_output_that_nothing_gives_is_refused(self) -> None:
+        with pytest.raises(FileError):
+            graph_of(node("Relu", "x", "z"))
