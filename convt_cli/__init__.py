@@ -13,6 +13,12 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from convt_cli.analysis.coverage import coverage
+    from convt_cli.analysis.invert import invert
+    from convt_cli.analysis.reconstruct import reconstruct
+    from convt_cli.analysis.spectrum import singular_values
+    from convt_cli.analysis.stimulus import stimulus
+    from convt_cli.analysis.verify import verify_layer
     from convt_cli.errors import (
         ArrayError,
         ConvtError,
@@ -36,7 +42,13 @@ _HOMES = {
     "conv": "convt_cli.operators.functions",
     "conv_matrix": "convt_cli.operators.functions",
     "conv_transpose": "convt_cli.operators.functions",
+    "coverage": "convt_cli.analysis.coverage",
+    "invert": "convt_cli.analysis.invert",
+    "singular_values": "convt_cli.analysis.spectrum",
+    "verify_layer": "convt_cli.analysis.verify",
     "load_spec": "convt_cli.spec.load",
+    "reconstruct": "convt_cli.analysis.reconstruct",
+    "stimulus": "convt_cli.analysis.stimulus",
 }
 
 __all__ = [
@@ -51,7 +63,13 @@ __all__ = [
     "conv",
     "conv_matrix",
     "conv_transpose",
+    "coverage",
+    "invert",
     "load_spec",
+    "reconstruct",
+    "singular_values",
+    "stimulus",
+    "verify_layer",
 ]
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from convt_cli import load_spec, reconstruct
 from tests.conftest import environment
 from tests.docs import ROOT
 
@@ -93,6 +94,33 @@ def test_every_claim_of_the_walkthrough_holds(tmp_path: Path) -> None:
     assert done.stdout.startswith("C is 9 by 25, 49 of its 225 entries stored\n")
 
 
+def test_the_face_detector_scores_as_it_does_in_tensorflow_lite() -> None:
+    network = load_spec(ROOT / "examples" / "blazeface.yaml")
+    face = np.load(ROOT / "examples" / "face.npy")
+    for layer, unit, score in (("score16", (1, 7, 7), 0.78340), ("score8", (0, 3, 4), 2.48777)):
+        (kept,) = reconstruct(network, face, layer=layer, channel=unit[0]).kept
+        assert kept.activation == pytest.approx(score, abs=2e-4)
+        found = reconstruct(network, face, layer=layer, unit=unit)
+        assert found.kept[0].activation == kept.activation
+
+
+def test_what_the_face_detector_sees_of_a_photograph_is_the_face() -> None:
+    """Of the guided picture of its score more than nine tenths lie in the quarter with the face."""
+    network = load_spec(ROOT / "examples" / "blazeface.yaml")
+    face = np.load(ROOT / "examples" / "face.npy")
+    found = reconstruct(network, face, layer="score8", unit=(0, 3, 4), rule="guided")
+    energy = (found.pictures[0].astype(np.float64) ** 2).sum(0)
+    assert energy[36:100, 32:96].sum() > 0.9 * energy.sum()
+
+
+def test_the_pictures_of_the_faces_are_drawn(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    done = run(copied(tmp_path), "sh", "examples/faces.sh")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "build" / "face.png").read_bytes().startswith(b"\x89PNG")
+    assert np.load(tmp_path / "build" / "face.npy").shape == (11, 3, 128, 128)
+
+
 @needs_jq
 def test_the_questions_put_with_jq_are_answered(tmp_path: Path) -> None:
     done = run(copied(tmp_path), "sh", "examples/shapes_with_jq.sh")
@@ -123,7 +151,7 @@ def test_the_readme_of_the_examples_lists_every_file() -> None:
 @needs_make
 class TestMake:
     def test_it_makes_two_tables_of_every_spec_and_the_arrays(self, finished: Path) -> None:
-        specs = (CONFIG, "edges", "guide")
+        specs = (CONFIG, "blazeface", "edges", "guide", "strided_same")
         tables = {f"{name}.{kind}.md" for name in specs for kind in ("shapes", "table")}
         assert built(finished).keys() == tables | {
             "checked",

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib import import_module
+from keyword import iskeyword
 from types import FrameType
 from typing import TextIO
 
@@ -20,7 +21,11 @@ import click
 from convt_cli import __version__
 from convt_cli.errors import ConvtError, ReaderGone, RequestError
 
-COMMANDS = ("shapes", "check", "table", "solve", "compare", "matrix", "apply", "deps", "explain")
+COMMANDS = (
+    *("shapes", "check", "table", "solve", "compare", "matrix", "apply"),
+    *("verify", "analyze", "invert", "reconstruct", "stimulus"),
+    *("import", "deps", "explain"),
+)
 
 FAILED = 2
 _WIDTH = 100
@@ -41,7 +46,8 @@ class _LazyGroup(click.Group):
     ) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"convt_cli.commands.{cmd_name}").command
+        module = f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name
+        command: click.Command = import_module(f"convt_cli.commands.{module}").command
         return command
 
     def resolve_command(

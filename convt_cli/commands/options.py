@@ -81,6 +81,18 @@ def layer_option(function: _F) -> _F:
     )
 
 
+def unit(text: str) -> Shape:
+    """`7,3,12`: a channel and its position."""
+    if not re.fullmatch(rf"[0-9]{{1,16}}(,[0-9]{{1,16}}){{0,{MAX_RANK}}}", text):
+        raise click.BadParameter(f"{text!r} is not channel,*position, as in 7,3,12")
+    return tuple(int(number) for number in text.split(","))
+
+
+def unit_option(*, required: bool, help: str) -> Callable[[_F], _F]:
+    """--unit."""
+    return click.option("--unit", type=unit, metavar="C,Y,X", required=required, help=help)
+
+
 def format_option(*formats: str) -> Callable[[_F], _F]:
     """--format, as `output_format`."""
     return click.option(

@@ -550,6 +550,8 @@ class TestReshaping:
         [
             (GlobalPool(), (9,), ("E119", "type", None)),
             (Linear(out_features=2), (3, 4), ("E119", "type", None)),
+            (Linear(out_features=2, weight=numbers(3, 2)), (3,), ("E121", "weight", None)),
+            (Linear(out_features=2, bias=numbers(3)), (3,), ("E121", "bias", None)),
             (Reshape(shape=(2, 5)), (3, 4), ("E120", "shape", None)),
             (Reshape(shape=(5, -1)), (3, 4), ("E120", "shape", None)),
             (Pad(padding=(1,)), (1, 4, 4), ("E106", "padding", None)),

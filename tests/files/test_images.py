@@ -85,12 +85,14 @@ class TestPictures:
         assert image[0, 0, :, 0].max() < 0.1
         assert image[0, 0, :, 3].min() > 0.9
 
-    def test_a_folder_is_a_batch_in_the_order_of_names(self) -> None:
+    def test_a_folder_is_a_batch_in_the_order_of_names(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         Path("all").mkdir()
         pixels = {name: colours(2, 2, seed) for seed, name in enumerate(("b.png", "a.png"))}
         for name, one in pixels.items():
             save_picture(f"all/{name}", one)
-        Path("all/notes.txt").write_text("no picture", encoding="utf-8")
+        monkeypatch.setattr("os.listdir", lambda _: ["b.png", "notes.txt", "a.png"])
         found = read_images("all", (3, 2, 2))
         expected = np.stack([pixels["a.png"], pixels["b.png"]]).transpose(0, 3, 1, 2)
         assert np.array_equal(found * 255, expected)
@@ -160,6 +162,16 @@ class TestRefused:
         Path("none").mkdir()
         with pytest.raises(ConvtError, match="has no pictures") as caught:
             read_images("none", (3, 4, 4))
+        assert caught.value.code == "E401"
+
+    def test_a_folder_that_may_not_be_read(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def refuse(_: str) -> None:
+            raise PermissionError(13, "Permission denied")
+
+        Path("all").mkdir()
+        monkeypatch.setattr("os.listdir", refuse)
+        with pytest.raises(ConvtError, match="cannot read all: permission denied") as caught:
+            read_images("all", (3, 2, 2))
         assert caught.value.code == "E401"
 
     def test_a_folder_that_does_not_fit_into_memory(self, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,147 @@
+"""x with A x = y as nearly as can be: the least squares, and of those the shortest.
+
+A is the layer's own action: C for conv, Cᵀ for conv_transpose.  LSMR needs only products with A
+and Aᵀ, and begun at zero it stays among the combinations of A's rows: so where many x do equally
+well, it comes to the shortest (D. Fong and M. Saunders, 2011).  With damping d it minimises
+|A x - y|² + d² |x|² instead.
+
+Beside it stand Aᵀy, which is often called the inverse of a convolution and is not, and the best
+multiple of it, alpha * Aᵀy with alpha = <A Aᵀy, y> / |A Aᵀy|².
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+from scipy.sparse.linalg import lsmr
+
+from convt_cli.analysis.action import own_action, real
+from convt_cli.analysis.coverage import unread_inputs
+from convt_cli.arithmetic.convolution import Convolution
+from convt_cli.errors import ArrayError, shape_text
+from convt_cli.io import memory
+from convt_cli.operators.dtypes import Array
+
+TOLERANCE = 1e-10
+MOST_ITERATIONS = 10_000
+
+_OUT_OF_STEPS = 7
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """|A x - y| / |y| of one x, and |x|; the residual is None where y is zero."""
+
+    name: str
+    residual: float | None
+    norm: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inverse:
+    """`x`, of the shape of A's input, with how it was found and what stands beside it.
+
+    `gradient` is |Aᵀ(A x - y) + d² x| / |Aᵀy|, which is zero at the minimum; None where Aᵀy is.
+    """
+
+    x: Array
+    iterations: int
+    converged: bool
+    gradient: float | None
+    scale: float
+    solution: Candidate
+    transpose: Candidate
+    scaled: Candidate
+
+
+def invert(
+    convolution: Convolution,
+    weight: Array,
+    y: Array,
+    *,
+    damping: float = 0.0,
+    tolerance: float = TOLERANCE,
+    most_iterations: int = MOST_ITERATIONS,
+) -> Inverse:
+    """The shortest x that minimises |A x - y|² + damping² |x|², in float64.
+
+    `y` has the shape of A's output.  `tolerance` is LSMR's for both of its stopping rules.
+    Raises ArrayError (E301, E302), RequestError (E501).
+
+    >>> from convt_cli.operators.operator import ConvOperator
+    >>> C = ConvOperator([[[2.0]]], 3)
+    >>> invert(C.convolution, C.weight, np.array([[2.0, 4.0, 6.0]])).x
+    array([[1., 2., 3.]])
+    """
+    before, after = convolution.action_shapes
+    if y.shape != after:
+        raise ArrayError(
+            "E301",
+            f"the array must be {shape_text(after)}",
+            value=f"got {shape_text(y.shape)}",
+            help="it is the output of the layer's own action",
+        )
+    memory.require(
+        8 * (8 * prod(before) + 4 * prod(after)),
+        "the room for the solver",
+        help="use a smaller input",
+    )
+    action = own_action(convolution, real(weight, "the weight"))
+    target = real(y, "the array").ravel()
+    x, stop, iterations, *_ = lsmr(
+        action,
+        target,
+        damp=damping,
+        atol=tolerance,
+        btol=tolerance,
+        conlim=0,
+        maxiter=most_iterations,
+    )
+    back = action.T @ target
+    image = action @ back
+    scale = _ratio(float(image @ target), float(image @ image)) or 0.0
+    return Inverse(
+        x=np.asarray(x).reshape(before),
+        iterations=int(iterations),
+        converged=stop != _OUT_OF_STEPS,
+        gradient=_gradient(action, x, target, back, damping),
+        scale=scale,
+        solution=_candidate("x", x, action @ x, target),
+        transpose=_candidate("Aᵀy", back, image, target),
+        scaled=_candidate("alpha Aᵀy", scale * back, scale * image, target),
+    )
+
+
+def null_space_reasons(convolution: Convolution) -> tuple[str, ...]:
+    """Why A has a null space, so that many x give one y; none where its structure shows none.
+
+    >>> from convt_cli.operators.operator import ConvOperator
+    >>> null_space_reasons(ConvOperator([[[1.0, 1.0]]], 6, stride=3).convolution)
+    ('A has more columns (6) than rows (2)', 'nothing reads 2 elements of x')
+    """
+    columns, rows = (prod(shape) for shape in convolution.action_shapes)
+    unread = unread_inputs(convolution)
+    wide = f"A has more columns ({columns:,}) than rows ({rows:,})"
+    elements = "1 element" if unread == 1 else f"{unread:,} elements"
+    return (
+        *((wide,) if columns > rows else ()),
+        *((f"nothing reads {elements} of x",) if unread else ()),
+    )
+
+
+def _gradient(action: Any, x: Array, target: Array, back: Array, damping: float) -> float | None:
+    slope = action.T @ (action @ x - target) + damping**2 * x
+    return _ratio(float(np.linalg.norm(slope)), float(np.linalg.norm(back)))
+
+
+def _candidate(name: str, x: Array, image: Array, target: Array) -> Candidate:
+    apart = float(np.linalg.norm(image - target))
+    size = float(np.linalg.norm(x))
+    return Candidate(name=name, residual=_ratio(apart, float(np.linalg.norm(target))), norm=size)
+
+
+def _ratio(value: float, whole: float) -> float | None:
+    return value / whole if whole else None

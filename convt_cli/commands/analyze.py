@@ -1,0 +1,76 @@
+"""convt analyze: the singular values of C, its overlap counts, and what reads nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from convt_cli.arithmetic.convolution import Shape
+from convt_cli.arithmetic.network import MatrixLayer
+from convt_cli.commands.emit import emit
+from convt_cli.commands.layers import each_layer
+from convt_cli.commands.networks import load_all
+from convt_cli.commands.options import (
+    format_option,
+    input_option,
+    output_options,
+    outside_option,
+    specs_argument,
+)
+
+if TYPE_CHECKING:
+    from convt_cli.operators.dtypes import Array
+    from convt_cli.reports.analysis import Analysis
+
+
+@click.command(
+    "analyze",
+    short_help="Singular values of C, checkerboard, unread inputs.",
+    epilog="""\b
+Examples:
+  convt analyze net.yaml
+  convt analyze net.yaml --layer up1
+  convt analyze configs --format json -o analysis.json""",
+)
+@specs_argument(required=True)
+@click.option("--layer", metavar="NAME", help="Analyze this layer alone.")
+@input_option
+@outside_option
+@format_option()
+@output_options
+def command(
+    specs: tuple[str, ...],
+    layer: str | None,
+    inputs: tuple[tuple[str, Shape], ...],
+    allow_outside: bool,
+    output_format: str,
+    output: str | None,
+    force: bool,
+) -> int:
+    """Print what C of every conv and conv_transpose layer is like.
+
+    Its entries, largest and smallest singular value and condition number; beside the largest one
+    the shortcuts that people use, and how far off they are; how often Cᵀ1 overlaps, and whether
+    it shows a checkerboard; and how many elements of the layer's input nothing reads.
+    """
+    loaded = load_all(specs, inputs)
+    found = each_layer(loaded, layer, _analysis, label="analyzing", allow_outside=allow_outside)
+    if loaded.complete(output, output_format):
+        from convt_cli.reports.analysis import analysis_report
+
+        emit(analysis_report(found, loaded.problems), output_format, output, force=force)
+    return loaded.status
+
+
+def _analysis(layer: MatrixLayer, weight: Array) -> Analysis:
+    from convt_cli.analysis.coverage import coverage
+    from convt_cli.analysis.spectrum import shortcuts, singular_values
+    from convt_cli.reports.analysis import Analysis
+
+    return Analysis(
+        itemsize=weight.itemsize,
+        coverage=coverage(layer.convolution),
+        spectrum=singular_values(layer.convolution, weight),
+        shortcuts=shortcuts(layer.convolution, weight),
+    )

@@ -1,0 +1,67 @@
+"""The conv-like layers of several specs, one after the other: one that fails leaves the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
+
+from convt_cli.arithmetic.network import MatrixLayer, Network
+from convt_cli.commands.main import FAILED, complain_of
+from convt_cli.commands.networks import Loaded, as_diagnostics, choose_layer
+from convt_cli.errors import ConvtError
+
+if TYPE_CHECKING:
+    from convt_cli.operators.dtypes import Array
+
+_T = TypeVar("_T")
+
+Work = Callable[[MatrixLayer, "Array"], _T]
+"""(layer, its weight) to what is to be known of it."""
+
+
+def each_layer(
+    loaded: Loaded, name: str | None, work: Work[_T], *, label: str, allow_outside: bool
+) -> list[tuple[Network, list[tuple[MatrixLayer, _T]]]]:
+    """`work` on every layer of every network, or on the one called `name`.
+
+    Errors are printed and counted, not raised; a network without the layer is left out.
+    """
+    from convt_cli.files.weights import Weights
+    from convt_cli.render.progress import progress
+
+    chosen = [(network, _chosen(loaded, network, name)) for network in loaded.networks]
+    found = []
+    with progress(label, sum(len(layers or ()) for _, layers in chosen)) as advance:
+        for network, layers in chosen:
+            if layers is None:
+                continue
+            weights = Weights(network, allow_outside=allow_outside)
+            done = []
+            for layer in layers:
+                try:
+                    done.append((layer, work(layer, weights.weight(layer))))
+                except ConvtError as error:
+                    _note(loaded, network, error, layer.name)
+                advance(1)
+            found.append((network, done))
+    loaded.networks[:] = [network for network, _ in found]
+    return found
+
+
+def _chosen(loaded: Loaded, network: Network, name: str | None) -> tuple[MatrixLayer, ...] | None:
+    """All layers, or the one called `name`; None where there is none of that name."""
+    if name is None:
+        return network.matrix_layers
+    try:
+        return (choose_layer(network, name),)
+    except ConvtError as error:
+        _note(loaded, network, error, None)
+        return None
+
+
+def _note(loaded: Loaded, network: Network, error: ConvtError, layer: str | None) -> None:
+    complain_of(error)
+    problems = as_diagnostics(network.spec, error)
+    loaded.problems.extend(replace(problem, layer=layer) for problem in problems)
+    loaded.status = FAILED

@@ -1,0 +1,168 @@
+"""convt reconstruct: what activations of a layer say in the input, as pictures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from convt_cli.arithmetic.convolution import Shape
+from convt_cli.commands.emit import emit
+from convt_cli.commands.main import complain
+from convt_cli.commands.options import (
+    force_option,
+    format_option,
+    input_option,
+    outside_option,
+    spec_argument,
+    unit_option,
+)
+from convt_cli.io.reading import STDIN
+from convt_cli.reports.reconstruction import reconstruction_report
+from convt_cli.spec.load import load_spec
+
+if TYPE_CHECKING:
+    from convt_cli.analysis.reconstruct import Kept, Reconstruction
+    from convt_cli.analysis.steps import Rule
+    from convt_cli.files.layout import Form
+    from convt_cli.operators.dtypes import Array
+
+RULES = ("deconvnet", "gradient", "guided")
+
+
+@click.command(
+    "reconstruct",
+    short_help="What activations of a layer say in the input, as pictures.",
+    epilog="""\b
+Examples:
+  convt reconstruct net.yaml image.npy --layer conv3 --channel 7 -o picture.npy
+  convt reconstruct net.yaml photo.jpg --layer conv3 --top 9 --sheet top9.png
+  convt reconstruct net.yaml photos --batch --layer conv3 --channel 7 --top 9 --sheet 7.png""",
+)
+@spec_argument
+@click.argument("image", metavar="IMAGE")
+@click.option("--layer", metavar="NAME", required=True, help="The layer to look into.")
+@click.option("--channel", type=int, metavar="K", help="Keep the activations of channel K alone.")
+@unit_option(required=False, help="Keep one activation alone: its channel and position.")
+@click.option(
+    "--top",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="A picture each of the N strongest channels; with --batch, of N images per channel.",
+)
+@click.option(
+    "--rule",
+    type=click.Choice(RULES),
+    default=RULES[0],
+    show_default=True,
+    help="What passes a relu on the way down.",
+)
+@click.option("--batch", is_flag=True, help="IMAGE holds several: a batch, or a folder.")
+@input_option
+@click.option("-o", "--output", metavar="OUT", help="The array file to write.")
+@click.option("--sheet", metavar="FILE.png", help="Write the pictures side by side.")
+@format_option()
+@outside_option
+@force_option
+def command(
+    spec: str,
+    image: str,
+    layer: str,
+    channel: int | None,
+    unit: Shape | None,
+    top: int | None,
+    rule: Rule,
+    batch: bool,
+    inputs: tuple[tuple[str, Shape], ...],
+    output: str | None,
+    sheet: str | None,
+    output_format: str,
+    allow_outside: bool,
+    force: bool,
+) -> int:
+    """Run IMAGE forward to a layer, keep some activations, and take them down to the input.
+
+    Going down is Cᵀ at a convolution, the maximum's place at a max pool, and at a relu: with
+    deconvnet what is positive, with gradient what was positive in the image, with guided what is
+    both.  All activations are kept, or those of --channel, or of one --unit; with --top the one
+    strongest of each channel.
+
+    IMAGE and OUT are .npy, .npz#key, .csv or .txt, or - for a stream of .npy; IMAGE can be .png or
+    .jpg, which is fitted into the input and runs from 0 to 1.  In a sheet each picture is
+    stretched by itself, and 0 is the grey in the middle.
+    """
+    from convt_cli.analysis.reconstruct import reconstruct
+    from convt_cli.analysis.run import way_to
+    from convt_cli.files.arrays import is_text, write_array
+    from convt_cli.files.layout import give_back
+    from convt_cli.render.progress import progress
+
+    if spec == image == STDIN:
+        raise click.UsageError("standard input can be SPEC or IMAGE, not both")
+    _require_writable(output, sheet, force=force)
+    network = load_spec(spec, input=dict(inputs))
+    images, form = _read(image, way_to(network, layer).input_shape, batch=batch, sheet=sheet)
+    found = reconstruct(
+        network,
+        images,
+        layer=layer,
+        channel=channel,
+        unit=unit,
+        top=top,
+        rule=rule,
+        allow_outside=allow_outside,
+        progress=progress,
+    )
+    if output is not None:
+        pictures = found.pictures
+        if form is not None and top is None:
+            pictures = give_back(pictures, form, text=is_text(output))
+        write_array(output, pictures, force=force)
+    if sheet is not None:
+        _write_sheet(found, images, sheet, force=force)
+    for note in found.notes:
+        complain(f"note: {note}")
+    if "-" not in (output, sheet):
+        emit(reconstruction_report(spec, found), output_format, None, force=force)
+    return 0
+
+
+def _require_writable(*paths: str | None, force: bool) -> None:
+    from convt_cli.io.writing import require_writable
+
+    for path in paths:
+        if path is not None:
+            require_writable(path, force=force)
+
+
+def _read(name: str, shape: Shape, *, batch: bool, sheet: str | None) -> tuple[Array, Form | None]:
+    """The images, and the form in which a single one came; first what a sheet needs is there."""
+    from convt_cli.files.images import read_image, read_images
+
+    if sheet is not None:
+        from convt_cli.render.pictures import require_sheet
+
+        require_sheet(shape)
+    return (read_images(name, shape), None) if batch else read_image(name, shape)
+
+
+def _write_sheet(found: Reconstruction, images: Array, path: str, *, force: bool) -> None:
+    """The image and its pictures; of several images, each picture behind its own."""
+    from convt_cli.io.writing import output
+    from convt_cli.render.pictures import Panel, as_it_is, sheet, stretched
+
+    panels = [Panel("image", as_it_is(images[0]))] if len(images) == 1 else []
+    for kept, picture in zip(found.kept, found.pictures, strict=True):
+        if len(images) > 1:
+            panels.append(Panel(f"image {kept.image}", as_it_is(images[kept.image])))
+        panels.append(Panel(_title(found.layer, kept), stretched(picture)))
+    with output(path, force=force) as file:
+        file.write(sheet(panels))
+
+
+def _title(layer: str, kept: Kept) -> str:
+    """What stands above a picture: the layer, the channel and the position that were kept."""
+    if kept.channel is None:
+        return layer
+    position = f" at {','.join(map(str, kept.position))}" if kept.position else ""
+    return f"channel {kept.channel}{position}"

@@ -1,0 +1,107 @@
+"""convt stimulus: the bounded input that excites one unit most."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from convt_cli.arithmetic.convolution import Shape
+from convt_cli.commands.emit import emit
+from convt_cli.commands.main import complain
+from convt_cli.commands.options import (
+    force_option,
+    format_option,
+    input_option,
+    outside_option,
+    spec_argument,
+    unit_option,
+)
+from convt_cli.io.reading import STDIN
+from convt_cli.reports.reconstruction import stimulus_report
+from convt_cli.spec.load import load_spec
+
+if TYPE_CHECKING:
+    from convt_cli.analysis.stimulus import Norm
+
+NORMS = ("2", "inf")
+
+
+@click.command(
+    "stimulus",
+    short_help="The bounded input that excites one unit most.",
+    epilog="""\b
+Examples:
+  convt stimulus net.yaml --layer conv1 --unit 7,3,12 -o x.npy
+  convt stimulus net.yaml --layer conv1 --unit 7,3,12 --norm inf
+  convt stimulus net.yaml --layer conv3 --unit 7,3,12 --at image.npy -o x.npy""",
+)
+@spec_argument
+@click.option("--layer", metavar="NAME", required=True, help="The layer that the unit is in.")
+@unit_option(required=True, help="The unit: its channel and position.")
+@click.option(
+    "--norm",
+    type=click.Choice(NORMS),
+    default=NORMS[0],
+    show_default=True,
+    help="Which norm of the input is 1.",
+)
+@click.option("--through", is_flag=True, help="An input of the network, through linear layers.")
+@click.option("--at", metavar="IMAGE", help="An input of the network, as if linear at IMAGE.")
+@input_option
+@click.option("-o", "--output", metavar="OUT", help="The array file to write.")
+@format_option()
+@outside_option
+@force_option
+def command(
+    spec: str,
+    layer: str,
+    unit: Shape,
+    norm: Norm,
+    through: bool,
+    at: str | None,
+    inputs: tuple[tuple[str, Shape], ...],
+    output: str | None,
+    output_format: str,
+    allow_outside: bool,
+    force: bool,
+) -> int:
+    """Find the input of norm 1 that excites a unit of a layer most, its bias left out.
+
+    A unit's response to x is the product with its row c of the layer's own action, C or Cᵀ: of
+    all x with 2-norm 1 it is largest at c / |c|, of all with no number above 1 at the signs of c.
+    x is an input of the layer.  With --through or --at it is one of the network: c is then the
+    row of all layers up to this one, at IMAGE with the maxima and signs that IMAGE sets.
+
+    The random share is what random inputs of the same norm reach of it, as a root mean square.
+    """
+    from convt_cli.analysis.run import way_to
+    from convt_cli.analysis.stimulus import stimulus
+    from convt_cli.files.arrays import is_text, write_array
+    from convt_cli.files.images import read_image
+    from convt_cli.files.layout import Form, give_back
+    from convt_cli.io.writing import require_writable
+
+    if spec == at == STDIN:
+        raise click.UsageError("standard input can be SPEC or IMAGE, not both")
+    if output is not None:
+        require_writable(output, force=force)
+    network = load_spec(spec, input=dict(inputs))
+    image = None if at is None else read_image(at, way_to(network, layer).input_shape)[0]
+    found = stimulus(
+        network,
+        layer=layer,
+        unit=unit,
+        norm=norm,
+        through=through,
+        at=image,
+        allow_outside=allow_outside,
+    )
+    if output is not None:
+        form = Form(channels_last=False)
+        write_array(output, give_back(found.x[None], form, text=is_text(output)), force=force)
+    for note in found.notes:
+        complain(f"note: {note}")
+    if output != "-":
+        emit(stimulus_report(spec, found), output_format, None, force=force)
+    return 0

@@ -1,0 +1,187 @@
+"""Pools on arrays and their adjoints: maxima with switches, sums and means of windows.
+
+Every pool goes axis by axis, the last one first, and on each axis a `Walk` says which outputs
+meet which inputs, tap by tap.  Arrays are (batch, channels, *sizes), one walk per size, and
+floating; what is padded is never read.  Which windows a layer has is not decided here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+
+from convt_cli.arithmetic.axis import Axis
+from convt_cli.arithmetic.spans import Span
+from convt_cli.operators.dtypes import Array
+
+Walks = Sequence["Walk"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Walk:
+    """One axis: for each tap the outputs that have it inside the input, and the inputs there.
+
+    The taps stand in the order of the window, so that the first to meet an output is its first.
+    """
+
+    input_size: int
+    output_size: int
+    taps: tuple[tuple[slice, slice], ...]
+
+
+def window_walk(axis: Axis) -> Walk:
+    """The walk of a window that is alike at all positions.
+
+    >>> window_walk(Axis.conv(input_size=5, kernel_size=2, stride=2, before=1)).taps
+    ((slice(1, 3, None), slice(1, 4, 2)), (slice(0, 3, None), slice(0, 5, 2)))
+    """
+    taps = []
+    for tap in range(axis.kernel_size):
+        first, past = axis.outputs_of_tap(tap)
+        if past > first:
+            start = first * axis.stride - axis.before + tap * axis.dilation
+            stop = start + (past - first - 1) * axis.stride + 1
+            taps.append((slice(first, past), slice(start, stop, axis.stride)))
+    return Walk(input_size=axis.input_size, output_size=axis.output_size, taps=tuple(taps))
+
+
+def span_walk(span: Span | None, input_size: int, output_size: int) -> Walk:
+    """The walk of windows that change from position to position; None is the whole axis.
+
+    >>> span_walk(Span(per=2), 2, 4).taps
+    ((slice(0, 3, 2), slice(0, 2, 1)), (slice(1, 4, 2), slice(0, 2, 1)))
+    """
+    found = Span(step=input_size, last=input_size - 1) if span is None else span
+    return Walk(
+        input_size=input_size,
+        output_size=output_size,
+        taps=tuple(_taps_of_span(found, input_size, output_size)),
+    )
+
+
+def _taps_of_span(span: Span, input_size: int, output_size: int) -> Iterator[tuple[slice, slice]]:
+    """Outputs `per` apart read inputs `step` apart."""
+    for output in range(min(span.per, output_size)):
+        first, last = span.of(output)
+        for start in range(first, min(last, input_size - 1) + 1):
+            outputs = (output_size - 1 - output) // span.per + 1
+            count = min(outputs, (input_size - 1 - start) // span.step + 1)
+            yield (
+                slice(output, output + (count - 1) * span.per + 1, span.per),
+                slice(start, start + (count - 1) * span.step + 1, span.step),
+            )
+
+
+# --- maxima -----------------------------------------------------------------------------------
+
+
+def max_pool(x: Array, walks: Walks) -> tuple[Array, Array]:
+    """(the largest element under each window, its switch).
+
+    A switch is the element's row-major position among the spatial ones; of equal elements it is
+    the first.  A window that meets nothing gives -inf, and the switch -1.
+    """
+    largest, switches, step = x, np.zeros((), _index_dtype(walks)), 1
+    for number in reversed(range(len(walks))):
+        places = np.arange(walks[number].input_size, dtype=switches.dtype) * step
+        placed = switches + places.reshape(-1, *(1 for _ in walks[number + 1 :]))
+        placed = np.broadcast_to(placed, largest.shape)
+        largest, switches = _largest_along(number, walks[number], largest, placed)
+        step *= walks[number].input_size
+    return largest, switches
+
+
+def _index_dtype(walks: Walks) -> np.dtype[np.int32] | np.dtype[np.int64]:
+    small = prod(walk.input_size for walk in walks) < 2**31
+    return np.dtype(np.int32) if small else np.dtype(np.int64)
+
+
+def _largest_along(number: int, walk: Walk, x: Array, placed: Array) -> tuple[Array, Array]:
+    """The largest under the windows of one axis, and what `placed` has where they stand."""
+    shape = _resized(x, number, walk.output_size)
+    largest, switches = np.full(shape, -np.inf, x.dtype), np.full(shape, -1, placed.dtype)
+    for outputs, inputs in walk.taps:
+        one = x[_at(number, inputs)]
+        there, switch = largest[_at(number, outputs)], switches[_at(number, outputs)]
+        np.copyto(switch, placed[_at(number, inputs)], where=one > there)
+        np.maximum(there, one, out=there)
+    return largest, switches
+
+
+def max_pool_transpose(y: Array, switches: Array, walks: Walks) -> Array:
+    """Each element of y added where its switch says, zeros elsewhere."""
+    sizes = tuple(walk.input_size for walk in walks)
+    planes = prod(y.shape[:2])
+    starts = np.arange(planes).reshape(*y.shape[:2], *(1 for _ in sizes)) * prod(sizes)
+    x = np.zeros(planes * prod(sizes), y.dtype)
+    met = switches >= 0
+    np.add.at(x, (switches + starts)[met], y[met])
+    return x.reshape(*y.shape[:2], *sizes)
+
+
+# --- sums and means ---------------------------------------------------------------------------
+
+
+def window_sum(x: Array, walks: Walks) -> Array:
+    """The sum of the elements under each window."""
+    for number in reversed(range(len(walks))):
+        total = np.zeros(_resized(x, number, walks[number].output_size), x.dtype)
+        for outputs, inputs in walks[number].taps:
+            total[_at(number, outputs)] += x[_at(number, inputs)]
+        x = total
+    return x
+
+
+def window_sum_transpose(y: Array, walks: Walks) -> Array:
+    """Each element of y added to all elements under its window."""
+    for number in range(len(walks)):
+        total = np.zeros(_resized(y, number, walks[number].input_size), y.dtype)
+        for outputs, inputs in walks[number].taps:
+            total[_at(number, inputs)] += y[_at(number, outputs)]
+        y = total
+    return y
+
+
+def elements_met(walks: Walks) -> list[Array]:
+    """How many elements of the input the windows of each axis meet: (output size,) each."""
+    counts = []
+    for walk in walks:
+        count = np.zeros(walk.output_size, np.int64)
+        for outputs, _ in walk.taps:
+            count[outputs] += 1
+        counts.append(count)
+    return counts
+
+
+def taps_within(axes: Sequence[Axis], paddings: Sequence[int]) -> list[Array]:
+    """How many taps each window has before the end of the padding: (output size,) each.
+
+    `paddings` are those behind each axis; a last window that is not whole reaches past them.
+    """
+    counts = []
+    for axis, padding in zip(axes, paddings, strict=True):
+        starts = np.arange(axis.output_size) * axis.stride - axis.before
+        room = -(-(axis.input_size + padding - starts) // axis.dilation)
+        counts.append(np.clip(room, 0, axis.kernel_size))
+    return counts
+
+
+def divided(x: Array, counts: Sequence[Array]) -> Array:
+    """x over the product of its position's `counts`, one array per axis; a count of 0 is 1."""
+    for number, count in enumerate(counts):
+        shaped = np.maximum(count, 1).reshape(-1, *(1 for _ in counts[number + 1 :]))
+        x = x / shaped.astype(x.dtype)
+    return x
+
+
+def _resized(x: Array, number: int, size: int) -> tuple[int, ...]:
+    """The shape of x with another size on one spatial axis."""
+    return (*x.shape[: 2 + number], size, *x.shape[3 + number :])
+
+
+def _at(number: int, which: slice) -> tuple[slice, ...]:
+    """The index that takes `which` of one spatial axis."""
+    return (slice(None),) * (2 + number) + (which,)

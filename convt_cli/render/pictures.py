@@ -1,0 +1,103 @@
+"""Pictures side by side on one sheet, through matplotlib.
+
+Signals have both signs, and no scale of their own.  So each picture is stretched by itself: 0 is
+the grey in the middle, and m, the 99th percentile of the magnitudes that are not 0, is black or
+white: 0.5 + x / 2m, cut off at 0 and 1, for a few numbers are far larger than the rest.  Three
+channels are red, green and blue; of any other number of channels the mean is shown, in grey.  An
+image is shown from its smallest number to its largest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from io import BytesIO
+from math import ceil, sqrt
+from typing import NamedTuple
+
+import numpy as np
+
+from convt_cli.errors import RequestError
+from convt_cli.operators.dtypes import Array
+
+_PERCENTILE = 99
+_INCHES = 1.6  # the width of a panel
+_TITLE = 0.22  # the height of its title
+_GAP = 0.06
+_DOTS = 120
+
+
+class Panel(NamedTuple):
+    """One picture of a sheet, (height, width, 3) from 0 to 1, and the words above it."""
+
+    title: str
+    pixels: Array
+
+
+def stretched(picture: Array) -> Array:
+    """A picture, (channels, height, width), as pixels from 0 to 1; 0 becomes 0.5."""
+    shown = _in_colour(picture)
+    magnitudes = np.abs(shown[shown != 0])
+    if not magnitudes.size:
+        return np.full(shown.shape, 0.5)
+    pixels: Array = 0.5 + shown / (2 * np.percentile(magnitudes, _PERCENTILE))
+    return pixels.clip(0, 1)
+
+
+def as_it_is(image: Array) -> Array:
+    """An image, (channels, height, width), as pixels from its smallest number to its largest."""
+    shown = _in_colour(image)
+    low, high = shown.min(), shown.max()
+    return (shown - low) / (high - low) if high > low else np.full(shown.shape, 0.5)
+
+
+def _in_colour(picture: Array) -> Array:
+    """(height, width, 3) in float64: three channels, or three times the mean of them all."""
+    numbers = picture.astype(np.float64)
+    if len(numbers) != 3:
+        numbers = np.broadcast_to(numbers.mean(0), (3, *numbers.shape[1:]))
+    return np.moveaxis(numbers, 0, -1)
+
+
+def require_sheet(shape: tuple[int, ...]) -> None:
+    """Raise RequestError: E503 unless `shape` has height and width, E504 without matplotlib."""
+    if len(shape) != 3:
+        raise RequestError(
+            "E503",
+            "a sheet shows pictures with height and width",
+            value=f"those of this network are {list(shape)}",
+            help="write an array with -o",
+        )
+    try:
+        import matplotlib  # noqa: F401, PLC0415  # an extra
+    except ImportError:
+        raise RequestError(
+            "E504",
+            "a sheet of pictures needs the package matplotlib",
+            help="install it with: pip install 'convt-cli[plot]'",
+        ) from None
+
+
+def sheet(panels: Sequence[Panel]) -> bytes:
+    """The panels row by row as a .png, in about as many rows as columns."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
+    columns = ceil(sqrt(len(panels)))
+    rows = ceil(len(panels) / columns)
+    tall, wide = panels[0].pixels.shape[:2]
+    height = _INCHES * tall / wide
+    size = columns * (_INCHES + _GAP) + _GAP, rows * (height + _TITLE) + _GAP
+    figure = Figure(figsize=size, dpi=_DOTS)
+    FigureCanvasAgg(figure)
+    for number, panel in enumerate(panels):
+        row, column = divmod(number, columns)
+        left = _GAP + column * (_INCHES + _GAP)
+        bottom = _GAP + (rows - 1 - row) * (height + _TITLE)
+        box = left / size[0], bottom / size[1], _INCHES / size[0], height / size[1]
+        axes = figure.add_axes(box)
+        axes.imshow(panel.pixels, interpolation="nearest", aspect="auto")
+        axes.set_title(panel.title, fontsize=7, pad=3)
+        axes.set_axis_off()
+    stream = BytesIO()
+    figure.savefig(stream, format="png", metadata={"Software": None})
+    return stream.getvalue()

@@ -1,0 +1,177 @@
+"""What C of each layer is like: a row for each layer, its shortcuts beside the true values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from convt_cli.analysis.coverage import Coverage
+from convt_cli.analysis.spectrum import Shortcuts, Spectrum
+from convt_cli.arithmetic.convolution import Shape
+from convt_cli.arithmetic.network import MatrixLayer, Network
+from convt_cli.errors import Diagnostic
+from convt_cli.reports.numbers import number, off
+from convt_cli.reports.table import VERSION, Cell, Kind, Report, Table, column
+from convt_cli.reports.verification import fill_notes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Analysis:
+    """What is known of the C of one layer; an entry takes `itemsize` bytes beside its index."""
+
+    itemsize: int
+    coverage: Coverage
+    spectrum: Spectrum
+    shortcuts: Shortcuts
+
+
+Analyzed = Sequence[tuple[Network, Sequence[tuple[MatrixLayer, Analysis]]]]
+
+_COLUMNS = (
+    column("layer"),
+    column("nnz", kind=Kind.AMOUNT),
+    column("density", optional=3),
+    column("bytes", kind=Kind.AMOUNT, optional=4),
+    column("singular_value_max", "largest"),
+    column("singular_value_max_bound", "largest ±", optional=10),
+    column("singular_value_min", "smallest"),
+    column("singular_value_min_bound", "smallest ±", optional=10),
+    column("condition_number", "condition"),
+    column("method", "found by", optional=9),
+    column("reshaped_kernel_norm", "kernel norm", optional=5),
+    column("reshaped_kernel_off", "norm off", optional=5),
+    column("reshaped_kernel_bound", "kernel bound", optional=7),
+    column("reshaped_bound_off", "bound off", optional=7),
+    column("circular_norm", "circular", optional=6),
+    column("circular_off", "circular off", optional=6),
+    column("overlap", optional=2),
+    column("checkerboard"),
+    column("unread_inputs", "unread", kind=Kind.TALLY, optional=1),
+)
+
+
+def analysis_report(analyzed: Analyzed, problems: Sequence[Diagnostic]) -> Report:
+    """One table per network; `problems` of specs and layers that could not be analyzed."""
+    return Report(
+        tables=tuple(_table(network, layers) for network, layers in analyzed),
+        document={
+            "version": VERSION,
+            "layers": [
+                _document(network, layer, analysis)
+                for network, layers in analyzed
+                for layer, analysis in layers
+            ],
+            "problems": [problem.document() for problem in problems],
+        },
+    )
+
+
+def _table(network: Network, layers: Sequence[tuple[MatrixLayer, Analysis]]) -> Table:
+    return Table(
+        title=f"{network.name} ({network.rules.title}), C of every layer",
+        columns=_COLUMNS,
+        rows=tuple(_row(layer, analysis) for layer, analysis in layers),
+        notes=tuple(_notes(layers)),
+        spec=network.spec,
+    )
+
+
+def _row(layer: MatrixLayer, analysis: Analysis) -> tuple[Cell, ...]:
+    spectrum, shortcuts = analysis.spectrum, analysis.shortcuts
+    largest, smallest = spectrum.largest, spectrum.smallest
+    counts = analysis.coverage
+    beside = (shortcuts.reshaped, shortcuts.reshaped_bound, shortcuts.circular)
+    return (
+        layer.name,
+        layer.convolution.nnz,
+        number(_density(layer), 3),
+        layer.convolution.matrix_bytes(analysis.itemsize),
+        number(largest.value),
+        number(largest.bound, 1),
+        None if smallest is None else number(smallest.value),
+        None if smallest is None else number(smallest.bound, 1),
+        number(spectrum.condition_number, 4),
+        spectrum.method,
+        *(cell for one in beside for cell in (number(one), off(one, largest.value))),
+        _range_text((counts.overlap_min, counts.overlap_max)),
+        verdict(counts),
+        counts.unread_inputs,
+    )
+
+
+def verdict(counts: Coverage) -> str:
+    """What becomes of a constant under Cᵀ with constant taps, away from the borders."""
+    if counts.interior is None:
+        return "even everywhere" if counts.is_even else "no interior"
+    if counts.is_even:
+        return "even in the interior"
+    return f"uneven: {_range_text(counts.interior)}, period {_shape_text(counts.period)}"
+
+
+def _density(layer: MatrixLayer) -> float:
+    rows, columns = layer.convolution.matrix_shape
+    return layer.convolution.nnz / (rows * columns)
+
+
+def _range_text(pair: tuple[int, int]) -> str:
+    low, high = pair
+    return str(low) if low == high else f"{low} to {high}"
+
+
+def _shape_text(shape: Shape) -> str:
+    return "×".join(map(str, shape))
+
+
+def _notes(layers: Sequence[tuple[MatrixLayer, Analysis]]) -> Iterator[str]:
+    if not layers:
+        yield "No conv or conv_transpose layer."
+        return
+    yield (
+        "largest, smallest: singular values of C.  kernel norm: that of the kernel as a matrix "
+        "out × in·taps; kernel bound: times √taps; circular: C with circular padding."
+    )
+    unknown = [layer.name for layer, one in layers if one.spectrum.smallest is None]
+    if unknown:
+        yield f"The smallest singular value could not be proved: {', '.join(unknown)}."
+    for layer, analysis in layers:
+        if analysis.coverage.is_even is False:
+            yield f"{layer.name}: {_remedy(layer, analysis.coverage)}"
+    yield from fill_notes([layer for layer, _ in layers])
+
+
+def _remedy(layer: MatrixLayer, counts: Coverage) -> str:
+    if counts.even_kernel_size is None:
+        return "a dilation with no factor in common with the stride would make the overlap even."
+    size = _shape_text(counts.even_kernel_size)
+    own = _shape_text(layer.convolution.kernel_size)
+    return f"kernel_size {size} in place of {own} would make the overlap even."
+
+
+def _document(network: Network, layer: MatrixLayer, analysis: Analysis) -> dict[str, object]:
+    counts, spectrum, shortcuts = analysis.coverage, analysis.spectrum, analysis.shortcuts
+    smallest = spectrum.smallest
+    return {
+        "spec": network.spec,
+        "layer": layer.name,
+        "weight": str(layer.weight),
+        "shape": layer.convolution.matrix_shape,
+        "nnz": layer.convolution.nnz,
+        "density": _density(layer),
+        "bytes": layer.convolution.matrix_bytes(analysis.itemsize),
+        "singular_value_max": spectrum.largest.value,
+        "singular_value_max_bound": spectrum.largest.bound,
+        "singular_value_min": None if smallest is None else smallest.value,
+        "singular_value_min_bound": None if smallest is None else smallest.bound,
+        "condition_number": spectrum.condition_number,
+        "method": spectrum.method,
+        "reshaped_kernel_norm": shortcuts.reshaped,
+        "reshaped_kernel_bound": shortcuts.reshaped_bound,
+        "circular_norm": shortcuts.circular,
+        "overlap_min": counts.overlap_min,
+        "overlap_max": counts.overlap_max,
+        "interior_overlap": counts.interior,
+        "overlap_period": counts.period,
+        "checkerboard": verdict(counts),
+        "even_kernel_size": counts.even_kernel_size,
+        "unread_inputs": counts.unread_inputs,
+    }

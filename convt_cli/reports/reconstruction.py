@@ -1,0 +1,111 @@
+"""What pictures of a layer were made of, and what excites one of its units most."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from convt_cli.reports.numbers import number
+from convt_cli.reports.table import VERSION, Kind, Report, Table, column
+
+if TYPE_CHECKING:
+    from convt_cli.analysis.reconstruct import Kept, Reconstruction
+    from convt_cli.analysis.stimulus import Stimulus
+
+_DIGITS = 4
+
+_COLUMNS = (
+    column("picture", kind=Kind.COUNT),
+    column("image", kind=Kind.COUNT),
+    column("channel", kind=Kind.COUNT),
+    column("position"),
+    column("activation", kind=Kind.COUNT),
+)
+
+
+def reconstruction_report(spec: str, found: Reconstruction) -> Report:
+    """One row for each picture: the image, and what was kept of the layer's activations."""
+    return Report(
+        tables=(
+            Table(
+                title=f"{found.layer} by {found.rule}",
+                columns=_COLUMNS,
+                rows=tuple(
+                    (
+                        picture,
+                        kept.image,
+                        kept.channel,
+                        _place(kept),
+                        number(kept.activation, _DIGITS),
+                    )
+                    for picture, kept in enumerate(found.kept)
+                ),
+                spec=spec,
+            ),
+        ),
+        document={
+            "version": VERSION,
+            "spec": spec,
+            "layer": found.layer,
+            "rule": found.rule,
+            "pictures": [_document(kept) for kept in found.kept],
+            "notes": found.notes,
+        },
+    )
+
+
+def _place(kept: Kept) -> str | None:
+    return ",".join(map(str, kept.position)) if kept.position else None
+
+
+def _document(kept: Kept) -> dict[str, object]:
+    return {
+        "image": kept.image,
+        "channel": kept.channel,
+        "position": kept.position,
+        "activation": kept.activation,
+    }
+
+
+def stimulus_report(spec: str, found: Stimulus) -> Report:
+    """The response that the stimulus reaches, and the share that random inputs reach."""
+    share = found.random_share
+    reads = int((found.row != 0).sum())
+    return Report(
+        tables=(
+            Table(
+                title=f"what excites {found.layer} most at {','.join(map(str, found.unit))}",
+                columns=(
+                    column("input_of", "an input of"),
+                    column("input", kind=Kind.SHAPE),
+                    column("reads", kind=Kind.COUNT),
+                    column("norm"),
+                    column("response", kind=Kind.COUNT),
+                    column("random_share", kind=Kind.COUNT),
+                ),
+                rows=(
+                    (
+                        found.source,
+                        found.row.shape,
+                        reads,
+                        found.norm,
+                        number(found.response, _DIGITS),
+                        number(share, _DIGITS),
+                    ),
+                ),
+                spec=spec,
+            ),
+        ),
+        document={
+            "version": VERSION,
+            "spec": spec,
+            "layer": found.layer,
+            "unit": found.unit,
+            "norm": found.norm,
+            "input_of": found.source,
+            "input": found.row.shape,
+            "reads": reads,
+            "response": found.response,
+            "random_share": share,
+            "notes": found.notes,
+        },
+    )

@@ -1,0 +1,80 @@
+"""convt analyze: what C is like, in every format, against numpy on the exported matrix."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import numpy as np
+import pytest
+from scipy.sparse import load_npz
+
+from tests.conftest import GUIDE, Run, WriteSpec, assert_refused
+
+UP = """
+    input: [2, 5, 5]
+    layers:
+      - {name: up, type: conv_transpose, out_channels: 1, kernel_size: 3, stride: 2}
+      - {name: down, type: conv, out_channels: 2, kernel_size: 2, stride: 3, weight: {fill: ones}}
+    """
+
+
+class TestJson:
+    def test_of_the_guide_s_layer(self, run: Run, spec: WriteSpec) -> None:
+        document = run("analyze", spec(GUIDE), "--format", "json").document
+        assert list(document) == ["version", "layers", "problems"]
+        (found,) = document["layers"]
+        assert run("matrix", "net.yaml", "-o", "C.npz").status == 0
+        values = np.linalg.svd(load_npz("C.npz").toarray(), compute_uv=False)
+        assert found["singular_value_max"] == pytest.approx(values[0])
+        assert found["singular_value_min"] == pytest.approx(values[-1])
+        assert found["condition_number"] == pytest.approx(values[0] / values[-1])
+        fixed = ("spec", "layer", "nnz", "overlap_min", "overlap_max", "unread_inputs")
+        assert [found[key] for key in fixed] == ["net.yaml", "conv1", 36, 1, 4, 0]
+        assert (found["shape"], found["density"], found["bytes"]) == ([4, 16], 36 / 64, 452)
+
+    def test_of_a_checkerboard(self, run: Run, spec: WriteSpec) -> None:
+        up, down = run("analyze", spec(UP), "--format", "json").document["layers"]
+        keys = ("interior_overlap", "overlap_period", "checkerboard", "even_kernel_size")
+        assert [up[key] for key in keys] == [[1, 4], [2, 2], "uneven: 1 to 4, period 2×2", [4, 4]]
+        assert (up["unread_inputs"], down["unread_inputs"]) == (0, 121 - 64)
+        assert (down["singular_value_min"], down["condition_number"]) == (0.0, None)
+
+    def test_a_spec_that_cannot_be_read_leaves_the_others(self, run: Run, spec: WriteSpec) -> None:
+        outcome = run("analyze", "none.yaml", spec(GUIDE), "--format", "json")
+        assert (outcome.status, len(outcome.document["layers"])) == (2, 1)
+        assert [one["code"] for one in outcome.document["problems"]] == ["E401"]
+
+
+class TestTables:
+    def test_text_says_what_would_help(self, run: Run, spec: WriteSpec) -> None:
+        outcome = run("analyze", spec(UP))
+        assert (outcome.status, outcome.err) == (0, "")
+        notes = outcome.out.splitlines()[-3:]
+        assert notes == [
+            "up: kernel_size 4×4 in place of 3×3 would make the overlap even.",
+            "down: kernel_size 3×3 in place of 2×2 would make the overlap even.",
+            "Without a weight of their own, with fill normal, seed 0: up.",
+        ]
+
+    def test_text_says_where_no_kernel_would(self, run: Run, spec: WriteSpec) -> None:
+        layer = "{type: conv, out_channels: 1, kernel_size: 3, stride: 2, dilation: 2}"
+        out = run("analyze", spec(f"input: [1, 40]\nlayers: [{layer}]")).out
+        assert "a dilation with no factor in common with the stride" in out
+
+    def test_csv_has_a_row_for_each_layer(self, run: Run, spec: WriteSpec) -> None:
+        out = run("analyze", spec(UP), "--format", "csv").out
+        rows = list(csv.DictReader(io.StringIO(out)))
+        assert [row["layer"] for row in rows] == ["up", "down"]
+        assert rows[0]["checkerboard"] == "uneven: 1 to 4, period 2×2"
+
+    def test_one_layer_can_be_chosen(self, run: Run, spec: WriteSpec) -> None:
+        document = run("analyze", spec(UP), "--layer", "down", "--format", "json").document
+        assert [one["layer"] for one in document["layers"]] == ["down"]
+
+    def test_a_network_without_a_matrix_is_no_error(self, run: Run, spec: WriteSpec) -> None:
+        outcome = run("analyze", spec("input: [1, 4]\nlayers: [{type: relu}]"))
+        assert (outcome.status, outcome.err) == (0, "")
+
+    def test_an_unknown_layer_is_refused(self, run: Run, spec: WriteSpec) -> None:
+        assert_refused(run("analyze", spec(UP), "--layer", "upp"), "E502")
