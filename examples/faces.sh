@@ -3,5 +3,5 @@
 # Run it from the project's folder, with convt and its extra `plot`.  It writes to the folder build.
 set -eu
 mkdir -p build
-convt reconstruct examples/blazeface.yaml examples/face.npy --layer relu11 --top 11 \
+convt reconstruct examples/blazeface.yaml examples/face.npy --layer relu11 --top 8 \
     --rule guided -o build/face.npy --sheet build/face.png --force

@@ -118,7 +118,7 @@ def test_the_pictures_of_the_faces_are_drawn(tmp_path: Path) -> None:
     done = run(copied(tmp_path), "sh", "examples/faces.sh")
     assert (done.returncode, done.stderr) == (0, "")
     assert (tmp_path / "build" / "face.png").read_bytes().startswith(b"\x89PNG")
-    assert np.load(tmp_path / "build" / "face.npy").shape == (11, 3, 128, 128)
+    assert np.load(tmp_path / "build" / "face.npy").shape == (8, 3, 128, 128)
 
 
 @needs_jq

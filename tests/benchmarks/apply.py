@@ -200,7 +200,7 @@ def jax(case: Case, y: Any, x: Any, weight: Any) -> tuple[Action, Action]:
     flipped = np.ascontiguousarray(_exchanged(weight, case.groups))
 
     def apply(stretch: int, stride: int, padding: Any) -> Callable[[Any, Any], Any]:
-        return jax.jit(
+        compiled: Callable[[Any, Any], Any] = jax.jit(
             lambda source, kernel: jax.lax.conv_general_dilated(
                 source,
                 kernel,
@@ -211,6 +211,7 @@ def jax(case: Case, y: Any, x: Any, weight: Any) -> tuple[Action, Action]:
                 feature_group_count=case.groups,
             )
         )
+        return compiled
 
     down, up = apply(1, case.stride, [(case.padding,) * 2] * rank), apply(case.stride, 1, pads)
     jy, jx, jw, jf = map(jax.numpy.asarray, (y, x, weight, flipped))
