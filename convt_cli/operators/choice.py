@@ -5,7 +5,7 @@ one with few columns to sum over: n rows take the time of n + 16, n columns that
 Beside the products a kernel passes over arrays: copying an element costs about as much as 25
 multiply-adds where they lie side by side, up to four times that where they lie a step apart,
 adding a whole product to another 15, writing a product and adding its rows here and there 50,
-rearranging an element of the weight 150; and every call of NumPy, for every tile, 100,000.
+rearranging an element of the weight 230; and every call of NumPy, for every tile, 100,000.
 
 These figures are round ones, measured with NumPy's OpenBLAS; what they decide depends on the
 layer alone, never on the machine, the batch or a clock.
@@ -23,7 +23,7 @@ from convt_cli.arithmetic.convolution import Shape
 _COPY = 25
 _SUM = 15
 _ADD = 50
-_REARRANGE = 150
+_REARRANGE = 230
 _CALL = 100_000
 _FEW_ROWS = 16
 _FEW_COLUMNS = 8
