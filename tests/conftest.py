@@ -15,12 +15,22 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 import convt_cli
 from convt_cli.commands import main
 from convt_cli.errors import Diagnostic
 from convt_cli.io import memory
 from convt_cli.spec.load import check_spec
+
+# How many drawn examples an assumption turns down, and how long one takes, is left to chance and
+# to the machine: neither says that the code is wrong.
+settings.register_profile(
+    "convt",
+    deadline=None,
+    suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow],
+)
+settings.load_profile("convt")
 
 PACKAGE = Path(convt_cli.__file__).parent
 """The folder of the package under test."""
