@@ -242,7 +242,9 @@ def test_a_line_gives_what_its_layer_gives(framework: str, layer_type: str) -> N
     if find_spec(module) is None:
         pytest.skip(f"{module} is not installed")
 
-    @settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(
+        max_examples=80, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
+    )
     @given(layers(layer_type))
     def check(drawn: tuple[NetworkLayer, str]) -> None:
         layer, own = drawn
