@@ -164,11 +164,19 @@ def smaller(convolution: Convolution) -> Convolution | None:
 
 
 def _shorter(axis: Axis, windows: int) -> Axis:
-    """The first outputs of an axis, as many as `windows` windows side by side and two more."""
+    """The first outputs of an axis, as many as `windows` windows side by side and two more.
+
+    More of them where the padding is longer than the input.
+    """
     per_window = -(-axis.effective_kernel // axis.stride)
-    outputs = min(axis.output_size, windows * per_window + 2)
-    fewer = axis.output_size - outputs
-    return replace(axis, input_size=axis.input_size - fewer * axis.stride, output_size=outputs)
+    wanted = min(axis.output_size, windows * per_window + 2)
+    spare = (axis.input_size - 1) // axis.stride  # one input stays, however much is padding
+    fewer = min(axis.output_size - wanted, spare)
+    return replace(
+        axis,
+        input_size=axis.input_size - fewer * axis.stride,
+        output_size=axis.output_size - fewer,
+    )
 
 
 def _on_reals(

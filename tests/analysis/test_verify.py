@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 
 from convt_cli.analysis import verify
 from convt_cli.analysis.peers import Peer, Window
@@ -128,6 +128,15 @@ class TestWrongOnes:
         assert (check.passed, check.note) == (None, "left out: shy refuses it: no such stride")
 
 
+MOSTLY_PADDING: Drawn = (
+    ConvOperator(np.full((1, 1, 1), 7.0), 1, padding=[(0, 4)]).convolution,
+    np.full((1, 1, 1), 7.0),
+    np.ones((1, 1)),
+    np.ones((1, 5)),
+)
+"""Five outputs of one input: four of them see its padding alone."""
+
+
 class TestLargeLayers:
     def test_the_matrix_is_built_for_fewer_positions(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(verify, "_MOST_ENTRIES", 3000)
@@ -155,6 +164,7 @@ class TestLargeLayers:
 
     @settings(deadline=None, max_examples=100)
     @given(drawn=with_arrays(convolutions()))
+    @example(drawn=MOSTLY_PADDING)
     def test_fewer_positions_keep_the_window_and_the_padding(self, drawn: Drawn) -> None:
         convolution = drawn[0]
         found = smaller(convolution)
