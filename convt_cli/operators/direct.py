@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import cached_property
+from math import prod
 
 import numpy as np
 
 from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.combs import Combs, forward_combs, transpose_combs
 from convt_cli.arithmetic.convolution import Convolution
-from convt_cli.operators.choice import Choice, Work
+from convt_cli.operators.choice import Choice, Work, positions_per_tile
 from convt_cli.operators.dtypes import Array
 from convt_cli.operators.folded import pad, pad_transpose, without_padding
 from convt_cli.operators.gather import Gathering
@@ -55,9 +56,11 @@ class Direct:
         if not all(combs):  # no tap meets any source
             result[...] = 0
             return
+        items = list(range(len(result)))
         if self._kernel is not None:
             self._kernel(combs, source, result)
-        for item in range(len(result)) if self._kernel is None else self._to_redo(result):
+            items = self._to_redo(result)
+        for item in items:
             one = slice(item, item + 1)
             args = tile.axes, self._weight, source[one], result[one]
             add_tap_by_tap(*args, forward=self._forward)
@@ -81,14 +84,17 @@ class Direct:
 
     def _chosen(self, combs: Combs) -> Choice:
         groups, rows, inner, *_ = self._weight.shape
-        if not all(combs):
-            return Choice(kernel="taps", cost=0, positions=1)
+        size = groups * self._weight.itemsize
+        if not all(combs):  # C has no entry: a tile is its boxes, and nothing to compute
+            steps = prod(axis.stride for axis in self._convolution.axes)
+            positions = positions_per_tile(size * (rows + inner) * steps)
+            return Choice(kernel="taps", cost=0, positions=positions)
         return Work(
             combs=combs,
             rows=rows,
             inner=inner,
             sizes=self._convolution.output_shape[1:],
-            bytes_per_number=groups * self._weight.itemsize,
+            bytes_per_number=size,
             forward=self._forward,
         ).choice
 

@@ -258,6 +258,16 @@ class TestScratchMemory:
         np.testing.assert_array_equal(result[0, 0], met * channels)
 
     @both_directions
+    def test_is_used_where_c_has_no_entry_as_well(self, forward: bool) -> None:
+        axis = Axis(input_size=100_000, output_size=100_000, kernel_size=1, before=200_000)
+        convolution = convolution_of(1, 1, axis)
+        assert convolution.nnz == 0
+        plan = Direct(convolution, np.ones((1, 1, 1)), forward=forward)
+        assert len(list(plan.tiles())) == 1
+        apply = apply_forward if forward else apply_transpose
+        assert not apply(convolution, np.ones((1, 1, 1)), np.ones((1, 1, 100_000))).any()
+
+    @both_directions
     @pytest.mark.parametrize("channels", [(1, 100_000), (100_000, 1)])
     def test_is_bounded_for_many_channels(self, forward: bool, channels: tuple[int, int]) -> None:
         convolution = convolution_of(*channels, conv(16, 3, pad=1), conv(16, 3, pad=1))
