@@ -14,7 +14,7 @@ import yaml
 
 from convt_cli import load_spec
 from convt_cli.arithmetic.network import Network
-from convt_cli.arithmetic.receptive import receptive_fields
+from convt_cli.arithmetic.receptive import receptives
 from convt_cli.spec.load import check_spec
 
 CONFIGS = Path(__file__).parent.parent / "configs"
@@ -129,7 +129,7 @@ def test_the_multiply_adds_are_the_published_ones(name: str, billions: str) -> N
     ],
 )
 def test_the_receptive_field_is_the_published_one(name: str, layer: str, extent: int) -> None:
-    assert receptive_fields(network(name))[layer] == (extent, extent)
+    assert receptives(network(name))[layer].field == (extent, extent)
 
 
 def test_zfnet_without_its_padding_is_caught(tmp_path: Path) -> None:

@@ -185,14 +185,6 @@ def receptives(network: Network) -> dict[str, Receptive]:
     return {layer.name: found[layer.name] for layer in network.layers}
 
 
-def receptive_fields(network: Network) -> dict[str, Shape | None]:
-    """The extent of one position of every layer on every spatial axis of the input, by name.
-
-    None where upsampling makes more phases than can be followed.
-    """
-    return {name: receptive.field for name, receptive in receptives(network).items()}
-
-
 def join(sources: list[Receptive], lengths: Shape) -> Receptive:
     """What a layer with these sources, of these spatial sizes, depends on: their hull."""
     if len(set(sources)) == 1:

@@ -87,6 +87,7 @@ class Weights:
             case ".onnx":
                 return as_vector(self._model(path).read(key), shape)
             case ".safetensors":
+                # Few specs name such a file, and the others need not load its reader.
                 from convt_cli.files.safetensors import read_safetensors  # noqa: PLC0415
 
                 return read_safetensors(path, key)

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from math import prod
 
-from convt_cli.reports.code_lines.target import Target, call, pairs_text, tuple_text, unless_all
+from convt_cli.reports.code_lines.target import (
+    Target,
+    call,
+    pairs_text,
+    tuple_text,
+    unless_all,
+    with_bias,
+)
 
 _LAYOUTS = {1: "W", 2: "HW", 3: "DHW"}
 
@@ -12,14 +19,10 @@ _LAYOUTS = {1: "W", 2: "HW", 3: "DHW"}
 def line(target: Target) -> str | None:
     """The layer as a call of a function of `lax` on `x` and `w`; the bias is added to it."""
     if target.type == "conv":
-        return _with_bias(_conv(target), target)
+        return with_bias(_conv(target), target)
     if target.type == "conv_transpose":
-        return _with_bias(_conv_transpose(target), target)
+        return with_bias(_conv_transpose(target), target)
     return _pool(target)
-
-
-def _with_bias(text: str | None, target: Target) -> str | None:
-    return f"{text} + b" if text and target.has_bias else text
 
 
 def _conv(target: Target) -> str | None:

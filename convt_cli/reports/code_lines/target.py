@@ -148,6 +148,11 @@ def call(name: str, *arguments: str, **named: str | None) -> str:
     return f"{name}({', '.join((*arguments, *keys))})"
 
 
+def with_bias(text: str | None, target: Target) -> str | None:
+    """The line with the bias `b` added to it, where the layer has one."""
+    return f"{text} + b" if text and target.has_bias else text
+
+
 def per_axis_text(values: Sequence[int]) -> str:
     """One number where all are equal, else all of them.
 

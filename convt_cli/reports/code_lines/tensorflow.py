@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from convt_cli.arithmetic.kinds import Pair
-from convt_cli.reports.code_lines.target import Target, call, crop_text
+from convt_cli.reports.code_lines.target import Target, call, crop_text, with_bias
 
 
 def line(target: Target) -> str | None:
@@ -13,14 +13,10 @@ def line(target: Target) -> str | None:
     if target.padding_mode != "zeros":
         return None
     if target.type == "conv":
-        return _with_bias(_conv(target), target)
+        return with_bias(_conv(target), target)
     if target.type == "conv_transpose":
-        return _with_bias(_conv_transpose(target), target)
+        return with_bias(_conv_transpose(target), target)
     return _pool(target)
-
-
-def _with_bias(text: str | None, target: Target) -> str | None:
-    return f"{text} + b" if text and target.has_bias else text
 
 
 def _conv(target: Target) -> str | None:
