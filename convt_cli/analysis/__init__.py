@@ -1,7 +1,9 @@
 """What can be asked of a network and its numbers: is it right, what does it do, what undoes it.
 
 `coverage` counts what C reads and writes, in integers alone.  `spectrum` finds the largest and
-the smallest singular value of C, `verify` holds the routes to C x and Cᵀ y against each other
-and against other libraries, and `invert` solves A x = y.  Here nothing is printed or written:
-`reports` turns the frozen values that come back into tables.
+the smallest singular value of C, by `symbol`, `iteration` or `definite`; `verify` holds the routes
+to C x and Cᵀ y against each other and, by `peers`, against other libraries; `invert` solves
+A x = y.  `steps` are every layer's action and its way back on numbers and `run` takes an image
+through them, for `reconstruct` and `stimulus`.  Here nothing is printed or written: `reports`
+turns the frozen values that come back into tables.
 """

@@ -1,6 +1,6 @@
 """What convt has found, as tables and documents that know no output format.
 
 A report is a `Report`: tables for people and spreadsheets, and a document of plain values for
-programs.  `render` turns either into text.  Nothing here imports NumPy but `matrix`, and that
-one is only imported by the command that builds a matrix.
+programs.  `render` turns either into text.  `code_lines` are a layer in the words of each
+framework.  Nothing here imports NumPy by itself: what was found comes as plain values.
 """
