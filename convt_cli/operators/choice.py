@@ -51,15 +51,16 @@ class Choice:
 class Work:
     """What there is to do in one group: the results' and the sources' channels, and positions.
 
-    `sizes` are the positions of the windows on each axis, `bytes_per_number` those of all groups
-    together, and `forward` says that the result is C x.
+    `sizes` are the positions of the windows on each axis, `itemsize` the bytes of a number, and
+    `forward` says that the result is C x.
     """
 
     combs: Combs
     rows: int
     inner: int
     sizes: Shape
-    bytes_per_number: int
+    groups: int
+    itemsize: int
     forward: bool
 
     @property
@@ -84,8 +85,10 @@ class Work:
             self._products(self.rows * self._phases, self.inner * prod(behind))
             + self._positions * (self._copy * copied + _SUM * summed)
             + _REARRANGE * self.rows * self.inner * self._tap_count,
-            calls=prod(self._starts[1:]) * len(_residues(self.combs[0])) + 2 * prod(self._starts),
-            numbers=self.inner * prod(behind) * self._depth + 2 * self.rows * self._phases,
+            calls=prod(map(len, self.combs[1:])) * len(_residues(self.combs[0]))
+            + prod(map(len, self.combs)) * 2 * first,
+            numbers=self.inner * (prod(behind) * self._depth + self._source_steps)
+            + 2 * self.rows * self._phases,
         )
 
     def _gather_flat(self) -> Choice:
@@ -95,8 +98,9 @@ class Work:
             self._products(self.rows * self._phases, self.inner * prod(self._most_starts))
             + self._copy * self._positions * self.inner * prod(self._starts)
             + _REARRANGE * rearranged,
-            calls=prod(self._starts) + self._phases,
-            numbers=self.inner * prod(self._most_starts) + 2 * self.rows * self._phases,
+            calls=3 * prod(map(len, self.combs)) + self._phases,
+            numbers=self.inner * (prod(self._most_starts) + self._source_steps)
+            + 2 * self.rows * self._phases,
         )
 
     def _scatter(self) -> Choice:
@@ -131,10 +135,10 @@ class Work:
         tile_bytes: int = _TILE_BYTES,
     ) -> Choice:
         boxes = self.rows * self._result_steps + self.inner * self._source_steps
-        size = ceil(numbers + boxes) * self.bytes_per_number
+        size = ceil(numbers + boxes) * self.groups * self.itemsize
         per_tile = positions_per_tile(size, tile_bytes)
-        tiles = -(-self._positions // per_tile)
-        return Choice(kernel=kernel, cost=cost + _CALL * calls * tiles, positions=per_tile)
+        cost = self.groups * cost + _CALL * calls * -(-self._positions // per_tile)
+        return Choice(kernel=kernel, cost=cost, positions=per_tile)
 
     def _products(self, rows: int, columns: int) -> float:
         """All the multiply-adds, done by matrix products of so many rows and columns."""

@@ -94,7 +94,8 @@ class Direct:
             rows=rows,
             inner=inner,
             sizes=self._convolution.output_shape[1:],
-            bytes_per_number=size,
+            groups=groups,
+            itemsize=self._weight.itemsize,
             forward=self._forward,
         ).choice
 

@@ -22,6 +22,7 @@ from math import prod
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from convt_cli.arithmetic.combs import UNIT, Comb, Combs, all_covered
 from convt_cli.operators.dtypes import Array
@@ -53,8 +54,7 @@ class Gathering:
         for others in product(*combs[1:]):
             rows = self._gathered(combs[0], others, source)
             for leading in combs[0]:
-                chosen = (leading, *others)
-                _spread(chosen, self._product(combs[0], chosen, rows), result)
+                self._fill((leading, *others), combs[0], rows, result)
 
     def _gathered(
         self, leading: tuple[Comb, ...], others: tuple[Comb, ...], source: Array
@@ -64,40 +64,51 @@ class Gathering:
         The rows begin with the first that any comb reads.  They lie apart by their residue
         modulo the first axis's step, so that every step-th row is a plain range.
         """
-        batch, channels, height, *sizes = source.shape
-        step, (first, last) = leading[0].source_step, _reach(leading)
-        depth = (last - first) // step + 1
-        residues = _residues(leading)
-        counts = [len(comb.starts) for comb in others]
-        lengths = [comb.length for comb in others]
-        shape = (batch, channels, *counts, len(residues), depth, *lengths)
+        step, (first, past), residues = leading[0].source_step, _reach(leading), _residues(leading)
+        depth = -(-(past - first) // step)
+        rows = first, first + residues[-1] + (depth - 1) * step + 1
+        window = _window(source, [rows, *(_reach((comb,)) for comb in others)])
+        parts = [_by_tap(window[:, :, residue:], others, step, depth) for residue in residues]
+        channels, *counts = parts[0].shape[1 : 2 + len(others)]
+        groups, taps = len(self._weight), prod(counts)
+        sizes = parts[0].shape[2 + len(others) :]
+        inner = channels // groups * taps
+        flat = len(source), groups, inner, len(residues), prod(sizes)
+        if len(parts) == taps == 1 and lies_flat(parts[0], axis=1):
+            return parts[0].reshape(flat)
+        shape = len(source), channels, *counts, len(residues), *sizes
         gathered = scratch("gathered", shape, source.dtype)
-        for place, residue in enumerate(residues):
-            into, rows = _overlap(first + residue, step, depth, height)
-            for taps in product(*map(range, counts)):
-                pairs = [
-                    _overlap(comb.starts[tap], comb.source_step, comb.length, size)
-                    for comb, tap, size in zip(others, taps, sizes, strict=True)
-                ]
-                inside = (into, *(pair[0] for pair in pairs))
-                index: tuple[Any, ...] = (slice(None), slice(None), *taps, place)
-                target = gathered[index]
-                target[:, :, *inside] = source[:, :, rows, *(pair[1] for pair in pairs)]
-                _clear_outside(target, inside)
-        groups = len(self._weight)
-        inner = channels // groups * prod(counts)
-        return gathered.reshape(batch, groups, inner, len(residues), depth * prod(lengths))
+        for place, part in enumerate(parts):
+            np.moveaxis(gathered, 2 + len(others), 0)[place] = part
+        return gathered.reshape(flat)
 
-    def _product(
-        self, all_leading: tuple[Comb, ...], combs: tuple[Comb, ...], rows: Array
-    ) -> Array:
-        """(batch, groups, phases * channels, positions): the sum over the first axis's taps."""
+    def _fill(
+        self, combs: tuple[Comb, ...], all_leading: tuple[Comb, ...], rows: Array, result: Array
+    ) -> None:
+        """Put the sums of one comb of every axis where they belong."""
+        batch, groups = rows.shape[:2]
+        matrices = self._matrices_of(combs)
+        sizes = tuple(comb.length for comb in combs)
+        shape = (batch, groups, matrices[0].shape[1], prod(sizes))
+        if len(matrices) == 1 and result.shape[2:] == sizes and lies_flat(result, axis=2):
+            self._sum(matrices, combs, all_leading, rows, result.reshape(shape))
+        else:
+            total = scratch("total", shape, rows.dtype)
+            self._sum(matrices, combs, all_leading, rows, total)
+            _spread(combs, total, result)
+
+    def _sum(
+        self,
+        matrices: list[Array],
+        combs: tuple[Comb, ...],
+        all_leading: tuple[Comb, ...],
+        rows: Array,
+        total: Array,
+    ) -> None:
+        """The sum over the first axis's taps: `total`, (batch, groups, channels, positions)."""
         leading, *others = combs
         (first, _), residues = _reach(all_leading), _residues(all_leading)
         width = prod(comb.length for comb in others)
-        matrices = self._matrices_of(combs)
-        shape = (*rows.shape[:2], matrices[0].shape[1], leading.length * width)
-        total = scratch("total", shape, rows.dtype)
         for number, (matrix, start) in enumerate(zip(matrices, leading.starts, strict=True)):
             depth, residue = divmod(start - first, leading.source_step)
             part = slice(depth * width, (depth + leading.length) * width)
@@ -105,8 +116,7 @@ class Gathering:
             if number == 0:
                 np.matmul(matrix, view, out=total)
             else:
-                total += np.matmul(matrix, view, out=scratch("more", shape, rows.dtype))
-        return total
+                total += np.matmul(matrix, view, out=scratch("more", total.shape, total.dtype))
 
     def _matrices_of(self, combs: tuple[Comb, ...]) -> list[Array]:
         """For every tap of the first axis (groups, phases * channels, channels * taps)."""
@@ -124,16 +134,67 @@ class Gathering:
         return stacked.reshape(groups, len(blocks) * channels, -1)
 
 
-def _reach(leading: tuple[Comb, ...]) -> tuple[int, int]:
-    """The first and the last source that any of the combs reads."""
-    first = min(min(comb.starts) for comb in leading)
-    return first, max(max(c.starts) + (c.length - 1) * c.source_step for c in leading)
+def _reach(combs: tuple[Comb, ...]) -> tuple[int, int]:
+    """The first source that any of the combs of an axis reads, and the one past the last."""
+    last = max(max(comb.starts) + (comb.length - 1) * comb.source_step for comb in combs)
+    return min(min(comb.starts) for comb in combs), last + 1
 
 
 def _residues(leading: tuple[Comb, ...]) -> list[int]:
     """How far, modulo the step, what the combs read lies from the first of it."""
     first, _ = _reach(leading)
     return sorted({(start - first) % comb.source_step for comb in leading for start in comb.starts})
+
+
+def _window(source: Array, ranges: list[tuple[int, int]]) -> Array:
+    """The box of `source`, (batch, channels, *sizes), that the ranges span, zero outside it."""
+    sizes = source.shape[2:]
+    inside = [
+        (max(0, low), max(0, min(past, size)))
+        for (low, past), size in zip(ranges, sizes, strict=True)
+    ]
+    part = source[:, :, *(slice(*pair) for pair in inside)]
+    if inside == ranges:
+        return part
+    shape = (*source.shape[:2], *(past - low for low, past in ranges))
+    window = scratch("window", shape, source.dtype)
+    places = zip(ranges, inside, part.shape[2:], strict=True)
+    middle = [slice(first - low, first - low + n) for (low, _), (first, _), n in places]
+    window[:, :, *middle] = part
+    for axis, place in enumerate(middle, start=2):
+        along = np.moveaxis(window, axis, 0)
+        along[: place.start] = along[place.stop :] = 0
+    return window
+
+
+def _by_tap(window: Array, others: tuple[Comb, ...], step: int, depth: int) -> Array:
+    """What every tap of the last axes reads: (batch, channels, *taps, rows, *lengths), a view.
+
+    `window` begins with what the first taps read first; its rows are read `step` apart.
+    """
+    batch, channels, row, *elements = window.strides
+    gaps = [comb.starts[1] - comb.starts[0] if len(comb.starts) > 1 else 0 for comb in others]
+    counts = [len(comb.starts) for comb in others]
+    by_tap = [gap * stride for gap, stride in zip(gaps, elements, strict=True)]
+    by_position = [comb.source_step * stride for comb, stride in zip(others, elements, strict=True)]
+    return as_strided(
+        window,
+        (*window.shape[:2], *counts, depth, *(comb.length for comb in others)),
+        (batch, channels, *by_tap, step * row, *by_position),
+        writeable=False,
+    )
+
+
+def lies_flat(array: Array, axis: int) -> bool:
+    """Whether the elements of the axes from `axis` on lie side by side, in order."""
+    expected = array.itemsize
+    for size, stride in zip(
+        array.shape[: axis - 1 : -1], array.strides[: axis - 1 : -1], strict=True
+    ):
+        if size != 1 and stride != expected:
+            return False
+        expected *= size
+    return True
 
 
 def _spread(combs: tuple[Comb, ...], total: Array, result: Array) -> None:
@@ -150,28 +211,6 @@ def _spread(combs: tuple[Comb, ...], total: Array, result: Array) -> None:
         ]
         written: tuple[Any, ...] = tuple(map(slice, target.shape[3:]))
         target[...] = blocks[:, :, number, :, *written]
-
-
-def _overlap(start: int, step: int, length: int, size: int) -> tuple[slice, slice]:
-    """Of start + b * step, b = 0 ... length - 1, those below `size` and not negative.
-
-    The bs and the elements.
-    """
-    low = max(0, -(start // step))
-    high = min(length, (size - 1 - start) // step + 1)
-    if high <= low:
-        return slice(0, 0), slice(0, 0)
-    return slice(low, high), slice(start + low * step, start + (high - 1) * step + 1, step)
-
-
-def _clear_outside(target: Array, inside: tuple[slice, ...]) -> None:
-    """Zero what lies outside the box `inside` of the last axes."""
-    for axis, part in enumerate(inside, start=2):
-        ahead = (slice(None),) * axis
-        if part.start > 0:
-            target[*ahead, : part.start] = 0
-        if part.stop < target.shape[axis]:
-            target[*ahead, part.stop :] = 0
 
 
 def _tap_index(first: int, others: list[tuple[int, ...]]) -> tuple[Any, ...]:

@@ -42,7 +42,8 @@ def work(convolution: Convolution, *, forward: bool) -> Work:
         rows=rows // convolution.groups,
         inner=inner // convolution.groups,
         sizes=convolution.output_shape[1:],
-        bytes_per_number=4 * convolution.groups,
+        groups=convolution.groups,
+        itemsize=4,
         forward=forward,
     )
 
