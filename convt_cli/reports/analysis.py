@@ -54,7 +54,7 @@ def analysis_report(analyzed: Analyzed, problems: Sequence[Diagnostic]) -> Repor
     """One table per network; `problems` of specs and layers that could not be analyzed."""
     return Report(
         tables=tuple(_table(network, layers) for network, layers in analyzed),
-        document={
+        plain=lambda: {
             "version": VERSION,
             "layers": [
                 _document(network, layer, analysis)

@@ -12,7 +12,7 @@ def check_report(checked: int, found: Sequence[Diagnostic]) -> Report:
     """The number of specs checked, and every problem found."""
     return Report(
         tables=(),
-        document={
+        plain=lambda: {
             "version": VERSION,
             "checked": checked,
             "problems": [problem.document() for problem in found],

@@ -63,7 +63,7 @@ def comparison_report(layers: Sequence[Compared], problems: Sequence[Diagnostic]
     """One table per layer; `problems` of specs that have none go into the document."""
     return Report(
         tables=tuple(_table(compared) for compared in layers),
-        document={
+        plain=lambda: {
             "version": VERSION,
             "layers": [_layer_document(compared) for compared in layers],
             "problems": [problem.document() for problem in problems],

@@ -38,7 +38,7 @@ def derivation_report(networks: Sequence[Network], problems: Sequence[Diagnostic
     """Per layer with a window, and per axis, the formula with its numbers put in."""
     return Report(
         tables=tuple(_table(network) for network in networks),
-        document={
+        plain=lambda: {
             "version": VERSION,
             "networks": [
                 {

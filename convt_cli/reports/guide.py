@@ -38,7 +38,7 @@ def guide_report() -> Report:
             _table("Convolutions", direct, (_LETTERS,)),
             _table("Transposed convolutions", transposed, _NOTES),
         ),
-        document={
+        plain=lambda: {
             "version": VERSION,
             "relationships": [_document(one) for one in RELATIONSHIPS],
         },

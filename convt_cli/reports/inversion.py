@@ -44,7 +44,7 @@ def inversion_report(
                 spec=network.spec,
             ),
         ),
-        document={
+        plain=lambda: {
             "version": VERSION,
             "spec": network.spec,
             "layer": layer.name,

@@ -28,7 +28,7 @@ def size_report(layer: MatrixLayer, itemsize: int, *, transpose: bool) -> Report
                 rows=((*shape, convolution.nnz, size, convolution.index_dtype),),
             ),
         ),
-        document={
+        plain=lambda: {
             "version": VERSION,
             "shape": shape,
             "nnz": convolution.nnz,
@@ -52,5 +52,5 @@ def entries_report(title: str, entries: Sequence[Sequence[Cell]]) -> Report:
                 ),
             ),
         ),
-        document={"version": VERSION, "matrix": [list(row) for row in entries]},
+        plain=lambda: {"version": VERSION, "matrix": [list(row) for row in entries]},
     )

@@ -42,7 +42,7 @@ def reconstruction_report(spec: str, found: Reconstruction) -> Report:
                 spec=spec,
             ),
         ),
-        document={
+        plain=lambda: {
             "version": VERSION,
             "spec": spec,
             "layer": found.layer,
@@ -95,7 +95,7 @@ def stimulus_report(spec: str, found: Stimulus) -> Report:
                 spec=spec,
             ),
         ),
-        document={
+        plain=lambda: {
             "version": VERSION,
             "spec": spec,
             "layer": found.layer,

@@ -67,7 +67,7 @@ def shapes_report(
     summaries = [_Summary.of(network) for network in networks]
     return Report(
         tables=tuple(_table(summary, wide=wide) for summary in summaries),
-        document={
+        plain=lambda: {
             "version": VERSION,
             "networks": [_document(summary) for summary in summaries],
             "problems": [problem.document() for problem in problems],

@@ -43,7 +43,7 @@ def solutions_report(
         "count": len(found),
         "solutions": [_document(question, one) for one in shown],
     }
-    return Report(tables=(table,), document=document)
+    return Report(tables=(table,), plain=lambda: document)
 
 
 def _title(question: Question, shown: int, count: int) -> str:
@@ -199,7 +199,7 @@ def sizes_report(
             for axis, (size, closing) in enumerate(zip(sizes, closings, strict=True))
         ],
     }
-    return Report(tables=(table,), document=document)
+    return Report(tables=(table,), plain=lambda: document)
 
 
 def _size_rows(

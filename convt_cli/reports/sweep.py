@@ -51,7 +51,7 @@ def sweep_report(layer_type: str, values: dict[str, list[int]]) -> Report:
                 ),
             ),
         ),
-        document={"version": VERSION, "rows": documents},
+        plain=lambda: {"version": VERSION, "rows": documents},
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -76,10 +76,18 @@ class Table:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """Tables, and the same as plain lists, mappings, numbers and strings."""
+    """Tables, and a function that makes the same of plain lists, mappings, numbers and strings.
+
+    Nobody reads both, and the plain form of a long report takes as long as its tables.
+    """
 
     tables: tuple[Table, ...]
-    document: Mapping[str, object]
+    plain: Callable[[], Mapping[str, object]]
+
+    @property
+    def document(self) -> Mapping[str, object]:
+        """The report as plain lists, mappings, numbers and strings."""
+        return self.plain()
 
 
 def column(

@@ -28,7 +28,7 @@ def verification_report(verified: Verified, problems: Sequence[Diagnostic]) -> R
     """One table per network; `problems` of specs and layers that have no checks."""
     return Report(
         tables=tuple(_table(network, layers) for network, layers in verified),
-        document={
+        plain=lambda: {
             "version": VERSION,
             "layers": [
                 _document(network, layer, checks)

@@ -27,7 +27,7 @@ ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 
 def report(*rows: tuple[Cell, ...], notes: tuple[str, ...] = (), **more: Any) -> Report:
     table = Table(title="net", columns=COLUMNS, rows=rows, notes=notes, **more)
-    return Report(tables=(table,), document={})
+    return Report(tables=(table,), plain=dict)
 
 
 def squeezed(text: str) -> str:
@@ -84,7 +84,7 @@ class TestText:
 
     def test_tables_are_parted_by_a_blank_line(self) -> None:
         one = report(("a", (1,), 2, 3, None))
-        both = Report(tables=one.tables * 2, document={})
+        both = Report(tables=one.tables * 2, plain=dict)
         assert as_text(both) == f"{as_text(one)}\n{as_text(one)}"
 
     def test_a_table_without_rows_still_says_its_title(self) -> None:
