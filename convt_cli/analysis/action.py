@@ -34,11 +34,11 @@ class Matrix(LinearOperator):
     def _matvec(self, vector: Any) -> Array:
         x = np.reshape(vector, (1, *self._convolution.input_shape))
         padded = pad(self._convolution, x) if self._folds else x
-        return _applied(self._down, padded, self._shapes[1]).ravel()
+        return self._down.filled(padded, np.empty((1, *self._shapes[1]))).ravel()
 
     def _rmatvec(self, vector: Any) -> Array:
         y = np.reshape(vector, (1, *self._shapes[1]))
-        padded = _applied(self._up, y, self._shapes[0])
+        padded = self._up.filled(y, np.empty((1, *self._shapes[0])))
         return (pad_transpose(self._convolution, padded) if self._folds else padded).ravel()
 
 
@@ -67,10 +67,3 @@ def real(array: Array, what: str) -> Array:
             help="replace them, or leave them out",
         )
     return numbers
-
-
-def _applied(direct: Direct, source: Array, shape: tuple[int, ...]) -> Array:
-    result = np.empty((1, *shape))
-    for tile in direct.tiles():
-        direct.fill(tile, source[:, :, *tile.sources], result[:, :, *tile.results])
-    return result

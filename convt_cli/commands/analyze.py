@@ -18,6 +18,7 @@ from convt_cli.commands.options import (
     outside_option,
     specs_argument,
 )
+from convt_cli.commands.threads import compute_by_tiles
 
 if TYPE_CHECKING:
     from convt_cli.operators.dtypes import Array
@@ -54,6 +55,7 @@ def command(
     the shortcuts that people use, and how far off they are; how often Cᵀ1 overlaps, and whether
     it shows a checkerboard; and how many elements of the layer's input nothing reads.
     """
+    compute_by_tiles()
     loaded = load_all(specs, inputs)
     found = each_layer(loaded, layer, _analysis, label="analyzing", allow_outside=allow_outside)
     if loaded.complete(output, output_format):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -19,6 +17,7 @@ from convt_cli.commands.options import (
     outside_option,
     spec_argument,
 )
+from convt_cli.commands.threads import compute_by_tiles
 from convt_cli.errors import RequestError
 from convt_cli.io.reading import STDIN
 from convt_cli.spec.load import load_spec
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
     from convt_cli.files.tiled import Action
     from convt_cli.files.weights import Weights
 
-BLAS_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
-MOST_THREADS = 4
 METHODS = ("auto", "matrix", "direct", "zero-insert")
 LAYOUTS = ("channels_first", "channels_last")
 DTYPES = ("int32", "int64", "float16", "float32", "float64", "complex64", "complex128")
@@ -74,7 +71,7 @@ def command(
     ARRAY and OUT are .npy, .npz#key, .csv or .txt, or - for a stream of .npy.  ARRAY is
     (channels, *spatial), may have a batch axis in front, or be flat; OUT comes in the same form.
     """
-    threads = _one_thread_per_product()
+    threads = compute_by_tiles()
     from convt_cli.files.arrays import locate
     from convt_cli.files.tiled import apply_by_tiles
     from convt_cli.files.weights import Weights
@@ -96,28 +93,6 @@ def command(
         _apply_in_memory(action, method, array, output, layout, force=force)
     note_fill(chosen)
     return 0
-
-
-def _one_thread_per_product() -> int:
-    """How many threads to work with, each of which does its matrix products alone.
-
-    A BLAS that splits a product among threads adds up in another order for every number of
-    them.  So it gets one, and whole tiles go to as many threads as it would have had, which
-    changes no byte of the result.  One that has begun already keeps its own threads.
-    """
-    if "numpy" in sys.modules:
-        return 1
-    wanted = [os.environ.get(name, "") for name in BLAS_VARIABLES]
-    asked = [int(value) for value in wanted if value.isdecimal() and int(value)]
-    os.environ.update(dict.fromkeys(BLAS_VARIABLES, "1"))
-    return min(asked[0] if asked else _processors(), MOST_THREADS)
-
-
-def _processors() -> int:
-    """Those that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _is_tiled(action: Action, method: str, source: str, target: str) -> bool:

@@ -22,6 +22,7 @@ from convt_cli.commands.options import (
     outside_option,
     spec_argument,
 )
+from convt_cli.commands.threads import compute_by_tiles
 from convt_cli.io.reading import STDIN
 from convt_cli.spec.load import load_spec
 
@@ -118,6 +119,7 @@ def command(
     The layer's own action A is C for conv and Cᵀ for conv_transpose.  The table shows how far
     Aᵀy, and its best multiple, are from the inverse.  ARRAY and OUT are as for `convt apply`.
     """
+    compute_by_tiles()
     from convt_cli.files.arrays import locate
     from convt_cli.files.weights import Weights
     from convt_cli.io.writing import require_writable

@@ -17,6 +17,7 @@ from convt_cli.commands.options import (
     spec_argument,
     unit_option,
 )
+from convt_cli.commands.threads import compute_by_tiles
 from convt_cli.io.reading import STDIN
 from convt_cli.reports.reconstruction import reconstruction_report
 from convt_cli.spec.load import load_spec
@@ -91,6 +92,7 @@ def command(
     .jpg, which is fitted into the input and runs from 0 to 1.  In a sheet each picture is
     stretched by itself, and 0 is the grey in the middle.
     """
+    compute_by_tiles()
     from convt_cli.analysis.reconstruct import reconstruct
     from convt_cli.analysis.run import way_to
     from convt_cli.files.arrays import is_text, write_array

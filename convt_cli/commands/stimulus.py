@@ -17,6 +17,7 @@ from convt_cli.commands.options import (
     spec_argument,
     unit_option,
 )
+from convt_cli.commands.threads import compute_by_tiles
 from convt_cli.io.reading import STDIN
 from convt_cli.reports.reconstruction import stimulus_report
 from convt_cli.spec.load import load_spec
@@ -75,6 +76,7 @@ def command(
 
     The random share is what random inputs of the same norm reach of it, as a root mean square.
     """
+    compute_by_tiles()
     from convt_cli.analysis.run import way_to
     from convt_cli.analysis.stimulus import stimulus
     from convt_cli.files.arrays import is_text, write_array

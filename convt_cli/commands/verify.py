@@ -18,6 +18,7 @@ from convt_cli.commands.options import (
     outside_option,
     specs_argument,
 )
+from convt_cli.commands.threads import compute_by_tiles
 from convt_cli.spec.values import suggestion
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ def command(
     The dot test <Cx, y> = <x, Cᵀy>, all methods against each other (within the bound of rounding;
     exactly on integers), the shape of the transpose, and equality with other libraries.
     """
+    compute_by_tiles()
     peers = _peers(against)
 
     def verified(layer: MatrixLayer, weight: Array) -> tuple[Check, ...]:

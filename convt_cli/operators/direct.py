@@ -23,6 +23,7 @@ from convt_cli.operators.folded import pad, pad_transpose, without_padding
 from convt_cli.operators.gather import Gathering
 from convt_cli.operators.scatter import Scattering
 from convt_cli.operators.taps import add_tap_by_tap
+from convt_cli.operators.threads import each
 from convt_cli.operators.tiles import Tile, tiles
 
 Kernel = Callable[[Combs, Array, Array], None]
@@ -64,6 +65,17 @@ class Direct:
             one = slice(item, item + 1)
             args = tile.axes, self._weight, source[one], result[one]
             add_tap_by_tap(*args, forward=self._forward)
+
+    def filled(self, source: Array, result: Array) -> Array:
+        """`result`, (batch, channels, *sizes), with every tile of every item filled."""
+
+        def fill(task: tuple[Tile, slice]) -> None:
+            tile, one = task
+            self.fill(tile, source[one, :, *tile.sources], result[one, :, *tile.results])
+
+        items = [slice(item, item + 1) for item in range(len(source))]
+        each(fill, [(tile, one) for tile in self.tiles() for one in items])
+        return result
 
     def _to_redo(self, result: Array) -> list[int]:
         """The items that an infinite weight, or one that is not a number, has a part in.
@@ -116,7 +128,7 @@ def apply_forward(convolution: Convolution, weight: Array, x: Array) -> Array:
     if convolution.padding_mode != "zeros":
         return apply_forward(without_padding(convolution), weight, pad(convolution, x))
     y = np.empty((len(x), *convolution.output_shape), x.dtype)
-    return _filled(Direct(convolution, weight, forward=True), x, y)
+    return Direct(convolution, weight, forward=True).filled(x, y)
 
 
 def apply_transpose(convolution: Convolution, weight: Array, y: Array) -> Array:
@@ -128,13 +140,4 @@ def apply_transpose(convolution: Convolution, weight: Array, y: Array) -> Array:
         padded = apply_transpose(without_padding(convolution), weight, y)
         return pad_transpose(convolution, padded)
     x = np.empty((len(y), *convolution.input_shape), y.dtype)
-    return _filled(Direct(convolution, weight, forward=False), y, x)
-
-
-def _filled(direct: Direct, source: Array, result: Array) -> Array:
-    """`result` with every tile of every item filled."""
-    for tile in direct.tiles():
-        for item in range(len(source)):
-            one = slice(item, item + 1)
-            direct.fill(tile, source[one, :, *tile.sources], result[one, :, *tile.results])
-    return result
+    return Direct(convolution, weight, forward=False).filled(y, x)

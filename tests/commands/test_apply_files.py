@@ -18,7 +18,6 @@ import numpy as np
 import pytest
 from numpy.lib import format as npy
 
-from convt_cli.commands import apply
 from convt_cli.files import tiled
 from convt_cli.io import memory
 from tests.commands.test_streams import SIGNALS, assert_ended, wait_until
@@ -143,34 +142,6 @@ class TestRoutes:
 
 
 class TestThreads:
-    @pytest.mark.parametrize(
-        ("variables", "expected"),
-        [
-            ({"OPENBLAS_NUM_THREADS": "3", "OMP_NUM_THREADS": "2"}, 3),
-            ({"OMP_NUM_THREADS": "2"}, 2),
-            ({"OPENBLAS_NUM_THREADS": "1"}, 1),
-            ({"OPENBLAS_NUM_THREADS": "64"}, apply.MOST_THREADS),
-            ({"OPENBLAS_NUM_THREADS": "0", "OMP_NUM_THREADS": "3"}, 3),
-            ({"OPENBLAS_NUM_THREADS": "many"}, min(apply._processors(), apply.MOST_THREADS)),
-            ({}, min(apply._processors(), apply.MOST_THREADS)),
-        ],
-        ids=str,
-    )
-    def test_are_as_many_as_the_blas_would_have_had(
-        self, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], expected: int
-    ) -> None:
-        for name in apply.BLAS_VARIABLES:
-            monkeypatch.setenv(name, variables.get(name, ""))
-        monkeypatch.delitem(sys.modules, "numpy")
-        assert apply._one_thread_per_product() == expected
-        assert {os.environ[name] for name in apply.BLAS_VARIABLES} == {"1"}
-
-    def test_are_left_to_a_blas_that_has_begun(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        for name in apply.BLAS_VARIABLES:
-            monkeypatch.setenv(name, "2")
-        assert apply._one_thread_per_product() == 1
-        assert {os.environ[name] for name in apply.BLAS_VARIABLES} == {"2"}
-
     @pytest.mark.parametrize("options", [(), ("--dtype", "float32")], ids=["float64", "float32"])
     def test_and_routes_do_not_change_a_byte(
         self, shell: Shell, spec: WriteSpec, options: tuple[str, ...]

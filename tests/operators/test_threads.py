@@ -1,0 +1,77 @@
+"""Tiles are done in the threads that were asked for, and come to the same."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+
+import numpy as np
+import pytest
+
+from convt_cli.operators.direct import apply_forward, apply_transpose
+from convt_cli.operators.threads import each, tiles_at_once
+from tests.operators.test_kernels import assert_same_bytes, random_numbers, square
+
+LAYER = square((64, 64), (60, 60), 3)
+
+
+@pytest.mark.parametrize("forward", [True, False])
+@pytest.mark.parametrize("count", [2, 3])
+def test_results_have_the_same_bytes_in_any_number_of_threads(forward: bool, count: int) -> None:
+    weight = random_numbers(LAYER.weight_shape, np.float32)
+    source = random_numbers((2, *LAYER.input_shape), np.float32)
+    apply = apply_forward if forward else apply_transpose
+    alone = apply(LAYER, weight, source)
+    with tiles_at_once(count):
+        assert_same_bytes(apply(LAYER, weight, source), alone)
+
+
+def names_of(count: int, tasks: int) -> set[str]:
+    """The threads in which tasks were done, which wait for each other where they can."""
+    together, names = threading.Barrier(count), set()
+
+    def work(_task: int) -> None:
+        together.wait(timeout=10)
+        names.add(threading.current_thread().name)
+
+    each(work, list(range(tasks)))
+    return names
+
+
+def test_tasks_are_done_side_by_side_within() -> None:
+    with tiles_at_once(3):
+        assert len(names_of(3, 3)) == 3
+    assert names_of(1, 3) == {threading.current_thread().name}
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_one_thread_is_the_one_that_asks(count: int) -> None:
+    with tiles_at_once(count):
+        assert names_of(1, 3) == {threading.current_thread().name}
+
+
+def test_one_task_is_done_where_it_is() -> None:
+    with tiles_at_once(2):
+        assert names_of(1, 1) == {threading.current_thread().name}
+
+
+def test_the_first_tasks_failure_is_raised() -> None:
+    last_has_failed = threading.Event()
+
+    def work(task: int) -> None:
+        if task == 0:
+            last_has_failed.wait(timeout=10)
+        else:
+            last_has_failed.set()
+        raise ValueError(task)
+
+    with tiles_at_once(2), pytest.raises(ValueError, match="0"):
+        each(work, [0, 1])
+
+
+def test_no_thread_warns_of_an_overflow() -> None:
+    weight = np.full(LAYER.weight_shape, 1e300)
+    source = np.full((1, *LAYER.input_shape), 1e300)
+    with warnings.catch_warnings(), tiles_at_once(2), np.errstate(all="ignore"):
+        warnings.simplefilter("error")
+        assert np.isinf(apply_forward(LAYER, weight, source)).any()
