@@ -1,11 +1,11 @@
 """Which kernel suits a layer, and how much of the result it computes at a time.
 
 The rule counts in multiply-adds of a good matrix product.  A product of few rows is slower, and
-one with few columns to sum over: n rows take the time of n + 16, n columns that of n + 8.
-Beside the products a kernel passes over arrays: copying an element costs about as much as 25
+one with few columns to sum over: with n rows and m columns a multiply-add takes 1 + 16/n + 8/m.
+Beside the products a kernel passes over arrays: copying an element costs about as much as 16
 multiply-adds where they lie side by side, up to four times that where they lie a step apart,
-adding a whole product to another 15, writing a product and adding its rows here and there 50,
-rearranging an element of the weight 230; and every call of NumPy, for every tile, 100,000.
+adding a whole product to another 9, writing a product and adding its rows here and there 23,
+rearranging an element of the weight 170; and every call of NumPy, for every tile, 240,000.
 
 These figures are round ones, measured with NumPy's OpenBLAS; what they decide depends on the
 layer alone, never on the machine, the batch or a clock.
@@ -20,18 +20,19 @@ from math import ceil, prod
 from convt_cli.arithmetic.combs import Comb, Combs, overhang
 from convt_cli.arithmetic.convolution import Shape
 
-_COPY = 25
-_SUM = 15
-_ADD = 50
-_REARRANGE = 230
-_CALL = 100_000
+_COPY = 16
+_SUM = 9
+_ADD = 23
+_REARRANGE = 170
+_CALL = 240_000
+_CALLS_TO_GATHER = 6
 _FEW_ROWS = 16
 _FEW_COLUMNS = 8
 
-_TILE_BYTES = 4 * 2**20
+_TILE_BYTES = 8 * 2**20
 _OVERLAPPING_TILE_BYTES = 16 * 2**20
 _LARGEST_TILE_BYTES = 32 * 2**20
-_FEWEST_POSITIONS = 1024
+_FEWEST_POSITIONS = 2048
 """The arrays of a tile fit the cache, unless its products became too short for that; they are
 larger where neighbouring tiles compute the products along their border twice."""
 _FEWEST_ROWS = 8
@@ -85,8 +86,8 @@ class Work:
             self._products(self.rows * self._phases, self.inner * prod(behind))
             + self._positions * (self._copy * copied + _SUM * summed)
             + _REARRANGE * self.rows * self.inner * self._tap_count,
-            calls=prod(map(len, self.combs[1:])) * len(_residues(self.combs[0]))
-            + prod(map(len, self.combs)) * 2 * first,
+            calls=_CALLS_TO_GATHER * prod(map(len, self.combs[1:])) * len(_residues(self.combs[0]))
+            + 2 * first * prod(map(len, self.combs)),
             numbers=self.inner * (prod(behind) * self._depth + self._source_steps)
             + 2 * self.rows * self._phases,
         )
@@ -98,7 +99,7 @@ class Work:
             self._products(self.rows * self._phases, self.inner * prod(self._most_starts))
             + self._copy * self._positions * self.inner * prod(self._starts)
             + _REARRANGE * rearranged,
-            calls=3 * prod(map(len, self.combs)) + self._phases,
+            calls=(_CALLS_TO_GATHER + 1) * prod(map(len, self.combs)) + self._phases,
             numbers=self.inner * (prod(self._most_starts) + self._source_steps)
             + 2 * self.rows * self._phases,
         )
@@ -142,7 +143,7 @@ class Work:
 
     def _products(self, rows: int, columns: int) -> float:
         """All the multiply-adds, done by matrix products of so many rows and columns."""
-        share = (1 + _FEW_ROWS / rows) * (1 + _FEW_COLUMNS / columns)
+        share = 1 + _FEW_ROWS / rows + _FEW_COLUMNS / columns
         return self.rows * self.inner * self._tap_count * self._positions * share
 
     @property

@@ -131,7 +131,8 @@ class Gathering:
             self._weight[_tap_index(first[number], others)] for first, *others in product(*taps)
         ]
         stacked = blocks[0] if len(blocks) == 1 else np.stack(blocks, axis=1)
-        return stacked.reshape(groups, len(blocks) * channels, -1)
+        matrix = stacked.reshape(groups, len(blocks) * channels, -1)
+        return np.ascontiguousarray(matrix)  # BLAS reads nothing backwards
 
 
 def _reach(combs: tuple[Comb, ...]) -> tuple[int, int]:
