@@ -33,7 +33,18 @@ ARRAY_SUFFIXES = (".npy", ".npz", *TEXT_DELIMITERS)
 
 _WHOLE_NUMBERS = re.compile(r"[-+0-9,\s]*")
 _CHUNK = 64 * 2**20
+_MOST_HEADER = 10_000
+"""Bytes of a header; NumPy refuses a longer one too, but after it has read all of it."""
+_METHODS = (0, 8)
+"""zipfile.ZIP_STORED and ZIP_DEFLATED; of the others zipfile unpacks all at once, however much."""
+_HEADERS = {
+    (1, 0): npy.read_array_header_1_0,
+    (2, 0): npy.read_array_header_2_0,
+    (3, 0): npy.read_array_header_2_0,  # differs in the names of fields alone
+}
 _DEFAULT_KEY = "arr_0"
+_MOST_KEY = 1000
+"""Characters of a key; an archive has no room for a member's name beyond 65,535 bytes."""
 
 
 class Header(NamedTuple):
@@ -143,6 +154,13 @@ def write_array(name: str, array: Array, *, force: bool) -> None:
             value=f"got {array.dtype} of shape {array.shape}",
             help="write a .npy file",
         )
+    if key and (_leads_out(key) or len(key) > _MOST_KEY):
+        raise FileError(
+            "E402",
+            "the key of an .npz is the name of an array in it",
+            value=f"got {shown(key)}",
+            help="use a short name without .. and without / at its ends",
+        )
     with output(path, force=force) as file:
         if suffix in TEXT_DELIMITERS:
             _write_text(file, array, TEXT_DELIMITERS[suffix] or " ")
@@ -178,19 +196,23 @@ def _read_npz(file: BinaryIO, path: str, key: str) -> Array:
 def _member(archive: zipfile.ZipFile, path: str, key: str) -> zipfile.ZipInfo:
     """The member that holds `key`; without a key, the only one."""
     names = [info.filename for info in archive.infolist()]
-    if any({"", ".."} & set(re.split(r"[/\\]", name)) for name in names):
+    if any(map(_leads_out, names)):
         raise damaged(path, "it has a member whose name leads out of it")
     keys = [name.removesuffix(".npy") for name in names]
+    if len(set(keys)) < len(keys):
+        raise damaged(path, "two of its members have the same name")
     wanted = key or (keys[0] if len(keys) == 1 else "")
-    if keys.count(wanted) != 1:
-        listed = ", ".join(shown(name) for name in keys[:20]) or "none"
-        raise FileError(
-            "E401",
-            f"{shown(path)} has no single array '{shown(key)}'" if key else "an .npz needs a key",
-            value=f"its arrays are {listed}",
-            help=f"write {shown(path)}#KEY",
-        )
-    return archive.infolist()[keys.index(wanted)]
+    if wanted not in keys:
+        raise missing_array(path, key, keys)
+    member = archive.infolist()[keys.index(wanted)]
+    if member.compress_type not in _METHODS:
+        raise damaged(path, f"'{member.filename}' is compressed in another way than NumPy's")
+    return member
+
+
+def _leads_out(name: str) -> bool:
+    """Whether a member of an archive would be unpacked to another folder, or to none."""
+    return not {"", ".."}.isdisjoint(re.split(r"[/\\]", name))
 
 
 def _read_npy(file: Any, name: str, length: int | None) -> Array:
@@ -218,7 +240,7 @@ def _read_header(file: Any, name: str) -> Header:
     # NumPy's stubs ask for a whole file; of it the header needs `read` alone.
     counted = _Counted(file)
     version = npy.read_magic(counted)  # type: ignore[arg-type]
-    read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}.get(version)
+    read = _HEADERS.get(version)
     if read is None:
         raise damaged(name, f"format version {version} is not that of an array of numbers")
     with warnings.catch_warnings():
@@ -237,13 +259,15 @@ def _read_header(file: Any, name: str) -> Header:
 
 
 class _Counted:
-    """A reader that knows how much has been read."""
+    """A reader of a header, which knows how much has been read, and reads no more than one has."""
 
     def __init__(self, file: Any) -> None:
         self._file = file
         self.count = 0
 
     def read(self, size: int) -> bytes:
+        if size > _MOST_HEADER:
+            raise ValueError(f"its header claims to be {size} bytes long")
         data: bytes = self._file.read(size)
         self.count += len(data)
         return data
@@ -299,4 +323,15 @@ def damaged(name: str, reason: str) -> ArrayError:
         f"cannot read an array from {shown(name)}",
         value=shown(reason)[:200],
         help="was it cut short, or is it another format?",
+    )
+
+
+def missing_array(path: str, key: str, names: list[str]) -> FileError:
+    """The FileError (E401) for a file with several arrays that has none called `key`."""
+    listed = ", ".join(shown(name) for name in names[:20]) or "none"
+    return FileError(
+        "E401",
+        f"{shown(path)} has no array '{shown(key)}'" if key else f"{shown(path)} needs a key",
+        value=f"its arrays are {listed}{' and more' if len(names) > 20 else ''}",
+        help=f"write {shown(path)}#KEY",
     )

@@ -10,7 +10,8 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from math import prod
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
 _MODES = {1: "L", 3: "RGB"}
+_PNG_END = b"IEND\xaeB`\x82"
+_JPEG_END = b"\xff\xd9"
 
 
 def read_image(name: str, shape: Shape) -> tuple[Array, Form]:
@@ -58,7 +61,7 @@ def read_images(name: str, shape: Shape) -> Array:
         return arrange(read_array(name), shape, "channels_first", text=is_text(name))[0]
     pictures = _pictures_in(name)
     memory.require(
-        4 * len(pictures) * int(np.prod(shape, dtype=object)),
+        4 * len(pictures) * prod(shape),
         f"{len(pictures)} images",
         help="use fewer",
     )
@@ -109,15 +112,28 @@ def read_picture(path: str, shape: Shape) -> Array:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # the size is held against the memory there is
                 picture = Image.open(file, formats=("PNG", "JPEG"))
-                width, height = picture.size
-                memory.require(8 * width * height, shown(path), help="use a smaller picture")
+                _require_memory(file, path, picture.size, shape)
                 fitted = _fitted(picture.convert(_MODES[shape[0]]), shape[1:])
-        except ConvtError:
+            _require_end(file, picture.format)
+        except (ConvtError, MemoryError):
             raise
         except Exception as error:  # whatever a decoder finds wrong with its bytes
             raise damaged(path, str(error).partition("\n")[0] or type(error).__name__) from None
     pixels = np.asarray(fitted, np.float32).reshape(*shape[1:], shape[0]) / 255
     return np.moveaxis(pixels, -1, 0)
+
+
+def _require_memory(file: BinaryIO, path: str, size: tuple[int, int], shape: Shape) -> None:
+    """Ask for what a picture of `size` takes in its file, unpacked, and as float32 of `shape`."""
+    needed = os.fstat(file.fileno()).st_size + 8 * prod(size) + 9 * prod(shape)
+    memory.require(needed, shown(path), help="use a smaller picture, or a smaller --input")
+
+
+def _require_end(file: BinaryIO, picture_format: str | None) -> None:
+    """Raise ValueError where the last part of the file is missing: Pillow can do without it."""
+    file.seek(0)
+    if (_PNG_END if picture_format == "PNG" else _JPEG_END) not in file.read():
+        raise ValueError("its end is missing")
 
 
 def _fitted(picture: Image, sizes: Sequence[int]) -> Image:

@@ -14,8 +14,8 @@ from typing import Any, BinaryIO, NamedTuple, TypeGuard
 
 import numpy as np
 
-from convt_cli.errors import ArrayError, FileError, shown
-from convt_cli.files.arrays import damaged, read_exactly, reporting_damage
+from convt_cli.errors import ArrayError, shown
+from convt_cli.files.arrays import damaged, missing_array, read_exactly, reporting_damage
 from convt_cli.io import memory
 from convt_cli.io.reading import open_regular
 from convt_cli.operators.dtypes import Array
@@ -130,14 +130,3 @@ def _chosen(tensors: dict[str, _Tensor], path: str, key: str) -> _Tensor:
     if not key and len(tensors) == 1:
         return next(iter(tensors.values()))
     raise missing_array(path, key, list(tensors))
-
-
-def missing_array(path: str, key: str, names: list[str]) -> FileError:
-    """The FileError (E401) for a file with several arrays that has none called `key`."""
-    listed = ", ".join(shown(name) for name in names[:20]) or "none"
-    return FileError(
-        "E401",
-        f"{shown(path)} has no array '{shown(key)}'" if key else f"{shown(path)} needs a key",
-        value=f"its arrays are {listed}{' and more' if len(names) > 20 else ''}",
-        help=f"write {shown(path)}#KEY",
-    )

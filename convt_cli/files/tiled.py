@@ -22,6 +22,7 @@ from convt_cli.files.arrays import opened_npy
 from convt_cli.files.boxes import BoxReader, BoxWriter, Grid
 from convt_cli.files.layout import axes_in_file, form_of, shape_in_file
 from convt_cli.files.weights import cast
+from convt_cli.io import memory
 from convt_cli.io.writing import output
 from convt_cli.operators.direct import Direct
 from convt_cli.operators.dtypes import (
@@ -41,6 +42,8 @@ Progress = Callable[[str, int], AbstractContextManager[Advance]]
 _TOGETHER_BYTES = 32 * 2**20
 """Small items are computed together up to so many bytes, their copies tap by tap included."""
 _SIDE_BY_SIDE_BYTES = 32 * 2**20
+_PLANNED_BYTES = 128 * 2**20
+"""A task takes no more than this for its boxes, unless its kernel reaches far."""
 _FEW = 16
 """So few tasks are done in the time that threads take to begin."""
 
@@ -89,7 +92,7 @@ def apply_by_tiles(
     """Write the result of an action with zero padding on the file `source` to the file `target`.
 
     Both are .npy files that can be read and written at any place.  Raises FileError (E401, E402,
-    E403), ArrayError (E301, E302, E303, E304).
+    E403), ArrayError (E301, E302, E303, E304), RequestError (E501).
     """
     before, after = action.shapes
     with opened_npy(source) as (file, header):
@@ -107,6 +110,7 @@ def apply_by_tiles(
 
             def work(task: _Task) -> int:
                 items, tile = task
+                tiling.require_memory(tile, items.stop - items.start)
                 channels = slice(0, before[0]), slice(0, after[0])
                 part = reader.read((items, channels[0], *tile.sources))
                 result = tiling.applied(tile, part)
@@ -177,6 +181,19 @@ class _Tiling:
         for first in range(0, batch, at_once):
             for tile in self._direct.tiles():
                 yield slice(first, min(first + at_once, batch)), tile
+
+    def require_memory(self, tile: Tile, items: int) -> None:
+        """Ask for the boxes of a tile: of a dilated kernel one can reach over all of the source.
+
+        Raises RequestError (E501).
+        """
+        before, after = (shape[0] for shape in self._action.shapes)
+        read = before * prod(part.stop - part.start for part in tile.sources)
+        values = 2 * read + after * prod(tile.result_sizes)
+        needed = items * values * self._working.itemsize
+        if needed > _PLANNED_BYTES:
+            what = "what a part of the result is computed from"
+            memory.require(needed, what, help="use a machine with more memory")
 
     def applied(self, tile: Tile, source: Array) -> Array:
         """The result's box of a tile, (items, channels, *sizes), from that of the source."""

@@ -117,8 +117,8 @@ def open_model(path: str, *, allow_outside: bool = False) -> Model:
             _tensors=tensors,
             _allow_outside=allow_outside,
         )
-    for location in {_external_entries(one)["location"] for one in _stored_outside(tensors)}:
-        contained(path, location, allow_outside=allow_outside)
+        for location in {_external_entries(one)["location"] for one in _stored_outside(tensors)}:
+            contained(path, location, allow_outside=allow_outside)
     return model
 
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from convt_cli.errors import shown
-from convt_cli.spec.source import Place, Problems
+from convt_cli.spec.source import Place, Problems, place_of
 
 MOST_DEPTH = 32
 MOST_VALUES = 500_000
@@ -36,6 +36,7 @@ _CONSTANTS: dict[str, bool | float | None] = {
 }
 _DECIMAL = re.compile(r"[-+]?[0-9]+")
 _OCTAL_OR_HEX = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
+_TAG_DIRECTIVE = re.compile("(?:(?<=[\n\r\x85\u2028\u2029])|\\A)%TAG")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 
 
@@ -78,6 +79,7 @@ Node = Scalar | Sequence | Mapping | Unusable
 
 def parse(problems: Problems) -> Node:
     """The one document of a spec, its problems noted.  Raises SpecError for broken YAML."""
+    _require_no_directive(problems)
     events = _bounded(problems)
     try:
         return _document(events, problems)
@@ -119,6 +121,20 @@ def resolve_plain(text: str) -> str | int | float | bool | TooLong | None:
     if _FLOAT.fullmatch(text):
         return float(text)
     return text
+
+
+def _require_no_directive(problems: Problems) -> None:
+    """Raise SpecError (E004) for %TAG: the parser compares every one with all before it."""
+    directive = _TAG_DIRECTIVE.search(problems.text)
+    if directive:
+        problems.add(
+            place_of(problems.text[: directive.start()]),
+            "E004",
+            "tags are not used in a spec",
+            value="got the directive %TAG",
+            help="leave the directive out",
+        )
+        raise problems.error()
 
 
 def _bounded(problems: Problems) -> Iterator[Any]:

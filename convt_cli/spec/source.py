@@ -105,22 +105,23 @@ def decode(spec: str, content: bytes) -> Problems:
         problems = Problems(spec, content[mark:].decode(encoding, errors="replace"))
         before = content[mark : mark + error.start].decode(encoding, errors="replace")
         problems.add(
-            _place_of(before),
+            place_of(before),
             "E001",
             f"a spec is text in {encoding.upper()}",
             value=f"byte 0x{error.object[error.start]:02x} at offset {mark + error.start} is not",
             help="convert the file, for example with iconv -t UTF-8",
         )
+        raise problems.error() from None
     wrong = _NOT_YAML.search(problems.text)
     if wrong:
         problems.add(
-            _place_of(problems.text[: wrong.start()]),
+            place_of(problems.text[: wrong.start()]),
             "E001",
             "a spec holds printable characters only",
             value=f"character U+{ord(wrong.group()):04X} at offset {wrong.start()}",
-            help="is this a text file?",
+            help=f"is this a text file in {encoding.upper()}?",
         )
-    problems.raise_any()
+        raise problems.error()
     return problems
 
 
@@ -133,6 +134,7 @@ def _encoding(content: bytes) -> tuple[str, int]:
     return "utf-8", 0
 
 
-def _place_of(before: str) -> Place:
+def place_of(before: str) -> Place:
+    """The place behind the text `before`."""
     lines = _LINE_END.split(before)
     return Place(len(lines) - 1, len(lines[-1]))

@@ -196,33 +196,6 @@ class TestMethods:
         assert_refused(run("apply", spec(LAYERS[name].text), "x.npy", *options), "E503")
         assert not Path("out.npy").exists()
 
-    @pytest.mark.parametrize("method", METHODS)
-    @pytest.mark.parametrize("name", LAYERS)
-    def test_what_is_no_number_passes_to_what_depends_on_it(
-        self, run: Run, spec: WriteSpec, name: str, method: str
-    ) -> None:
-        layer = LAYERS[name]
-        path, c = spec(layer.text), layer.matrix()
-        y = integers(*layer.rows, seed=1).astype(float)
-        y.flat[0] = np.nan
-        result = product(run, path, y, "--method", method).ravel()
-        expected = np.where(c[0] == 0, np.nan_to_num(y.ravel()) @ c, np.nan)
-        np.testing.assert_array_equal(result, expected)
-
-    @pytest.mark.parametrize("method", ["auto", "direct", "matrix"])
-    @pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
-    def test_a_weight_that_is_not_finite_meets_no_zeros_of_the_padding(
-        self, run: Run, spec: WriteSpec, value: float, method: str
-    ) -> None:
-        np.save("w.npy", np.array([[[value, 1.0, 2.0]]]))
-        path = spec("""
-            input: [1, 6]
-            layers:
-              - {type: conv, out_channels: 1, kernel_size: 3, stride: 3, padding: 1, weight: w.npy}
-            """)
-        result = product(run, path, np.array([[2.0, 3.0]]), "--method", method)
-        assert_equal(result, np.array([[2.0, 4.0, 3 * value, 3.0, 6.0, 0.0]]))
-
 
 class TestFolded:
     @pytest.mark.parametrize("forward", [(), ("--forward",)], ids=["Cᵀ", "C"])
@@ -551,67 +524,6 @@ class TestKindsOfNumbers:
         outcome = run("apply", spec(LINE), "y.npy", "-o", "x.npy", "--dtype", dtype)
         assert_refused(outcome, "E302")
         assert not Path("x.npy").exists()
-
-    @pytest.mark.parametrize(
-        ("array", "options", "expected"),
-        [
-            (np.full((1, 4), 1e308), (), np.inf),
-            (np.full((1, 4), -1e308), ("--method", "matrix"), -np.inf),
-            (np.full((1, 4), 1e308), ("--method", "zero-insert"), np.inf),
-            (np.full((1, 4), 1e308), ("--dtype", "float32"), np.inf),
-            (np.full((1, 4), 60000, np.float16), ("--dtype", "float16"), np.inf),
-            (np.full((1, 4), 1e10), ("--dtype", "float16"), np.inf),
-            (np.array([[np.inf, -np.inf, 1, 1]]), (), np.nan),
-            (np.array([[np.inf, -np.inf, 1, 1]]), ("--method", "matrix"), np.nan),
-            (np.array([[np.inf, -np.inf, 1, 1]]), ("--method", "zero-insert"), np.nan),
-            (np.full((1, 4), 5e-324), ("--dtype", "float32"), 0.0),
-        ],
-        ids=str,
-    )
-    def test_what_leaves_the_range_of_floats_does_so_quietly(
-        self, run: Run, spec: WriteSpec, array: Array, options: tuple[str, ...], expected: float
-    ) -> None:
-        path = spec(LINE)
-        np.save("w.npy", array)
-        result = product(run, path, array, *options)
-        np.testing.assert_array_equal(result[0, 2], expected)
-
-    @pytest.mark.parametrize(
-        "array",
-        [
-            np.ones((1, 4), bool),
-            np.full((1, 4), "1"),
-            np.full((1, 4), b"1"),
-            np.ones((1, 4), "datetime64[s]"),
-            np.ones((1, 4), "timedelta64[s]"),
-            np.ones((1, 4), [("a", "f8")]),
-            np.full((1, 4), 1.0, object),
-        ],
-        ids=lambda array: str(array.dtype),
-    )
-    def test_what_is_no_number_is_refused(self, run: Run, spec: WriteSpec, array: Array) -> None:
-        np.save("y.npy", array)
-        outcome = run("apply", spec(LINE), "y.npy", "-o", "x.npy")
-        assert_refused(outcome, "E302")
-        assert "pickle" not in outcome.err
-        assert not Path("x.npy").exists()
-
-    @pytest.mark.parametrize(
-        "view",
-        [
-            np.asfortranarray,
-            lambda array: np.asfortranarray(array)[:, ::-1],
-            lambda array: array.astype(">i8"),
-            lambda array: np.repeat(array, 2, axis=0)[::2],
-        ],
-        ids=["fortran", "negative strides", "big-endian", "strided"],
-    )
-    def test_how_the_numbers_lie_in_memory_does_not_matter(
-        self, run: Run, spec: WriteSpec, view: Callable[[Array], Array]
-    ) -> None:
-        y = view(integers(3, 3, 3))
-        expected = product(run, spec(PAIR), np.ascontiguousarray(y).astype(np.int64))
-        assert_equal(product(run, "net.yaml", y), expected)
 
 
 class TestIntegers:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import random
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -167,15 +166,6 @@ class TestPartial:
             "cut: node 'up1' (Unheard): no layer type does what it does",
         )
         assert run("check", "m.yaml").status == 0
-
-
-def test_without_the_extra_it_says_how_to_get_it(
-    run: Run, content: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "onnx", None)
-    outcome = run("import", "m.onnx", "-o", "m.yaml")
-    assert_refused(outcome, "E504")
-    assert "install it with: pip install 'convt-cli[onnx]'" in outcome.err
 
 
 class TestBadFiles:

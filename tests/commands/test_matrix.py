@@ -188,14 +188,6 @@ class TestDryRun:
         arrays = (matrix.data, matrix.indices, matrix.indptr)
         assert document["bytes"] == sum(array.nbytes for array in arrays)
 
-    @pytest.mark.parametrize("size", [2**31 - 2, 2**31 - 1, 2**31, 2**31 + 1])
-    def test_indices_have_64_bits_where_32_do_not_do(
-        self, run: Run, spec: WriteSpec, size: int
-    ) -> None:
-        spec(f"input: [1, {size}]\nlayers: [{{type: conv, out_channels: 1, kernel_size: 1}}]")
-        document = run("matrix", "net.yaml", "--dry-run", "--format", "json").document
-        assert document["index_dtype"] == ("int32" if size <= 2**31 - 1 else "int64")
-
     @pytest.mark.parametrize("output_format", ["text", "csv", "markdown"])
     def test_every_format_has_the_numbers(
         self, run: Run, spec: WriteSpec, output_format: str

@@ -121,14 +121,6 @@ class TestRefused:
         assert caught.value.code == "E504"
         assert caught.value.help == "install it with: pip install 'convt-cli[plot]'"
 
-    @pytest.mark.parametrize("keep", [0, 1, 8, 40, 100])
-    def test_a_picture_that_is_cut_short(self, keep: int) -> None:
-        path = Path(save_picture("x.png", colours(16, 16)))
-        path.write_bytes(path.read_bytes()[:keep])
-        with pytest.raises(ConvtError) as caught:
-            read_image("x.png", (3, 16, 16))
-        assert caught.value.code == "E303"
-
     def test_a_picture_of_another_format(self) -> None:
         save_picture("x.gif", np.zeros((4, 4), np.uint8))
         Path("x.gif").rename("x.png")
@@ -136,10 +128,29 @@ class TestRefused:
             read_image("x.png", (1, 4, 4))
         assert caught.value.code == "E303"
 
-    def test_a_picture_that_does_not_fit_into_memory(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    @pytest.mark.parametrize(
+        ("available", "shape"),
+        [(8 * 30 * 30 + 9 * 3 * 4 * 4, (3, 4, 4)), (10**6, (3, 200, 200))],
+        ids=["itself", "in the network's size"],
+    )
+    def test_a_picture_that_does_not_fit_into_memory(
+        self, monkeypatch: pytest.MonkeyPatch, available: int, shape: tuple[int, ...]
+    ) -> None:
         name = save_picture("x.png", colours(30, 30))
-        monkeypatch.setattr(memory, "available", lambda: 8 * 30 * 30 - 1)
-        with pytest.raises(ConvtError, match="does not fit into memory"):
+        monkeypatch.setattr(memory, "available", lambda: available)
+        with pytest.raises(ConvtError, match="does not fit into memory") as caught:
+            read_image(name, shape)
+        assert caught.value.code == "E501"
+
+    def test_a_picture_that_memory_runs_out_for_is_not_called_damaged(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def runs_out(*_: object) -> None:
+            raise MemoryError
+
+        name = save_picture("x.png", colours(30, 30))
+        monkeypatch.setattr("convt_cli.files.images._fitted", runs_out)
+        with pytest.raises(MemoryError):
             read_image(name, (3, 4, 4))
 
     def test_a_picture_larger_than_pillow_likes_is_a_matter_of_memory(

@@ -6,69 +6,26 @@ reports every problem of a spec, in the order of its lines.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from convt_cli.arithmetic.kinds import (
-    EarlierLayer,
     FileReference,
     Fill,
     Inline,
-    Integer,
-    IntegerPerAxis,
-    PaddingPerAxis,
-    Sizes,
 )
 from convt_cli.arithmetic.layers import LAYER_TYPES
 from convt_cli.arithmetic.network import Network
-from convt_cli.errors import Diagnostic, RequestError, SpecError
-from convt_cli.render.diagnostics import diagnostic_text
-from convt_cli.spec.layers import COMMON_KEYS, fields_of
+from convt_cli.errors import RequestError, SpecError
+from convt_cli.spec.layers import fields_of
 from convt_cli.spec.load import load_spec
 from tests.conftest import Found
-
-Seen = tuple[str, int, str]
-"""Code, line and underlined words of a diagnostic."""
+from tests.spec.texts import CONV, INPUT, Seen, assert_found, layer, net, required, seen
 
 Load = Callable[[str], Network]
-
-SAMPLES = {Sizes: "[-1]", EarlierLayer: "pool"}
-"""A right value for keys of a kind that does not take 1."""
-
-INPUT = "input: [2, 8, 8]"
-CONV = "type: conv, out_channels: 4, kernel_size: 3"
-
-
-def net(*layers: str, top: str = INPUT) -> str:
-    """A spec with one layer a line: the first stands on the third line where `top` is one line."""
-    return f"{top}\nlayers:\n" + "".join(f"  - {{{layer}}}\n" for layer in layers)
-
-
-def seen(text: str, diagnostics: tuple[Diagnostic, ...]) -> list[Seen]:
-    lines = text.split("\n")
-    return [
-        (one.code, one.line, lines[one.line - 1][one.column - 1 :][: one.width])
-        for one in diagnostics
-    ]
-
-
-def required(layer_type: str) -> dict[str, str]:
-    """The keys that a type requires, each with a right value."""
-    fields = fields_of(layer_type).items()
-    return {key: SAMPLES.get(type(one.kind), "1") for key, one in fields if one.required}
-
-
-def layer(layer_type: str, keys: dict[str, str]) -> str:
-    """A layer of this type, as `net` takes it."""
-    return ", ".join(f"{key}: {value}" for key, value in {"type": layer_type, **keys}.items())
-
-
-def assert_found(found: Found, text: str, *expected: Seen) -> None:
-    """These, in this order, are all the problems of a spec."""
-    assert seen(text, found(text)) == list(expected)
 
 
 @pytest.fixture
@@ -358,35 +315,6 @@ class TestKeys:
         text = net("type: rely, name: a", "type: relu, from: a")
         assert_found(found, text, ("E104", 3, "rely"))
 
-    @pytest.mark.parametrize(
-        ("text", "help"),
-        [
-            (net(f"{CONV}, paddding: 1"), "did you mean 'padding'?"),
-            (net(f"{CONV}, Stride: 1"), "did you mean 'stride'?"),
-            (net("type: conv_transposed"), "did you mean 'conv_transpose'?"),
-            (net("type: CONV"), "did you mean 'conv'?"),
-            (net(f"{CONV}, padding: halve"), "did you mean 'half'?"),
-            (net(f"{CONV}, padding_mode: reflekt"), "did you mean 'reflect'?"),
-            (net("type: relu, form: input"), "did you mean 'from'?"),
-            (net("type: relu, name: a", "type: relu, from: inptu"), "did you mean 'input'?"),
-            (net(f"{CONV}, weight: {{fill: bilinea}}"), "did you mean 'bilinear'?"),
-            (net(f"{CONV}, weight: {{fil: ones}}"), "did you mean 'fill'?"),
-            (net("type: relu", top=f"{INPUT}\nlayer: []"), "did you mean 'layers'?"),
-            (net("type: relu", top=f"{INPUT}\nframework: torch"), "did you mean 'pytorch'?"),
-        ],
-    )
-    def test_a_misspelt_word_gets_a_suggestion(self, found: Found, text: str, help: str) -> None:
-        assert [one.help for one in found(text)] == [help]
-
-    def test_where_nothing_is_close_all_known_words_are_listed(self, found: Found) -> None:
-        (problem,) = found(net("type: relu, zzz: 1"))
-        assert problem.help == f"known are {', '.join(COMMON_KEYS)}"
-
-    def test_a_suggestion_among_many_names_stays_short(self, found: Found) -> None:
-        layers = [f"type: relu, name: layer{number}" for number in range(2000)]
-        problem = found(net(*layers, "type: relu, from: zzz"))[-1]
-        assert len(diagnostic_text(problem)) < 2000
-
 
 class TestValues:
     @pytest.mark.parametrize(
@@ -565,55 +493,6 @@ class TestValues:
     def test_a_whole_float_is_told_how_to_be_written(self, found: Found, text: str) -> None:
         (problem,) = found(net(f"type: conv, kernel_size: 1, out_channels: {text}"))
         assert problem.help == f"write {int(float(text))}"
-
-
-def integer_keys() -> Iterator[tuple[str, str, str]]:
-    """(type, key, how to write a number there) for every place of a layer that takes integers."""
-    written = {
-        Integer: ["{}"],
-        IntegerPerAxis: ["{}", "[1, {}]"],
-        PaddingPerAxis: ["{}", "[0, {}]", "[[0, {}], [0, 0]]"],
-        Sizes: ["[1, {}]"],
-    }
-    for layer_type in LAYER_TYPES:
-        for key, field in fields_of(layer_type).items():
-            for form in written.get(type(field.kind), []):
-                yield layer_type, key, form
-
-
-@pytest.mark.parametrize("digits", ["9" * 5000, "-" + "9" * 5000, "0x" + "f" * 5000])
-class TestHugeIntegers:
-    @pytest.mark.parametrize(("layer_type", "key", "form"), list(integer_keys()))
-    def test_are_refused_in_every_key(
-        self, found: Found, digits: str, layer_type: str, key: str, form: str
-    ) -> None:
-        keys = required(layer_type) | {key: form.format(digits)}
-        text = net("type: max_pool, kernel_size: 1, name: pool", layer(layer_type, keys))
-        assert_found(found, text, ("E107", 4, digits))
-
-    @pytest.mark.parametrize(
-        ("text", "code"),
-        [
-            ("input: [1, {}]\nlayers: [{{type: relu}}]", "E107"),
-            ("input: {{a: [{}, 4]}}\nlayers: [{{type: relu}}]", "E107"),
-            (f"{INPUT}\nlayers: [{{{{type: relu, expect: [{{}}, 1]}}}}]", "E107"),
-            (
-                f"{INPUT}\nlayers: [{{{{{CONV}, weight: {{{{fill: normal, seed: {{}}}}}}}}}}]",
-                "E107",
-            ),
-            (f"{INPUT}\nlayers: [{{{{{CONV}, weight: [{{}}]}}}}]", "E103"),
-            (f"{INPUT}\nlayers: [{{{{{CONV}, bias: {{}}}}}}]", "E103"),
-            (f"{INPUT}\nname: {{}}\nlayers: [{{{{type: relu}}}}]", "E103"),
-            (f"{INPUT}\nlayers: [{{{{type: relu, from: {{}}}}}}]", "E103"),
-        ],
-    )
-    def test_are_refused_everywhere_else_and_never_quoted_in_full(
-        self, found: Found, digits: str, text: str, code: str
-    ) -> None:
-        (problem,) = found(text.format(digits))
-        assert problem.code == code
-        assert len(problem.value) < 200
-        assert len(diagnostic_text(problem)) < 1000
 
 
 class TestReporting:

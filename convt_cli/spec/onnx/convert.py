@@ -85,6 +85,7 @@ def convert(
     `override` gives inputs another shape, "" being the only input there is.  Raises
     RequestError (E505, E506, or the code of the rule that a node breaks), FileError (E405).
     """
+    _require_opset(graph.opset)
     importer = _Importer(graph, model, partial=partial)
     importer.add_inputs(dict(override or {}))
     for node in graph.needed_for(graph.outputs):
@@ -146,7 +147,7 @@ class _Importer:
                 raise RequestError(
                     error.code,
                     f"{node.title} cannot be said in a spec",
-                    value=str(error),
+                    value=shown(str(error)),
                     help="--partial keeps the layers that do not depend on it",
                 ) from None
             self._cut(node, str(error))
@@ -156,7 +157,7 @@ class _Importer:
             self.values[name] = result if number == 0 else Cut(cause=cause)
 
     def _cut(self, node: Node, reason: str) -> None:
-        self.cuts.append(f"{node.title}: {reason}")
+        self.cuts.append(f"{node.title}: {shown(reason)}")
         self.values.update(dict.fromkeys(node.outputs, Cut(cause=node.title)))
 
     def _value(self, node: Node, given: list[Value]) -> Value:
@@ -268,6 +269,11 @@ def _of_shape(node: Node, value: Activation) -> Constant:
     if node.operator == "Size":
         return Constant(array=np.array(prod(value.full_shape)))
     return Constant(array=np.array(shape_part(node, value.full_shape), dtype=np.int64))
+
+
+def _require_opset(opset: int) -> None:
+    if not 1 <= opset <= LARGEST:
+        raise FileError("E405", "an opset is an integer from 1 to 2^53", value=f"got {opset}")
 
 
 def _require_known_names(override: Iterable[str], known: list[str]) -> None:

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convt_cli.io.onnx_graph import Node, Tensor
+from convt_cli.errors import shown
+from convt_cli.io.onnx_graph import MOST_VALUES, Node, Tensor
 
 Array = NDArray[Any]
 Require = Callable[[int], None]
@@ -35,6 +36,9 @@ _CASTABLE = {
     13: "u8",
 }
 
+_REFUSALS = (ValueError, IndexError, TypeError, OverflowError, KeyError, RuntimeError)
+"""What NumPy and the rules raise on inputs that do not fit; RuntimeError beyond 32 axes."""
+
 
 class Unfoldable(Exception):
     """The node cannot be computed from constants; the message says why."""
@@ -54,8 +58,8 @@ def fold(
     try:
         with np.errstate(all="ignore"):
             return rule(_Folding(node, inputs, require, numbers=numbers))
-    except (ValueError, IndexError, TypeError, OverflowError, KeyError) as error:
-        raise Unfoldable(str(error).partition("\n")[0]) from None
+    except _REFUSALS as error:
+        raise Unfoldable(shown(str(error).partition("\n")[0])) from None
 
 
 def is_foldable(operator: str) -> bool:
@@ -113,9 +117,14 @@ class _Folding:
 
 def whole_numbers(array: Array) -> tuple[int, ...]:
     """The numbers of a small array as integers.  Raises ValueError, OverflowError."""
-    if array.size > 2**12:
-        raise ValueError(f"{array.size} numbers where a few sizes are wanted")
+    _require_few(array)
     return tuple(int(value) for value in array.ravel().tolist())
+
+
+def _require_few(array: Array) -> None:
+    """Raise ValueError for more numbers than sizes are: held as one element, they take time."""
+    if array.size > MOST_VALUES:
+        raise ValueError(f"{array.size} numbers where a few sizes are wanted")
 
 
 def _cast(folding: _Folding) -> Array:
@@ -199,7 +208,7 @@ def _expand(folding: _Folding) -> Array:
 def _range(folding: _Folding) -> Array:
     start, limit, step = (folding.array(number).reshape(()) for number in range(3))
     count = max(0, int(np.ceil((limit - start) / step)))
-    folding.made((count,), start.itemsize)
+    folding.made((3, count), start.itemsize)  # the numbers, scaled, and moved to their start
     return np.asarray(start + np.arange(count, dtype=start.dtype) * step)
 
 
@@ -226,6 +235,7 @@ def _divided(dividend: Any, divisor: Any) -> Any:
 
 def _product(folding: _Folding) -> Array:
     array = folding.array(0)
+    _require_few(array)
     keep = bool(folding.node.integer("keepdims", 1))
     axes = folding.integers(1, "axes")
     return np.asarray(np.prod(array, axis=axes, keepdims=keep, dtype=array.dtype))

@@ -7,13 +7,13 @@ every activation; an operator that moves it or mixes it with others has no count
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.frameworks import Framework
-from convt_cli.arithmetic.kinds import FileReference
+from convt_cli.arithmetic.kinds import LARGEST, FileReference
 from convt_cli.arithmetic.layers import LAYER_TYPES, Geometry, LayerType
 from convt_cli.errors import GeometryError
 from convt_cli.io.onnx_graph import MOST_VALUES, Node, Number
@@ -173,6 +173,8 @@ class Operation:
     def layer(self, layer_type: str, *sources: Activation, **keys: Any) -> Activation:
         """What a further layer of the spec gives.  Raises Untranslatable where it cannot be."""
         geometry = self.geometry(layer_type, *sources, **keys)
+        if any(abs(number) > LARGEST for number in _integers((*keys.values(), geometry.output))):
+            self.refuse("it comes to numbers beyond 2^53", code="E107")
         self.layers.append(
             ImportedLayer(
                 name=self.node.name,
@@ -211,3 +213,12 @@ class Operation:
     def _require_known(self, constant: Constant, number: int) -> None:
         if not constant.known or constant.array.size > MOST_VALUES:
             self.refuse(f"the numbers of its input {number} are not known")
+
+
+def _integers(values: tuple[object, ...]) -> Iterator[int]:
+    """The integers in nested tuples."""
+    for value in values:
+        if isinstance(value, tuple):
+            yield from _integers(value)
+        elif isinstance(value, int):
+            yield value

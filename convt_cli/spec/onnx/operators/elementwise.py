@@ -50,7 +50,7 @@ def require_one_batch(operation: Operation, sources: list[Activation]) -> None:
 def _with_constant(operation: Operation, source: Activation, constant: Constant) -> Activation:
     try:
         result = np.broadcast_shapes(source.full_shape, constant.shape)
-    except ValueError:
+    except (ValueError, RuntimeError):  # RuntimeError: NumPy broadcasts up to 32 axes
         result = ()
     if result != source.full_shape:
         shapes = f"{list(source.full_shape)} and {list(constant.shape)}"

@@ -229,7 +229,7 @@ def _expand(operation: Operation) -> Activation:
     asked = operation.integers(1) or ()
     try:
         full = np.broadcast_shapes(source.full_shape, asked)
-    except ValueError:
+    except (ValueError, RuntimeError):  # RuntimeError: NumPy broadcasts up to 32 axes
         full = ()
     if len(full) != len(source.full_shape) or full[:2] != source.full_shape[:2]:
         operation.refuse(f"it makes {list(asked)} of {list(source.full_shape)}")

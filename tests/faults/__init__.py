@@ -1,0 +1,17 @@
+"""What convt survives, by number: no traceback, one coded diagnostic, and nothing lost.
+
+ 1  readers that leave, of text and of bytes     15  archives with bombs, twins and outside names
+ 2  disks and quotas that are full               16  pickles, which are never executed
+ 3  every single system call of a write fails    17  weight references that leave the folder
+ 4  SIGKILL at any time while writing            18  outputs that are inputs; two writers at once
+ 5  SIGINT and SIGTERM at any time               19  targets that cannot be written, odd names
+ 6  too little memory, seen before it is taken   20  arrays of every dtype and order
+ 7  inputs cut at every length                   21  nan, inf, subnormals and -0.0
+ 8  every byte of an array's header changed      22  any locale, terminal and closed stream
+ 9  bombs of aliases, nesting and size           23  no home, no folder, no place to write caches
+10  YAML that the parser itself fails on         24  other encodings, tabs, files of nothing
+11  numbers and booleans of older YAML           25  misspelt keys, values and missing extras
+12  integers of thousands of digits              26  anything at all, drawn at random
+13  sizes beside 2^31                            27  the same command twice
+14  matrices whose indices or shapes lie
+"""
