@@ -25,7 +25,8 @@ def each_layer(
 ) -> list[tuple[Network, list[tuple[MatrixLayer, _T]]]]:
     """`work` on every layer of every network, or on the one called `name`.
 
-    Errors are printed and counted, not raised; a network without the layer is left out.
+    Errors are printed and counted, not raised; a network without the layer, and one whose layers
+    all failed, is left out.
     """
     from convt_cli.files.weights import Weights
     from convt_cli.render.progress import progress
@@ -44,7 +45,8 @@ def each_layer(
                 except ConvtError as error:
                     _note(loaded, network, error, layer.name)
                 advance(1)
-            found.append((network, done))
+            if done or not layers:
+                found.append((network, done))
     loaded.networks[:] = [network for network, _ in found]
     return found
 

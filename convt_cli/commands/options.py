@@ -11,10 +11,12 @@ import click
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.kinds import LARGEST
 from convt_cli.arithmetic.layers.base import MAX_RANK
+from convt_cli.errors import shown
 
 TABLE_FORMATS = ("text", "json", "csv", "markdown")
 
 _F = TypeVar("_F", bound=Callable[..., Any])
+_Inputs = tuple[tuple[str, Shape], ...]
 _MOST_VALUES = 100_000
 
 
@@ -22,11 +24,19 @@ def input_shape(text: str) -> tuple[str, Shape]:
     """`3,224,224` or `name=3,224,224`: the name ("" without one) and the shape."""
     name, _, sizes = text.rpartition("=")
     if not re.fullmatch(rf"[0-9]{{1,16}}(,[0-9]{{1,16}}){{1,{MAX_RANK}}}", sizes):
-        raise click.BadParameter(f"{text!r} is not [channels, *spatial], as in 3,224,224")
+        raise click.BadParameter(f"'{shown(text)}' is not [channels, *spatial], as in 3,224,224")
     shape = tuple(int(size) for size in sizes.split(","))
     if not 1 <= min(shape) <= max(shape) <= LARGEST:
         raise click.BadParameter("sizes are at least 1 and at most 2^53")
     return name, shape
+
+
+def _each_once(_context: object, _parameter: object, inputs: _Inputs) -> _Inputs:
+    names = [name for name, _ in inputs]
+    for name in names:
+        if names.count(name) > 1:
+            raise click.BadParameter(f"the shape of {shown(name) or 'the input'} is given twice")
+    return inputs
 
 
 def integers(minimum: int) -> Callable[[str], list[int]]:
@@ -37,7 +47,9 @@ def integers(minimum: int) -> Callable[[str], list[int]]:
         for part in text.split(","):
             match = re.fullmatch(r"([0-9]{1,16})(?:\.\.([0-9]{1,16}))?", part.strip())
             if match is None:
-                raise click.BadParameter(f"{part!r} is neither an integer nor a range as in 4..8")
+                raise click.BadParameter(
+                    f"'{shown(part)}' is neither an integer nor a range as in 4..8"
+                )
             first, last = int(match[1]), int(match[2] or match[1])
             if not minimum <= first <= last <= LARGEST:
                 rule = f"integers from {minimum} to 2^53, and ranges that go upwards"
@@ -69,6 +81,7 @@ def input_option(function: _F) -> _F:
         "inputs",
         type=input_shape,
         multiple=True,
+        callback=_each_once,
         metavar="[NAME=]C,H,W",
         help="Use this input shape instead of the spec's.",
     )(function)
@@ -84,7 +97,7 @@ def layer_option(function: _F) -> _F:
 def unit(text: str) -> Shape:
     """`7,3,12`: a channel and its position."""
     if not re.fullmatch(rf"[0-9]{{1,16}}(,[0-9]{{1,16}}){{0,{MAX_RANK}}}", text):
-        raise click.BadParameter(f"{text!r} is not channel,*position, as in 7,3,12")
+        raise click.BadParameter(f"'{shown(text)}' is not channel,*position, as in 7,3,12")
     return tuple(int(number) for number in text.split(","))
 
 

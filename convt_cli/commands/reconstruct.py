@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from convt_cli.arithmetic.convolution import Shape
+from convt_cli.arithmetic.kinds import LARGEST
 from convt_cli.commands.emit import emit
 from convt_cli.commands.main import complain
 from convt_cli.commands.options import (
@@ -43,11 +44,16 @@ Examples:
 @spec_argument
 @click.argument("image", metavar="IMAGE")
 @click.option("--layer", metavar="NAME", required=True, help="The layer to look into.")
-@click.option("--channel", type=int, metavar="K", help="Keep the activations of channel K alone.")
+@click.option(
+    "--channel",
+    type=click.IntRange(-LARGEST, LARGEST),
+    metavar="K",
+    help="Keep the activations of channel K alone.",
+)
 @unit_option(required=False, help="Keep one activation alone: its channel and position.")
 @click.option(
     "--top",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, LARGEST),
     metavar="N",
     help="A picture each of the N strongest channels; with --batch, of N images per channel.",
 )

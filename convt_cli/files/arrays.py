@@ -77,15 +77,18 @@ def locate(name: str) -> Location:
     return located(path + archive.removesuffix("#"), key)
 
 
-def located(path: str, key: str) -> Location:
-    """The array `key` of the file `path`.  Raises FileError (E401) for an unknown format."""
+def located(path: str, key: str, also: tuple[str, ...] = ()) -> Location:
+    """The array `key` of the file `path`.
+
+    Raises FileError (E401) for an unknown format; it names those that the caller reads `also`.
+    """
     suffix = os.path.splitext(path)[1].lower()
     if suffix not in ARRAY_SUFFIXES or (key and suffix != ".npz"):
         raise FileError(
             "E401",
             "an array file is named by its format",
             value=f"got {shown(f'{path}#{key}' if key else path)}",
-            help=f"known are {', '.join(ARRAY_SUFFIXES)}, and file.npz#key",
+            help=f"known are {', '.join((*ARRAY_SUFFIXES, *also))}, and file.npz#key",
         )
     return Location(path, key, suffix)
 

@@ -115,8 +115,12 @@ def read_picture(path: str, shape: Shape) -> Array:
                 _require_memory(file, path, picture.size, shape)
                 fitted = _fitted(picture.convert(_MODES[shape[0]]), shape[1:])
             _require_end(file, picture.format)
-        except (ConvtError, MemoryError):
+        except ConvtError:
             raise
+        except MemoryError:
+            raise RequestError(
+                "E501", f"{shown(path)} does not fit into memory", help="use a smaller picture"
+            ) from None
         except Exception as error:  # whatever a decoder finds wrong with its bytes
             raise damaged(path, str(error).partition("\n")[0] or type(error).__name__) from None
     pixels = np.asarray(fitted, np.float32).reshape(*shape[1:], shape[0]) / 255

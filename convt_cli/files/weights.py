@@ -92,7 +92,7 @@ class Weights:
 
                 return read_safetensors(path, key)
             case _:
-                return read_located(located(path, key))
+                return read_located(located(path, key, also=(".safetensors", ".onnx")))
 
     def _model(self, path: str) -> OnnxWeights:
         """The model in a file, which is opened once."""

@@ -150,8 +150,16 @@ def _overridden(own: dict[str, Shape | None], override: InputOverride) -> dict[s
     inputs = dict(own)
     for name, shape in override.items():
         _require_shape(shape)
+        only = next(iter(own), DEFAULT_INPUT)
+        if name == "" and only in override:
+            raise RequestError(
+                "E503",
+                f"the shape of the input '{only}' is given twice",
+                value="got it with its name and without",
+                help="give it once",
+            )
         if name == "" and len(own) <= 1:
-            inputs[next(iter(own), DEFAULT_INPUT)] = shape
+            inputs[only] = shape
         elif name in own:
             inputs[name] = shape
         else:

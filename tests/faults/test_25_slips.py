@@ -212,3 +212,32 @@ def test_25_what_needs_no_package_works_without_any(spec: WriteSpec, arguments: 
     spec("1,2,3,4\n" * 4, "image.csv")
     outcome = without(ALL, *arguments.split())
     assert (outcome.status, outcome.codes) == (0, []), outcome.err
+
+
+@pytest.mark.parametrize(
+    ("twice", "quoted"),
+    [
+        (("4,5,5", "4,6,6"), "the shape of the input is given twice"),
+        (("x=4,5,5", "x=4,6,6"), "the shape of x is given twice"),
+        (("4,5,5", "x=4,5,5"), "the shape of the input 'x' is given twice"),
+        (("x=4,5,5", "4,5,5"), "the shape of the input 'x' is given twice"),
+    ],
+)
+def test_25_an_input_is_not_given_twice(
+    run: Run, spec: WriteSpec, twice: tuple[str, str], quoted: str
+) -> None:
+    path = spec("input: {x: [4, 4, 4]}\nlayers: [{type: relu}]\n")
+    outcome = run("shapes", path, "--input", twice[0], "--input", twice[1])
+    assert outcome.status == 2
+    assert quoted in outcome.err
+
+
+def test_25_a_weight_of_unknown_format_is_told_all_formats(run: Run, spec: WriteSpec) -> None:
+    path = spec(
+        "input: [1, 4]\nlayers: [{type: conv, out_channels: 1, kernel_size: 2, weight: w.foo}]\n"
+    )
+    for command in ("verify", "analyze"):
+        outcome = run(command, path)
+        assert_refused(outcome, "E401")
+        assert outcome.out == ""
+        assert ".npy, .npz, .csv, .txt, .safetensors, .onnx" in outcome.err

@@ -150,8 +150,9 @@ class TestRefused:
 
         name = save_picture("x.png", colours(30, 30))
         monkeypatch.setattr("convt_cli.files.images._fitted", runs_out)
-        with pytest.raises(MemoryError):
+        with pytest.raises(RequestError) as caught:
             read_image(name, (3, 4, 4))
+        assert caught.value.code == "E501"
 
     def test_a_picture_larger_than_pillow_likes_is_a_matter_of_memory(
         self, monkeypatch: pytest.MonkeyPatch
