@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from convt_cli.errors import ConvtError
+from convt_cli.errors import ConvtError, RequestError
 from convt_cli.files.images import read_image, read_images
 from convt_cli.files.layout import Form
 from convt_cli.io import memory
