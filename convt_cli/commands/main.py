@@ -31,6 +31,7 @@ FAILED = 2
 _WIDTH = 100
 INTERRUPTED = 130
 TERMINATED = 143
+_STATUSES = {int(signal.SIGINT): INTERRUPTED, int(signal.SIGTERM): TERMINATED}
 
 
 class _LazyGroup(click.Group):
@@ -104,10 +105,8 @@ def _run(arguments: list[str]) -> int:
         if exiting.code == 1:  # click's answer to a closed pipe
             return 0
         raise
-    except MemoryError:
-        return _report(
-            RequestError("E501", "memory ran out", help="use a smaller layer, or split the batch")
-        )
+    except MemoryError as error:
+        return _report(_out_of_memory(error))
     except ConvtError as error:
         return _report(error)
     except OSError as error:  # click's own printing, of help and such
@@ -115,6 +114,21 @@ def _run(arguments: list[str]) -> int:
 
         failure = failed_write(STDOUT, error)
         return _report(failure) if isinstance(failure, ConvtError) else 0
+
+
+def _out_of_memory(error: MemoryError) -> RequestError:
+    """What to say where memory ran out that nobody had asked for: NumPy knows how much."""
+    from convt_cli.io import memory
+
+    there = memory.available()
+    wanted = str(error)[:1].lower() + str(error)[1:]
+    known = (wanted, "" if there is None else f"{memory.text(there)} there")
+    return RequestError(
+        "E501",
+        "memory ran out",
+        value=", ".join(filter(None, known)),
+        help="use a smaller layer, or split the batch",
+    )
 
 
 def _report(error: ConvtError) -> int:
@@ -145,20 +159,25 @@ def complain(message: str) -> None:
 
 @contextmanager
 def _signals() -> Iterator[None]:
-    """Let SIGTERM unwind like an exit, so that temporary files are removed."""
+    """Let signals unwind like an exit, so that temporary files are removed.
 
-    def terminate(_number: int, _frame: FrameType | None) -> None:
-        raise SystemExit(TERMINATED)
+    One that is ignored, as SIGINT by a shell's background jobs, stays so.
+    """
 
+    def end(number: int, _frame: FrameType | None) -> None:
+        raise SystemExit(_STATUSES[number])
+
+    wanted = [number for number in _STATUSES if signal.getsignal(number) != signal.SIG_IGN]
     try:
-        before = signal.signal(signal.SIGTERM, terminate)
+        before = {number: signal.signal(number, end) for number in wanted}
     except ValueError:  # not the main thread
         yield
         return
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _settle_output() -> None:

@@ -10,6 +10,7 @@ from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.network import MatrixLayer, Network
 from convt_cli.commands.main import FAILED, complain, complain_of
 from convt_cli.errors import ConvtError, Diagnostic, RequestError, SpecError
+from convt_cli.io.writing import is_file
 from convt_cli.spec.load import load_spec
 
 SPEC_SUFFIXES = (".yaml", ".yml")
@@ -63,7 +64,10 @@ def as_diagnostics(spec: str, error: ConvtError) -> tuple[Diagnostic, ...]:
 
 
 def expand(specs: Iterable[str]) -> list[str]:
-    """The specs, a folder standing for the .yaml files in it; an empty one cannot be read."""
+    """The specs, a folder standing for the .yaml files in it; an empty one cannot be read.
+
+    A pipe or a device among them is no file: reading it would wait, perhaps for ever.
+    """
     found: list[str] = []
     for spec in specs:
         if not os.path.isdir(spec):
@@ -76,9 +80,10 @@ def expand(specs: Iterable[str]) -> list[str]:
 
 def _specs_in(folder: str) -> list[str]:
     try:
-        return sorted(name for name in os.listdir(folder) if name.endswith(SPEC_SUFFIXES))
+        names = sorted(name for name in os.listdir(folder) if name.endswith(SPEC_SUFFIXES))
     except OSError:  # reading the folder as a spec will say why
         return []
+    return [name for name in names if is_file(os.path.join(folder, name))]
 
 
 def choose_layer(network: Network, name: str | None) -> MatrixLayer:

@@ -15,6 +15,9 @@ from numpy.lib import format as npy
 from convt_cli.io.writing import Sink
 from convt_cli.operators.dtypes import Array
 
+_X87_MANTISSA = 63
+_X87_BYTES = 10
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pieces:
@@ -42,7 +45,22 @@ def write_npy(file: Sink, array: Array | Pieces) -> None:
     if isinstance(array, Pieces):
         _write_pieces(file, array)
     else:
-        npy.write_array(_Plain(file), array, allow_pickle=False)
+        npy.write_array(_Plain(file), without_idle_bytes(array), allow_pickle=False)
+
+
+def without_idle_bytes(array: Array) -> Array:
+    """`array` with zeros in the bytes that none of its numbers sets, so that it can be written.
+
+    An x87 long double has ten bytes, and six more that keep what was in memory before.
+    """
+    if array.dtype.char not in "gG" or np.finfo(np.longdouble).nmant != _X87_MANTISSA:
+        return array
+    settled = np.zeros_like(array, order="C")
+    size = np.dtype(np.longdouble).itemsize
+    used = slice(0, _X87_BYTES) if array.dtype.isnative else slice(size - _X87_BYTES, size)
+    source = np.ascontiguousarray(array).reshape(-1).view(np.uint8).reshape(-1, size)
+    settled.reshape(-1).view(np.uint8).reshape(-1, size)[:, used] = source[:, used]
+    return settled
 
 
 def _write_pieces(file: Sink, array: Pieces) -> None:
@@ -50,7 +68,8 @@ def _write_pieces(file: Sink, array: Pieces) -> None:
     header = {"descr": descr, "fortran_order": False, "shape": (array.size,)}
     npy.write_array_header_1_0(_Plain(file), header)
     for part in array.parts:
-        file.write(part.data)  # type: ignore[arg-type]  # a buffer does for bytes
+        settled = without_idle_bytes(part)
+        file.write(settled.data)  # type: ignore[arg-type]  # a buffer does for bytes
 
 
 def write_npz(

@@ -19,6 +19,7 @@ import numpy as np
 
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.errors import shown
+from convt_cli.files.archive import without_idle_bytes
 from convt_cli.files.arrays import Header, damaged, header_bytes
 from convt_cli.io.reading import unreadable
 from convt_cli.operators.dtypes import Array
@@ -115,7 +116,7 @@ class BoxWriter:
         """Put `values`, with the grid's axes, in the place of a box."""
         grid = self._grid
         starts, length = runs(grid.in_file(grid.shape), grid.in_file(box))
-        numbers = np.ascontiguousarray(values.transpose(grid.order)).reshape(-1)
+        numbers = without_idle_bytes(np.ascontiguousarray(values.transpose(grid.order)).reshape(-1))
         size = length * numbers.itemsize
         source = numbers.view(np.uint8).data
         for number, start in enumerate(starts):

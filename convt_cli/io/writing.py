@@ -8,7 +8,6 @@ fails if the target has appeared meanwhile.  Until then the target is as it was.
 from __future__ import annotations
 
 import errno
-import io
 import os
 import stat
 import sys
@@ -76,14 +75,11 @@ def output(path: str, *, force: bool) -> Iterator[BinaryIO]:
         raise failed_write(path, error) from None
 
 
-class _Whole(io.RawIOBase):
-    """A stream that writes all of what it is given: an unbuffered one may take a part only."""
+class _Whole:
+    """A sink that writes all of what it is given: an unbuffered stream may take a part only."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
-
-    def writable(self) -> bool:
-        return True
 
     def write(self, data: Any, /) -> int:
         rest = memoryview(data).cast("B")
@@ -125,15 +121,25 @@ def _target(path: str) -> str:
 def _temporary(target: str) -> Iterator[BinaryIO]:
     """A new file beside `target` with the mode it will have, removed when the block ends."""
     path = os.path.join(os.path.dirname(target), f".convt-{os.urandom(8).hex()}.tmp")
-    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)
     try:
-        with suppress(OSError):
-            os.chmod(path, stat.S_IMODE(os.stat(target).st_mode))
-        with open(path, "wb", opener=lambda _path, _flags: descriptor) as file:
-            yield file
+        try:
+            with open(path, "wb", opener=_new_file) as file:
+                with suppress(OSError):
+                    os.chmod(path, stat.S_IMODE(os.stat(target).st_mode))
+                yield file
+        finally:
+            _remove(path)
     finally:
-        with suppress(OSError):
-            os.unlink(path)
+        _remove(path)  # a signal may have kept the first from it
+
+
+def _new_file(path: str, _flags: int) -> int:
+    return os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)
+
+
+def _remove(path: str) -> None:
+    with suppress(OSError):
+        os.unlink(path)
 
 
 def _complete(file: BinaryIO) -> None:
@@ -160,13 +166,18 @@ def _publish_by_claim(temporary: str, target: str) -> None:
     """Where the file system has no links: claim the name with an empty file, then replace it."""
     try:
         os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+        os.replace(temporary, target)
     except FileExistsError:
         raise _exists(target) from None
-    try:
-        os.replace(temporary, target)
     except BaseException:
-        os.unlink(target)
+        _remove_if_empty(target)
         raise
+
+
+def _remove_if_empty(path: str) -> None:
+    with suppress(OSError):
+        if not os.path.getsize(path):
+            os.unlink(path)
 
 
 def _is_special(path: str) -> bool:

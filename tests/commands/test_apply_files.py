@@ -1,16 +1,11 @@
 """convt apply from one .npy file to another: the same bytes whatever the threads, the route and
-the batch, within a bounded memory, and on a signal nothing but what was there before.
+the batch, and within a bounded memory.
 """
 
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +15,6 @@ from numpy.lib import format as npy
 
 from convt_cli.files import tiled
 from convt_cli.io import memory
-from tests.commands.test_streams import SIGNALS, assert_ended, wait_until
 from tests.conftest import (
     GUIDE,
     Run,
@@ -40,15 +34,8 @@ ODD = """
     """
 """Channels that a BLAS divides among threads unevenly, and a product of several tiles."""
 
-SLOW = """
-    input: [64, 40, 40]
-    layers: [{type: conv, out_channels: 64, kernel_size: 25, padding: 12, weight: w.npy}]
-    """
 
 MEGABYTE = 2**20
-
-Process = subprocess.Popen[bytes]
-Busy = Callable[[str], AbstractContextManager[Process]]
 
 
 def normal(*shape: int) -> np.ndarray[Any, np.dtype[np.float32]]:
@@ -178,50 +165,6 @@ class TestThreads:
         env = {"PYTHONPATH": paths}
         assert_quiet(shell("apply", spec(GUIDE), "y.npy", "-o", "x.npy", env=env))
         assert shell("apply", "net.yaml", "y.npy", "-o", "x.npz", env=env).status != 0
-
-
-@pytest.fixture
-def busy(folder: Path, spec: WriteSpec) -> Busy:
-    """Starts convt with so many threads on work that takes long, and waits for it to write."""
-    np.save("w.npy", np.ones((64, 64, 25, 25)))
-    np.save("x.npy", np.ones((40, 64, 40, 40)))
-    Path("y.npy").write_bytes(b"old")
-    command = command_line("apply", spec(SLOW), "x.npy", "--forward", "-o", "y.npy", "--force")
-
-    @contextmanager
-    def start(threads: str) -> Iterator[Process]:
-        env = environment(OPENBLAS_NUM_THREADS=threads)
-        pipe = subprocess.PIPE
-        with subprocess.Popen(command, env=env, stdout=pipe, stderr=pipe) as process:
-            wait_until(lambda: list(folder.glob(".convt-*")))
-            time.sleep(0.2)
-            try:
-                yield process
-            finally:
-                process.kill()
-
-    return start
-
-
-class TestInterrupted:
-    @pytest.mark.parametrize("threads", ["1", "2"])
-    @pytest.mark.parametrize(("number", "status"), SIGNALS)
-    def test_by_a_signal_it_ends_soon_and_leaves_the_old_file(
-        self, folder: Path, busy: Busy, *, threads: str, number: signal.Signals, status: int
-    ) -> None:
-        with busy(threads) as process:
-            begun = time.monotonic()
-            assert_ended(process, number, status)
-            assert time.monotonic() - begun < 5
-        assert Path("y.npy").read_bytes() == b"old"
-        names = sorted(path.name for path in folder.iterdir())
-        assert names == ["net.yaml", "w.npy", "x.npy", "y.npy"]
-
-    def test_killed_it_leaves_the_old_file(self, busy: Busy) -> None:
-        with busy("2") as process:
-            assert process.poll() is None
-            process.kill()
-        assert Path("y.npy").read_bytes() == b"old"
 
 
 def sparse(name: str, shape: tuple[int, ...], dtype: str) -> None:

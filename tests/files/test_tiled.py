@@ -28,6 +28,7 @@ from convt_cli.files import boxes, tiled
 from convt_cli.files.arrays import read_array, write_array
 from convt_cli.files.layout import arrange, give_back
 from convt_cli.files.tiled import Action, Advance, apply_by_tiles
+from convt_cli.io import memory
 from convt_cli.operators import choice
 from convt_cli.operators.functions import apply
 from convt_cli.operators.routes import route
@@ -324,6 +325,21 @@ class TestProgress:
         apply_by_tiles(what, *names, LAYOUTS[0], threads=threads, force=False, progress=progress)
         assert [*seen] == (["applying"] if dtype == "float32" else ["measuring", "applying"])
         assert all(sum(parts) == total and len(parts) > 1 for total, *parts in seen.values())
+
+
+def test_a_tile_that_reaches_over_too_much_of_its_source_is_refused_with_its_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    axis = Axis.conv(input_size=100_001, kernel_size=2, dilation=100_000)
+    what = action(Convolution(out_channels=1, in_channels=1, axes=(axis,)), np.ones((1, 1, 2)))
+    source = np.ones((1, 100_001))
+    by_tiles(what, tmp_path, source)
+    monkeypatch.setattr(tiled, "_PLANNED_BYTES", 2**20)
+    monkeypatch.setattr(memory, "available", lambda: 2 * source.nbytes)
+    with pytest.raises(ConvtError, match=r"1\.5 MiB needed, 1\.5 MiB there") as caught:
+        by_tiles(what, tmp_path, source)
+    assert caught.value.code == "E501"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["x.npy", "y.npy"]
 
 
 def test_what_has_not_begun_is_given_up_after_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:

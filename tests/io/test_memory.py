@@ -6,21 +6,15 @@ message says how many bytes are needed and how many are there.
 
 from __future__ import annotations
 
-import re
 import resource
-import subprocess
-import sys
 from collections.abc import Mapping
-from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from convt_cli.errors import RequestError
 from convt_cli.io import memory
-from tests.conftest import GUIDE, Outcome, Run, WriteSpec, assert_refused, environment
 
 UNITS: dict[str, int] = {"bytes": 1} | {
     unit: 2 ** (10 * power)
@@ -197,130 +191,6 @@ class TestNegligible:
         assert asked
 
 
-HUGE = """
-    input: [1, 1000000]
-    layers:
-      - {type: conv, out_channels: 1000000, kernel_size: 1, weight: {fill: ones}}
-    """
 """A matrix of 10^12 entries, from a weight of 10^6."""
 
-TALL = """
-    input: [1, 4]
-    layers:
-      - {type: conv_transpose, out_channels: 1, kernel_size: 1, stride: 1000000000000}
-    """
 """A transposed convolution whose result has 3 * 10^12 elements."""
-
-
-class TestCommands:
-    @pytest.mark.parametrize(
-        ("options", "code"),
-        [
-            ((), "E402"),
-            (("--transpose",), "E402"),
-            (("--sparse-format", "coo"), "E402"),
-            (("--sparse-format", "bsr"), "E501"),
-        ],
-    )
-    def test_a_matrix_of_10_to_the_12_entries_is_refused(
-        self, run: Run, spec: WriteSpec, folder: Path, options: tuple[str, ...], code: str
-    ) -> None:
-        outcome = run("matrix", spec(HUGE), "-o", "C.npz", *options)
-        assert_refused(outcome, code)
-        assert re.search(r"[\d.,]+ TiB needed, [\d.,]+ \w+ there", outcome.err)
-        assert [path.name for path in folder.iterdir()] == ["net.yaml"]
-
-    def test_its_size_can_be_asked_for(self, run: Run, spec: WriteSpec) -> None:
-        outcome = run("matrix", spec(HUGE), "--dry-run", "--format", "json")
-        assert outcome.document["nnz"] == 10**12
-        assert outcome.document["bytes"] == 10**12 * (8 + 8) + (10**12 + 1) * 8
-
-    def test_a_result_that_does_not_fit_is_refused(self, run: Run, spec: WriteSpec) -> None:
-        np.save("y.npy", np.ones((1, 4)))
-        outcome = run("apply", spec(TALL), "y.npy", "-o", "x.npz#x")
-        assert outcome.codes == ["E501"]
-        assert re.search(r"TiB needed", outcome.err)
-
-    @pytest.mark.parametrize("fill", ["ones", "index", "bilinear", "normal"])
-    def test_a_weight_that_does_not_fit_is_refused(
-        self, run: Run, spec: WriteSpec, fill: str
-    ) -> None:
-        text = f"""
-            input: [1, 100]
-            layers:
-              - type: conv
-                out_channels: 1000000000000
-                kernel_size: 100
-                weight: {{fill: {fill}}}
-            """
-        assert_refused(run("matrix", spec(text), "-o", "C.npz"), "E501")
-
-    def test_diagonals_that_do_not_fit_are_refused(
-        self, run: Run, spec: WriteSpec, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(memory, "available", lambda: 4000)
-        outcome = run("matrix", spec(GUIDE), "-o", "C.npz", "--sparse-format", "dia")
-        assert outcome.status == 0
-        monkeypatch.setattr(memory, "available", lambda: 1500)
-        outcome = run("matrix", spec(GUIDE), "-o", "D.npz", "--sparse-format", "dia")
-        assert_refused(outcome, "E501")
-
-    @pytest.mark.parametrize("name", ["x.npy", "x.npz", "x.csv"])
-    def test_an_array_that_does_not_fit_is_refused(
-        self, run: Run, spec: WriteSpec, monkeypatch: pytest.MonkeyPatch, name: str
-    ) -> None:
-        np.save("x.npy", np.ones((4, 4)))
-        np.savez("x.npz", np.ones((4, 4)))
-        np.savetxt("x.csv", np.ones((4, 4)), delimiter=",")
-        monkeypatch.setattr(memory, "available", lambda: 100)
-        assert_refused(run("apply", spec(GUIDE), name, "-o", "y.csv"), "E501")
-
-
-def limited(megabytes: int, *arguments: str, folder: Path) -> Outcome:
-    """convt with `megabytes` of address space left once it has been imported."""
-    code = (
-        "import re, resource, sys; import scipy.sparse, convt_cli.operators.matrix;"
-        "from convt_cli.commands.main import run;"
-        "used = int(re.search('VmSize:.* (.*) kB', open('/proc/self/status').read())[1]) * 1024;"
-        f"resource.setrlimit(resource.RLIMIT_AS, (used + {megabytes} * 2**20,) * 2);"
-        "sys.exit(run(sys.argv[1:]))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code, *arguments],
-        cwd=folder,
-        env=environment(OPENBLAS_NUM_THREADS="1"),
-        capture_output=True,
-        check=False,
-    )
-    return Outcome(done.returncode, done.stdout, done.stderr)
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
-class TestAddressSpace:
-    @pytest.mark.parametrize("entries", [2_000_000, 20_000_000])
-    def test_a_matrix_larger_than_what_is_left_is_refused(
-        self, folder: Path, spec: WriteSpec, entries: int
-    ) -> None:
-        spec(f"""
-            input: [1, {entries // 10}]
-            layers: [{{type: conv, out_channels: 10, kernel_size: 1, weight: {{fill: ones}}}}]
-            """)
-        outcome = limited(20, "matrix", "net.yaml", "-o", "C.npz", folder=folder)
-        assert_refused(outcome, "E501")
-        assert "needed" in outcome.err
-        assert [path.name for path in folder.iterdir()] == ["net.yaml"]
-
-    def test_a_border_that_is_too_long_to_count_is_refused(
-        self, folder: Path, spec: WriteSpec
-    ) -> None:
-        spec("""
-            input: [1, 4]
-            layers:
-              - type: conv
-                out_channels: 1
-                kernel_size: 3
-                padding: 1073741824
-                padding_mode: replicate
-            """)
-        outcome = limited(200, "shapes", "net.yaml", "--format", "json", folder=folder)
-        assert (outcome.status, outcome.codes) == (2, ["E116"])
