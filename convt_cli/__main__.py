@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 
-from convt_cli.commands.main import run
-
 
 def main() -> None:
     """Run convt on the process's arguments and exit with its status."""
+    try:
+        from convt_cli.commands.main import run  # noqa: PLC0415  # so that no interrupt is early
+    except KeyboardInterrupt:
+        sys.exit(130)
     sys.exit(run(sys.argv[1:]))
 
 

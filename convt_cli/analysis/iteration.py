@@ -41,6 +41,8 @@ def largest_singular_value(matrix: Any, *, tolerance: float, most_steps: int) ->
     (E501) where the vectors do not fit into memory.
     """
     rows, columns = matrix.shape
+    vectors = 4 * 8 * (rows + columns)
+    memory.require(vectors, "the iteration", help="use a smaller input")
     tall = matrix if columns <= rows else matrix.T
     space = _Space(min(rows, columns))
     candidate = np.random.default_rng(0).standard_normal(min(rows, columns))

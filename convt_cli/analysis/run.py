@@ -198,9 +198,9 @@ def run(prepared: Prepared, images: Array) -> Recorded:
     Raises ArrayError (E302), RequestError (E501).
     """
     way = prepared.way
+    _require_memory(prepared, len(images))
     _require_finite(images)
     values = {way.source: images.astype(prepared.dtype, copy=False)}
-    _require_memory(prepared, len(images))
     backs = []
     with np.errstate(all="ignore"):  # what comes of it is looked at below
         for place in prepared.places:
@@ -234,10 +234,11 @@ def _require_finite(images: Array) -> None:
 
 def _require_memory(prepared: Prepared, batch: int) -> None:
     """Every activation once, and as much again for signals and what the way back remembers."""
-    elements = sum(prod(layer.output) for layer in prepared.way.layers)
+    way = prepared.way
+    elements = prod(way.input_shape) + sum(prod(layer.output) for layer in way.layers)
     memory.require(
         2 * batch * elements * prepared.dtype.itemsize,
-        f"a run up to {prepared.way.layer.name}",
+        f"a run up to {way.layer.name}",
         help="use a smaller --input, or a layer further down",
     )
 

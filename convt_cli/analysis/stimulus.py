@@ -97,7 +97,8 @@ def stimulus(
     if at is None:
         _require_linear(way)
     way.require_back("gradient")
-    image = as_batch(np.zeros(way.input_shape, np.float32) if at is None else at, way.input_shape)
+    nothing = np.broadcast_to(np.float32(0), way.input_shape)
+    image = as_batch(nothing if at is None else at, way.input_shape)
     ready = prepared(way, Weights(network, allow_outside=allow_outside), image.dtype)
     record = run(ready, image[:1])
     signal = np.zeros_like(record.activations)

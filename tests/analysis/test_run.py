@@ -140,7 +140,7 @@ class TestRefused:
     ) -> None:
         network = load_spec(spec(BRANCHES))
         ready = prepared(way_to(network, "sum"), Weights(network), np.dtype("f8"))
-        needed = 2 * 8 * (4 + 4 + 12 + 12 + 12)
+        needed = 2 * 8 * (4 + 4 + 4 + 12 + 12 + 12)
         monkeypatch.setattr(memory, "available", lambda: needed)
         run(ready, np.ones((1, 1, 4)))
         monkeypatch.setattr(memory, "available", lambda: needed - 1)
