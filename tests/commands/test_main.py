@@ -6,7 +6,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -178,64 +177,6 @@ class TestStatus:
         before = signal.getsignal(signal.SIGTERM)
         run("table")
         assert signal.getsignal(signal.SIGTERM) is before
-
-
-SIGNALS = [
-    pytest.param(signal.SIGINT, 130, id="SIGINT"),
-    pytest.param(signal.SIGTERM, 143, id="SIGTERM"),
-]
-
-LARGE = """
-    input: [1, 300, 300]
-    layers: [{type: conv, out_channels: 12, kernel_size: 3}]
-    """
-"""A matrix of ten million entries, which takes seconds to compress."""
-
-
-def wait_for(condition: Any) -> None:
-    """Return once `condition` holds; give up after half a minute."""
-    for _ in range(3000):
-        if condition():
-            return
-        time.sleep(0.01)
-    pytest.fail("it never came to that")
-
-
-@pytest.mark.parametrize(("number", "status"), SIGNALS)
-class TestSignals:
-    def test_end_a_command_that_waits_for_its_input(
-        self, folder: Path, number: signal.Signals, status: int
-    ) -> None:
-        code = (
-            "import sys; from convt_cli.commands.main import run;"
-            "print('ready', file=sys.stderr, flush=True); sys.exit(run(['shapes', '-']))"
-        )
-        with subprocess.Popen(
-            [sys.executable, "-c", code],
-            env=environment(),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        ) as process:
-            assert process.stderr is not None
-            process.stderr.readline()
-            time.sleep(0.3)
-            process.send_signal(number)
-            _, errors = process.communicate(timeout=30)
-        assert (process.returncode, errors.strip()) == (status, b"")
-
-    def test_end_a_command_that_writes_and_leave_nothing(
-        self, folder: Path, spec: WriteSpec, number: signal.Signals, status: int
-    ) -> None:
-        arguments = ("matrix", spec(LARGE), "--compress", "-o", "C.npz")
-        with subprocess.Popen(
-            command_line(*arguments), env=environment(), stderr=subprocess.PIPE
-        ) as process:
-            wait_for(lambda: len(list(folder.iterdir())) > 1)
-            process.send_signal(number)
-            _, errors = process.communicate(timeout=30)
-        assert (process.returncode, b"Traceback" in errors) == (status, False)
-        assert [path.name for path in folder.iterdir()] == ["net.yaml"]
 
 
 def modules_after(code: str) -> set[str]:
