@@ -5,7 +5,6 @@ the batch, and within a bounded memory.
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +21,9 @@ from tests.conftest import (
     WriteSpec,
     assert_quiet,
     assert_refused,
-    command_line,
     environment,
 )
+from tests.cost import cost, needs_a_measure
 
 ODD = """
     input: [100, 37, 41]
@@ -175,16 +174,8 @@ def sparse(name: str, shape: tuple[int, ...], dtype: str) -> None:
         file.truncate(file.tell() + int(np.prod(shape)) * np.dtype(dtype).itemsize)
 
 
-def resident(*arguments: str) -> int:
-    """The most bytes that convt had in memory, as a process of its own."""
-    pid = os.posix_spawn(sys.executable, command_line(*arguments), environment())
-    _, status, usage = os.wait4(pid, 0)
-    assert os.waitstatus_to_exitcode(status) == 0
-    return usage.ru_maxrss * 1024
-
-
 @pytest.mark.slow
-@pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss is in kilobytes there")
+@needs_a_measure
 class TestMemory:
     @pytest.mark.parametrize("dtype", ["<f4", "<i4"])
     @pytest.mark.parametrize(
@@ -210,6 +201,7 @@ class TestMemory:
             """)
         np.save("w.npy", np.ones((2, item[0], kernel_size, kernel_size), dtype))
         sparse("x.npy", (*batch, *item), dtype)
-        most = resident("apply", path, "x.npy", "--forward", "-o", "y.npy")
+        taken = cost("apply", path, "x.npy", "--forward", "-o", "y.npy")
         assert Path("x.npy").stat().st_size > 1400 * MEGABYTE
-        assert most < 600 * MEGABYTE
+        assert taken.status == 0
+        assert taken.memory < 600 * MEGABYTE

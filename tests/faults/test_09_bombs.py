@@ -1,45 +1,18 @@
-"""Specs made to exhaust whoever reads them: aliases, merge keys, depth, size and sheer number.
-
-A process that checks one is measured by a small one that starts it: the parent of a process
-leaves its own size in what the system says of the child.
-"""
+"""Specs made to exhaust whoever reads them: aliases, merge keys, depth, size and sheer number."""
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
-from tests.conftest import Found, Run, WriteSpec, assert_refused, command_line, environment
+from tests.conftest import Found, Run, WriteSpec, assert_refused
+from tests.cost import Cost, cost, needs_a_measure
 from tests.spec.texts import WHOLE
 
 SECONDS = 20
 MEGABYTES = 100
 """What a hostile spec may cost: time, beyond a busy machine's, and memory beyond a small spec's."""
-
-MEASURE = """
-import json, os, sys, time
-begun = time.monotonic()
-child = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ)
-_, status, usage = os.wait4(child, 0)
-unit = 1 if sys.platform == "darwin" else 1024
-took = time.monotonic() - begun
-print(json.dumps([os.waitstatus_to_exitcode(status), took, usage.ru_maxrss * unit]))
-"""
-
-
-class Cost(NamedTuple):
-    """The status of a process, its seconds, the most bytes it held, and what it printed."""
-
-    status: int
-    seconds: float
-    memory: int
-    printed: list[str]
 
 
 def aliases(levels: int) -> str:
@@ -87,40 +60,26 @@ LONGEST = {"100,000 unknown keys", "100,000 documents", "a key of 4 MB", "10 MB 
 EACH = [pytest.param(bomb, marks=pytest.mark.slow) if bomb in LONGEST else bomb for bomb in BOMBS]
 
 
-def cost_of_checking(spec: Path) -> Cost:
-    """What `convt check` costs on a spec, as a process."""
-    measured = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", MEASURE, *command_line("check", spec)],
-        env=environment(),
-        capture_output=True,
-        timeout=120,
-        check=True,
-    )
-    *printed, numbers = measured.stdout.decode().splitlines()
-    status, seconds, memory = json.loads(numbers)
-    return Cost(status, seconds, memory, printed)
-
-
 @pytest.fixture(scope="module")
 def idle(tmp_path_factory: pytest.TempPathFactory) -> Cost:
     """What it costs on a spec of two lines."""
     path = tmp_path_factory.mktemp("idle") / "net.yaml"
     path.write_text(WHOLE, encoding="utf-8")
-    return cost_of_checking(path)
+    return cost("check", path)
 
 
-@pytest.mark.skipif(not hasattr(os, "wait4"), reason="the system measures no child")
+@needs_a_measure
 @pytest.mark.parametrize("bomb", EACH)
 def test_09_a_bomb_is_named_in_little_time_and_memory(
     folder: Path, spec: WriteSpec, idle: Cost, bomb: str
 ) -> None:
     text, code = BOMBS[bomb]
-    cost = cost_of_checking(folder / spec(text))
-    assert (idle.status, cost.status) == (0, 1)
-    assert cost.seconds < SECONDS
-    assert cost.memory - idle.memory < MEGABYTES * 1_000_000
-    assert any(f"error[{code}]" in line for line in cost.printed)
-    assert max(map(len, cost.printed)) < 1000
+    bombed = cost("check", folder / spec(text))
+    assert (idle.status, bombed.status) == (0, 1)
+    assert bombed.seconds < SECONDS
+    assert bombed.memory - idle.memory < MEGABYTES * 1_000_000
+    assert any(f"error[{code}]" in line for line in bombed.printed)
+    assert max(map(len, bombed.printed)) < 1000
 
 
 @pytest.mark.parametrize("bomb", ["aliases", "merge keys", "100,000 [", "a scalar of 10 MB"])

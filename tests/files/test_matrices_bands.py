@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,7 +19,7 @@ from convt_cli.errors import FileError
 from convt_cli.files.matrices import banded_bytes, write_bands, write_matrix
 from convt_cli.operators.matrix import Band, BandedMatrix, banded_matrix, build_matrix
 from tests import oracle
-from tests.conftest import command_line, environment
+from tests.cost import cost, needs_a_measure
 from tests.files.test_matrices import DTYPES, convolution
 from tests.strategies import with_arrays, zero_padded_convolutions
 
@@ -193,14 +192,11 @@ layers: [{type: conv, out_channels: 64, kernel_size: 3, padding: 1, weight: {fil
 """C takes 1.35 GB."""
 
 
+@needs_a_measure
 @pytest.mark.slow
 @pytest.mark.parametrize("options", [(), ("--transpose",), ("--sparse-format", "coo")])
 def test_a_large_matrix_takes_little_memory(tmp_path: Path, options: tuple[str, ...]) -> None:
     (tmp_path / "net.yaml").write_text(LARGE, encoding="utf-8")
-    arguments = command_line("matrix", tmp_path / "net.yaml", "-o", "-", *options)
-    with open(os.devnull, "wb") as nowhere:
-        actions = [(os.POSIX_SPAWN_DUP2, nowhere.fileno(), 1)]
-        pid = os.posix_spawn(sys.executable, arguments, environment(), file_actions=actions)
-    _, status, usage = os.wait4(pid, 0)
-    assert status == 0
-    assert usage.ru_maxrss * 1024 < 400e6
+    taken = cost("matrix", tmp_path / "net.yaml", "-o", "-", *options, printed=False)
+    assert taken.status == 0
+    assert taken.memory < 400e6
