@@ -43,5 +43,5 @@ def test_every_public_name_is_in_the_readme(name: str) -> None:
 
 
 def test_the_gate_runs_the_test_command_of_the_readme() -> None:
-    command = next(line for line in README.splitlines() if line.endswith("pytest --cov"))
+    command = next(line for line in README.splitlines() if line.endswith("pytest -n auto --cov"))
     assert command in (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
