@@ -10,8 +10,12 @@ outputs read the very same elements and differ in their taps alone; such phases 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from convt_cli.arithmetic.axis import Axis
+
+_REMEMBERED = 512
+"""Axes whose combs are kept: a small layer takes less time than finding them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +45,7 @@ UNIT = Comb(phases=(0,), taps=((0,),), starts=(0,), source_step=1, result_step=1
 """An axis of size 1 with a window of size 1."""
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def forward_combs(axis: Axis) -> tuple[Comb, ...]:
     """The one comb of C, from the first tap that meets an input to the last; none without any.
 
@@ -63,6 +68,7 @@ def forward_combs(axis: Axis) -> tuple[Comb, ...]:
     )
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def transpose_combs(axis: Axis) -> tuple[Comb, ...]:
     """The combs of Cᵀ; inputs that no window reads are in none.
 

@@ -30,6 +30,8 @@ PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
 _MODES = {1: "L", 3: "RGB"}
 _PNG_END = b"IEND\xaeB`\x82"
 _JPEG_END = b"\xff\xd9"
+_MOST_PIXELS_PER_BYTE = 8 * 1032
+"""Deflate makes a byte of up to 1,032, each of eight pixels; JPEG has a bit for 64 at least."""
 
 
 def read_image(name: str, shape: Shape) -> tuple[Array, Form]:
@@ -112,7 +114,7 @@ def read_picture(path: str, shape: Shape) -> Array:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # the size is held against the memory there is
                 picture = Image.open(file, formats=("PNG", "JPEG"))
-                _require_memory(file, path, picture.size, shape)
+                _require_room(file, path, picture.size, shape)
                 fitted = _fitted(picture.convert(_MODES[shape[0]]), shape[1:])
             _require_end(file, picture.format)
         except ConvtError:
@@ -127,9 +129,15 @@ def read_picture(path: str, shape: Shape) -> Array:
     return np.moveaxis(pixels, -1, 0)
 
 
-def _require_memory(file: BinaryIO, path: str, size: tuple[int, int], shape: Shape) -> None:
-    """Ask for what a picture of `size` takes in its file, unpacked, and as float32 of `shape`."""
-    needed = os.fstat(file.fileno()).st_size + 8 * prod(size) + 9 * prod(shape)
+def _require_room(file: BinaryIO, path: str, size: tuple[int, int], shape: Shape) -> None:
+    """Ask for what a picture of `size` takes in its file, unpacked, and as float32 of `shape`.
+
+    Raises ValueError for more pixels than the file can hold, RequestError (E501).
+    """
+    length = os.fstat(file.fileno()).st_size
+    if prod(size) > _MOST_PIXELS_PER_BYTE * length:
+        raise ValueError(f"{length:,} bytes are too few for {size[0]:,} by {size[1]:,} pixels")
+    needed = length + 8 * prod(size) + 9 * prod(shape)
     memory.require(needed, shown(path), help="use a smaller picture, or a smaller --input")
 
 

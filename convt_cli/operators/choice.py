@@ -2,10 +2,9 @@
 
 The rule counts in multiply-adds of a good matrix product.  A product of few rows is slower, and
 one with few columns to sum over: with n rows and m columns a multiply-add takes 1 + 16/n + 8/m.
-Beside the products a kernel passes over arrays: copying an element costs about as much as 16
-multiply-adds where they lie side by side, up to four times that where they lie a step apart,
-adding a whole product to another 9, writing a product and adding its rows here and there 23,
-rearranging an element of the weight 170; and every call of NumPy, for every tile, 240,000.
+Beside the products a kernel passes over arrays: copying an element costs about as much as 40
+multiply-adds, adding one of a product to another 35, writing one and adding it here or there 50,
+rearranging one of the weight 200; and every call of NumPy, for every tile, 100,000.
 
 These figures are round ones, measured with NumPy's OpenBLAS; what they decide depends on the
 layer alone, never on the machine, the batch or a clock.
@@ -15,16 +14,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from math import ceil, prod
 
 from convt_cli.arithmetic.combs import Comb, Combs, overhang
 from convt_cli.arithmetic.convolution import Shape
 
-_COPY = 16
-_SUM = 9
-_ADD = 23
-_REARRANGE = 170
-_CALL = 240_000
+_COPY = 40
+_SUM = 35
+_ADD = 50
+_REARRANGE = 200
+_CALL = 100_000
 _CALLS_TO_GATHER = 6
 _FEW_ROWS = 16
 _FEW_COLUMNS = 8
@@ -64,11 +64,6 @@ class Work:
     itemsize: int
     forward: bool
 
-    @property
-    def choice(self) -> Choice:
-        """The cheapest kernel."""
-        return min(self.choices(), key=lambda choice: choice.cost)
-
     def choices(self) -> Iterator[Choice]:
         """Every kernel that can do it."""
         yield self._gather()
@@ -84,7 +79,7 @@ class Work:
         return self._choice(
             "gather",
             self._products(self.rows * self._phases, self.inner * prod(behind))
-            + self._positions * (self._copy * copied + _SUM * summed)
+            + self._positions * (_COPY * copied + _SUM * summed)
             + _REARRANGE * self.rows * self.inner * self._tap_count,
             calls=_CALLS_TO_GATHER * prod(map(len, self.combs[1:])) * len(_residues(self.combs[0]))
             + 2 * first * prod(map(len, self.combs)),
@@ -97,7 +92,7 @@ class Work:
         return self._choice(
             "gather flat",
             self._products(self.rows * self._phases, self.inner * prod(self._most_starts))
-            + self._copy * self._positions * self.inner * prod(self._starts)
+            + _COPY * self._positions * self.inner * prod(self._starts)
             + _REARRANGE * rearranged,
             calls=(_CALLS_TO_GATHER + 1) * prod(map(len, self.combs)) + self._phases,
             numbers=self.inner * (prod(self._most_starts) + self._source_steps)
@@ -116,7 +111,7 @@ class Work:
         )
 
     def _taps(self) -> Choice:
-        moved = (self._copy * self.inner + 2 * _ADD * self.rows) * self._positions * self._tap_count
+        moved = (_COPY * self.inner + 2 * _ADD * self.rows) * self._positions * self._tap_count
         return self._choice(
             "taps",
             self._products(self.rows, self.inner)
@@ -145,11 +140,6 @@ class Work:
         """All the multiply-adds, done by matrix products of so many rows and columns."""
         share = 1 + _FEW_ROWS / rows + _FEW_COLUMNS / columns
         return self.rows * self.inner * self._tap_count * self._positions * share
-
-    @property
-    def _copy(self) -> int:
-        """Copying an element of the source, by the step between those of a row."""
-        return _COPY * min(4, self.combs[-1][0].source_step)
 
     @property
     def _positions(self) -> int:
@@ -196,6 +186,12 @@ class Work:
             1 + overhang(axis, size) / min(_FEWEST_ROWS, size)
             for axis, size in zip(self.combs[1:], self.sizes[1:], strict=True)
         )
+
+
+@lru_cache(maxsize=512)
+def cheapest(work: Work) -> Choice:
+    """The kernel that suits the work; of those asked for last it is known."""
+    return min(work.choices(), key=lambda choice: choice.cost)
 
 
 def _residues(axis: tuple[Comb, ...]) -> set[int]:

@@ -17,7 +17,7 @@ import numpy as np
 from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.combs import Combs, forward_combs, transpose_combs
 from convt_cli.arithmetic.convolution import Convolution
-from convt_cli.operators.choice import Choice, Work, positions_per_tile
+from convt_cli.operators.choice import Choice, Work, cheapest, positions_per_tile
 from convt_cli.operators.dtypes import Array
 from convt_cli.operators.folded import pad, pad_transpose, without_padding
 from convt_cli.operators.gather import Gathering
@@ -101,7 +101,7 @@ class Direct:
             steps = prod(axis.stride for axis in self._convolution.axes)
             positions = positions_per_tile(size * (rows + inner) * steps)
             return Choice(kernel="taps", cost=0, positions=positions)
-        return Work(
+        work = Work(
             combs=combs,
             rows=rows,
             inner=inner,
@@ -109,7 +109,8 @@ class Direct:
             groups=groups,
             itemsize=self._weight.itemsize,
             forward=self._forward,
-        ).choice
+        )
+        return cheapest(work)
 
     def _chosen_kernel(self) -> Kernel | None:
         """The chosen kernel; None for `taps`."""

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from convt_cli.commands import main
+from convt_cli.errors import ArrayError
 from convt_cli.files.arrays import read_array
 from convt_cli.files.images import read_picture
 from convt_cli.files.safetensors import read_safetensors
@@ -214,3 +215,18 @@ def test_26_an_array_with_bytes_changed_gets_a_documented_status(
         assert main.run(arguments) in (0, 2)
 
     check()
+
+
+def test_26_a_picture_claims_no_more_pixels_than_its_bytes_can_hold(
+    folder_of_drawn: Path,
+) -> None:
+    """86 bytes that claim 150 million pixels would be a minute's work, and all of them black."""
+    path = folder_of_drawn / "x.png"
+    whole = png()
+    header = struct.pack(">2I5B", 9, 2**24 + 7, 1, 0, 0, 0, 0)
+    ihdr = b"IHDR" + header + struct.pack(">I", zlib.crc32(b"IHDR" + header))
+    path.write_bytes(whole[:12] + ihdr + whole[12 + len(ihdr) :])
+    with pytest.raises(ArrayError) as caught:
+        read_picture(str(path), (1, 4, 4))
+    assert caught.value.code == "E303"
+    assert "too few for 9 by 16,777,223 pixels" in str(caught.value)

@@ -59,7 +59,11 @@ def _tiny(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def set_positions(patch: pytest.MonkeyPatch, positions: int) -> None:
     """Let every tile have about so many positions."""
-    patch.setattr(choice, "positions_per_tile", lambda *_: positions)
+
+    def tiny(work: choice.Work) -> choice.Choice:
+        return replace(choice.cheapest(work), positions=positions)
+
+    patch.setattr("convt_cli.operators.direct.cheapest", tiny)
 
 
 def no_progress(_label: str, _total: int) -> AbstractContextManager[Advance]:

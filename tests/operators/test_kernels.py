@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.combs import forward_combs, transpose_combs
 from convt_cli.arithmetic.convolution import Convolution, Shape
-from convt_cli.operators.choice import Choice, Work
+from convt_cli.operators.choice import Choice
 from convt_cli.operators.direct import Direct, apply_forward, apply_transpose
 from convt_cli.operators.gather import Gathering
 from convt_cli.operators.scatter import Scattering
@@ -410,7 +410,8 @@ class TestBytes:
 
 def force(patch: pytest.MonkeyPatch, kernel: str, positions: int) -> None:
     """Let every layer be computed by this kernel, in tiles of so many positions."""
-    patch.setattr(Work, "choice", Choice(kernel=kernel, cost=0, positions=positions))
+    forced = Choice(kernel=kernel, cost=0, positions=positions)
+    patch.setattr("convt_cli.operators.direct.cheapest", lambda _: forced)
 
 
 def planned(
