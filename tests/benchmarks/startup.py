@@ -11,7 +11,14 @@ from pathlib import Path
 from tests.benchmarks.timing import python, ratio
 
 IMPORTS = "import click, yaml, rich.console, rich.table"
-LOAD = "import sys, yaml; yaml.load(open(sys.argv[1]), Loader=yaml.CSafeLoader)"
+LOAD = """
+import sys, yaml
+for path in sys.argv[1:]:
+    with open(path) as file:
+        yaml.load(file, Loader=yaml.CSafeLoader)
+"""
+COUNTS = ((1, 1000), (1, 3000), (300, 30))
+"""How many specs, and the layers of each."""
 
 
 def long_spec(layers: int) -> str:
@@ -29,11 +36,12 @@ def main() -> None:
     value = ratio(python(*shapes, "configs/vgg16.yaml"), python("-c", IMPORTS), 15)
     print(f"shapes of VGG-16 / {IMPORTS}: {value:.2f}")
     with tempfile.TemporaryDirectory() as folder:
-        for layers in (1000, 3000):
-            spec = Path(folder, f"{layers}.yaml")
-            spec.write_text(long_spec(layers), encoding="utf-8")
-            value = ratio(python(*shapes, str(spec)), python("-c", LOAD, str(spec)), 5)
-            print(f"shapes of {layers:,} layers / yaml.CSafeLoader: {value:.2f}")
+        for count, layers in COUNTS:
+            paths = [str(Path(folder, f"{layers}-{number}.yaml")) for number in range(count)]
+            for path in paths:
+                Path(path).write_text(long_spec(layers), encoding="utf-8")
+            value = ratio(python(*shapes, *paths), python("-c", LOAD, *paths), 5)
+            print(f"shapes of {count} x {layers:,} layers / yaml.CSafeLoader: {value:.2f}")
 
 
 if __name__ == "__main__":
