@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -27,3 +28,35 @@ def test_the_tool_finds_nothing(command: tuple[str, ...]) -> None:
         [TOOLS / name, *arguments], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+ONLY_WAYS = {
+    "open": {"io/reading.py", "io/writing.py"},
+    "os.open": {"io/reading.py", "io/writing.py", "commands/main.py"},  # main: the null device
+    "os.replace": {"io/writing.py"},
+    "os.link": {"io/writing.py"},
+    "yaml.parse": {"spec/nodes.py"},
+    "resource.getrlimit": {"io/memory.py"},
+    "sys.exit": {"__main__.py"},
+}
+"""The calls that lead in or out, and the modules that make them."""
+
+FORBIDDEN = (
+    "np.load", "np.save", "np.savez", "np.fromfile", "np.memmap", "yaml.load", "yaml.safe_load",
+    "pickle.load", "pickle.loads", "eval", "exec",
+)  # fmt: skip
+
+
+def calls_of(path: Path) -> set[str]:
+    """The functions that a module calls, as it writes their names."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+
+
+def test_there_is_one_way_in_and_one_way_out() -> None:
+    package = ROOT / "convt_cli"
+    calls = {path: calls_of(path) for path in package.rglob("*.py")}
+    for name, modules in ONLY_WAYS.items():
+        found = {path.relative_to(package).as_posix() for path in calls if name in calls[path]}
+        assert found == modules, name
+    assert not [name for name in FORBIDDEN if any(name in called for called in calls.values())]
