@@ -54,14 +54,18 @@ def tiles(convolution: Convolution, positions: int, *, forward: bool) -> Iterato
 def tile_lengths(counts: list[int], positions: int) -> list[int]:
     """How many of each axis's positions a tile has: the last axes whole as long as they fit.
 
-    >>> tile_lengths([100, 100], 1000), tile_lengths([100, 100], 80), tile_lengths([9], 4)
-    ([10, 100], [8, 10], [4])
+    Tiles of an axis are about as long as each other, so that threads end at about the same time.
+
+    >>> tile_lengths([100, 100], 1000), tile_lengths([100, 100], 80), tile_lengths([90], 50)
+    ([10, 100], [8, 10], [45])
     """
     lengths: list[int] = []
     for number in reversed(range(len(counts))):
         kept = prod(min(count, _SHORTEST) for count in counts[:number])
         room = max(1, positions // (prod(lengths) * kept))
-        lengths.insert(0, min(counts[number], room))
+        most = min(counts[number], room)
+        parts = max(1, -(-counts[number] // max(1, most)))
+        lengths.insert(0, max(-(-counts[number] // parts), min(most, _SHORTEST)))
     return lengths
 
 

@@ -7,7 +7,7 @@ columns, and beside that block those rows hold nothing.
 from __future__ import annotations
 
 from dataclasses import replace
-from math import prod
+from math import ceil, prod
 from typing import Any
 
 import numpy as np
@@ -138,8 +138,10 @@ class TestLengths:
         number %= len(counts)
         lengths = tile_lengths(counts, positions)
         kept = prod(min(count, SHORTEST) for count in counts[:number])
-        longer = (lengths[number] + 1) * prod(lengths[number + 1 :]) * kept
-        assert lengths[number] == counts[number] or longer > positions
+        parts = ceil(counts[number] / lengths[number])
+        if parts > 1:  # in one part fewer they would be too long
+            longer = ceil(counts[number] / (parts - 1))
+            assert longer * prod(lengths[number + 1 :]) * kept > positions
 
     @given(counts=counts, positions=positions, number=st.integers(0, 2))
     def test_are_few_only_behind_axes_cut_to_one(
@@ -157,10 +159,12 @@ class TestLengths:
             ([100, 100], 1000, [10, 100]),
             ([100, 100], 80, [8, 10]),
             ([100, 100], 4, [4, 1]),
-            ([3, 100], 90, [3, 30]),
+            ([3, 100], 90, [3, 25]),
+            ([100], 60, [50]),
+            ([9], 8, [8]),
             ([100, 1], 7, [7, 1]),
             ([20, 20, 20], 1, [1, 1, 1]),
-            ([20, 20, 20], 100, [8, 12, 1]),
+            ([20, 20, 20], 100, [10, 10, 1]),
         ],
     )
     def test_worked_by_hand(self, counts: list[int], positions: int, lengths: list[int]) -> None:
