@@ -236,9 +236,9 @@ def _divided(dividend: Any, divisor: Any) -> Any:
 def _product(folding: _Folding) -> Array:
     array = folding.array(0)
     _require_few(array)
-    keep = bool(folding.node.integer("keepdims", 1))
     axes = folding.integers(1, "axes")
-    return np.asarray(np.prod(array, axis=axes, keepdims=keep, dtype=array.dtype))
+    product = np.prod(array, axis=axes, keepdims=True, dtype=array.dtype)
+    return product if folding.node.integer("keepdims", 1) else np.squeeze(product, axis=axes)
 
 
 _ELEMENTWISE: dict[str, Callable[..., Any]] = {
