@@ -237,8 +237,9 @@ def _product(folding: _Folding) -> Array:
     array = folding.array(0)
     _require_few(array)
     axes = folding.integers(1, "axes")
-    product = np.prod(array, axis=axes, keepdims=True, dtype=array.dtype)
-    return product if folding.node.integer("keepdims", 1) else np.squeeze(product, axis=axes)
+    kept: Array = np.prod(array, axis=axes, keepdims=True, dtype=array.dtype)
+    squeezed: Array = np.squeeze(kept, axis=axes)
+    return kept if folding.node.integer("keepdims", 1) else squeezed
 
 
 _ELEMENTWISE: dict[str, Callable[..., Any]] = {
