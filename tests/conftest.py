@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import textwrap
@@ -36,6 +37,10 @@ PACKAGE = Path(convt_cli.__file__).parent
 """The folder of the package under test."""
 
 _TERMINAL_VARIABLES = ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE")
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    # As a shell leaves it for its background jobs; those that the tests start would inherit it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 GUIDE = """
     input: [1, 4, 4]
