@@ -71,7 +71,7 @@ def command(
     ARRAY and OUT are .npy, .npz#key, .csv or .txt, or - for a stream of .npy.  ARRAY is
     (channels, *spatial), may have a batch axis in front, or be flat; OUT comes in the same form.
     """
-    threads = compute_by_tiles()
+    compute_by_tiles()
     from convt_cli.files.arrays import locate
     from convt_cli.files.tiled import apply_by_tiles
     from convt_cli.files.weights import Weights
@@ -86,9 +86,7 @@ def command(
     _require_own_action(chosen, forward=forward, bias=bias)
     action = _action(chosen, Weights(network, allow_outside=allow_outside), dtype, forward, bias)
     if _is_tiled(action, method, array, output):
-        apply_by_tiles(
-            action, array, output, layout, threads=threads, force=force, progress=progress
-        )
+        apply_by_tiles(action, array, output, layout, force=force, progress=progress)
     else:
         _apply_in_memory(action, method, array, output, layout, force=force)
     note_fill(chosen)

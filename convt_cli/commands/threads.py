@@ -11,16 +11,12 @@ BLAS_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 MOST_THREADS = 4
 
 
-def compute_by_tiles() -> int:
-    """Let the command compute tiles side by side; how many at a time.
-
-    To be called before anything imports NumPy.
-    """
+def compute_by_tiles() -> None:
+    """Let the command compute tiles side by side; to be called before anything imports NumPy."""
     count = _one_thread_per_product()
     from convt_cli.operators.threads import tiles_at_once
 
     click.get_current_context().with_resource(tiles_at_once(count))
-    return count
 
 
 def _one_thread_per_product() -> int:

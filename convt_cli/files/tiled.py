@@ -7,11 +7,10 @@ any number of threads and however a batch is split.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import islice
 from math import prod
 from typing import Any
 
@@ -33,6 +32,7 @@ from convt_cli.operators.dtypes import (
     result_dtype,
     working_dtype,
 )
+from convt_cli.operators.threads import each
 from convt_cli.operators.tiles import Tile
 
 Advance = Callable[[int], None]
@@ -44,8 +44,6 @@ _TOGETHER_BYTES = 32 * 2**20
 _SIDE_BY_SIDE_BYTES = 32 * 2**20
 _PLANNED_BYTES = 128 * 2**20
 """A task takes no more than this for its boxes, unless its kernel reaches far."""
-_FEW = 16
-"""So few tasks are done in the time that threads take to begin."""
 
 _Task = tuple[slice, Tile]
 """Items of the batch, and the tile of each."""
@@ -85,7 +83,6 @@ def apply_by_tiles(
     target: str,
     layout: str,
     *,
-    threads: int,
     force: bool,
     progress: Progress,
 ) -> None:
@@ -118,7 +115,7 @@ def apply_by_tiles(
                 return int(result.size)
 
             with progress("applying", prod(grid.shape)) as advance:
-                _run(work, tiling.tasks(batch, at_once), threads, advance)
+                each(work, tiling.tasks(batch, at_once), advance)
 
 
 def _sample(action: Action, dtype: np.dtype[Any], reader: BoxReader, progress: Progress) -> Array:
@@ -197,37 +194,10 @@ class _Tiling:
 
     def applied(self, tile: Tile, source: Array) -> Array:
         """The result's box of a tile, (items, channels, *sizes), from that of the source."""
-        with np.errstate(all="ignore"):  # every thread has its own; see `functions.apply`
-            numbers = self._action.cast(source).astype(self._working, copy=False)
-            channels = self._action.shapes[1][0]
-            result = np.empty((len(source), channels, *tile.result_sizes), self._working)
-            for first in range(0, len(source), self._together):
-                items = slice(first, first + self._together)
-                self._direct.fill(tile, numbers[items], result[items])
-            return self._action.biased(finish(result, self._result))
-
-
-def _run(
-    work: Callable[[_Task], int], tasks: Iterator[_Task], threads: int, advance: Advance
-) -> None:
-    """Do all tasks, a few at a time, and tell `advance` what each of them has come to.
-
-    Of several failures the one of the first task is raised, whichever thread was faster.
-    """
-    few = list(islice(tasks, _FEW))
-    if threads == 1 or len(few) < _FEW:
-        for task in chain(few, tasks):
-            advance(work(task))
-        return
-    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  # for long work only
-
-    with ThreadPoolExecutor(threads) as pool:
-        waiting = deque(pool.submit(work, task) for task in few)
-        try:
-            for task in tasks:
-                waiting.append(pool.submit(work, task))
-                advance(waiting.popleft().result())
-            while waiting:
-                advance(waiting.popleft().result())
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+        numbers = self._action.cast(source).astype(self._working, copy=False)
+        channels = self._action.shapes[1][0]
+        result = np.empty((len(source), channels, *tile.result_sizes), self._working)
+        for first in range(0, len(source), self._together):
+            items = slice(first, first + self._together)
+            self._direct.fill(tile, numbers[items], result[items])
+        return self._action.biased(finish(result, self._result))

@@ -7,45 +7,101 @@ and without a word they are done one after the other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TypeVar
+from functools import cached_property
+from itertools import chain, islice
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-_POOL: ContextVar[Executor | None] = ContextVar("pool", default=None)
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
+
+_AHEAD = 16
+"""So many tasks are begun, or wait for a thread, before the first of them has ended."""
 
 _Task = TypeVar("_Task")
+_Done = TypeVar("_Done")
+
+
+class _Pool:
+    """Threads that begin when there is first work for several of them."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+
+    @cached_property
+    def executor(self) -> ThreadPoolExecutor:
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  # for several tiles only
+
+        return ThreadPoolExecutor(self._count)
+
+    def close(self) -> None:
+        if "executor" in vars(self):
+            self.executor.shutdown()
+
+
+_POOL: ContextVar[_Pool | None] = ContextVar("pool", default=None)
 
 
 @contextmanager
 def tiles_at_once(count: int) -> Iterator[None]:
     """Within, C x and Cᵀ y are computed `count` tiles at a time."""
-    if count < 2:
+    pool = _Pool(count) if count > 1 else None
+    token = _POOL.set(pool)
+    try:
         yield
-        return
-    with ThreadPoolExecutor(count) as pool:
-        token = _POOL.set(pool)
-        try:
-            yield
-        finally:
-            _POOL.reset(token)
-            pool.shutdown(cancel_futures=True)
+    finally:
+        _POOL.reset(token)
+        if pool is not None:
+            pool.close()
 
 
-def each(work: Callable[[_Task], None], tasks: Sequence[_Task]) -> None:
-    """Do every task; of several failures that of the first task is raised."""
-    pool = _POOL.get()
-    if pool is None or len(tasks) < 2:
-        for task in tasks:
-            work(task)
-        return
+def each(
+    work: Callable[[_Task], _Done], tasks: Iterable[_Task], done: Callable[[_Done], object] = bool
+) -> None:
+    """Do every task, and tell `done` in their order what each has come to.
 
-    def quiet(task: _Task) -> None:
+    Of several failures that of the first task is raised; the others have ended by then.
+    """
+
+    def quiet(task: _Task) -> _Done:
         with np.errstate(all="ignore"):  # every thread has its own; see `functions.apply`
-            work(task)
+            return work(task)
 
-    for done in [pool.submit(quiet, task) for task in tasks]:
-        done.result()
+    rest = iter(tasks)
+    first = list(islice(rest, 2))
+    pool = _POOL.get()
+    if pool is None or len(first) < 2:
+        for task in chain(first, rest):
+            done(quiet(task))
+    else:
+        _side_by_side(pool.executor, quiet, chain(first, rest), done)
+
+
+def _side_by_side(
+    executor: ThreadPoolExecutor,
+    work: Callable[[_Task], _Done],
+    tasks: Iterable[_Task],
+    done: Callable[[_Done], object],
+) -> None:
+    waiting: deque[Future[_Done]] = deque()
+
+    def settle() -> None:
+        done(waiting[0].result())
+        waiting.popleft()
+
+    try:
+        for task in tasks:
+            if len(waiting) == _AHEAD:
+                settle()
+            waiting.append(executor.submit(work, task))
+        while waiting:
+            settle()
+    finally:
+        for future in reversed(waiting):  # those that have not begun first
+            if not future.cancel():
+                future.exception()  # waits for its end

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import os
-import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -32,6 +31,7 @@ from convt_cli.io import memory
 from convt_cli.operators import choice
 from convt_cli.operators.functions import apply
 from convt_cli.operators.routes import route
+from convt_cli.operators.threads import tiles_at_once
 from tests import oracle
 from tests.strategies import geometry, with_arrays, zero_padded_convolutions
 
@@ -51,8 +51,7 @@ PLAIN = Convolution(
 
 @pytest.fixture(autouse=True)
 def _tiny(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tiles of a few positions, pieces of a few numbers, and threads for two tasks already."""
-    monkeypatch.setattr(tiled, "_FEW", 2)
+    """Tiles of a few positions, and pieces of a few numbers."""
     set_positions(monkeypatch, 4)
     monkeypatch.setattr(boxes, "_PIECE", 80)
 
@@ -88,8 +87,9 @@ def by_tiles(
 ) -> bytes:
     """The file that comes of an array."""
     np.save(folder / "x.npy", array)
-    options = {"threads": threads, "force": True, "progress": no_progress}
-    apply_by_tiles(what, f"{folder}/x.npy", f"{folder}/y.npy", layout, **options)  # type: ignore[arg-type]
+    names = f"{folder}/x.npy", f"{folder}/y.npy"
+    with tiles_at_once(threads):
+        apply_by_tiles(what, *names, layout, force=True, progress=no_progress)
     return (folder / "y.npy").read_bytes()
 
 
@@ -326,7 +326,8 @@ class TestProgress:
         np.save(tmp_path / "x.npy", sample((5, *PLAIN.input_shape), dtype))
         what = action(PLAIN, sample(PLAIN.weight_shape, dtype))
         names = f"{tmp_path}/x.npy", f"{tmp_path}/y.npy"
-        apply_by_tiles(what, *names, LAYOUTS[0], threads=threads, force=False, progress=progress)
+        with tiles_at_once(threads):
+            apply_by_tiles(what, *names, LAYOUTS[0], force=False, progress=progress)
         assert [*seen] == (["applying"] if dtype == "float32" else ["measuring", "applying"])
         assert all(sum(parts) == total and len(parts) > 1 for total, *parts in seen.values())
 
@@ -344,23 +345,6 @@ def test_a_tile_that_reaches_over_too_much_of_its_source_is_refused_with_its_byt
         by_tiles(what, tmp_path, source)
     assert caught.value.code == "E501"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["x.npy", "y.npy"]
-
-
-def test_what_has_not_begun_is_given_up_after_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tiled, "_FEW", 8)
-    begun: list[object] = []
-
-    def work(task: object) -> int:
-        begun.append(task)
-        time.sleep(0.05)
-        return 1
-
-    def advance(_amount: int) -> None:
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        tiled._run(work, iter([(slice(0), None)] * 50), 2, advance)  # type: ignore[list-item]
-    assert 1 <= len(begun) <= 4
 
 
 class FailingPlaces:
@@ -444,5 +428,5 @@ class TestFailures:
         np.save(old / "x.npy", sample((5, *PLAIN.input_shape), "float32"))
         what = action(PLAIN, sample(PLAIN.weight_shape, "float32"))
         names = f"{old}/x.npy", f"{old}/y.npy"
-        with pytest.raises(type(error)):
-            apply_by_tiles(what, *names, LAYOUTS[0], threads=threads, force=True, progress=progress)
+        with pytest.raises(type(error)), tiles_at_once(threads):
+            apply_by_tiles(what, *names, LAYOUTS[0], force=True, progress=progress)

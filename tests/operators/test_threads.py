@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 import warnings
 
 import numpy as np
@@ -55,6 +56,14 @@ def test_one_task_is_done_where_it_is() -> None:
         assert names_of(1, 1) == {threading.current_thread().name}
 
 
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_what_tasks_come_to_is_told_in_their_order(count: int) -> None:
+    told: list[int] = []
+    with tiles_at_once(count):
+        each(lambda task: -task, iter(range(100)), told.append)
+    assert told == [-task for task in range(100)]
+
+
 def test_the_first_tasks_failure_is_raised() -> None:
     last_has_failed = threading.Event()
 
@@ -69,9 +78,31 @@ def test_the_first_tasks_failure_is_raised() -> None:
         each(work, [0, 1])
 
 
+@pytest.mark.parametrize("error", [ValueError(), KeyboardInterrupt(), SystemExit(143)])
+def test_after_a_failure_what_has_begun_ends_and_the_rest_is_given_up(
+    error: BaseException,
+) -> None:
+    begun: list[int] = []
+    ended: list[int] = []
+
+    def work(task: int) -> None:
+        begun.append(task)
+        time.sleep(0.05)
+        ended.append(task)
+
+    def done(_nothing: None) -> None:
+        raise error
+
+    with tiles_at_once(2):
+        with pytest.raises(type(error)):
+            each(work, iter(range(50)), done)
+        assert sorted(begun) == sorted(ended)
+        assert 1 <= len(begun) <= 6
+
+
 def test_no_thread_warns_of_an_overflow() -> None:
     weight = np.full(LAYER.weight_shape, 1e300)
     source = np.full((1, *LAYER.input_shape), 1e300)
-    with warnings.catch_warnings(), tiles_at_once(2), np.errstate(all="ignore"):
+    with warnings.catch_warnings(), tiles_at_once(2):
         warnings.simplefilter("error")
         assert np.isinf(apply_forward(LAYER, weight, source)).any()
