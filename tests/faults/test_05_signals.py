@@ -357,3 +357,18 @@ def test_05_between_any_two_instructions_a_signal_leaves_nothing_else(
 
 def no_link(*_: object) -> None:
     raise PermissionError(1, "no links here")
+
+
+def test_05_an_interrupt_while_the_command_line_is_loaded_has_no_traceback(
+    folder: Path,
+) -> None:
+    (folder / "click").mkdir()
+    (folder / "click" / "__init__.py").write_text("raise KeyboardInterrupt", encoding="utf-8")
+    paths = os.pathsep.join((str(folder), environment()["PYTHONPATH"]))
+    done = subprocess.run(
+        command_line("--version"),
+        env=environment(PYTHONPATH=paths),
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")

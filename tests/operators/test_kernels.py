@@ -292,6 +292,25 @@ class TestHowArraysLie:
         assert_is_the_oracles(forced, convolution, weight, source)
 
 
+@pytest.mark.parametrize("forced", [f for f in CHOSEN if "gather" in f.kernel], ids=str)
+@pytest.mark.parametrize("groups", [1, 6])
+def test_no_product_reads_the_weight_backwards(forced: Forced, groups: int) -> None:
+    """Cᵀ of stride 1 takes the taps from the last to the first, which BLAS cannot."""
+    axis = Axis.conv(input_size=7, kernel_size=3, before=1, after=1)
+    convolution = convolution_of(6, 6, axis, axis, groups=groups)
+    weight = random_numbers(convolution.weight_shape, np.float32)
+    grouped = weight.reshape(groups, -1, *weight.shape[1:])
+    turned = grouped if forced.forward else grouped.swapaxes(1, 2)
+    gathering = Gathering(turned, flat=forced.kernel == "gather flat")
+    combs_of = forward_combs if forced.forward else transpose_combs
+    before, after = forced.shapes(convolution)
+    combs = tuple(map(combs_of, convolution.axes))
+    gathering(combs, np.ones((1, *before), np.float32), np.empty((1, *after), np.float32))
+    matrices = [one for kept in gathering._matrices.values() for one in kept]
+    assert matrices
+    assert all(one.flags.c_contiguous for one in matrices)
+
+
 @every_kernel
 @pytest.mark.parametrize(
     ("dtype", "share"), [(np.float64, 1e-12), (np.complex128, 1e-12), (np.float32, 1e-5)]

@@ -219,3 +219,16 @@ class TestTable:
         assert report.tables[0].title == "small (pytorch), input a [2, 8, 6], b [1, 1]"
         (document,) = report.document["networks"]  # type: ignore[misc]
         assert document["input"] == {"a": (2, 8, 6), "b": (1, 1)}  # type: ignore[has-type]
+
+
+def test_the_plain_form_is_made_for_those_alone_who_read_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_summary: object) -> None:
+        pytest.fail("nobody has read it")
+
+    monkeypatch.setattr("convt_cli.reports.shapes._document", fail)
+    made = shapes_report([network(tmp_path)], [])
+    assert len(made.tables) == 1
+    with pytest.raises(pytest.fail.Exception):
+        _ = made.document
