@@ -482,6 +482,19 @@ class TestFolding:
         )
         assert layers_of(graph) == ["reshape, shape: [6, 32]"]
 
+    def test_a_product_without_its_axis_is_a_number(self) -> None:
+        graph = graph_of(
+            node("ReduceProd", "factors", "six", keepdims=0),
+            node("Unsqueeze", "six zero", "vector"),
+            node("Concat", "ones vector minus", "asked", axis=0),
+            node("Reshape", "x asked", "y"),
+            factors=constant([2, 3]),
+            zero=constant([0]),
+            ones=constant([1]),
+            minus=constant([-1]),
+        )
+        assert layers_of(graph) == ["reshape, shape: [6, 32]"]
+
     def test_an_expand_to_a_shape_with_minus_ones(self) -> None:
         """PyTorch writes -1 as Where(Equal(shape, -1), ones, shape)."""
         graph = graph_of(
