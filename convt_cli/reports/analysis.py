@@ -11,8 +11,8 @@ from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.network import MatrixLayer, Network
 from convt_cli.errors import Diagnostic
 from convt_cli.reports.numbers import number, off
-from convt_cli.reports.table import VERSION, Cell, Kind, Report, Table, column
-from convt_cli.reports.verification import fill_notes
+from convt_cli.reports.per_layer import Found, Layers, fill_notes, per_layer_report
+from convt_cli.reports.table import Cell, Kind, Report, Table, column
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +25,7 @@ class Analysis:
     shortcuts: Shortcuts
 
 
-Analyzed = Sequence[tuple[Network, Sequence[tuple[MatrixLayer, Analysis]]]]
+Analyzed = Found[Analysis]
 
 _COLUMNS = (
     column("layer"),
@@ -52,21 +52,10 @@ _COLUMNS = (
 
 def analysis_report(analyzed: Analyzed, problems: Sequence[Diagnostic]) -> Report:
     """One table per network; `problems` of specs and layers that could not be analyzed."""
-    return Report(
-        tables=tuple(_table(network, layers) for network, layers in analyzed),
-        plain=lambda: {
-            "version": VERSION,
-            "layers": [
-                _document(network, layer, analysis)
-                for network, layers in analyzed
-                for layer, analysis in layers
-            ],
-            "problems": [problem.document() for problem in problems],
-        },
-    )
+    return per_layer_report(analyzed, problems, table=_table, document=_document)
 
 
-def _table(network: Network, layers: Sequence[tuple[MatrixLayer, Analysis]]) -> Table:
+def _table(network: Network, layers: Layers[Analysis]) -> Table:
     return Table(
         title=f"{network.name} ({network.rules.title}), C of every layer",
         columns=_COLUMNS,
@@ -122,7 +111,7 @@ def _shape_text(shape: Shape) -> str:
     return "×".join(map(str, shape))
 
 
-def _notes(layers: Sequence[tuple[MatrixLayer, Analysis]]) -> Iterator[str]:
+def _notes(layers: Layers[Analysis]) -> Iterator[str]:
     if not layers:
         yield "No conv or conv_transpose layer."
         return
@@ -136,7 +125,7 @@ def _notes(layers: Sequence[tuple[MatrixLayer, Analysis]]) -> Iterator[str]:
     for layer, analysis in layers:
         if analysis.coverage.is_even is False:
             yield f"{layer.name}: {_remedy(layer, analysis.coverage)}"
-    yield from fill_notes([layer for layer, _ in layers])
+    yield from fill_notes(layers)
 
 
 def _remedy(layer: MatrixLayer, counts: Coverage) -> str:
@@ -147,13 +136,10 @@ def _remedy(layer: MatrixLayer, counts: Coverage) -> str:
     return f"kernel_size {size} in place of {own} would make the overlap even."
 
 
-def _document(network: Network, layer: MatrixLayer, analysis: Analysis) -> dict[str, object]:
+def _document(layer: MatrixLayer, analysis: Analysis) -> dict[str, object]:
     counts, spectrum, shortcuts = analysis.coverage, analysis.spectrum, analysis.shortcuts
     smallest = spectrum.smallest
     return {
-        "spec": network.spec,
-        "layer": layer.name,
-        "weight": str(layer.weight),
         "shape": layer.convolution.matrix_shape,
         "nnz": layer.convolution.nnz,
         "density": _density(layer),
