@@ -110,11 +110,6 @@ def all_covered(combs: Combs) -> bool:
     return all(sum(len(comb.phases) for comb in axis) == axis[0].result_step for axis in combs)
 
 
-def overhang(combs: tuple[Comb, ...], size: int) -> int:
-    """How far the combs of an axis reach beyond `size` sources, on the side where it is more.
-
-    So many zeros behind a row keep its shifts, and its results, from the next row's sources.
-    """
-    before = max(-min(comb.starts) for comb in combs)
-    after = max(max(0, *comb.starts) + comb.length - size for comb in combs)
-    return max(0, before, after)
+def pitch(combs: tuple[Comb, ...], size: int) -> int:
+    """How long rows of `size` sources have to be to hold the results of each phase as well."""
+    return max(size, *(comb.length for comb in combs))

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from math import ceil, prod
 
-from convt_cli.arithmetic.combs import Comb, Combs, overhang
+from convt_cli.arithmetic.combs import Comb, Combs, pitch
 from convt_cli.arithmetic.convolution import Shape
 
 _COPY = 40
@@ -181,9 +181,9 @@ class Work:
 
     @property
     def _stretch(self) -> float:
-        """How much longer the zeros behind them make the other axes, in a short tile."""
+        """How much longer the zeros behind them make the other axes."""
         return prod(
-            1 + overhang(axis, size) / min(_FEWEST_ROWS, size)
+            pitch(axis, size) / size
             for axis, size in zip(self.combs[1:], self.sizes[1:], strict=True)
         )
 

@@ -1,29 +1,38 @@
-"""Cᵀ y by scattering: one matrix product with the weight as it lies, then sums of its rows.
+"""Cᵀ y by scattering: matrix products with the weight as it lies, then sums of their rows.
 
 Wᵀ y holds, for every input channel and tap, what each output sends through that tap.  An input
 of phase p (`arithmetic.combs`) is the sum over the phase's taps of what arrives from the
-outputs starts[n] + b.  Behind every axis but the first y gets as many zeros as a window
-overhangs it; so on the flattened positions a tap is one shift, and adding it one addition of
-long runs: where the shift leaves a row it meets the zeros.
+outputs starts[n] + b.  On the flattened positions a tap is one shift, and adding it one addition
+of long runs.  A shift leads out of a row and into the next one; but what it meets there, a tap
+that starts d further on, is what outputs at the row's edge, d deep, send through that tap, past
+the border of x.  No input takes that, so it is cleared before the sums.
 
-The weight is read once and not copied, which is most of the work where it is larger than y.
-The zeros are multiplied too, so weights must be finite: 0 * inf is nan.
+The weight is read once and not copied, which is most of the work where it is larger than y.  So
+many channels of x are computed at a time that what is sent to them stays in the cache.  Where
+x is longer than y, zeros are multiplied too, so weights must be finite: 0 * inf is nan.
 """
 
 from __future__ import annotations
 
-from itertools import product
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise, product
 from math import prod
 from typing import Any
 
 import numpy as np
 
-from convt_cli.arithmetic.combs import Comb, Combs, all_covered, overhang
+from convt_cli.arithmetic.combs import Comb, Combs, all_covered, pitch
 from convt_cli.operators.dtypes import Array
 from convt_cli.operators.scratch import scratch
 
-_NARROW = 128
-"""Up to so many positions the product is formed the other way round: the weight's side long."""
+_BLOCK_BYTES = 2**22
+_FEWEST_ROWS = 128
+"""A product's result fits the cache, unless it had too few rows then to be fast."""
+_NARROW_BYTES = 512
+"""Of so few positions the product is formed the other way round: the weight's side long."""
+_REMEMBERED = 256
 
 
 class Scattering:
@@ -39,30 +48,45 @@ class Scattering:
         """Fill `result`, (batch, channels, *sizes), from `source`, (batch, channels, *sizes)."""
         if not all_covered(combs):
             result[...] = 0
-        groups, inner, channels, *kernel = self._weight.shape
+        groups, inner, channels, *_ = self._weight.shape
         padded = _padded(combs, source)
         batch, _, *sizes = padded.shape
-        sent = self._sent(padded.reshape(batch, groups, inner, prod(sizes)))
-        by_tap = sent.reshape(batch, groups, channels, *kernel, prod(sizes))
+        flat = padded.reshape(batch, groups, inner, prod(sizes))
         into = result.reshape(batch, groups, channels, *result.shape[2:])
-        for chosen in product(*combs):
-            _collect(chosen, sizes, by_tap, into)
+        for part in self._blocks(batch * prod(sizes) * source.itemsize):
+            sent = self._sent(part, flat[:, part[0]])
+            _clear(combs, sent.reshape(*sent.shape[:-1], *sizes))
+            for phase in _phases(combs, tuple(sizes)):
+                phase.collect(sent, into[:, *part])
 
-    def _sent(self, flat: Array) -> Array:
-        """(batch, groups, channels * taps, positions): what goes through every tap."""
-        matrix = self._weight.reshape(*self._weight.shape[:2], -1)
-        batch, groups, _, positions = flat.shape
-        sent = scratch("sent", (batch, groups, matrix.shape[2], positions), flat.dtype)
-        if positions > _NARROW:
-            return np.matmul(matrix.swapaxes(1, 2), flat, out=sent)
-        sent[...] = np.matmul(flat.swapaxes(2, 3), matrix).swapaxes(2, 3)
-        return sent
+    def _blocks(self, row_bytes: int) -> Iterator[tuple[slice, slice]]:
+        """The groups and channels that are computed together; a row is a channel and a tap."""
+        groups, _, channels, *kernel = self._weight.shape
+        rows = max(_BLOCK_BYTES // max(1, row_bytes), _FEWEST_ROWS)
+        together = max(1, rows // (channels * prod(kernel)))
+        wide = max(1, min(channels, -(-rows // prod(kernel))))
+        for group in range(0, groups, together):
+            for channel in range(0, channels, wide):
+                yield slice(group, group + together), slice(channel, channel + wide)
+
+    def _sent(self, part: tuple[slice, slice], flat: Array) -> Array:
+        """(batch, groups, channels, *kernel_size, positions): what goes through every tap."""
+        weight = self._weight[part[0], :, part[1]]
+        groups, inner, *rows = weight.shape
+        matrix = weight.reshape(groups, inner, prod(rows))
+        batch, *_, positions = flat.shape
+        sent = scratch("sent", (batch, groups, prod(rows), positions), flat.dtype)
+        if positions * flat.itemsize > _NARROW_BYTES:
+            np.matmul(matrix.swapaxes(1, 2), flat, out=sent)
+        else:
+            sent[...] = np.matmul(flat.swapaxes(2, 3), matrix).swapaxes(2, 3)
+        return sent.reshape(batch, groups, *rows, positions)
 
 
 def _padded(combs: Combs, source: Array) -> Array:
-    """`source` with zeros behind every axis but the first, as many as a window overhangs it."""
+    """`source` with zeros behind every axis but the first, so that a row holds the results'."""
     sizes = source.shape[3:]
-    pitches = [size + overhang(axis, size) for axis, size in zip(combs[1:], sizes, strict=True)]
+    pitches = [pitch(axis, size) for axis, size in zip(combs[1:], sizes, strict=True)]
     if pitches == list(sizes) and source.flags.c_contiguous:
         return source
     padded = scratch("padded", (*source.shape[:3], *pitches), source.dtype)
@@ -71,49 +95,100 @@ def _padded(combs: Combs, source: Array) -> Array:
     return padded
 
 
-def _collect(combs: tuple[Comb, ...], sizes: list[int], sent: Array, result: Array) -> None:
-    """Put the sums over the taps of every phase, of one comb per axis, on its results."""
-    lengths = [combs[0].length, *sizes[1:]]
-    shifts = [_flat_position(starts, sizes) for starts in product(*(c.starts for c in combs))]
-    for phases in product(*(range(len(comb.phases)) for comb in combs)):
-        taps = product(*(comb.taps[phase] for comb, phase in zip(combs, phases, strict=True)))
-        parts = [(_of_tap(sent, tap), shift) for tap, shift in zip(taps, shifts, strict=True)]
-        total = _shifted_sum(parts, prod(lengths))
-        target = result[
-            :, :, :, *(comb.results(phase) for comb, phase in zip(combs, phases, strict=True))
-        ]
-        rows = total.reshape(*total.shape[:3], *lengths)
+def _clear(combs: Combs, sent: Array) -> None:
+    """Clear what no result takes: `sent` is (batch, groups, channels, *kernel_size, *sizes)."""
+    rank = len(combs)
+    for number in range(1, rank):
+        along = np.moveaxis(sent, (3 + number, 3 + rank + number), (0, 1))
+        for comb in combs[number]:
+            for taps in comb.taps:
+                for tap, start in zip(taps, comb.starts, strict=True):
+                    if start > 0:
+                        along[tap, :start] = 0
+                    elif start < 0:
+                        along[tap, start:] = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What one tap adds: to the sums low ... high - 1 what lies `shift` further on."""
+
+    tap: tuple[int, ...]
+    shift: int
+    low: int
+    high: int
+
+    def part(self, sent: Array, low: int, high: int) -> Array:
+        """(batch, groups, channels, high - low): what is added to the sums low ... high - 1."""
+        index: Any = (..., *self.tap, slice(low + self.shift, high + self.shift))
+        found: Array = sent[index]
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Phase:
+    """The results of one phase of every axis: where they are, and the taps that add up to them.
+
+    Their sums have `lengths`, those of the last axes with the zeros behind them.
+    """
+
+    results: tuple[slice, ...]
+    lengths: tuple[int, ...]
+    runs: tuple[_Run, ...]
+
+    def collect(self, sent: Array, result: Array) -> None:
+        """Put the sums of `sent`, (batch, groups, channels, *kernel_size, positions)."""
+        total = scratch("total", (*sent.shape[:3], prod(self.lengths)), sent.dtype)
+        for low, high, runs in self._beginnings():
+            parts = [run.part(sent, low, high) for run in runs]
+            if len(parts) == 2:
+                np.add(*parts, out=total[..., low:high])
+            else:
+                total[..., low:high] = parts[0] if parts else 0
+        for run in self.runs[2:]:
+            total[..., run.low : run.high] += run.part(sent, run.low, run.high)
+        target = result[:, :, :, *self.results]
+        rows = total.reshape(*total.shape[:3], *self.lengths)
         target[...] = rows[:, :, :, *map(slice, target.shape[3:])]
 
+    def _beginnings(self) -> Iterator[tuple[int, int, list[_Run]]]:
+        """The sums, cut where one of the first two runs begins or ends, and who is there."""
+        runs = self.runs[:2]
+        ends = {0, prod(self.lengths), *(end for run in runs for end in (run.low, run.high))}
+        for low, high in pairwise(sorted(ends)):
+            yield low, high, [run for run in runs if run.low <= low and high <= run.high]
 
-def _of_tap(sent: Array, tap: tuple[int, ...]) -> Array:
-    index: tuple[Any, ...] = (slice(None), slice(None), slice(None), *tap)
-    part: Array = sent[index]
-    return part
+
+@lru_cache(maxsize=_REMEMBERED)
+def _phases(combs: Combs, sizes: tuple[int, ...]) -> list[_Phase]:
+    """Every phase of the results of `combs`, of sources in rows of `sizes`."""
+    return [
+        _Phase(
+            results=tuple(map(Comb.results, chosen, numbers)),
+            lengths=(chosen[0].length, *sizes[1:]),
+            runs=tuple(_runs(chosen, numbers, sizes)),
+        )
+        for chosen in product(*combs)
+        for numbers in product(*(range(len(comb.phases)) for comb in chosen))
+    ]
 
 
-def _flat_position(position: tuple[int, ...], sizes: list[int]) -> int:
+def _runs(
+    combs: tuple[Comb, ...], phases: tuple[int, ...], sizes: tuple[int, ...]
+) -> Iterator[_Run]:
+    """What the taps of one phase of every axis add, on the flattened positions."""
+    length, size = combs[0].length * prod(sizes[1:]), prod(sizes)
+    taps = product(*(comb.taps[phase] for comb, phase in zip(combs, phases, strict=True)))
+    starts = product(*(comb.starts for comb in combs))
+    for tap, start in zip(taps, starts, strict=True):
+        shift = _flat_position(start, sizes)
+        low, high = max(0, -shift), min(length, size - shift)
+        if low < high:
+            yield _Run(tap, shift, low, high)
+
+
+def _flat_position(position: tuple[int, ...], sizes: tuple[int, ...]) -> int:
     flat = 0
     for size, index in zip(sizes, position, strict=True):
         flat = flat * size + index
     return flat
-
-
-def _shifted_sum(parts: list[tuple[Array, int]], length: int) -> Array:
-    """The sum over `parts` of part[..., b + shift], zero outside, for b = 0 ... length - 1."""
-    size = parts[0][0].shape[-1]
-    runs = []
-    for part, shift in parts:
-        low, high = max(0, -shift), min(length, size - shift)
-        if low < high:
-            runs.append((low, high, part[..., low + shift : high + shift]))
-    runs.sort(key=lambda run: run[0] - run[1])  # the longest first: less to clear
-    total = scratch("total", (*parts[0][0].shape[:-1], length), parts[0][0].dtype)
-    if not runs:
-        total[...] = 0
-    for number, (low, high, run) in enumerate(runs):
-        if number:
-            total[..., low:high] += run
-        else:
-            total[..., :low], total[..., low:high], total[..., high:] = 0, run, 0
-    return total
