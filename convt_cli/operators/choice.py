@@ -3,7 +3,7 @@
 The rule counts in multiply-adds of a good matrix product.  A product of few rows is slower, and
 one with few columns to sum over: with n rows and m columns a multiply-add takes 1 + 16/n + 8/m.
 Beside the products a kernel passes over arrays: copying an element costs about as much as 40
-multiply-adds, adding one of a product to another 35, writing one and adding it here or there 50,
+multiply-adds, adding one of a product to another 35, writing one and adding it here or there 55,
 rearranging one of the weight 200; and every call of NumPy, for every tile, 100,000.
 
 These figures are round ones, measured with NumPy's OpenBLAS; what they decide depends on the
@@ -22,7 +22,7 @@ from convt_cli.arithmetic.convolution import Shape
 
 _COPY = 40
 _SUM = 35
-_ADD = 50
+_ADD = 55
 _REARRANGE = 200
 _CALL = 100_000
 _CALLS_TO_GATHER = 6
@@ -35,6 +35,8 @@ _LARGEST_TILE_BYTES = 32 * 2**20
 _FEWEST_POSITIONS = 2048
 """The arrays of a tile fit the cache, unless its products became too short for that; they are
 larger where neighbouring tiles compute the products along their border twice."""
+_ROWS_AT_ONCE = 256
+"""Of the weight's side so many rows are multiplied at a time where the tile is large."""
 _FEWEST_ROWS = 8
 """Of the first axis a tile has at least so many, or all of them; see `tiles`."""
 
@@ -69,7 +71,7 @@ class Work:
         yield self._gather()
         yield self._gather_flat()
         yield self._taps()
-        if not self.forward:
+        if self._source_steps == 1:
             yield self._scatter()
 
     def _gather(self) -> Choice:
@@ -102,11 +104,12 @@ class Work:
     def _scatter(self) -> Choice:
         products = self._products(self.rows * self._tap_count, self.inner)
         summed = _ADD * self._positions * self.rows * self._tap_count
+        rearranged = self.rows * self.inner * self._tap_count if self.forward else 0
         return self._choice(
             "scatter",
-            (products + summed) * self._stretch,
-            calls=2 * self._tap_count,
-            numbers=(self.rows * self._tap_count + self.inner) * self._stretch,
+            (products + summed) * self._stretch + _REARRANGE * rearranged,
+            calls=self._tap_count,
+            numbers=(min(self.rows * self._tap_count, _ROWS_AT_ONCE) + self.inner) * self._stretch,
             tile_bytes=_OVERLAPPING_TILE_BYTES,
         )
 

@@ -115,7 +115,7 @@ class Direct:
     def _chosen_kernel(self) -> Kernel | None:
         """The chosen kernel; None for `taps`."""
         if self._choice.kernel == "scatter":
-            return Scattering(self._weight.swapaxes(1, 2))
+            return Scattering(np.ascontiguousarray(self._weight.swapaxes(1, 2)))
         if self._choice.kernel == "taps":
             return None
         return Gathering(self._weight, flat=self._choice.kernel == "gather flat")

@@ -79,7 +79,7 @@ class Gathering:
         shape = len(source), channels, *counts, len(residues), *sizes
         gathered = scratch("gathered", shape, source.dtype)
         for place, part in enumerate(parts):
-            np.moveaxis(gathered, 2 + len(others), 0)[place] = part
+            gathered[*[slice(None)] * (2 + len(others)), place] = part
         return gathered.reshape(flat)
 
     def _fill(
@@ -163,8 +163,8 @@ def _window(source: Array, ranges: list[tuple[int, int]]) -> Array:
     middle = [slice(first - low, first - low + n) for (low, _), (first, _), n in places]
     window[:, :, *middle] = part
     for axis, place in enumerate(middle, start=2):
-        along = np.moveaxis(window, axis, 0)
-        along[: place.start] = along[place.stop :] = 0
+        ahead: tuple[Any, ...] = (slice(None),) * axis
+        window[*ahead, : place.start] = window[*ahead, place.stop :] = 0
     return window
 
 

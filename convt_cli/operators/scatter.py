@@ -3,13 +3,13 @@
 Wᵀ y holds, for every input channel and tap, what each output sends through that tap.  An input
 of phase p (`arithmetic.combs`) is the sum over the phase's taps of what arrives from the
 outputs starts[n] + b.  On the flattened positions a tap is one shift, and adding it one addition
-of long runs.  A shift leads out of a row and into the next one; but what it meets there, a tap
-that starts d further on, is what outputs at the row's edge, d deep, send through that tap, past
-the border of x.  No input takes that, so it is cleared before the sums.
+of long runs.  A shift leads out of a row and into the next one; but what it meets there, d deep
+for a tap that starts d further on, is what outputs at the row's edge send past the border of x.
+No input takes that, so it is cleared before the sums.  C x is the same where its stride is 1.
 
-The weight is read once and not copied, which is most of the work where it is larger than y.  So
-many channels of x are computed at a time that what is sent to them stays in the cache.  Where
-x is longer than y, zeros are multiplied too, so weights must be finite: 0 * inf is nan.
+The weight of Cᵀ is read once and not copied, which is most of the work where it is larger than
+y.  So many channels are computed at a time that what is sent to them stays in the cache.  Where
+x is longer than y zeros are multiplied too, so weights must be finite: 0 * inf is nan.
 """
 
 from __future__ import annotations
@@ -25,10 +25,11 @@ import numpy as np
 
 from convt_cli.arithmetic.combs import Comb, Combs, all_covered, pitch
 from convt_cli.operators.dtypes import Array
+from convt_cli.operators.gather import lies_flat
 from convt_cli.operators.scratch import scratch
 
 _BLOCK_BYTES = 2**22
-_FEWEST_ROWS = 128
+_FEWEST_ROWS = 256
 """A product's result fits the cache, unless it had too few rows then to be fast."""
 _NARROW_BYTES = 512
 """Of so few positions the product is formed the other way round: the weight's side long."""
@@ -36,7 +37,7 @@ _REMEMBERED = 256
 
 
 class Scattering:
-    """The transposed sum of windows for one weight and any sources.
+    """The sum of windows for one weight and any sources that are read with step 1.
 
     `weight` is (groups, source channels, result channels, *kernel_size), channels per group.
     """
@@ -84,10 +85,15 @@ class Scattering:
 
 
 def _padded(combs: Combs, source: Array) -> Array:
-    """`source` with zeros behind every axis but the first, so that a row holds the results'."""
+    """`source` with zeros behind every axis but the first, so that a row holds the results'.
+
+    It is contiguous, or each channel is, where there are so many positions that BLAS computes
+    the same either way.
+    """
     sizes = source.shape[3:]
     pitches = [pitch(axis, size) for axis, size in zip(combs[1:], sizes, strict=True)]
-    if pitches == list(sizes) and source.flags.c_contiguous:
+    is_wide = prod(source.shape[2:]) * source.itemsize > _NARROW_BYTES
+    if pitches == list(sizes) and lies_flat(source, axis=2 if is_wide else 1):
         return source
     padded = scratch("padded", (*source.shape[:3], *pitches), source.dtype)
     padded[...] = 0
@@ -142,7 +148,7 @@ class _Phase:
         for low, high, runs in self._beginnings():
             parts = [run.part(sent, low, high) for run in runs]
             if len(parts) == 2:
-                np.add(*parts, out=total[..., low:high])
+                np.add(parts[0], parts[1], out=total[..., low:high])
             else:
                 total[..., low:high] = parts[0] if parts else 0
         for run in self.runs[2:]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
 from math import prod
 
@@ -19,6 +20,9 @@ from convt_cli.arithmetic.convolution import Convolution, Shape
 
 _SHORTEST = 8
 """Positions of an axis that a tile keeps before a later axis is cut: windows overlap there."""
+
+_REMEMBERED = 512
+"""Parts of axes that are kept: a small layer takes less time than finding them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +78,7 @@ def _positions(axis: Axis, *, forward: bool) -> int:
     return axis.output_size if forward else -(-axis.input_size // axis.stride)
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def _part(axis: Axis, first: int, length: int, *, forward: bool) -> tuple[slice, slice, Axis]:
     if forward:
         past = min(first + length, axis.output_size)

@@ -95,7 +95,7 @@ def test_threads_that_compute_at_once_give_the_bytes_of_one(
     monkeypatch.setattr(scratch, "_LARGEST_KEPT", kept)
     force(monkeypatch, forced.kernel, 64)
     axis = Axis.conv(input_size=40, kernel_size=3, stride=2, before=1, after=1)
-    convolution = convolution_of(6, 10, axis, axis, groups=2)
+    convolution = forced.suited(convolution_of(6, 10, axis, axis, groups=2))
     before, after = forced.shapes(convolution)
     source = random_numbers((1, *before), np.float64)
     weight = random_numbers(convolution.weight_shape, np.float64)
