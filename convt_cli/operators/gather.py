@@ -79,7 +79,8 @@ class Gathering:
         shape = len(source), channels, *counts, len(residues), *sizes
         gathered = scratch("gathered", shape, source.dtype)
         for place, part in enumerate(parts):
-            gathered[*[slice(None)] * (2 + len(others)), place] = part
+            ahead: tuple[Any, ...] = (slice(None),) * (2 + len(others))
+            gathered[*ahead, place] = part
         return gathered.reshape(flat)
 
     def _fill(
