@@ -135,7 +135,8 @@ class Work:
     ) -> Choice:
         boxes = self.rows * self._result_steps + self.inner * self._source_steps
         size = ceil(numbers + boxes) * self.groups * self.itemsize
-        per_tile = positions_per_tile(size, tile_bytes)
+        a_half = max(_FEWEST_POSITIONS, -(-self._positions // 2))  # two threads have work
+        per_tile = min(positions_per_tile(size, tile_bytes), a_half)
         cost = self.groups * cost + _CALL * calls * -(-self._positions // per_tile)
         return Choice(kernel=kernel, cost=cost, positions=per_tile)
 
