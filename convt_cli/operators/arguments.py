@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import SupportsIndex
 
 import numpy as np
@@ -17,6 +18,9 @@ from convt_cli.errors import GeometryError, shown
 
 IntPerAxis = SupportsIndex | Sequence[SupportsIndex]
 PaddingArgument = SupportsIndex | Sequence[SupportsIndex] | Sequence[Sequence[SupportsIndex]]
+
+_REMEMBERED = 512
+"""Convolutions that are kept: a small one takes less time than making it anew."""
 
 
 def direct(
@@ -34,8 +38,9 @@ def direct(
     sizes = per_axis(input_size, rank, "input_size", 1)
     kept = None if output_size is None else per_axis(output_size, rank, "output_size", 1)
     window = _window(weight_shape, stride, dilation)
-    axes = direct_axes(sizes, window, pad_pairs(padding, rank), kept)
-    return _with_channels(weight_shape, axes, groups, adjoint=False)
+    count = per_axis(groups, 1, "groups", 1)[0]
+    pairs = pad_pairs(padding, rank)
+    return _convolution(direct_axes, weight_shape, count, sizes, window, pairs, kept)
 
 
 def transposed(
@@ -61,8 +66,9 @@ def transposed(
             legal_output_padding(*steps)
         except GeometryError as error:
             raise error.on_axis(number) from None
-    axes = transposed_axes(sizes, window, pad_pairs(padding, rank), extras)
-    return _with_channels(weight_shape, axes, groups, adjoint=True)
+    count = per_axis(groups, 1, "groups", 1)[0]
+    pairs = pad_pairs(padding, rank)
+    return _convolution(transposed_axes, weight_shape, count, sizes, window, pairs, extras)
 
 
 def _window(weight_shape: Shape, stride: IntPerAxis, dilation: IntPerAxis) -> Window:
@@ -74,16 +80,17 @@ def _window(weight_shape: Shape, stride: IntPerAxis, dilation: IntPerAxis) -> Wi
     )
 
 
-def _with_channels(
-    weight_shape: Shape, axes: tuple[Axis, ...], groups: int, *, adjoint: bool
+@lru_cache(maxsize=_REMEMBERED)
+def _convolution(
+    axes_of: Callable[..., tuple[Axis, ...]], weight_shape: Shape, groups: int, *sizes: object
 ) -> Convolution:
-    count = per_axis(groups, 1, "groups", 1)[0]
+    """The convolution on `axes_of(*sizes)`, which is `direct_axes` or `transposed_axes`."""
     return Convolution(
         out_channels=weight_shape[0],
-        in_channels=weight_shape[1] * count,
-        axes=axes,
-        groups=count,
-        adjoint=adjoint,
+        in_channels=weight_shape[1] * groups,
+        axes=axes_of(*sizes),
+        groups=groups,
+        adjoint=axes_of is transposed_axes,
     )
 
 

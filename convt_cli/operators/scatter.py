@@ -105,14 +105,14 @@ def _clear(combs: Combs, sent: Array) -> None:
     """Clear what no result takes: `sent` is (batch, groups, channels, *kernel_size, *sizes)."""
     rank = len(combs)
     for number in range(1, rank):
-        along = np.moveaxis(sent, (3 + number, 3 + rank + number), (0, 1))
+        ahead: list[Any] = [slice(None)] * (3 + number)
+        between: list[Any] = [slice(None)] * (rank - 1)
         for comb in combs[number]:
             for taps in comb.taps:
                 for tap, start in zip(taps, comb.starts, strict=True):
-                    if start > 0:
-                        along[tap, :start] = 0
-                    elif start < 0:
-                        along[tap, start:] = 0
+                    if start:
+                        edge = slice(start) if start > 0 else slice(start, None)
+                        sent[*ahead, tap, *between, edge] = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,48 +135,55 @@ class _Run:
 class _Phase:
     """The results of one phase of every axis: where they are, and the taps that add up to them.
 
-    Their sums have `lengths`, those of the last axes with the zeros behind them.
+    Their sums have `lengths`, those of the last axes with the zeros behind them.  They begin with
+    the first two runs, cut where one of these begins or ends, and then the others are added.
     """
 
     results: tuple[slice, ...]
     lengths: tuple[int, ...]
-    runs: tuple[_Run, ...]
+    beginnings: tuple[tuple[int, int, list[_Run]], ...]
+    others: tuple[_Run, ...]
 
     def collect(self, sent: Array, result: Array) -> None:
         """Put the sums of `sent`, (batch, groups, channels, *kernel_size, positions)."""
         total = scratch("total", (*sent.shape[:3], prod(self.lengths)), sent.dtype)
-        for low, high, runs in self._beginnings():
+        for low, high, runs in self.beginnings:
             parts = [run.part(sent, low, high) for run in runs]
             if len(parts) == 2:
                 np.add(parts[0], parts[1], out=total[..., low:high])
             else:
                 total[..., low:high] = parts[0] if parts else 0
-        for run in self.runs[2:]:
+        for run in self.others:
             total[..., run.low : run.high] += run.part(sent, run.low, run.high)
         target = result[:, :, :, *self.results]
         rows = total.reshape(*total.shape[:3], *self.lengths)
         target[...] = rows[:, :, :, *map(slice, target.shape[3:])]
-
-    def _beginnings(self) -> Iterator[tuple[int, int, list[_Run]]]:
-        """The sums, cut where one of the first two runs begins or ends, and who is there."""
-        runs = self.runs[:2]
-        ends = {0, prod(self.lengths), *(end for run in runs for end in (run.low, run.high))}
-        for low, high in pairwise(sorted(ends)):
-            yield low, high, [run for run in runs if run.low <= low and high <= run.high]
 
 
 @lru_cache(maxsize=_REMEMBERED)
 def _phases(combs: Combs, sizes: tuple[int, ...]) -> list[_Phase]:
     """Every phase of the results of `combs`, of sources in rows of `sizes`."""
     return [
-        _Phase(
-            results=tuple(map(Comb.results, chosen, numbers)),
-            lengths=(chosen[0].length, *sizes[1:]),
-            runs=tuple(_runs(chosen, numbers, sizes)),
-        )
+        _phase(chosen, numbers, sizes)
         for chosen in product(*combs)
         for numbers in product(*(range(len(comb.phases)) for comb in chosen))
     ]
+
+
+def _phase(combs: tuple[Comb, ...], phases: tuple[int, ...], sizes: tuple[int, ...]) -> _Phase:
+    runs = list(_runs(combs, phases, sizes))
+    lengths = combs[0].length, *sizes[1:]
+    two = runs[:2]
+    ends = sorted({0, prod(lengths), *(end for run in two for end in (run.low, run.high))})
+    return _Phase(
+        results=tuple(map(Comb.results, combs, phases)),
+        lengths=lengths,
+        beginnings=tuple(
+            (low, high, [run for run in two if run.low <= low and high <= run.high])
+            for low, high in pairwise(ends)
+        ),
+        others=tuple(runs[2:]),
+    )
 
 
 def _runs(
