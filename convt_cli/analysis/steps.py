@@ -55,6 +55,7 @@ from convt_cli.operators.pooling import (
     window_sum_transpose,
     window_walk,
 )
+from convt_cli.operators.threads import by_channels
 
 Rule = Literal["deconvnet", "gradient", "guided"]
 RULES: tuple[Rule, ...] = ("deconvnet", "gradient", "guided")
@@ -315,11 +316,21 @@ def _rectifier(
 
         def back(signal: Array, rule: Rule) -> tuple[Array, ...]:
             kept = signal if rule == "gradient" else np.maximum(signal, 0)
-            return (kept if rule == "deconvnet" else kept * slopes,)
+            return (kept if rule == "deconvnet" else _times(kept, slopes),)
 
         return Step(function(sources[0]), back)
 
     return take
+
+
+def _times(signal: Array, slopes: Array) -> Array:
+    product = np.empty_like(signal)
+
+    def fill(part: slice) -> None:
+        np.multiply(signal[:, part], slopes[:, part], out=product[:, part])
+
+    by_channels(fill, signal.shape)
+    return product
 
 
 def _smooth(

@@ -16,6 +16,7 @@ import numpy as np
 from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.spans import Span
 from convt_cli.operators.dtypes import Array
+from convt_cli.operators.threads import by_channels
 
 Walks = Sequence["Walk"]
 
@@ -84,6 +85,17 @@ def max_pool(x: Array, walks: Walks) -> tuple[Array, Array]:
     A switch is the element's row-major position among the spatial ones; of equal elements it is
     the first.  A window that meets nothing gives -inf, and the switch -1.
     """
+    shape = (*x.shape[:2], *(walk.output_size for walk in walks))
+    largest, switches = np.empty(shape, x.dtype), np.empty(shape, _index_dtype(walks))
+
+    def fill(part: slice) -> None:
+        largest[:, part], switches[:, part] = _max_pool(x[:, part], walks)
+
+    by_channels(fill, x.shape)
+    return largest, switches
+
+
+def _max_pool(x: Array, walks: Walks) -> tuple[Array, Array]:
     largest, switches, step = x, np.zeros((), _index_dtype(walks)), 1
     for number in reversed(range(len(walks))):
         places = np.arange(walks[number].input_size, dtype=switches.dtype) * step
@@ -113,16 +125,25 @@ def _largest_along(number: int, walk: Walk, x: Array, placed: Array) -> tuple[Ar
 
 def max_pool_transpose(y: Array, switches: Array, walks: Walks) -> Array:
     """Each element of y added where its switch says, zeros elsewhere."""
-    sizes = tuple(walk.input_size for walk in walks)
-    planes = prod(y.shape[:2])
-    starts = np.arange(planes).reshape(*y.shape[:2], *(1 for _ in sizes)) * prod(sizes)
-    x = np.zeros(planes * prod(sizes), y.dtype)
+    x = np.empty((*y.shape[:2], *(walk.input_size for walk in walks)), y.dtype)
+
+    def fill(part: slice) -> None:
+        x[:, part] = _max_pool_transpose(y[:, part], switches[:, part], x[:, part].shape)
+
+    by_channels(fill, x.shape)
+    return x
+
+
+def _max_pool_transpose(y: Array, switches: Array, shape: tuple[int, ...]) -> Array:
+    batch, channels, *sizes = shape
+    starts = np.arange(batch * channels).reshape(batch, channels, *(1 for _ in sizes)) * prod(sizes)
+    x = np.zeros(prod(shape), y.dtype)
     places, met = switches + starts, switches >= 0
     if met.all():
         np.add.at(x, places.ravel(), y.ravel())
     else:
         np.add.at(x, places[met], y[met])
-    return x.reshape(*y.shape[:2], *sizes)
+    return x.reshape(shape)
 
 
 # --- sums and means ---------------------------------------------------------------------------

@@ -8,11 +8,12 @@ and without a word they are done one after the other.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cached_property
 from itertools import chain, islice
+from math import prod
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 _AHEAD = 16
 """So many tasks are begun, or wait for a thread, before the first of them has ended."""
+
+_TOGETHER = 2**18
+"""Elements that are done at a time where each channel is done by itself: they fit the cache."""
 
 _Task = TypeVar("_Task")
 _Done = TypeVar("_Done")
@@ -80,6 +84,13 @@ def each(
             done(quiet(task))
     else:
         _side_by_side(pool.executor, quiet, chain(first, rest), done)
+
+
+def by_channels(work: Callable[[slice], object], shape: Sequence[int]) -> None:
+    """Do `work` for all channels of arrays (batch, channels, ...) of `shape`, some at a time."""
+    batch, channels, *sizes = shape
+    count = max(1, _TOGETHER // max(1, batch * prod(sizes)))
+    each(work, [slice(first, first + count) for first in range(0, channels, count)])
 
 
 def _side_by_side(
