@@ -19,6 +19,7 @@ from math import ceil, prod
 
 from convt_cli.arithmetic.combs import Comb, Combs, pitch
 from convt_cli.arithmetic.convolution import Shape
+from convt_cli.operators.scatter import ROWS_AT_ONCE
 
 _COPY = 40
 _SUM = 35
@@ -35,8 +36,6 @@ _LARGEST_TILE_BYTES = 32 * 2**20
 _FEWEST_POSITIONS = 2048
 """The arrays of a tile fit the cache, unless its products became too short for that; they are
 larger where neighbouring tiles compute the products along their border twice."""
-_ROWS_AT_ONCE = 256
-"""Of the weight's side so many rows are multiplied at a time where the tile is large."""
 _FEWEST_ROWS = 8
 """Of the first axis a tile has at least so many, or all of them; see `tiles`."""
 
@@ -109,7 +108,7 @@ class Work:
             "scatter",
             (products + summed) * self._stretch + _REARRANGE * rearranged,
             calls=self._tap_count,
-            numbers=(min(self.rows * self._tap_count, _ROWS_AT_ONCE) + self.inner) * self._stretch,
+            numbers=(min(self.rows * self._tap_count, ROWS_AT_ONCE) + self.inner) * self._stretch,
             tile_bytes=_OVERLAPPING_TILE_BYTES,
         )
 

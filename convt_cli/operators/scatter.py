@@ -29,11 +29,12 @@ from convt_cli.operators.gather import lies_flat
 from convt_cli.operators.scratch import scratch
 
 _BLOCK_BYTES = 2**22
-_FEWEST_ROWS = 256
-"""A product's result fits the cache, unless it had too few rows then to be fast."""
+ROWS_AT_ONCE = 256
+"""A product's result fits the cache, unless it had fewer rows then than a fast one has."""
 _NARROW_BYTES = 512
 """Of so few positions the product is formed the other way round: the weight's side long."""
-_REMEMBERED = 256
+_REMEMBERED = 64
+"""Shapes of tiles of which it is kept what is added where."""
 
 
 class Scattering:
@@ -54,7 +55,7 @@ class Scattering:
         batch, _, *sizes = padded.shape
         flat = padded.reshape(batch, groups, inner, prod(sizes))
         into = result.reshape(batch, groups, channels, *result.shape[2:])
-        for part in self._blocks(batch * prod(sizes) * source.itemsize):
+        for part in self._blocks(prod(sizes) * source.itemsize):
             sent = self._sent(part, flat[:, part[0]])
             _clear(combs, sent.reshape(*sent.shape[:-1], *sizes))
             for phase in _phases(combs, tuple(sizes)):
@@ -63,7 +64,7 @@ class Scattering:
     def _blocks(self, row_bytes: int) -> Iterator[tuple[slice, slice]]:
         """The groups and channels that are computed together; a row is a channel and a tap."""
         groups, _, channels, *kernel = self._weight.shape
-        rows = max(_BLOCK_BYTES // max(1, row_bytes), _FEWEST_ROWS)
+        rows = max(_BLOCK_BYTES // row_bytes, ROWS_AT_ONCE)
         together = max(1, rows // (channels * prod(kernel)))
         wide = max(1, min(channels, -(-rows // prod(kernel))))
         for group in range(0, groups, together):
@@ -96,8 +97,10 @@ def _padded(combs: Combs, source: Array) -> Array:
     if pitches == list(sizes) and lies_flat(source, axis=2 if is_wide else 1):
         return source
     padded = scratch("padded", (*source.shape[:3], *pitches), source.dtype)
-    padded[...] = 0
     padded[:, :, :, *map(slice, sizes)] = source
+    for axis, size in enumerate(sizes, start=3):
+        ahead: tuple[Any, ...] = (slice(None),) * axis
+        padded[*ahead, size:] = 0
     return padded
 
 
@@ -141,7 +144,7 @@ class _Phase:
 
     results: tuple[slice, ...]
     lengths: tuple[int, ...]
-    beginnings: tuple[tuple[int, int, list[_Run]], ...]
+    beginnings: tuple[tuple[int, int, tuple[_Run, ...]], ...]
     others: tuple[_Run, ...]
 
     def collect(self, sent: Array, result: Array) -> None:
@@ -161,17 +164,17 @@ class _Phase:
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def _phases(combs: Combs, sizes: tuple[int, ...]) -> list[_Phase]:
+def _phases(combs: Combs, sizes: tuple[int, ...]) -> tuple[_Phase, ...]:
     """Every phase of the results of `combs`, of sources in rows of `sizes`."""
-    return [
+    return tuple(
         _phase(chosen, numbers, sizes)
         for chosen in product(*combs)
         for numbers in product(*(range(len(comb.phases)) for comb in chosen))
-    ]
+    )
 
 
 def _phase(combs: tuple[Comb, ...], phases: tuple[int, ...], sizes: tuple[int, ...]) -> _Phase:
-    runs = list(_runs(combs, phases, sizes))
+    runs = tuple(_runs(combs, phases, sizes))
     lengths = combs[0].length, *sizes[1:]
     two = runs[:2]
     ends = sorted({0, prod(lengths), *(end for run in two for end in (run.low, run.high))})
@@ -179,10 +182,10 @@ def _phase(combs: tuple[Comb, ...], phases: tuple[int, ...], sizes: tuple[int, .
         results=tuple(map(Comb.results, combs, phases)),
         lengths=lengths,
         beginnings=tuple(
-            (low, high, [run for run in two if run.low <= low and high <= run.high])
+            (low, high, tuple(run for run in two if run.low <= low and high <= run.high))
             for low, high in pairwise(ends)
         ),
-        others=tuple(runs[2:]),
+        others=runs[2:],
     )
 
 

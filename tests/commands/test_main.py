@@ -227,6 +227,22 @@ class TestProcess:
         spec("input: [1, 4]\nlayers: [{type: relu, expect: [1, 5]}]")
         assert shell("check", "net.yaml").status == 1
 
+    def test_garbage_is_looked_for_seldom_and_not_at_the_end(self, folder: Path) -> None:
+        lines = (
+            "import atexit, gc, sys",
+            "from convt_cli.__main__ import main",
+            "atexit.register(lambda: print(gc.get_threshold()[0], gc.get_freeze_count()))",
+            "sys.argv[1:] = ['explain', 'E105']",
+            "main()",
+        )
+        command = [sys.executable, "-c", "\n".join(lines)]
+        done = subprocess.run(
+            command, cwd=folder, env=environment(), capture_output=True, check=True
+        )
+        threshold, frozen = map(int, done.stdout.split()[-2:])
+        assert threshold >= 10_000
+        assert frozen >= 10_000
+
     def test_home_may_be_unset(self, folder: Path, spec: WriteSpec) -> None:
         variables = {key: value for key, value in environment().items() if key != "HOME"}
         command = command_line("shapes", spec(GUIDE))

@@ -143,6 +143,13 @@ class TestKernel:
 
 
 class TestTileSize:
+    @settings(deadline=None, max_examples=100)
+    @given(drawn=works())
+    def test_a_layer_has_two_tiles_unless_their_products_became_short(self, drawn: Work) -> None:
+        positions = prod(drawn.sizes)
+        for kernel in drawn.choices():
+            assert kernel.positions <= max(choice._FEWEST_POSITIONS, -(-positions // 2))
+
     @given(size=st.integers(1, 2**40))
     def test_a_tile_has_a_position_and_no_more_bytes_than_the_largest(self, size: int) -> None:
         positions = positions_per_tile(size)

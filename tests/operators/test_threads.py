@@ -9,8 +9,9 @@ import warnings
 import numpy as np
 import pytest
 
+from convt_cli.operators import threads
 from convt_cli.operators.direct import apply_forward, apply_transpose
-from convt_cli.operators.threads import each, tiles_at_once
+from convt_cli.operators.threads import by_channels, each, tiles_at_once
 from tests.operators.test_kernels import assert_same_bytes, random_numbers, square
 
 LAYER = square((64, 64), (60, 60), 3)
@@ -106,3 +107,24 @@ def test_no_thread_warns_of_an_overflow() -> None:
     with warnings.catch_warnings(), tiles_at_once(2):
         warnings.simplefilter("error")
         assert np.isinf(apply_forward(LAYER, weight, source)).any()
+
+
+@pytest.mark.parametrize("together", [1, 7, 24, 10**6])
+@pytest.mark.parametrize(
+    "shape", [(2, 5), (2, 5, 3), (1, 1, 4, 4), (0, 3, 2), (2, 0, 2), (2, 3, 0)]
+)
+def test_every_channel_is_done_once(
+    monkeypatch: pytest.MonkeyPatch, shape: tuple[int, ...], together: int
+) -> None:
+    monkeypatch.setattr(threads, "_TOGETHER", together)
+    done = np.zeros(shape, int)
+    counts = []
+
+    def work(part: slice) -> None:
+        done[:, part] += 1
+        counts.append(done[:, part].shape[1])
+
+    by_channels(work, shape)
+    assert (done == 1).all()
+    per_channel = done.size // max(1, shape[1])
+    assert all(count == 1 or count * per_channel <= together for count in counts)
