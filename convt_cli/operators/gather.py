@@ -26,6 +26,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from convt_cli.arithmetic.combs import UNIT, Comb, Combs, all_covered
 from convt_cli.operators.dtypes import Array
+from convt_cli.operators.products import multiply
 from convt_cli.operators.scratch import scratch
 
 _Taps = tuple[tuple[tuple[int, ...], ...], ...]
@@ -115,9 +116,11 @@ class Gathering:
             part = slice(depth * width, (depth + leading.length) * width)
             view = rows[:, :, :, residues.index(residue), part]
             if number == 0:
-                np.matmul(matrix, view, out=total)
+                multiply(matrix, view, out=total)
             else:
-                total += np.matmul(matrix, view, out=scratch("more", total.shape, total.dtype))
+                more = scratch("more", total.shape, total.dtype)
+                multiply(matrix, view, out=more)
+                total += more
 
     def _matrices_of(self, combs: tuple[Comb, ...]) -> list[Array]:
         """For every tap of the first axis (groups, phases * channels, channels * taps)."""

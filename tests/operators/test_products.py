@@ -1,0 +1,80 @@
+"""Products that are cut into small ones are those of the whole."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from convt_cli.operators import products
+from convt_cli.operators.products import multiply
+
+CUT = [
+    pytest.param((1, 1, 512, 4608, 2), id="two columns"),
+    pytest.param((1, 1, 512, 4608, 16), id="sixteen columns"),
+    pytest.param((2, 3, 100, 1200, 9), id="a batch and groups"),
+    pytest.param((1, 1, 1000, 2048, 7), id="pieces of 50 rows"),
+    pytest.param((1, 2, 48, 2304, 15), id="as many rows as there are"),
+]
+WHOLE = [
+    pytest.param((1, 1, 512, 4608, 1), id="one column"),
+    pytest.param((1, 1, 512, 4608, 200), id="many columns"),
+    pytest.param((1, 1, 97, 8192, 8), id="a prime number of rows"),
+    pytest.param((1, 1, 512, 4099, 8), id="a prime number to sum over"),
+    pytest.param((1, 1, 30, 60, 8), id="small"),
+]
+
+
+def sides(sizes: tuple[int, ...], dtype: Any) -> tuple[Any, Any]:
+    """The matrix and its columns, small integers."""
+    batch, groups, rows, inner, count = sizes
+    random = np.random.default_rng(list(sizes))
+    return (
+        random.integers(-9, 10, (groups, rows, inner)).astype(dtype),
+        random.integers(-9, 10, (batch, groups, inner, count)).astype(dtype),
+    )
+
+
+@pytest.mark.parametrize("sizes", CUT + WHOLE)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64])
+def test_they_are_exact_on_integers(sizes: tuple[int, ...], dtype: Any) -> None:
+    matrix, columns = sides(sizes, dtype)
+    out = np.full((*columns.shape[:2], matrix.shape[1], columns.shape[3]), 7, dtype)
+    multiply(matrix, columns, out)
+    expected = np.matmul(matrix.astype(np.int64), columns.astype(np.int64))
+    np.testing.assert_array_equal(out, expected)
+
+
+@pytest.mark.parametrize("sizes", CUT)
+def test_a_result_may_lie_apart(sizes: tuple[int, ...]) -> None:
+    matrix, columns = sides(sizes, np.float64)
+    larger = np.full((*columns.shape[:2], matrix.shape[1], columns.shape[3] + 2), 7.0)
+    multiply(matrix, columns, larger[..., 1:-1])
+    np.testing.assert_array_equal(larger[..., 1:-1], np.matmul(matrix, columns))
+    assert (larger[..., [0, -1]] == 7).all()
+
+
+@pytest.mark.parametrize(
+    ("cases", "is_cut"), [(CUT, True), (WHOLE, False)], ids=["large and narrow", "any other"]
+)
+def test_what_is_cut_is_large_and_narrow(cases: list[Any], is_cut: bool) -> None:
+    for case in cases:
+        _, _, rows, inner, count = case.values[0]
+        assert (products._piece(rows, inner, count, 4) != (rows, inner)) == is_cut
+
+
+@given(
+    rows=st.integers(1, 5000),
+    inner=st.integers(1, 40_000),
+    count=st.integers(0, 100),
+    itemsize=st.sampled_from([4, 8, 16]),
+)
+def test_pieces_are_small_and_make_up_the_whole(
+    rows: int, inner: int, count: int, itemsize: int
+) -> None:
+    height, depth = products._piece(rows, inner, count, itemsize)
+    assert rows % height == inner % depth == 0
+    assert (height, depth) == (rows, inner) or height * depth * count <= products._SMALL
