@@ -36,6 +36,8 @@ _LARGEST_TILE_BYTES = 32 * 2**20
 _FEWEST_POSITIONS = 2048
 """The arrays of a tile fit the cache, unless its products became too short for that; they are
 larger where neighbouring tiles compute the products along their border twice."""
+_WORTH_TWO_THREADS = 10**8
+"""A layer that costs more has at least two tiles, unless its products became too short."""
 _FEWEST_ROWS = 8
 """Of the first axis a tile has at least so many, or all of them; see `tiles`."""
 
@@ -134,8 +136,9 @@ class Work:
     ) -> Choice:
         boxes = self.rows * self._result_steps + self.inner * self._source_steps
         size = ceil(numbers + boxes) * self.groups * self.itemsize
-        a_half = max(_FEWEST_POSITIONS, -(-self._positions // 2))  # two threads have work
-        per_tile = min(positions_per_tile(size, tile_bytes), a_half)
+        per_tile = positions_per_tile(size, tile_bytes)
+        if self.groups * cost > _WORTH_TWO_THREADS:
+            per_tile = min(per_tile, max(_FEWEST_POSITIONS, -(-self._positions // 2)))
         cost = self.groups * cost + _CALL * calls * -(-self._positions // per_tile)
         return Choice(kernel=kernel, cost=cost, positions=per_tile)
 

@@ -31,8 +31,9 @@ from convt_cli.operators.scratch import scratch
 _BLOCK_BYTES = 2**22
 ROWS_AT_ONCE = 256
 """A product's result fits the cache, unless it had fewer rows then than a fast one has."""
-_NARROW_BYTES = 512
-"""Of so few positions the product is formed the other way round: the weight's side long."""
+_NARROW = 8
+"""Of so many positions for each byte of a number, or fewer, the product is formed the other way
+round: the weight's side long."""
 _REMEMBERED = 64
 """Shapes of tiles of which it is kept what is added where."""
 
@@ -78,7 +79,7 @@ class Scattering:
         matrix = weight.reshape(groups, inner, prod(rows))
         batch, *_, positions = flat.shape
         sent = scratch("sent", (batch, groups, prod(rows), positions), flat.dtype)
-        if positions * flat.itemsize > _NARROW_BYTES:
+        if positions > _NARROW * flat.itemsize:
             np.matmul(matrix.swapaxes(1, 2), flat, out=sent)
         else:
             sent[...] = np.matmul(flat.swapaxes(2, 3), matrix).swapaxes(2, 3)
@@ -93,7 +94,7 @@ def _padded(combs: Combs, source: Array) -> Array:
     """
     sizes = source.shape[3:]
     pitches = [pitch(axis, size) for axis, size in zip(combs[1:], sizes, strict=True)]
-    is_wide = prod(source.shape[2:]) * source.itemsize > _NARROW_BYTES
+    is_wide = prod(source.shape[2:]) > _NARROW * source.itemsize
     if pitches == list(sizes) and lies_flat(source, axis=2 if is_wide else 1):
         return source
     padded = scratch("padded", (*source.shape[:3], *pitches), source.dtype)

@@ -48,6 +48,12 @@ def work(convolution: Convolution, *, forward: bool) -> Work:
     )
 
 
+def works_of(out_channels: int, in_channels: int, size: int) -> list[Work]:
+    """C and Cᵀ of a 3 by 3 convolution that keeps the size."""
+    convolution = convolution_of(out_channels, in_channels, *[same(size)] * 2)
+    return [work(convolution, forward=forward) for forward in (True, False)]
+
+
 @st.composite
 def works(draw: st.DrawFn) -> Work:
     """Work of any rank and direction, with up to thousands of channels."""
@@ -143,12 +149,22 @@ class TestKernel:
 
 
 class TestTileSize:
+    def test_a_large_layer_has_two_tiles(self) -> None:
+        for large in works_of(256, 128, 56):
+            assert [-(-(56 * 56) // kernel.positions) for kernel in large.choices()] == [2] * 4
+
+    def test_a_small_layer_has_one_tile(self) -> None:
+        for small in works_of(64, 3, 32):
+            assert all(kernel.positions >= 32 * 32 for kernel in small.choices())
+
     @settings(deadline=None, max_examples=100)
     @given(drawn=works())
-    def test_a_layer_has_two_tiles_unless_their_products_became_short(self, drawn: Work) -> None:
+    def test_two_threads_have_work_unless_tiles_became_short(self, drawn: Work) -> None:
+        taps = prod(sum(len(c.phases) * len(c.starts) for c in axis) for axis in drawn.combs)
         positions = prod(drawn.sizes)
-        for kernel in drawn.choices():
-            assert kernel.positions <= max(choice._FEWEST_POSITIONS, -(-positions // 2))
+        if drawn.rows * drawn.inner * taps * positions > choice._WORTH_TWO_THREADS:
+            half = max(choice._FEWEST_POSITIONS, -(-positions // 2))
+            assert all(kernel.positions <= half for kernel in drawn.choices())
 
     @given(size=st.integers(1, 2**40))
     def test_a_tile_has_a_position_and_no_more_bytes_than_the_largest(self, size: int) -> None:
