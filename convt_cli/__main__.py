@@ -6,8 +6,8 @@ import gc
 import sys
 
 _ALLOCATIONS = 100_000
-"""Objects made between two searches for garbage.  A command leaves little, and Python's 700 would
-have it search a hundred times while modules are read: a sixth of a short run."""
+"""Objects made between two searches for garbage.  A command leaves little; searching for it every
+700, as Python does, and once more at the end takes a sixth of a short run."""
 
 
 def main() -> None:

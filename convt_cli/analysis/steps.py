@@ -324,6 +324,7 @@ def _rectifier(
 
 
 def _times(signal: Array, slopes: Array) -> Array:
+    """`signal` * `slopes`, of one shape, some channels at a time in threads."""
     product = np.empty_like(signal)
 
     def fill(part: slice) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from convt_cli.operators import products
@@ -66,6 +66,7 @@ def test_what_is_cut_is_large_and_narrow(cases: list[Any], is_cut: bool) -> None
         assert (products._piece(rows, inner, count, 4) != (rows, inner)) == is_cut
 
 
+@example(rows=512, inner=4096, count=32, itemsize=8)
 @given(
     rows=st.integers(1, 5000),
     inner=st.integers(1, 40_000),
