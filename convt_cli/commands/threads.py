@@ -7,8 +7,7 @@ import sys
 
 import click
 
-BLAS_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
-MOST_THREADS = 4
+from convt_cli.io.processors import BLAS_VARIABLES, granted
 
 
 def compute_by_tiles() -> None:
@@ -28,14 +27,6 @@ def _one_thread_per_product() -> int:
     """
     if "numpy" in sys.modules:
         return 1
-    wanted = [os.environ.get(name, "") for name in BLAS_VARIABLES]
-    asked = [int(value) for value in wanted if value.isdecimal() and int(value)]
+    count = granted()
     os.environ.update(dict.fromkeys(BLAS_VARIABLES, "1"))
-    return min(asked[0] if asked else _processors(), MOST_THREADS)
-
-
-def _processors() -> int:
-    """Those that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return count

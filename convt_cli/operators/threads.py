@@ -1,22 +1,26 @@
 """Tiles in several threads: each is computed by itself, so no byte of a result depends on it.
 
 NumPy lets go of the interpreter while it multiplies and copies.  Threads help where BLAS does
-its products in one thread; so whoever sees to that says how many tiles may be done at a time,
-and without a word they are done one after the other.
+its products in one thread; so whoever sees to that says how many tiles may be done at a time.
+Without a word they are done one after the other, unless their products are all too small for
+BLAS to divide: then a pool that is kept does as many tiles at a time as there are processors.
 """
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import chain, islice
 from math import prod
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
+
+from convt_cli.io.processors import granted
 
 if TYPE_CHECKING:
     from concurrent.futures import Future, ThreadPoolExecutor
@@ -48,7 +52,19 @@ class _Pool:
             self.executor.shutdown()
 
 
-_POOL: ContextVar[_Pool | None] = ContextVar("pool", default=None)
+_POOL: ContextVar[_Pool | None] = ContextVar("pool")
+"""What was said: a pool, or None where tasks are to be done one after the other."""
+
+
+@cache
+def _kept() -> _Pool | None:
+    """The pool of those who have said nothing."""
+    count = granted()
+    return _Pool(count) if count > 1 else None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_kept.cache_clear)  # no thread lives on in a child
 
 
 @contextmanager
@@ -65,11 +81,17 @@ def tiles_at_once(count: int) -> Iterator[None]:
 
 
 def each(
-    work: Callable[[_Task], _Done], tasks: Iterable[_Task], done: Callable[[_Done], object] = bool
+    work: Callable[[_Task], _Done],
+    tasks: Iterable[_Task],
+    done: Callable[[_Done], object] = bool,
+    *,
+    unasked: bool = False,
 ) -> None:
     """Do every task, and tell `done` in their order what each has come to.
 
-    Of several failures that of the first task is raised; the others have ended by then.
+    They are done in as many threads as was said; with `unasked` also where nothing was.  What a
+    task does in a thread is done one after the other there.  Of several failures that of the
+    first task is raised; the others have ended by then.
     """
 
     def quiet(task: _Task) -> _Done:
@@ -78,7 +100,7 @@ def each(
 
     rest = iter(tasks)
     first = list(islice(rest, 2))
-    pool = _POOL.get()
+    pool = _POOL.get(_kept() if unasked else None)
     if pool is None or len(first) < 2:
         for task in chain(first, rest):
             done(quiet(task))
@@ -109,10 +131,18 @@ def _side_by_side(
         for task in tasks:
             if len(waiting) == _AHEAD:
                 settle()
-            waiting.append(executor.submit(work, task))
+            waiting.append(executor.submit(_inside, work, task))
         while waiting:
             settle()
     finally:
         for future in reversed(waiting):  # those that have not begun first
             if not future.cancel():
                 future.exception()  # waits for its end
+
+
+def _inside(work: Callable[[_Task], _Done], task: _Task) -> _Done:
+    token = _POOL.set(None)
+    try:
+        return work(task)
+    finally:
+        _POOL.reset(token)
