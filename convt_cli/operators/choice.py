@@ -2,9 +2,12 @@
 
 The rule counts in multiply-adds of a good matrix product.  A product of few rows is slower, and
 one with few columns to sum over: with n rows and m columns a multiply-add takes 1 + 16/n + 8/m.
-Beside the products a kernel passes over arrays: copying an element costs about as much as 40
-multiply-adds, adding one of a product to another 35, writing one and adding it here or there 55,
-rearranging one of the weight 200; and every call of NumPy, for every tile, 100,000.
+The products of `rows`, many for one call of NumPy, take 5,000 each, and a multiply-add of theirs
+1 + 8/n + 8/m + 8/w where w results are computed at a time.  Beside the products a kernel passes
+over arrays: copying an element costs about as much as 40 multiply-adds, and more for elements
+that lie apart, up to a line of the cache each; adding one of a product to another 35, writing one
+and adding it here or there 55, rearranging one of the weight 200; and every call of NumPy, for
+every tile, 100,000.
 
 These figures are round ones, measured with NumPy's OpenBLAS; what they decide depends on the
 layer alone, never on the machine, the batch or a clock.
@@ -19,6 +22,7 @@ from math import ceil, prod
 
 from convt_cli.arithmetic.combs import Comb, Combs, pitch
 from convt_cli.arithmetic.convolution import Shape
+from convt_cli.operators.products import LONGEST
 from convt_cli.operators.scatter import ROWS_AT_ONCE
 
 _COPY = 40
@@ -29,6 +33,10 @@ _CALL = 100_000
 _CALLS_TO_GATHER = 6
 _FEW_ROWS = 16
 _FEW_COLUMNS = 8
+_SHORT = 8
+_PRODUCT = 5_000
+_LINE = 64
+"""Bytes of a line of the cache."""
 
 _TILE_BYTES = 8 * 2**20
 _OVERLAPPING_TILE_BYTES = 16 * 2**20
@@ -71,6 +79,7 @@ class Work:
         """Every kernel that can do it."""
         yield self._gather()
         yield self._gather_flat()
+        yield self._rows()
         yield self._taps()
         if self._source_steps == 1:
             yield self._scatter()
@@ -100,6 +109,25 @@ class Work:
             calls=(_CALLS_TO_GATHER + 1) * prod(map(len, self.combs)) + self._phases,
             numbers=self.inner * (prod(self._most_starts) + self._source_steps)
             + 2 * self.rows * self._phases,
+        )
+
+    def _rows(self) -> Choice:
+        inner = self.inner * prod(self._most_starts)
+        rows = self.rows * self._phases
+        share = 1 + _SHORT * (1 / prod(self.sizes[1:]) + 1 / rows + 1 / inner)
+        products = self.sizes[0] * prod(map(len, self.combs))
+        matrix = rows * inner if inner > LONGEST else 0
+        copied = self.inner * prod(self._starts[1:]) * self._rows_between
+        apart = 1 + self.itemsize * (self.combs[-1][0].source_step - 1) / _LINE
+        return self._choice(
+            "rows",
+            self._multiply_adds * share
+            + products * (_PRODUCT + _COPY * matrix)
+            + self._positions * _COPY * copied * apart
+            + _REARRANGE * self.rows * self.inner * self._tap_count,
+            calls=_CALLS_TO_GATHER * (prod(self._starts[1:]) + prod(map(len, self.combs))),
+            numbers=self.inner * prod(self._most_starts[1:]) * self._rows_between
+            + self.rows * self._phases,
         )
 
     def _scatter(self) -> Choice:
@@ -145,7 +173,11 @@ class Work:
     def _products(self, rows: int, columns: int) -> float:
         """All the multiply-adds, done by matrix products of so many rows and columns."""
         share = 1 + _FEW_ROWS / rows + _FEW_COLUMNS / columns
-        return self.rows * self.inner * self._tap_count * self._positions * share
+        return self._multiply_adds * share
+
+    @property
+    def _multiply_adds(self) -> int:
+        return self.rows * self.inner * self._tap_count * self._positions
 
     @property
     def _positions(self) -> int:
@@ -184,6 +216,13 @@ class Work:
         starts = [start for comb in first for start in comb.starts]
         span = (max(starts) - min(starts)) / first[0].source_step
         return len(_residues(first)) * (1 + span / min(_FEWEST_ROWS, self.sizes[0]))
+
+    @property
+    def _rows_between(self) -> float:
+        """Rows of the first axis, read or not, for each of its positions, in a short tile."""
+        first = self.combs[0]
+        starts = [start for comb in first for start in comb.starts]
+        return first[0].source_step + (max(starts) - min(starts)) / min(_FEWEST_ROWS, self.sizes[0])
 
     @property
     def _stretch(self) -> float:

@@ -1,9 +1,10 @@
 """C x and Cᵀ y without the matrix: the kernel that suits the layer, tile by tile.
 
-Three kernels compute the same sums: `gather` copies the source tap by tap and multiplies,
-`scatter` multiplies and adds tap by tap, `taps` does one tap after the other.  The first two
-are fast, each for other channels and sizes, and `choice` decides between them.  They multiply
-the zeros of the padding too, so where a weight is infinite or not a number the third is used.
+Four kernels compute the same sums: `gather` copies the source tap by tap and multiplies, `rows`
+does so for one row of the result at a time, `scatter` multiplies and adds tap by tap, and `taps`
+does one tap after the other.  The first three are fast, each for other channels and sizes, and
+`choice` decides between them.  They multiply the zeros of the padding too, so where a weight is
+infinite or not a number the fourth is used.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from convt_cli.operators.choice import Choice, Work, cheapest, positions_per_til
 from convt_cli.operators.dtypes import Array
 from convt_cli.operators.folded import pad, pad_transpose, without_padding
 from convt_cli.operators.gather import Gathering
+from convt_cli.operators.rows import Rows
 from convt_cli.operators.scatter import Scattering
 from convt_cli.operators.taps import add_tap_by_tap
 from convt_cli.operators.threads import each
@@ -74,7 +76,8 @@ class Direct:
             self.fill(tile, source[one, :, *tile.sources], result[one, :, *tile.results])
 
         items = [slice(item, item + 1) for item in range(len(source))]
-        each(fill, [(tile, one) for tile in self.tiles() for one in items])
+        tasks = [(tile, one) for tile in self.tiles() for one in items]
+        each(fill, tasks, unasked=self._choice.kernel == "rows")
         return result
 
     def _to_redo(self, result: Array) -> list[int]:
@@ -118,6 +121,8 @@ class Direct:
             return Scattering(np.ascontiguousarray(self._weight.swapaxes(1, 2)))
         if self._choice.kernel == "taps":
             return None
+        if self._choice.kernel == "rows":
+            return Rows(self._weight)
         return Gathering(self._weight, flat=self._choice.kernel == "gather flat")
 
 

@@ -28,6 +28,7 @@ from convt_cli.arithmetic.combs import UNIT, Comb, Combs, all_covered
 from convt_cli.operators.dtypes import Array
 from convt_cli.operators.products import multiply
 from convt_cli.operators.scratch import scratch
+from convt_cli.operators.views import as_slice, lies_flat, reach, spread
 
 _Taps = tuple[tuple[tuple[int, ...], ...], ...]
 """For every axis and phase of a comb: the taps."""
@@ -65,10 +66,10 @@ class Gathering:
         The rows begin with the first that any comb reads.  They lie apart by their residue
         modulo the first axis's step, so that every step-th row is a plain range.
         """
-        step, (first, past), residues = leading[0].source_step, _reach(leading), _residues(leading)
+        step, (first, past), residues = leading[0].source_step, reach(leading), _residues(leading)
         depth = -(-(past - first) // step)
         rows = first, first + residues[-1] + (depth - 1) * step + 1
-        window = _window(source, [rows, *(_reach((comb,)) for comb in others)])
+        window = _window(source, [rows, *(reach((comb,)) for comb in others)])
         parts = [_by_tap(window[:, :, residue:], others, step, depth) for residue in residues]
         channels, *counts = parts[0].shape[1 : 2 + len(others)]
         groups, taps = len(self._weight), prod(counts)
@@ -97,7 +98,7 @@ class Gathering:
         else:
             total = scratch("total", shape, rows.dtype)
             self._sum(matrices, combs, all_leading, rows, total)
-            _spread(combs, total, result)
+            spread(combs, total, result)
 
     def _sum(
         self,
@@ -109,7 +110,7 @@ class Gathering:
     ) -> None:
         """The sum over the first axis's taps: `total`, (batch, groups, channels, positions)."""
         leading, *others = combs
-        (first, _), residues = _reach(all_leading), _residues(all_leading)
+        (first, _), residues = reach(all_leading), _residues(all_leading)
         width = prod(comb.length for comb in others)
         for number, (matrix, start) in enumerate(zip(matrices, leading.starts, strict=True)):
             depth, residue = divmod(start - first, leading.source_step)
@@ -139,15 +140,9 @@ class Gathering:
         return np.ascontiguousarray(matrix)  # BLAS reads nothing backwards
 
 
-def _reach(combs: tuple[Comb, ...]) -> tuple[int, int]:
-    """The first source that any of the combs of an axis reads, and the one past the last."""
-    last = max(max(comb.starts) + (comb.length - 1) * comb.source_step for comb in combs)
-    return min(min(comb.starts) for comb in combs), last + 1
-
-
 def _residues(leading: tuple[Comb, ...]) -> list[int]:
     """How far, modulo the step, what the combs read lies from the first of it."""
-    first, _ = _reach(leading)
+    first, _ = reach(leading)
     return sorted({(start - first) % comb.source_step for comb in leading for start in comb.starts})
 
 
@@ -190,41 +185,6 @@ def _by_tap(window: Array, others: tuple[Comb, ...], step: int, depth: int) -> A
     )
 
 
-def lies_flat(array: Array, axis: int) -> bool:
-    """Whether the elements of the axes from `axis` on lie side by side, in order."""
-    expected = array.itemsize
-    for size, stride in zip(
-        array.shape[: axis - 1 : -1], array.strides[: axis - 1 : -1], strict=True
-    ):
-        if size != 1 and stride != expected:
-            return False
-        expected *= size
-    return True
-
-
-def _spread(combs: tuple[Comb, ...], total: Array, result: Array) -> None:
-    """Put a product's rows, phase by phase, on the results that they are."""
-    batch, channels, *sizes = result.shape
-    groups = total.shape[1]
-    counts = [len(comb.phases) for comb in combs]
-    lengths = [comb.length for comb in combs]
-    blocks = total.reshape(batch, groups, prod(counts), channels // groups, *lengths)
-    grouped = result.reshape(batch, groups, channels // groups, *sizes)
-    for number, phases in enumerate(product(*map(range, counts))):
-        target = grouped[
-            :, :, :, *(comb.results(phase) for comb, phase in zip(combs, phases, strict=True))
-        ]
-        written: tuple[Any, ...] = tuple(map(slice, target.shape[3:]))
-        target[...] = blocks[:, :, number, :, *written]
-
-
 def _tap_index(first: int, others: list[tuple[int, ...]]) -> tuple[Any, ...]:
     """One tap of the first axis and some of each other one, of every group and channel."""
-    return (slice(None), slice(None), slice(None), first, *map(_as_slice, others))
-
-
-def _as_slice(taps: tuple[int, ...]) -> slice:
-    """Taps that lie evenly apart, as a slice."""
-    step = taps[1] - taps[0] if len(taps) > 1 else 1
-    past = taps[-1] + step
-    return slice(taps[0], None if past < 0 else past, step)
+    return (slice(None), slice(None), slice(None), first, *map(as_slice, others))

@@ -2,10 +2,12 @@
 
 Wᵀ y holds, for every input channel and tap, what each output sends through that tap.  An input
 of phase p (`arithmetic.combs`) is the sum over the phase's taps of what arrives from the
-outputs starts[n] + b.  On the flattened positions a tap is one shift, and adding it one addition
-of long runs.  A shift leads out of a row and into the next one; but what it meets there, d deep
-for a tap that starts d further on, is what outputs at the row's edge send past the border of x.
-No input takes that, so it is cleared before the sums.  C x is the same where its stride is 1.
+outputs starts[n] + b.  On the flattened positions a tap is one shift, so what the taps of a phase
+add are runs that begin at even distances: one strided view, whose sum over the taps is one call.
+A shift leads out of a row and into the next one; but what it meets there, d deep for a tap that
+starts d further on, is what outputs at the row's edge send past the border of x.  No input takes
+that, so it is cleared before the sums; and what a shift meets beyond the first and the last row
+is a margin of zeros.  C x is the same where its stride is 1.
 
 The weight of Cᵀ is read once and not copied, which is most of the work where it is larger than
 y.  So many channels are computed at a time that what is sent to them stays in the cache.  Where
@@ -17,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise, product
+from itertools import product
 from math import prod
 from typing import Any
 
@@ -25,8 +27,8 @@ import numpy as np
 
 from convt_cli.arithmetic.combs import Comb, Combs, all_covered, pitch
 from convt_cli.operators.dtypes import Array
-from convt_cli.operators.gather import lies_flat
 from convt_cli.operators.scratch import scratch
+from convt_cli.operators.views import lies_flat
 
 _BLOCK_BYTES = 2**22
 ROWS_AT_ONCE = 256
@@ -49,18 +51,21 @@ class Scattering:
 
     def __call__(self, combs: Combs, source: Array, result: Array) -> None:
         """Fill `result`, (batch, channels, *sizes), from `source`, (batch, channels, *sizes)."""
+        if not len(result):
+            return
         if not all_covered(combs):
             result[...] = 0
-        groups, inner, channels, *_ = self._weight.shape
+        groups, inner, channels, *kernel = self._weight.shape
         padded = _padded(combs, source)
         batch, _, *sizes = padded.shape
         flat = padded.reshape(batch, groups, inner, prod(sizes))
         into = result.reshape(batch, groups, channels, *result.shape[2:])
+        plan = _plan(combs, tuple(kernel), tuple(sizes))
         for part in self._blocks(prod(sizes) * source.itemsize):
-            sent = self._sent(part, flat[:, part[0]])
-            _clear(combs, sent.reshape(*sent.shape[:-1], *sizes))
-            for phase in _phases(combs, tuple(sizes)):
-                phase.collect(sent, into[:, *part])
+            memory, sent = self._sent(part, flat[:, part[0]], plan.margin)
+            _clear(combs, sent[..., plan.margin :].reshape(*sent.shape[:-1], *sizes))
+            for phase in plan.phases:
+                phase.collect(memory, sent, into[:, *part])
 
     def _blocks(self, row_bytes: int) -> Iterator[tuple[slice, slice]]:
         """The groups and channels that are computed together; a row is a channel and a tap."""
@@ -72,18 +77,26 @@ class Scattering:
             for channel in range(0, channels, wide):
                 yield slice(group, group + together), slice(channel, channel + wide)
 
-    def _sent(self, part: tuple[slice, slice], flat: Array) -> Array:
-        """(batch, groups, channels, *kernel_size, positions): what goes through every tap."""
+    def _sent(self, part: tuple[slice, slice], flat: Array, margin: int) -> tuple[Array, Array]:
+        """(batch, groups, channels, *kernel_size, margin + positions): what every tap is sent.
+
+        The margins are zero, and so is one behind it all in its memory, which comes first.
+        """
         weight = self._weight[part[0], :, part[1]]
         groups, inner, *rows = weight.shape
         matrix = weight.reshape(groups, inner, prod(rows))
         batch, *_, positions = flat.shape
-        sent = scratch("sent", (batch, groups, prod(rows), positions), flat.dtype)
+        shape = batch, groups, prod(rows), margin + positions
+        memory = scratch("sent", (prod(shape) + margin,), flat.dtype)
+        memory[prod(shape) :] = 0
+        whole = memory[: prod(shape)].reshape(shape)
+        whole[..., :margin] = 0
+        sent = whole[..., margin:]
         if positions > _NARROW * flat.itemsize:
             np.matmul(matrix.swapaxes(1, 2), flat, out=sent)
         else:
             sent[...] = np.matmul(flat.swapaxes(2, 3), matrix).swapaxes(2, 3)
-        return sent.reshape(batch, groups, *rows, positions)
+        return memory, whole.reshape(batch, groups, *rows, margin + positions)
 
 
 def _padded(combs: Combs, source: Array) -> Array:
@@ -120,92 +133,74 @@ def _clear(combs: Combs, sent: Array) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Run:
-    """What one tap adds: to the sums low ... high - 1 what lies `shift` further on."""
-
-    tap: tuple[int, ...]
-    shift: int
-    low: int
-    high: int
-
-    def part(self, sent: Array, low: int, high: int) -> Array:
-        """(batch, groups, channels, high - low): what is added to the sums low ... high - 1."""
-        index: Any = (..., *self.tap, slice(low + self.shift, high + self.shift))
-        found: Array = sent[index]
-        return found
-
-
-@dataclass(frozen=True, slots=True)
 class _Phase:
     """The results of one phase of every axis: where they are, and the taps that add up to them.
 
-    Their sums have `lengths`, those of the last axes with the zeros behind them.  They begin with
-    the first two runs, cut where one of these begins or ends, and then the others are added.
+    Their sums have `lengths`, those of the last axes with the zeros behind them.  What a tap adds
+    is a run of what was sent.  The first tap's begins at `first`; there are `counts` of them on
+    the axes, and one begins `steps` behind the one before it.
     """
 
     results: tuple[slice, ...]
     lengths: tuple[int, ...]
-    beginnings: tuple[tuple[int, int, tuple[_Run, ...]], ...]
-    others: tuple[_Run, ...]
+    first: int
+    counts: tuple[int, ...]
+    steps: tuple[int, ...]
 
-    def collect(self, sent: Array, result: Array) -> None:
-        """Put the sums of `sent`, (batch, groups, channels, *kernel_size, positions)."""
-        total = scratch("total", (*sent.shape[:3], prod(self.lengths)), sent.dtype)
-        for low, high, runs in self.beginnings:
-            parts = [run.part(sent, low, high) for run in runs]
-            if len(parts) == 2:
-                np.add(parts[0], parts[1], out=total[..., low:high])
-            else:
-                total[..., low:high] = parts[0] if parts else 0
-        for run in self.others:
-            total[..., run.low : run.high] += run.part(sent, run.low, run.high)
+    def collect(self, memory: Array, sent: Array, result: Array) -> None:
+        """Put the sums of what was sent, as `_sent` returns it, where they belong."""
+        shape = *sent.shape[:3], prod(self.lengths)
         target = result[:, :, :, *self.results]
-        rows = total.reshape(*total.shape[:3], *self.lengths)
-        target[...] = rows[:, :, :, *map(slice, target.shape[3:])]
+        is_flat = target.shape[3:] == self.lengths and lies_flat(target, axis=3)
+        total = target.reshape(shape) if is_flat else scratch("total", shape, sent.dtype)
+        size = sent.itemsize
+        runs = np.ndarray(
+            (*shape[:3], *self.counts, shape[3]),
+            sent.dtype,
+            memory,
+            self.first * size,
+            (*sent.strides[:3], *(step * size for step in self.steps), size),
+        )
+        np.add.reduce(runs, axis=tuple(range(3, 3 + len(self.counts))), out=total)
+        if not is_flat:
+            rows = total.reshape(*shape[:3], *self.lengths)
+            target[...] = rows[:, :, :, *map(slice, target.shape[3:])]
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """Every phase of the results, and how far past an end of the positions their taps reach."""
+
+    margin: int
+    phases: tuple[_Phase, ...]
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def _phases(combs: Combs, sizes: tuple[int, ...]) -> tuple[_Phase, ...]:
-    """Every phase of the results of `combs`, of sources in rows of `sizes`."""
-    return tuple(
-        _phase(chosen, numbers, sizes)
-        for chosen in product(*combs)
-        for numbers in product(*(range(len(comb.phases)) for comb in chosen))
-    )
-
-
-def _phase(combs: tuple[Comb, ...], phases: tuple[int, ...], sizes: tuple[int, ...]) -> _Phase:
-    runs = tuple(_runs(combs, phases, sizes))
-    lengths = combs[0].length, *sizes[1:]
-    two = runs[:2]
-    ends = sorted({0, prod(lengths), *(end for run in two for end in (run.low, run.high))})
-    return _Phase(
-        results=tuple(map(Comb.results, combs, phases)),
-        lengths=lengths,
-        beginnings=tuple(
-            (low, high, tuple(run for run in two if run.low <= low and high <= run.high))
-            for low, high in pairwise(ends)
-        ),
-        others=runs[2:],
-    )
-
-
-def _runs(
-    combs: tuple[Comb, ...], phases: tuple[int, ...], sizes: tuple[int, ...]
-) -> Iterator[_Run]:
-    """What the taps of one phase of every axis add, on the flattened positions."""
-    length, size = combs[0].length * prod(sizes[1:]), prod(sizes)
-    taps = product(*(comb.taps[phase] for comb, phase in zip(combs, phases, strict=True)))
-    starts = product(*(comb.starts for comb in combs))
-    for tap, start in zip(taps, starts, strict=True):
-        shift = _flat_position(start, sizes)
-        low, high = max(0, -shift), min(length, size - shift)
-        if low < high:
-            yield _Run(tap, shift, low, high)
-
-
-def _flat_position(position: tuple[int, ...], sizes: tuple[int, ...]) -> int:
-    flat = 0
-    for size, index in zip(sizes, position, strict=True):
-        flat = flat * size + index
-    return flat
+def _plan(combs: Combs, kernel: tuple[int, ...], sizes: tuple[int, ...]) -> _Plan:
+    """What is added where, to the results of `combs`, of sources in rows of `sizes`."""
+    apart = [prod(sizes[axis + 1 :]) for axis in range(len(sizes))]
+    starts = [[start for comb in axis for start in comb.starts] for axis in combs]
+    before = -sum(min(axis) * row for axis, row in zip(starts, apart, strict=True))
+    behind = sum(max(axis) * row for axis, row in zip(starts, apart, strict=True))
+    longer = (max(comb.length for comb in combs[0]) - sizes[0]) * apart[0]
+    margin = max(0, before, behind + longer)
+    between = [(margin + prod(sizes)) * prod(kernel[axis + 1 :]) for axis in range(len(kernel))]
+    phases = []
+    for chosen in product(*combs):
+        for numbers in product(*(range(len(comb.phases)) for comb in chosen)):
+            runs = [
+                [
+                    tap * b + start * a
+                    for tap, start in zip(comb.taps[number], comb.starts, strict=True)
+                ]
+                for comb, number, a, b in zip(chosen, numbers, apart, between, strict=True)
+            ]
+            phase = _Phase(
+                results=tuple(map(Comb.results, chosen, numbers)),
+                lengths=(chosen[0].length, *sizes[1:]),
+                first=margin + sum(axis[0] for axis in runs),
+                counts=tuple(map(len, runs)),
+                steps=tuple(axis[1] - axis[0] if len(axis) > 1 else 0 for axis in runs),
+            )
+            phases.append(phase)
+    return _Plan(margin, tuple(phases))

@@ -19,6 +19,7 @@ from convt_cli.arithmetic.convolution import Convolution, Shape
 from convt_cli.operators.choice import Choice
 from convt_cli.operators.direct import Direct, apply_forward, apply_transpose
 from convt_cli.operators.gather import Gathering
+from convt_cli.operators.rows import Rows
 from convt_cli.operators.scatter import Scattering
 from convt_cli.operators.taps import add_tap_by_tap
 from tests import oracle
@@ -63,6 +64,8 @@ class Forced:
             add_tap_by_tap(convolution.axes, turned, source, result, forward=self.forward)
         elif self.kernel == "scatter":
             Scattering(turned.swapaxes(1, 2))(combs, source, result)
+        elif self.kernel == "rows":
+            Rows(turned)(combs, source, result)
         else:
             Gathering(turned, flat=self.kernel == "gather flat")(combs, source, result)
 
@@ -74,7 +77,7 @@ class Forced:
         return result
 
 
-KERNELS = ["gather", "gather flat", "scatter", "taps"]
+KERNELS = ["gather", "gather flat", "rows", "scatter", "taps"]
 FORWARD, TRANSPOSE = ([Forced(kernel, forward) for kernel in KERNELS] for forward in (True, False))
 CHOSEN = [forced for forced in FORWARD + TRANSPOSE if forced.kernel != "taps"]
 """Those that `direct` chooses from."""
@@ -348,6 +351,7 @@ SHAPES = [
     pytest.param((33, 100), (2, 1), id="33 by 100 channels, few positions"),
     pytest.param((333, 7), (12, 12), id="333 by 7 channels"),
     pytest.param((3, 333), (1, 4), id="3 by 333 channels, one row"),
+    pytest.param((64, 64), (3, 50), id="64 by 64 channels, long rows"),
 ]
 
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from convt_cli.operators import products
-from convt_cli.operators.products import multiply
+from convt_cli.operators import blas, products
+from convt_cli.operators.products import multiply, multiply_each
 
 CUT = [
     pytest.param((1, 1, 512, 4608, 2), id="two columns"),
@@ -79,3 +79,70 @@ def test_pieces_are_small_and_make_up_the_whole(
     height, depth = products._piece(rows, inner, count, itemsize)
     assert rows % height == inner % depth == 0
     assert (height, depth) == (rows, inner) or height * depth * count <= products._SMALL
+
+
+EACH = [
+    pytest.param((2, 3, 4, 40, 300, 100), id="neither rows nor columns are whole blocks"),
+    pytest.param((1, 1, 3, 48, 512, 64), id="whole blocks"),
+    pytest.param((1, 2, 2, 30, 1300, 31), id="fewer columns than a block has"),
+    pytest.param((1, 1, 2, 100, 1303, 40), id="too long for a block"),
+    pytest.param((1, 1, 5, 7, 9, 11), id="small"),
+    pytest.param((1, 1, 1, 1, 30_000, 50), id="one row"),
+    pytest.param((0, 1, 2, 40, 300, 100), id="an empty batch"),
+]
+
+
+def stacks(sizes: tuple[int, ...], dtype: Any) -> tuple[Any, Any]:
+    """The matrix and a stack of columns, parts of larger arrays as those of `rows` are."""
+    batch, groups, stack, rows, inner, count = sizes
+    random = np.random.default_rng(list(sizes))
+    return (
+        random.integers(-9, 10, (groups, rows, inner)).astype(dtype),
+        random.integers(-9, 10, (batch, groups, stack, inner, count + 5)).astype(dtype)[..., :-5],
+    )
+
+
+@pytest.mark.parametrize("in_place", [False, True], ids=["copied", "in place"])
+@pytest.mark.parametrize("sizes", EACH)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64])
+def test_each_of_a_stack_is_exact_on_integers(
+    monkeypatch: pytest.MonkeyPatch, sizes: tuple[int, ...], dtype: Any, in_place: bool
+) -> None:
+    monkeypatch.setattr(blas, "multiplies_small_products_in_place", lambda: in_place)
+    matrix, columns = stacks(sizes, dtype)
+    shape = *columns.shape[:3], matrix.shape[1], columns.shape[4] + 2
+    larger = np.full(shape, 7, dtype)
+    multiply_each(matrix, columns, larger[..., 1:-1])
+    expected = matrix[:, np.newaxis].astype(np.int64) @ columns.astype(np.int64)
+    np.testing.assert_array_equal(larger[..., 1:-1], expected)
+    assert (larger[..., [0, -1]] == 7).all()
+
+
+@pytest.mark.parametrize("in_place", [False, True], ids=["copied", "in place"])
+@given(
+    rows=st.integers(1, 3000),
+    inner=st.integers(1, 40_000),
+    count=st.integers(1, 3000),
+    data=st.data(),
+)
+def test_blocks_are_small_products_or_all_there_is(
+    in_place: bool, rows: int, inner: int, count: int, data: st.DataObject
+) -> None:
+    dtype = data.draw(st.sampled_from([np.float32, np.float64, np.complex128, np.int64]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(blas, "multiplies_small_products_in_place", lambda: in_place)
+        height, width = products._block(rows, inner, count, np.dtype(dtype))
+    is_cut = (height, width) != (rows, count)
+    assert not is_cut or height * width * inner <= products._SMALL < rows * inner * count
+    assert not is_cut or (in_place and dtype in (np.float32, np.float64))
+    fits = inner <= products.LONGEST and rows * inner * count > products._SMALL
+    assert is_cut or not fits or not in_place or dtype not in (np.float32, np.float64)
+
+
+@given(size=st.integers(1, 300), length=st.integers(1, 300))
+def test_cuts_follow_upon_each_other_in_equal_pieces(size: int, length: int) -> None:
+    cuts = list(products._cuts(size, length))
+    assert [cut[0] for cut in cuts] == [0, *(cut[1] for cut in cuts[:-1])]
+    assert cuts[-1][1] == size
+    assert all(first < past and (past - first) % wide == 0 for first, past, wide in cuts)
+    assert all(wide <= length for *_, wide in cuts)

@@ -51,6 +51,22 @@ class TestSharing:
     def test_one_kind_shares_memory(self, first: int, second: int) -> None:
         assert np.shares_memory(array("sent", first), array("sent", second))
 
+    @pytest.mark.parametrize("size", [1, 128, 200], ids=["small", "all that is kept", "larger"])
+    @pytest.mark.parametrize("dtype", [np.float32, np.complex128])
+    def test_an_array_begins_with_a_line_of_the_cache(self, size: int, dtype: Any) -> None:
+        assert array("sent", size, dtype=dtype).ctypes.data % 64 == 0
+
+    @pytest.mark.parametrize("length", [1, 15, 16, 17, 32, 100])
+    @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex128, np.int64])
+    def test_each_row_begins_with_one_too_if_asked_for(self, length: int, dtype: Any) -> None:
+        rows = scratch.scratch_rows("sent", (2, 3, length), np.dtype(dtype))
+        assert (rows.shape, rows.dtype) == ((2, 3, length), dtype)
+        assert rows.ctypes.data % 64 == 0
+        lines, rest = divmod(rows.strides[1], 64)
+        assert (rest, lines % 2) == (0, 1)
+        assert lines * 64 < rows[0, 0].nbytes + 128
+        assert rows.strides[0] == 3 * rows.strides[1]
+
     def test_one_kind_shares_memory_whatever_the_dtype(self) -> None:
         assert np.shares_memory(array("sent", 8), array("sent", 4, dtype=np.complex64))
 

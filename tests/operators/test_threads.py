@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 import time
 import warnings
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -28,7 +31,7 @@ def test_results_have_the_same_bytes_in_any_number_of_threads(forward: bool, cou
         assert_same_bytes(apply(LAYER, weight, source), alone)
 
 
-def names_of(count: int, tasks: int) -> set[str]:
+def names_of(count: int, tasks: int, *, unasked: bool = False) -> set[str]:
     """The threads in which tasks were done, which wait for each other where they can."""
     together, names = threading.Barrier(count), set()
 
@@ -36,7 +39,7 @@ def names_of(count: int, tasks: int) -> set[str]:
         together.wait(timeout=10)
         names.add(threading.current_thread().name)
 
-    each(work, list(range(tasks)))
+    each(work, list(range(tasks)), unasked=unasked)
     return names
 
 
@@ -55,6 +58,85 @@ def test_one_thread_is_the_one_that_asks(count: int) -> None:
 def test_one_task_is_done_where_it_is() -> None:
     with tiles_at_once(2):
         assert names_of(1, 1) == {threading.current_thread().name}
+
+
+@pytest.fixture
+def _three_processors(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A pool of three threads is kept for those who say nothing, and given up at the end."""
+    monkeypatch.setattr(threads, "granted", lambda: 3)
+    threads._kept.cache_clear()
+    yield
+    pool = threads._kept()
+    if pool is not None:
+        pool.close()
+    threads._kept.cache_clear()
+
+
+@pytest.mark.usefixtures("_three_processors")
+class TestUnasked:
+    """Where nothing was said, a pool that is kept does what need not be asked for."""
+
+    def test_tasks_are_done_side_by_side(self) -> None:
+        first, second = (names_of(3, 3, unasked=True) for _ in range(2))
+        assert len(first) == 3
+        assert first == second
+
+    def test_only_if_they_are_such(self) -> None:
+        assert names_of(1, 3) == {threading.current_thread().name}
+
+    def test_unless_one_thread_was_said(self) -> None:
+        with tiles_at_once(1):
+            assert names_of(1, 3, unasked=True) == {threading.current_thread().name}
+
+    def test_in_as_many_as_were_said(self) -> None:
+        with tiles_at_once(2):
+            assert len(names_of(2, 2, unasked=True)) == 2
+
+    def test_on_one_processor_they_are_done_where_they_are(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(threads, "granted", lambda: 1)
+        assert names_of(1, 3, unasked=True) == {threading.current_thread().name}
+
+    def test_what_a_task_does_is_done_in_its_thread(self) -> None:
+        inner: list[set[str]] = []
+
+        def work(_task: int) -> None:
+            inner.append(names_of(1, 3, unasked=True))
+
+        each(work, range(6), unasked=True)
+        assert [len(names) for names in inner] == [1] * 6
+
+    @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+    def test_a_child_begins_threads_of_its_own(self) -> None:
+        assert len(names_of(3, 3, unasked=True)) == 3
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what a fork beside threads may lead to is the point
+            child = os.fork()
+        if not child:
+            os._exit(len(names_of(3, 3, unasked=True)))
+        deadline = time.monotonic() + 20
+        ended, status = 0, 0
+        while not ended and time.monotonic() < deadline:
+            ended, status = os.waitpid(child, os.WNOHANG)
+            time.sleep(0.01)
+        if not ended:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+        assert os.waitstatus_to_exitcode(status) == 3
+
+    @pytest.mark.parametrize("forward", [True, False])
+    def test_results_of_rows_have_the_same_bytes(self, forward: bool) -> None:
+        layer = square((64, 64), (100, 100), 3)
+        weight = random_numbers(layer.weight_shape, np.float32)
+        source = random_numbers((2, *layer.input_shape), np.float32)
+        apply = apply_forward if forward else apply_transpose
+        with tiles_at_once(1):
+            alone = apply(layer, weight, source)
+        assert_same_bytes(apply(layer, weight, source), alone)
+        pool = threads._kept()
+        assert pool is not None
+        assert "executor" in vars(pool)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])

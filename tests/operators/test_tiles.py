@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.convolution import Convolution
-from convt_cli.operators import gather, scatter
+from convt_cli.operators import gather, rows, scatter, scratch
 from convt_cli.operators.direct import Direct, apply_forward, apply_transpose
 from convt_cli.operators.tiles import Tile, tile_lengths, tiles
 from tests import oracle
@@ -200,8 +200,8 @@ def _little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
             raise TooMuchError(f"{prod(shape) * dtype.itemsize / 2**20:,.0f} MiB: {shape}")
         return np.empty(shape, dtype)
 
-    monkeypatch.setattr(gather, "scratch", guarded)
-    monkeypatch.setattr(scatter, "scratch", guarded)
+    for module in (gather, rows, scatter, scratch):
+        monkeypatch.setattr(module, "scratch", guarded)
 
 
 def conv(size: int, kernel_size: int, *, stride: int = 1, dilation: int = 1, pad: int = 0) -> Axis:

@@ -1,0 +1,83 @@
+"""What BLAS does without copying follows from the kernels that it says it runs."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+
+import pytest
+
+from convt_cli.operators import blas
+
+
+@pytest.fixture(autouse=True)
+def _asked_anew() -> Iterator[None]:
+    blas.multiplies_small_products_in_place.cache_clear()
+    yield
+    blas.multiplies_small_products_in_place.cache_clear()
+
+
+Pretend = Callable[..., None]
+
+
+@pytest.fixture
+def pretend(monkeypatch: pytest.MonkeyPatch) -> Pretend:
+    """Let NumPy's library be one with these functions, each of which returns a name."""
+
+    def use(**functions: bytes | None) -> None:
+        library = SimpleNamespace(
+            **{name: (lambda found=found: found) for name, found in functions.items()}
+        )
+        monkeypatch.setattr(ctypes, "CDLL", lambda _path: library)
+
+    return use
+
+
+@pytest.mark.parametrize("name", blas._NAMES)
+@pytest.mark.parametrize(
+    ("kernels", "expected"),
+    [
+        (b"SkylakeX", True),
+        (b"Cooperlake", True),
+        (b"SapphireRapids", True),
+        (b"Haswell", False),
+        (b"Zen", False),
+        (b"", False),
+        (None, False),
+    ],
+)
+def test_openblas_does_with_the_kernels_for_avx512(
+    pretend: Pretend, name: str, kernels: bytes | None, expected: bool
+) -> None:
+    pretend(**{name: kernels})
+    assert blas.multiplies_small_products_in_place() is expected
+
+
+def test_another_blas_does_not(pretend: Pretend) -> None:
+    pretend(cblas_dgemm=b"")
+    assert not blas.multiplies_small_products_in_place()
+
+
+@pytest.mark.parametrize("error", [OSError, ImportError])
+def test_a_library_that_cannot_be_asked_does_not(
+    monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    def refuse(_path: str) -> None:
+        raise error
+
+    monkeypatch.setattr(ctypes, "CDLL", refuse)
+    assert not blas.multiplies_small_products_in_place()
+
+
+def test_numpys_own_says_which_kernels_it_runs() -> None:
+    """A name without spaces, or nothing; with threadpoolctl at hand, the name that it gives."""
+    found = blas._kernels()
+    assert found == "".join(found.split())
+    threadpoolctl = pytest.importorskip("threadpoolctl")
+    names = {
+        library.get("architecture", "")
+        for library in threadpoolctl.threadpool_info()
+        if library["internal_api"] == "openblas" and "numpy" in library["filepath"]
+    }
+    assert not names or found in names
