@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import SupportsIndex
+from typing import Any, SupportsIndex
 
 import numpy as np
 
@@ -34,13 +34,16 @@ def direct(
     output_size: IntPerAxis | None = None,
 ) -> Convolution:
     """The convolution of a weight (out, in / groups, *kernel) over inputs of `input_size`."""
-    rank = len(weight_shape) - 2
-    sizes = per_axis(input_size, rank, "input_size", 1)
-    kept = None if output_size is None else per_axis(output_size, rank, "output_size", 1)
-    window = _window(weight_shape, stride, dilation)
-    count = per_axis(groups, 1, "groups", 1)[0]
-    pairs = pad_pairs(padding, rank)
-    return _convolution(direct_axes, weight_shape, count, sizes, window, pairs, kept)
+    return _remembered(
+        _direct,
+        weight_shape=weight_shape,
+        input_size=input_size,
+        stride=stride,
+        padding=padding,
+        dilation=dilation,
+        groups=groups,
+        output_size=output_size,
+    )
 
 
 def transposed(
@@ -57,6 +60,64 @@ def transposed(
 
     Raises GeometryError (E105) where output_padding reaches stride and dilation.
     """
+    return _remembered(
+        _transposed,
+        weight_shape=weight_shape,
+        input_size=input_size,
+        stride=stride,
+        padding=padding,
+        output_padding=output_padding,
+        dilation=dilation,
+        groups=groups,
+    )
+
+
+def _remembered(make: Callable[..., Convolution], **given: Any) -> Convolution:
+    """`make(**given)`; of plain integers, and of tuples and lists of them, it is remembered."""
+    values = {name: tuple(value) if type(value) is list else value for name, value in given.items()}
+    are_plain = all(
+        value is None
+        or type(value) is int
+        or (type(value) is tuple and all(type(entry) is int for entry in value))
+        for value in values.values()
+    )
+    return _kept(make, **values) if are_plain else make(**given)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _kept(make: Callable[..., Convolution], **given: Any) -> Convolution:
+    return make(**given)
+
+
+def _direct(
+    *,
+    weight_shape: Shape,
+    input_size: IntPerAxis,
+    stride: IntPerAxis,
+    padding: PaddingArgument,
+    dilation: IntPerAxis,
+    groups: int,
+    output_size: IntPerAxis | None,
+) -> Convolution:
+    rank = len(weight_shape) - 2
+    sizes = per_axis(input_size, rank, "input_size", 1)
+    kept = None if output_size is None else per_axis(output_size, rank, "output_size", 1)
+    window = _window(weight_shape, stride, dilation)
+    count = per_axis(groups, 1, "groups", 1)[0]
+    axes = direct_axes(sizes, window, pad_pairs(padding, rank), kept)
+    return _convolution(weight_shape, count, axes, adjoint=False)
+
+
+def _transposed(
+    *,
+    weight_shape: Shape,
+    input_size: IntPerAxis,
+    stride: IntPerAxis,
+    padding: PaddingArgument,
+    output_padding: IntPerAxis,
+    dilation: IntPerAxis,
+    groups: int,
+) -> Convolution:
     rank = len(weight_shape) - 2
     sizes = per_axis(input_size, rank, "input_size", 1)
     window = _window(weight_shape, stride, dilation)
@@ -67,8 +128,8 @@ def transposed(
         except GeometryError as error:
             raise error.on_axis(number) from None
     count = per_axis(groups, 1, "groups", 1)[0]
-    pairs = pad_pairs(padding, rank)
-    return _convolution(transposed_axes, weight_shape, count, sizes, window, pairs, extras)
+    axes = transposed_axes(sizes, window, pad_pairs(padding, rank), extras)
+    return _convolution(weight_shape, count, axes, adjoint=True)
 
 
 def _window(weight_shape: Shape, stride: IntPerAxis, dilation: IntPerAxis) -> Window:
@@ -80,17 +141,15 @@ def _window(weight_shape: Shape, stride: IntPerAxis, dilation: IntPerAxis) -> Wi
     )
 
 
-@lru_cache(maxsize=_REMEMBERED)
 def _convolution(
-    axes_of: Callable[..., tuple[Axis, ...]], weight_shape: Shape, groups: int, *sizes: object
+    weight_shape: Shape, groups: int, axes: tuple[Axis, ...], *, adjoint: bool
 ) -> Convolution:
-    """The convolution on `axes_of(*sizes)`, which is `direct_axes` or `transposed_axes`."""
     return Convolution(
         out_channels=weight_shape[0],
         in_channels=weight_shape[1] * groups,
-        axes=axes_of(*sizes),
+        axes=axes,
         groups=groups,
-        adjoint=axes_of is transposed_axes,
+        adjoint=adjoint,
     )
 
 

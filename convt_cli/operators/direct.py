@@ -92,7 +92,8 @@ class Direct:
 
     @cached_property
     def _finite(self) -> bool:
-        return bool(np.isfinite(self._weight).all())
+        # A sum is finite only if all its terms are, and found sooner than that they are.
+        return bool(np.isfinite(self._weight.sum()) or np.isfinite(self._weight).all())
 
     def _combs_of(self, axes: tuple[Axis, ...]) -> Combs:
         return tuple(map(forward_combs if self._forward else transpose_combs, axes))

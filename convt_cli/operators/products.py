@@ -68,9 +68,9 @@ def multiply_each(matrix: Array, columns: Array, out: Array) -> None:
         for first, past, wide in _cuts(count, width):
             shape = (past - first) // wide, wide
             parts = columns[..., first:past].reshape(*columns.shape[:-1], *shape)
-            sides = np.moveaxis(parts, 4, 3)[:, :, :, :, np.newaxis]
+            sides = parts.transpose(0, 1, 2, 4, 3, 5)[:, :, :, :, np.newaxis]
             into = out[..., top:bottom, first:past].reshape(*out.shape[:3], number, tall, *shape)
-            np.matmul(blocks, sides, out=np.moveaxis(into, 5, 3))
+            np.matmul(blocks, sides, out=into.transpose(0, 1, 2, 5, 3, 4, 6))
 
 
 def _cuts(size: int, length: int) -> Iterator[tuple[int, int, int]]:

@@ -36,6 +36,8 @@ ROWS_AT_ONCE = 256
 _NARROW = 8
 """Of so many positions for each byte of a number, or fewer, the product is formed the other way
 round: the weight's side long."""
+_SHORT_RUN = 256
+"""Shorter runs are added tap by tap: one call for all takes longer to begin each of them."""
 _REMEMBERED = 64
 """Shapes of tiles of which it is kept what is added where."""
 
@@ -161,10 +163,22 @@ class _Phase:
             self.first * size,
             (*sent.strides[:3], *(step * size for step in self.steps), size),
         )
-        np.add.reduce(runs, axis=tuple(range(3, 3 + len(self.counts))), out=total)
+        _add_up(runs, total)
         if not is_flat:
             rows = total.reshape(*shape[:3], *self.lengths)
             target[...] = rows[:, :, :, *map(slice, target.shape[3:])]
+
+
+def _add_up(runs: Array, total: Array) -> None:
+    """The sum over all but the first three axes and the last one."""
+    if runs.shape[-1] < _SHORT_RUN:
+        by_tap = runs.transpose(*range(3, runs.ndim - 1), 0, 1, 2, -1)
+        first, *others = product(*map(range, by_tap.shape[:-4]))
+        total[...] = by_tap[first]
+        for tap in others:
+            total += by_tap[tap]
+    else:
+        np.add.reduce(runs, axis=tuple(range(3, runs.ndim - 1)), out=total)
 
 
 @dataclass(frozen=True, slots=True)

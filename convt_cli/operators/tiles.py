@@ -63,6 +63,8 @@ def tile_lengths(counts: list[int], positions: int) -> list[int]:
     >>> tile_lengths([100, 100], 1000), tile_lengths([100, 100], 80), tile_lengths([90], 50)
     ([10, 100], [8, 10], [45])
     """
+    if prod(counts) <= positions:
+        return counts
     lengths: list[int] = []
     for number in reversed(range(len(counts))):
         kept = prod(min(count, _SHORTEST) for count in counts[:number])
