@@ -86,6 +86,18 @@ LAYERS = [
         id="many channels would be copied for each of many short rows",
     ),
     pytest.param(
+        convolution_of(64, 64, *[same(112, 5)] * 2),
+        True,
+        "gather",
+        id="so long a sum would copy its matrix for each row",
+    ),
+    pytest.param(
+        convolution_of(960, 960, *[same(7, 5)] * 2, groups=960),
+        True,
+        "gather",
+        id="many very short rows would be as many products",
+    ),
+    pytest.param(
         convolution_of(16, 32, Axis.conv(input_size=65536, kernel_size=25, stride=4)),
         True,
         "gather",

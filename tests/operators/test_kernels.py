@@ -249,12 +249,13 @@ class TestHowArraysLie:
     )
 
     @every_kernel
+    @pytest.mark.parametrize("rank", [1, 2, 3])
     @pytest.mark.parametrize("kernel_size", [1, 3])
     def test_results_go_into_a_part_of_an_array_and_nowhere_else(
-        self, forced: Forced, kernel_size: int
+        self, forced: Forced, kernel_size: int, rank: int
     ) -> None:
         axis = Axis.conv(input_size=7, kernel_size=kernel_size, before=1, after=1)
-        convolution = convolution_of(4, 6, axis, axis, groups=2)
+        convolution = convolution_of(4, 6, *[axis] * rank, groups=2)
         before, after = forced.shapes(convolution)
         weight, source = random_integers(convolution.weight_shape), random_integers((2, *before))
         larger = np.full((2, *(size + 2 for size in after)), UNWRITTEN)
@@ -457,9 +458,14 @@ def planned(
     return Direct(convolution, weight, forward=forced.forward)
 
 
+@pytest.mark.parametrize("kernel", [kernel for kernel in KERNELS if kernel != "taps"])
 @pytest.mark.parametrize("forward", [True, False])
 class TestBytesBesideWhatIsNotFinite:
     """A weight or a neighbour that is not finite changes no other item."""
+
+    @pytest.fixture(autouse=True)
+    def _by(self, monkeypatch: pytest.MonkeyPatch, kernel: str) -> None:
+        force(monkeypatch, kernel, 10**6)
 
     CONVOLUTION = square((20, 20), (4, 4), 3)
 
