@@ -202,13 +202,7 @@ def _plan(combs: Combs, kernel: tuple[int, ...], sizes: tuple[int, ...]) -> _Pla
     phases = []
     for chosen in product(*combs):
         for numbers in product(*(range(len(comb.phases)) for comb in chosen)):
-            runs = [
-                [
-                    tap * b + start * a
-                    for tap, start in zip(comb.taps[number], comb.starts, strict=True)
-                ]
-                for comb, number, a, b in zip(chosen, numbers, apart, between, strict=True)
-            ]
+            runs = list(map(_beginnings, chosen, numbers, apart, between))
             phase = _Phase(
                 results=tuple(map(Comb.results, chosen, numbers)),
                 lengths=(chosen[0].length, *sizes[1:]),
@@ -218,3 +212,9 @@ def _plan(combs: Combs, kernel: tuple[int, ...], sizes: tuple[int, ...]) -> _Pla
             )
             phases.append(phase)
     return _Plan(margin, tuple(phases))
+
+
+def _beginnings(comb: Comb, phase: int, apart: int, between: int) -> list[int]:
+    """Where the runs of an axis's taps begin: elements lie `apart` on it, and taps `between`."""
+    taps = zip(comb.taps[phase], comb.starts, strict=True)
+    return [tap * between + start * apart for tap, start in taps]
