@@ -12,7 +12,8 @@ MOST_THREADS = 4
 
 def granted() -> int:
     """As many as a BLAS is told to take, or as this process has processors; few of many."""
-    wanted = [os.environ.get(name, "") for name in BLAS_VARIABLES]
+    # OMP_NUM_THREADS can have a number for each level of nesting; the first one counts.
+    wanted = [os.environ.get(name, "").partition(",")[0].strip() for name in BLAS_VARIABLES]
     asked = [int(value) for value in wanted if value.isdecimal() and int(value)]
     return min(asked[0] if asked else _processors(), MOST_THREADS)
 

@@ -81,11 +81,11 @@ def _remembered(make: Callable[..., Convolution], **given: Any) -> Convolution:
         or (type(value) is tuple and all(type(entry) is int for entry in value))
         for value in values.values()
     )
-    return _kept(make, **values) if are_plain else make(**given)
+    return _known(make, **values) if are_plain else make(**given)
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def _kept(make: Callable[..., Convolution], **given: Any) -> Convolution:
+def _known(make: Callable[..., Convolution], **given: Any) -> Convolution:
     return make(**given)
 
 

@@ -17,13 +17,13 @@ _NAMES = (
     "openblas_get_corename64_",
     "openblas_get_corename",
 )
-_WITHOUT_COPIES = {"SkylakeX", "Cooperlake", "Sapphirerapids"}
+_WITHOUT_COPIES = {"skylakex", "cooperlake", "sapphirerapids"}
 
 
 @cache
 def multiplies_small_products_in_place() -> bool:
     """Whether NumPy's BLAS is an OpenBLAS that works with the kernels for AVX-512."""
-    return _kernels().casefold() in {name.casefold() for name in _WITHOUT_COPIES}
+    return _kernels().casefold() in _WITHOUT_COPIES
 
 
 def _kernels() -> str:

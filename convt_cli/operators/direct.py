@@ -24,6 +24,7 @@ from convt_cli.operators.folded import pad, pad_transpose, without_padding
 from convt_cli.operators.gather import Gathering
 from convt_cli.operators.rows import Rows
 from convt_cli.operators.scatter import Scattering
+from convt_cli.operators.scratch import lent
 from convt_cli.operators.taps import add_tap_by_tap
 from convt_cli.operators.threads import each
 from convt_cli.operators.tiles import Tile, tiles
@@ -59,14 +60,17 @@ class Direct:
         if not all(combs):  # no tap meets any source
             result[...] = 0
             return
+        with lent():
+            self._fill(combs, tile.axes, source, result)
+
+    def _fill(self, combs: Combs, axes: tuple[Axis, ...], source: Array, result: Array) -> None:
         items = list(range(len(result)))
         if self._kernel is not None:
             self._kernel(combs, source, result)
             items = self._to_redo(result)
         for item in items:
             one = slice(item, item + 1)
-            args = tile.axes, self._weight, source[one], result[one]
-            add_tap_by_tap(*args, forward=self._forward)
+            add_tap_by_tap(axes, self._weight, source[one], result[one], forward=self._forward)
 
     def filled(self, source: Array, result: Array) -> Array:
         """`result`, (batch, channels, *sizes), with every tile of every item filled."""
@@ -77,8 +81,13 @@ class Direct:
 
         items = [slice(item, item + 1) for item in range(len(source))]
         tasks = [(tile, one) for tile in self.tiles() for one in items]
-        each(fill, tasks, unasked=self._choice.kernel == "rows")
+        each(fill, tasks, unasked=len(tasks) > 1 and self._is_undivided())
         return result
+
+    def _is_undivided(self) -> bool:
+        """Whether the products are too small for BLAS to divide among threads of its own."""
+        combs = self._combs_of(self._convolution.axes)
+        return isinstance(self._kernel, Rows) and self._kernel.are_undivided(combs)
 
     def _to_redo(self, result: Array) -> list[int]:
         """The items that an infinite weight, or one that is not a number, has a part in.

@@ -24,6 +24,8 @@ from convt_cli.operators.scratch import scratch
 
 _SMALL = 10**6
 """The most multiply-adds of a product that BLAS does without copying."""
+_DIVIDED = 2**18
+"""The most of one that it does copy, and yet does not divide among threads."""
 _WIDTH, _STEP = 32, 24
 """A block has so many columns, and a multiple of so many rows, or all."""
 LONGEST = _SMALL // (_WIDTH * _STEP)
@@ -73,6 +75,17 @@ def multiply_each(matrix: Array, columns: Array, out: Array) -> None:
             np.matmul(blocks, sides, out=into.transpose(0, 1, 2, 5, 3, 4, 6))
 
 
+def are_undivided(rows: int, inner: int, count: int, dtype: np.dtype[Any]) -> bool:
+    """Whether a product of such a matrix and so many columns is too small for BLAS to divide."""
+    height, width = _block(rows, inner, count, dtype)
+    most = _SMALL if _is_in_place(dtype) else _DIVIDED
+    return height * inner * width <= most
+
+
+def _is_in_place(dtype: np.dtype[Any]) -> bool:
+    return dtype.char in "fd" and blas.multiplies_small_products_in_place()
+
+
 def _cuts(size: int, length: int) -> Iterator[tuple[int, int, int]]:
     """As many pieces of this length as there are, as (first, past, length); then the shorter one.
 
@@ -88,8 +101,7 @@ def _cuts(size: int, length: int) -> Iterator[tuple[int, int, int]]:
 
 def _block(rows: int, inner: int, count: int, dtype: np.dtype[Any]) -> tuple[int, int]:
     """The rows and columns of a block; all of both where nothing is cut."""
-    is_fast = dtype.char in "fd" and blas.multiplies_small_products_in_place()
-    if rows * inner * count <= _SMALL or not is_fast:
+    if rows * inner * count <= _SMALL or not _is_in_place(dtype):
         return rows, count
     width = min(count, _WIDTH)
     most = _SMALL // (inner * width)
@@ -108,7 +120,7 @@ def _piece(rows: int, inner: int, count: int, itemsize: int) -> tuple[int, int]:
 
 
 def _divisor(number: int, most: int) -> int:
-    """The largest divisor of `number` that is at most `most`.
+    """The largest divisor of `number` that is at most `most`, which is 1 or more.
 
     >>> _divisor(2304, 512), _divisor(97, 64)
     (384, 1)

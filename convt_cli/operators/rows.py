@@ -25,8 +25,8 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from convt_cli.arithmetic.combs import Comb, Combs, all_covered
+from convt_cli.operators import products
 from convt_cli.operators.dtypes import Array
-from convt_cli.operators.products import multiply_each
 from convt_cli.operators.scratch import scratch, scratch_rows
 from convt_cli.operators.views import as_slice, lies_flat, reach, spread
 
@@ -54,6 +54,19 @@ class Rows:
             rows = self._gathered(combs[0], others, source)
             for leading in combs[0]:
                 self._fill((leading, *others), combs[0], rows, result)
+
+    def are_undivided(self, combs: Combs) -> bool:
+        """Whether every product of results on `combs` is too small for BLAS to divide."""
+        _, channels, inner, *_ = self._weight.shape
+        return all(
+            products.are_undivided(
+                channels * prod(len(comb.phases) for comb in chosen),
+                inner * prod(len(comb.starts) for comb in chosen),
+                prod(comb.length for comb in chosen[1:]),
+                self._weight.dtype,
+            )
+            for chosen in product(*combs)
+        )
 
     def _gathered(self, all_leading: _Leading, others: _Chosen, source: Array) -> Array:
         """(batch, groups, gap, rows, taps, channels, positions), zero outside `source`.
@@ -113,7 +126,7 @@ class Rows:
                 (by_batch, by_group, turns * step // gap * by_row, by_channel, by_position),
                 writeable=False,
             )
-            multiply_each(matrix, windows, into.swapaxes(2, 3))
+            products.multiply_each(matrix, windows, into.swapaxes(2, 3))
 
     def _matrix_of(self, combs: _Chosen) -> Array:
         """(groups, phases * channels, taps * channels), the source's channels innermost."""

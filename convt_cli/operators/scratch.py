@@ -9,6 +9,8 @@ reads many at a time lie in one line then, and a small product takes two thirds 
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from math import prod
 from typing import Any
 
@@ -22,11 +24,28 @@ _LINE = 64
 
 
 class _Kept(threading.local):
+    """Of one thread: the memory that is in use, and what waits for its next use."""
+
     def __init__(self) -> None:
         self.buffers: dict[str, Array] = {}
+        self.idle: dict[str, Array] = {}
 
 
 _KEPT = _Kept()
+
+
+@contextmanager
+def lent() -> Iterator[None]:
+    """Within, this thread's memory is in use.
+
+    What interrupts that in the same thread, as a signal's handler does, has memory of its own.
+    """
+    interrupted = _KEPT.buffers
+    _KEPT.buffers, _KEPT.idle = _KEPT.idle, {}
+    try:
+        yield
+    finally:
+        _KEPT.buffers, _KEPT.idle = interrupted, _KEPT.buffers
 
 
 def scratch(kind: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:

@@ -33,7 +33,7 @@ def add_tap_by_tap(
     for number, (outputs, inputs) in enumerate(_places(axes)):
         read, written = (inputs, outputs) if forward else (outputs, inputs)
         part = source[:, :, *read]
-        flat = part.reshape(len(part), groups, inner, prod(part.shape[2:]))
+        flat = np.ascontiguousarray(part).reshape(len(part), groups, inner, prod(part.shape[2:]))
         sent = np.matmul(taps[..., number], flat)
         shape = (len(part), groups * channels, *part.shape[2:])
         result[:, :, *written] += sent.reshape(shape)

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import cache, cached_property
+from functools import cache
 from itertools import chain, islice
 from math import prod
 from typing import TYPE_CHECKING, TypeVar
@@ -36,35 +36,59 @@ _Done = TypeVar("_Done")
 
 
 class _Pool:
-    """Threads that begin when there is first work for several of them."""
+    """Threads that begin when there is first work for several of them, in each process anew."""
 
     def __init__(self, count: int) -> None:
         self._count = count
+        self._executor: ThreadPoolExecutor | None = None
+        self._process = 0
+        self._is_closed = False
 
-    @cached_property
-    def executor(self) -> ThreadPoolExecutor:
-        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  # for several tiles only
-
-        return ThreadPoolExecutor(self._count)
+    def begin(self, work: Callable[[_Task], _Done], task: _Task) -> Future[_Done]:
+        """The task in a thread; done at once where none takes it, as when the interpreter ends."""
+        try:
+            return self._begun().submit(_inside, work, task)
+        except RuntimeError:
+            return _done_at_once(work, task)
 
     def close(self) -> None:
-        if "executor" in vars(self):
-            self.executor.shutdown()
+        """End the threads; what begins later is done at once."""
+        self._is_closed = True
+        if self._executor is not None and self._process == os.getpid():
+            self._executor.shutdown()
+
+    def _begun(self) -> ThreadPoolExecutor:
+        """The threads.  Raises RuntimeError where there can be none."""
+        if self._is_closed:
+            raise RuntimeError
+        if self._executor is None or self._process != os.getpid():  # no thread outlives a fork
+            from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  # seldom needed
+
+            self._executor, self._process = ThreadPoolExecutor(self._count), os.getpid()
+        return self._executor
+
+
+def _inside(work: Callable[[_Task], _Done], task: _Task) -> _Done:
+    token = _POOL.set(None)
+    try:
+        return work(task)
+    finally:
+        _POOL.reset(token)
+
+
+def _done_at_once(work: Callable[[_Task], _Done], task: _Task) -> Future[_Done]:
+    from concurrent.futures import Future  # noqa: PLC0415  # seldom needed
+
+    future: Future[_Done] = Future()
+    try:
+        future.set_result(_inside(work, task))
+    except BaseException as error:  # whoever asks for the result gets it
+        future.set_exception(error)
+    return future
 
 
 _POOL: ContextVar[_Pool | None] = ContextVar("pool")
 """What was said: a pool, or None where tasks are to be done one after the other."""
-
-
-@cache
-def _kept() -> _Pool | None:
-    """The pool of those who have said nothing."""
-    count = granted()
-    return _Pool(count) if count > 1 else None
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_kept.cache_clear)  # no thread lives on in a child
 
 
 @contextmanager
@@ -75,9 +99,16 @@ def tiles_at_once(count: int) -> Iterator[None]:
     try:
         yield
     finally:
-        _POOL.reset(token)
         if pool is not None:
             pool.close()
+        _POOL.reset(token)
+
+
+@cache
+def _kept() -> _Pool | None:
+    """The pool of those who have said nothing."""
+    count = granted()
+    return _Pool(count) if count > 1 else None
 
 
 def each(
@@ -105,7 +136,7 @@ def each(
         for task in chain(first, rest):
             done(quiet(task))
     else:
-        _side_by_side(pool.executor, quiet, chain(first, rest), done)
+        _side_by_side(pool, quiet, chain(first, rest), done)
 
 
 def by_channels(work: Callable[[slice], object], shape: Sequence[int]) -> None:
@@ -116,7 +147,7 @@ def by_channels(work: Callable[[slice], object], shape: Sequence[int]) -> None:
 
 
 def _side_by_side(
-    executor: ThreadPoolExecutor,
+    pool: _Pool,
     work: Callable[[_Task], _Done],
     tasks: Iterable[_Task],
     done: Callable[[_Done], object],
@@ -131,18 +162,10 @@ def _side_by_side(
         for task in tasks:
             if len(waiting) == _AHEAD:
                 settle()
-            waiting.append(executor.submit(_inside, work, task))
+            waiting.append(pool.begin(work, task))
         while waiting:
             settle()
     finally:
         for future in reversed(waiting):  # those that have not begun first
             if not future.cancel():
                 future.exception()  # waits for its end
-
-
-def _inside(work: Callable[[_Task], _Done], task: _Task) -> _Done:
-    token = _POOL.set(None)
-    try:
-        return work(task)
-    finally:
-        _POOL.reset(token)

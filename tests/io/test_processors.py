@@ -23,6 +23,7 @@ def _nothing_said(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"OPENBLAS_NUM_THREADS": "3", "OMP_NUM_THREADS": "2"}, 3),
         ({"OMP_NUM_THREADS": "2"}, 2),
         ({"MKL_NUM_THREADS": "2"}, 2),
+        ({"OMP_NUM_THREADS": "2,1"}, 2),
         ({"OPENBLAS_NUM_THREADS": "1"}, 1),
         ({"OPENBLAS_NUM_THREADS": "64"}, processors.MOST_THREADS),
         ({"OPENBLAS_NUM_THREADS": "0", "OMP_NUM_THREADS": "2"}, 2),

@@ -80,7 +80,7 @@ class Forced:
 KERNELS = ["gather", "gather flat", "rows", "scatter", "taps"]
 FORWARD, TRANSPOSE = ([Forced(kernel, forward) for kernel in KERNELS] for forward in (True, False))
 CHOSEN = [forced for forced in FORWARD + TRANSPOSE if forced.kernel != "taps"]
-"""Those that `direct` chooses from."""
+"""Those that keep memory from call to call."""
 
 every_kernel = pytest.mark.parametrize("forced", FORWARD + TRANSPOSE, ids=str)
 every_chosen = pytest.mark.parametrize("forced", CHOSEN, ids=str)
@@ -366,7 +366,7 @@ def square(channels: tuple[int, int], sizes: tuple[int, int], kernel_size: int) 
     return convolution_of(*channels, *axes)
 
 
-@every_chosen
+@every_kernel
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize(("channels", "sizes"), SHAPES)
 class TestBytes:

@@ -146,3 +146,25 @@ def test_cuts_follow_upon_each_other_in_equal_pieces(size: int, length: int) -> 
     assert cuts[-1][1] == size
     assert all(first < past and (past - first) % wide == 0 for first, past, wide in cuts)
     assert all(wide <= length for *_, wide in cuts)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "dtype", "in_place", "expected"),
+    [
+        ((64, 576, 224), np.float32, True, True),
+        ((64, 576, 224), np.float32, False, False),
+        ((64, 576, 224), np.complex64, True, False),
+        ((64, 1600, 224), np.float64, True, False),
+        ((16, 144, 56), np.float64, False, True),
+        ((16, 144, 56), np.complex128, True, True),
+    ],
+)
+def test_small_products_are_not_divided_among_threads(
+    monkeypatch: pytest.MonkeyPatch,
+    sizes: tuple[int, int, int],
+    dtype: Any,
+    in_place: bool,
+    expected: bool,
+) -> None:
+    monkeypatch.setattr(blas, "multiplies_small_products_in_place", lambda: in_place)
+    assert products.are_undivided(*sizes, np.dtype(dtype)) == expected

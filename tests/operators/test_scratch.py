@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from convt_cli.arithmetic.axis import Axis
-from convt_cli.operators import scratch
-from convt_cli.operators.direct import Direct
+from convt_cli.operators import gather, scratch
+from convt_cli.operators.direct import Direct, apply_forward
+from convt_cli.operators.products import multiply
 from tests.operators.test_kernels import (
     Array,
     Forced,
@@ -101,6 +102,39 @@ class TestSharing:
         for thread in threads:
             thread.join()
         assert not np.shares_memory(got[0], got[1])
+
+
+def test_what_interrupts_a_use_has_memory_of_its_own() -> None:
+    """As a signal's handler does that computes a convolution in the midst of another."""
+    with scratch.lent():
+        first = array("sent", 128)
+        with scratch.lent():
+            inner = array("sent", 128)
+        assert np.shares_memory(array("sent", 128), first)
+    assert not np.shares_memory(inner, first)
+    with scratch.lent():
+        assert np.shares_memory(array("sent", 128), first)
+
+
+def test_a_call_within_a_call_changes_no_byte(monkeypatch: pytest.MonkeyPatch) -> None:
+    force(monkeypatch, "gather", 10**6)
+    monkeypatch.setattr(scratch, "_LARGEST_KEPT", 2**23)
+    axis = Axis.conv(input_size=20, kernel_size=3, before=1, after=1)
+    convolution = convolution_of(6, 10, axis, axis)
+    weight = random_numbers(convolution.weight_shape, np.float64)
+    x = random_numbers((1, *convolution.input_shape), np.float64)
+    expected = apply_forward(convolution, weight, x)
+    interrupted = list[Array]()
+
+    def interrupt(*arguments: Any, **named: Any) -> None:
+        if not interrupted:
+            interrupted.append(x)
+            interrupted.append(apply_forward(convolution, weight, -x))
+        multiply(*arguments, **named)
+
+    monkeypatch.setattr(gather, "multiply", interrupt)
+    assert_same_bytes(apply_forward(convolution, weight, x), expected)
+    assert_same_bytes(interrupted[1], -expected)
 
 
 @every_chosen

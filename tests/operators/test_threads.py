@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextvars
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
@@ -60,6 +63,69 @@ def test_one_task_is_done_where_it_is() -> None:
         assert names_of(1, 1) == {threading.current_thread().name}
 
 
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+
+
+def in_a_child(work: Callable[[], int]) -> int:
+    """What a child of this process that does the work exits with, within 20 seconds."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what a fork beside threads may lead to is the point
+        child = os.fork()
+    if not child:
+        os._exit(work())
+    deadline = time.monotonic() + 20
+    ended, status = os.waitpid(child, os.WNOHANG)
+    while not ended and time.monotonic() < deadline:
+        time.sleep(0.01)
+        ended, status = os.waitpid(child, os.WNOHANG)
+    if not ended:
+        os.kill(child, signal.SIGKILL)
+        _, status = os.waitpid(child, 0)
+    return os.waitstatus_to_exitcode(status)
+
+
+@needs_fork
+def test_a_child_has_as_many_threads_as_were_said() -> None:
+    with tiles_at_once(2):
+        assert len(names_of(2, 2)) == 2
+        assert in_a_child(lambda: len(names_of(2, 2))) == 2
+
+
+def test_after_their_end_tasks_are_done_where_they_are() -> None:
+    with tiles_at_once(2):
+        context = contextvars.copy_context()
+        names_of(2, 2)
+    assert context.run(names_of, 1, 3) == {threading.current_thread().name}
+
+
+LATE = """
+import sys, threading, time
+import numpy as np
+from convt_cli import conv
+from convt_cli.operators import threads
+
+threads.granted = lambda: 2
+x, weight = np.ones((16, 224, 224), np.float32), np.ones((16, 16, 3, 3), np.float32)
+if "begun" in sys.argv:
+    conv(x, weight, padding=1)
+
+def late():
+    while threading.main_thread().is_alive():
+        time.sleep(0.01)
+    print(conv(x, weight, padding=1)[0, 1, 1])
+
+threading.Thread(target=late).start()
+"""
+
+
+@pytest.mark.parametrize("argument", ["begun", "first"])
+def test_when_the_interpreter_ends_tasks_are_done_where_they_are(argument: str) -> None:
+    """The main thread has ended, and with it the threads of all pools."""
+    command = [sys.executable, "-c", LATE, argument]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.stdout, ended.stderr) == ("144.0\n", "")
+
+
 @pytest.fixture
 def _three_processors(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A pool of three threads is kept for those who say nothing, and given up at the end."""
@@ -107,23 +173,10 @@ class TestUnasked:
         each(work, range(6), unasked=True)
         assert [len(names) for names in inner] == [1] * 6
 
-    @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+    @needs_fork
     def test_a_child_begins_threads_of_its_own(self) -> None:
         assert len(names_of(3, 3, unasked=True)) == 3
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what a fork beside threads may lead to is the point
-            child = os.fork()
-        if not child:
-            os._exit(len(names_of(3, 3, unasked=True)))
-        deadline = time.monotonic() + 20
-        ended, status = 0, 0
-        while not ended and time.monotonic() < deadline:
-            ended, status = os.waitpid(child, os.WNOHANG)
-            time.sleep(0.01)
-        if not ended:
-            os.kill(child, signal.SIGKILL)
-            os.waitpid(child, 0)
-        assert os.waitstatus_to_exitcode(status) == 3
+        assert in_a_child(lambda: len(names_of(3, 3, unasked=True))) == 3
 
     @pytest.mark.parametrize("forward", [True, False])
     def test_results_of_rows_have_the_same_bytes(self, forward: bool) -> None:
@@ -136,7 +189,7 @@ class TestUnasked:
         assert_same_bytes(apply(layer, weight, source), alone)
         pool = threads._kept()
         assert pool is not None
-        assert "executor" in vars(pool)
+        assert pool._executor is not None
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
