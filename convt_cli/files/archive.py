@@ -81,9 +81,16 @@ def write_npz(
     method = zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED
     # zipfile's stubs ask for a whole file; to write, a sink is all it needs.
     sink = _Plain(file)
-    with zipfile.ZipFile(sink, "w", method, allowZip64=True) as archive:  # type: ignore[call-overload]
+    archive = zipfile.ZipFile(sink, "w", method, allowZip64=True)  # type: ignore[call-overload]
+    try:
         for key, array in arrays.items():
             member = zipfile.ZipInfo(f"{key}.npy")
             member.compress_type = method
             with archive.open(member, "w", force_zip64=True) as target:
                 write_npy(target, array)
+    except BaseException:
+        # What was begun is given up.  To close it would fail in the midst of a member, and hide
+        # the reason: a signal can come just as a member is opened.
+        archive.fp = None
+        raise
+    archive.close()

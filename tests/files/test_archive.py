@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import zipfile
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -35,3 +38,31 @@ def test_npz_has_the_bytes_of_the_arrays(length: int, compress: bool) -> None:
     write_npz(whole, {"a": ARRAY, "b": np.array(1)}, compress=compress)
     write_npz(parts, {"a": pieces(ARRAY, length), "b": np.array(1)}, compress=compress)
     assert parts.getvalue() == whole.getvalue()
+
+
+@pytest.mark.parametrize("reason", [KeyboardInterrupt, SystemExit, OSError])
+@pytest.mark.parametrize("compress", [False, True])
+def test_what_ends_the_writing_of_a_member_is_raised_as_it_is(
+    monkeypatch: pytest.MonkeyPatch, compress: bool, reason: type[BaseException]
+) -> None:
+    """Also where it comes when the member is open, and nothing is there yet to close it."""
+    opened, members = zipfile.ZipFile.open, []
+
+    def interrupted(*arguments: Any, **named: Any) -> None:
+        members.append(opened(*arguments, **named))
+        raise reason
+
+    monkeypatch.setattr(zipfile.ZipFile, "open", interrupted)
+    with pytest.raises(reason):
+        write_npz(io.BytesIO(), {"a": ARRAY}, compress=compress)
+    assert len(members) == 1
+
+
+def test_what_ends_the_making_of_a_part_is_raised_as_it_is() -> None:
+    def broken() -> Iterator[Array]:
+        yield ARRAY[:10]
+        raise KeyboardInterrupt
+
+    parts = Pieces(size=len(ARRAY), dtype=ARRAY.dtype, parts=broken())
+    with pytest.raises(KeyboardInterrupt):
+        write_npz(io.BytesIO(), {"a": parts})
