@@ -156,6 +156,8 @@ def test_cuts_follow_upon_each_other_in_equal_pieces(size: int, length: int) -> 
         ((64, 576, 224), np.complex64, True, False),
         ((64, 1600, 224), np.float64, True, False),
         ((16, 144, 56), np.float64, False, True),
+        ((16, 144, 224), np.float64, False, False),
+        ((16, 144, 224), np.float64, True, True),
         ((16, 144, 56), np.complex128, True, True),
     ],
 )
