@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
-from functools import lru_cache
-from typing import Any, SupportsIndex
+from functools import lru_cache, wraps
+from typing import Any, ParamSpec, SupportsIndex
 
 import numpy as np
 
@@ -19,10 +19,36 @@ from convt_cli.errors import GeometryError, shown
 IntPerAxis = SupportsIndex | Sequence[SupportsIndex]
 PaddingArgument = SupportsIndex | Sequence[SupportsIndex] | Sequence[Sequence[SupportsIndex]]
 
+_Given = ParamSpec("_Given")
+
 _REMEMBERED = 512
 """Convolutions that are kept: a small one takes less time than making it anew."""
 
 
+def _remembering(make: Callable[_Given, Convolution]) -> Callable[_Given, Convolution]:
+    """`make`, which remembers what it made of plain integers, and of tuples and lists of them."""
+    known: Any = lru_cache(maxsize=_REMEMBERED)(make)
+
+    @wraps(make)
+    def made(*args: _Given.args, **keys: _Given.kwargs) -> Convolution:
+        values = [tuple(value) if type(value) is list else value for value in args]
+        named = {name: tuple(v) if type(v) is list else v for name, v in keys.items()}
+        if all(map(_is_plain, (*values, *named.values()))):
+            convolution: Convolution = known(*values, **named)
+            return convolution
+        return make(*args, **keys)
+
+    return made
+
+
+def _is_plain(value: object) -> bool:
+    """Whether only the like of it is equal to it: True and 1.0 equal 1, and are refused."""
+    if type(value) is tuple:
+        return all(type(entry) is int for entry in value)
+    return value is None or type(value) is int
+
+
+@_remembering
 def direct(
     weight_shape: Shape,
     input_size: IntPerAxis,
@@ -34,18 +60,16 @@ def direct(
     output_size: IntPerAxis | None = None,
 ) -> Convolution:
     """The convolution of a weight (out, in / groups, *kernel) over inputs of `input_size`."""
-    return _remembered(
-        _direct,
-        weight_shape=weight_shape,
-        input_size=input_size,
-        stride=stride,
-        padding=padding,
-        dilation=dilation,
-        groups=groups,
-        output_size=output_size,
-    )
+    rank = len(weight_shape) - 2
+    sizes = per_axis(input_size, rank, "input_size", 1)
+    kept = None if output_size is None else per_axis(output_size, rank, "output_size", 1)
+    window = _window(weight_shape, stride, dilation)
+    count = per_axis(groups, 1, "groups", 1)[0]
+    axes = direct_axes(sizes, window, pad_pairs(padding, rank), kept)
+    return _convolution(weight_shape, count, axes, adjoint=False)
 
 
+@_remembering
 def transposed(
     weight_shape: Shape,
     input_size: IntPerAxis,
@@ -60,64 +84,6 @@ def transposed(
 
     Raises GeometryError (E105) where output_padding reaches stride and dilation.
     """
-    return _remembered(
-        _transposed,
-        weight_shape=weight_shape,
-        input_size=input_size,
-        stride=stride,
-        padding=padding,
-        output_padding=output_padding,
-        dilation=dilation,
-        groups=groups,
-    )
-
-
-def _remembered(make: Callable[..., Convolution], **given: Any) -> Convolution:
-    """`make(**given)`; of plain integers, and of tuples and lists of them, it is remembered."""
-    values = {name: tuple(value) if type(value) is list else value for name, value in given.items()}
-    are_plain = all(
-        value is None
-        or type(value) is int
-        or (type(value) is tuple and all(type(entry) is int for entry in value))
-        for value in values.values()
-    )
-    return _known(make, **values) if are_plain else make(**given)
-
-
-@lru_cache(maxsize=_REMEMBERED)
-def _known(make: Callable[..., Convolution], **given: Any) -> Convolution:
-    return make(**given)
-
-
-def _direct(
-    *,
-    weight_shape: Shape,
-    input_size: IntPerAxis,
-    stride: IntPerAxis,
-    padding: PaddingArgument,
-    dilation: IntPerAxis,
-    groups: int,
-    output_size: IntPerAxis | None,
-) -> Convolution:
-    rank = len(weight_shape) - 2
-    sizes = per_axis(input_size, rank, "input_size", 1)
-    kept = None if output_size is None else per_axis(output_size, rank, "output_size", 1)
-    window = _window(weight_shape, stride, dilation)
-    count = per_axis(groups, 1, "groups", 1)[0]
-    axes = direct_axes(sizes, window, pad_pairs(padding, rank), kept)
-    return _convolution(weight_shape, count, axes, adjoint=False)
-
-
-def _transposed(
-    *,
-    weight_shape: Shape,
-    input_size: IntPerAxis,
-    stride: IntPerAxis,
-    padding: PaddingArgument,
-    output_padding: IntPerAxis,
-    dilation: IntPerAxis,
-    groups: int,
-) -> Convolution:
     rank = len(weight_shape) - 2
     sizes = per_axis(input_size, rank, "input_size", 1)
     window = _window(weight_shape, stride, dilation)
