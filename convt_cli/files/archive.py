@@ -79,8 +79,8 @@ def write_npz(
     import zipfile  # noqa: PLC0415  # costs time, and .npy needs none of it
 
     method = zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED
-    # zipfile's stubs ask for a whole file; to write, a sink is all it needs.
     sink = _Plain(file)
+    # zipfile's stubs ask for a whole file; to write, a sink is all it needs.
     archive = zipfile.ZipFile(sink, "w", method, allowZip64=True)  # type: ignore[call-overload]
     try:
         for key, array in arrays.items():

@@ -24,6 +24,7 @@ from convt_cli.arithmetic.combs import Comb, Combs, pitch
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.operators.products import LONGEST
 from convt_cli.operators.scatter import ROWS_AT_ONCE
+from convt_cli.operators.scratch import LINE
 
 _COPY = 40
 _SUM = 35
@@ -35,8 +36,6 @@ _FEW_ROWS = 16
 _FEW_COLUMNS = 8
 _SHORT = 8
 _PRODUCT = 5_000
-_LINE = 64
-"""Bytes of a line of the cache."""
 
 _TILE_BYTES = 8 * 2**20
 _OVERLAPPING_TILE_BYTES = 16 * 2**20
@@ -118,7 +117,7 @@ class Work:
         products = self.sizes[0] * prod(map(len, self.combs))
         matrix = rows * inner if inner > LONGEST else 0
         copied = self.inner * prod(self._starts[1:]) * self._rows_between
-        apart = 1 + self.itemsize * (self.combs[-1][0].source_step - 1) / _LINE
+        apart = 1 + self.itemsize * (self.combs[-1][0].source_step - 1) / LINE
         return self._choice(
             "rows",
             self._multiply_adds * share

@@ -19,7 +19,7 @@ import numpy as np
 from convt_cli.operators.dtypes import Array
 
 _LARGEST_KEPT = 16 * 2**20
-_LINE = 64
+LINE = 64
 """Bytes of a line of the cache."""
 
 
@@ -64,12 +64,12 @@ def scratch_rows(kind: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Arr
 
     Rows lie an odd number of lines apart, so that those of a product do not displace each other.
     """
-    lines = -(-shape[-1] * dtype.itemsize // _LINE) | 1
-    rows = scratch(kind, (*shape[:-1], lines * _LINE // dtype.itemsize), dtype)
+    lines = -(-shape[-1] * dtype.itemsize // LINE) | 1
+    rows = scratch(kind, (*shape[:-1], lines * LINE // dtype.itemsize), dtype)
     return rows[..., : shape[-1]]
 
 
 def _aligned(size: int) -> Array:
-    memory = np.empty(size + _LINE, np.uint8)
-    first = -memory.ctypes.data % _LINE
+    memory = np.empty(size + LINE, np.uint8)
+    first = -memory.ctypes.data % LINE
     return memory[first : first + size]
