@@ -1,37 +1,19 @@
 """What every layer type does to arrays, and the way back through it: one table, `STEPS`.
 
-A step takes a layer's sources, (batch, channels, *spatial) each, and returns what the layer makes
-of them together with its `Back`, which takes a signal of the output's shape to one signal per
-source and remembers of the sources what it needs for that.  The way back through a linear layer
-is its transpose, whatever the rule, without the bias; a max pool sends a signal to where its
-maximum stood.
-The rules differ at rectifiers, relu and its kin:
-
-    gradient    the signal times the slope at the forward input
-    deconvnet   the positive part of the signal, whatever the forward input was
-    guided      both
-
-Smooth ones have no positive part to keep: gradient and guided take their derivative, and
-deconvnet has no way back through them.  relu's slope at 0 is 0.
-
-Sources: M. D. Zeiler and R. Fergus, "Visualizing and Understanding Convolutional Networks"
-(2013); J. T. Springenberg et al., "Striving for Simplicity" (2014), for the guided rule.
+The way back through a linear layer is its transpose, whatever the rule, without the bias; a max
+pool sends a signal to where its maximum stood.  At `activations` it depends on the rule.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from enum import Enum
-from math import pi, sqrt
-from typing import Literal, NamedTuple, cast
+from typing import cast
 
 import numpy as np
-from scipy.special import erf, expit
 
+from convt_cli.analysis.activations import ACTIVATIONS
+from convt_cli.analysis.step import Kind, Place, Rule, Step, StepType
 from convt_cli.arithmetic.comparison import counts_padding
 from convt_cli.arithmetic.convolution import Convolution
-from convt_cli.arithmetic.frameworks import Framework
 from convt_cli.arithmetic.layers import Spans, Windows
 from convt_cli.arithmetic.layers.joins import Concat
 from convt_cli.arithmetic.layers.pools import AveragePool
@@ -55,58 +37,6 @@ from convt_cli.operators.pooling import (
     window_sum_transpose,
     window_walk,
 )
-from convt_cli.operators.threads import by_channels
-
-Rule = Literal["deconvnet", "gradient", "guided"]
-RULES: tuple[Rule, ...] = ("deconvnet", "gradient", "guided")
-
-Back = Callable[[Array, Rule], tuple[Array, ...]]
-"""(signal, rule) to one signal per source."""
-
-LEAKY_SLOPE = 0.01
-PRELU_SLOPE = 0.25
-CLIP_BOUNDS = (0.0, 6.0)
-
-
-class Kind(Enum):
-    """What the way back through a layer depends on."""
-
-    LINEAR = "linear"
-    SWITCHED = "switched"
-    """Where the forward pass found its maxima."""
-    RECTIFIER = "rectifier"
-    """The sign of the forward input, of the signal, or both."""
-    SMOOTH = "smooth"
-    """The forward input; not a matter of signs, so that deconvnet has no rule for it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """A layer, the rules it was resolved by, and the numbers it has, by key."""
-
-    layer: NetworkLayer
-    rules: Framework
-    numbers: Mapping[str, Array]
-
-
-class Step(NamedTuple):
-    """What a layer made of its sources, and the way back."""
-
-    value: Array
-    back: Back
-
-
-class StepType(NamedTuple):
-    """How a layer type steps; `note` is what it has to assume, as the spec does not say."""
-
-    kind: Kind
-    take: Callable[[Place, tuple[Array, ...]], Step]
-    note: str = ""
-
-    def has_way_back(self, rule: Rule) -> bool:
-        """Whether a signal can go back through it by `rule`."""
-        return self.kind is not Kind.SMOOTH or rule != "deconvnet"
-
 
 # --- convolutions and numbers per channel -----------------------------------------------------
 
@@ -303,82 +233,6 @@ def _summed_to(signal: Array, shape: tuple[int, ...]) -> Array:
     return signal.sum(axes, keepdims=True) if axes else signal
 
 
-# --- element by element -----------------------------------------------------------------------
-
-
-def _rectifier(
-    function: Callable[[Array], Array], slope: Callable[[Array], Array]
-) -> Callable[[Place, tuple[Array, ...]], Step]:
-    """relu and its kin: `slope` is that of `function`, a bool where it is 0 or 1."""
-
-    def take(_: Place, sources: tuple[Array, ...]) -> Step:
-        slopes = slope(sources[0])
-
-        def back(signal: Array, rule: Rule) -> tuple[Array, ...]:
-            kept = signal if rule == "gradient" else np.maximum(signal, 0)
-            return (kept if rule == "deconvnet" else _times(kept, slopes),)
-
-        return Step(function(sources[0]), back)
-
-    return take
-
-
-def _times(signal: Array, slopes: Array) -> Array:
-    """`signal` * `slopes`, of one shape, some channels at a time in threads."""
-    product = np.empty_like(signal)
-
-    def fill(part: slice) -> None:
-        np.multiply(signal[:, part], slopes[:, part], out=product[:, part])
-
-    by_channels(fill, signal.shape)
-    return product
-
-
-def _smooth(
-    function: Callable[[Array], Array], derivative: Callable[[Array], Array]
-) -> Callable[[Place, tuple[Array, ...]], Step]:
-    def take(_: Place, sources: tuple[Array, ...]) -> Step:
-        x = sources[0]
-        return Step(function(x), lambda signal, _: (signal * derivative(x),))
-
-    return take
-
-
-def _leaky(slope: float) -> Callable[[Place, tuple[Array, ...]], Step]:
-    def slopes(x: Array) -> Array:
-        steepness: Array = np.where(x > 0, x.dtype.type(1), x.dtype.type(slope))
-        return steepness
-
-    return _rectifier(lambda x: x * slopes(x), slopes)
-
-
-def _within_bounds(x: Array) -> Array:
-    low, high = CLIP_BOUNDS
-    inside: Array = (x > low) & (x < high)
-    return inside
-
-
-def _normal_cdf(x: Array) -> Array:
-    cdf: Array = ((1 + erf(x / sqrt(2))) / 2).astype(x.dtype)
-    return cdf
-
-
-def _gelu_slope(x: Array) -> Array:
-    slope: Array = _normal_cdf(x) + x * np.exp(-x * x / 2) / sqrt(2 * pi)
-    return slope
-
-
-def _silu_slope(x: Array) -> Array:
-    gate = expit(x)
-    slope: Array = gate * (1 + x * (1 - gate))
-    return slope
-
-
-def _elu(x: Array) -> Array:
-    value: Array = np.where(x > 0, x, np.expm1(np.minimum(x, 0)))
-    return value
-
-
 _UNCHANGED = "passes signals unchanged: a spec holds no numbers for it"
 
 STEPS: dict[str, StepType] = {
@@ -403,21 +257,7 @@ STEPS: dict[str, StepType] = {
     "concat": StepType(Kind.LINEAR, _concat),
     "add": StepType(Kind.LINEAR, _add),
     "mul": StepType(Kind.SMOOTH, _multiply),
-    "relu": StepType(Kind.RECTIFIER, _rectifier(lambda x: np.maximum(x, 0), lambda x: x > 0)),
-    "leaky_relu": StepType(
-        Kind.RECTIFIER, _leaky(LEAKY_SLOPE), f"has the slope {LEAKY_SLOPE} below 0"
-    ),
-    "prelu": StepType(Kind.RECTIFIER, _leaky(PRELU_SLOPE), f"has the slope {PRELU_SLOPE} below 0"),
-    "clip": StepType(
-        Kind.RECTIFIER,
-        _rectifier(lambda x: np.clip(x, *CLIP_BOUNDS), _within_bounds),
-        "clips to 0 ... 6",
-    ),
-    "elu": StepType(Kind.SMOOTH, _smooth(_elu, lambda x: np.exp(np.minimum(x, 0)))),
-    "gelu": StepType(Kind.SMOOTH, _smooth(lambda x: x * _normal_cdf(x), _gelu_slope)),
-    "silu": StepType(Kind.SMOOTH, _smooth(lambda x: x * expit(x), _silu_slope)),
-    "sigmoid": StepType(Kind.SMOOTH, _smooth(expit, lambda x: expit(x) * expit(-x))),
-    "tanh": StepType(Kind.SMOOTH, _smooth(np.tanh, lambda x: 1 - np.tanh(x) ** 2)),
+    **ACTIVATIONS,
     "identity": StepType(Kind.LINEAR, _identity),
     "dropout": StepType(Kind.LINEAR, _identity),
     "batch_norm": StepType(Kind.LINEAR, _identity, _UNCHANGED),

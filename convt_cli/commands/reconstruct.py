@@ -25,7 +25,7 @@ from convt_cli.spec.load import load_spec
 
 if TYPE_CHECKING:
     from convt_cli.analysis.reconstruct import Kept, Reconstruction
-    from convt_cli.analysis.steps import Rule
+    from convt_cli.analysis.step import Rule
     from convt_cli.files.layout import Form
     from convt_cli.operators.dtypes import Array
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from convt_cli.analysis.run import Recorded, prepared, run, way_to
-from convt_cli.analysis.steps import RULES, STEPS, Kind, Rule, step_type
+from convt_cli.analysis.step import RULES, Kind, Rule
+from convt_cli.analysis.steps import STEPS, step_type
 from convt_cli.arithmetic.layers import LAYER_TYPES
 from convt_cli.arithmetic.network import Network
 from convt_cli.files.weights import Weights

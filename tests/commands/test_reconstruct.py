@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from convt_cli.analysis.steps import RULES
+from convt_cli.analysis.step import RULES
 from convt_cli.commands import reconstruct
 from tests.conftest import GUIDE, Run, WriteSpec, assert_quiet, assert_refused
 
