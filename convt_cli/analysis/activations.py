@@ -1,16 +1,6 @@
 """What element-wise functions do, and the way back through them: one table, `ACTIVATIONS`.
 
-The rules of the way back differ at rectifiers, relu and its kin:
-
-    gradient    the signal times the slope at the forward input
-    deconvnet   the positive part of the signal, whatever the forward input was
-    guided      both
-
-Smooth ones have no positive part to keep: gradient and guided take their derivative, and
-deconvnet has no way back through them.  relu's slope at 0 is 0.
-
-Sources: M. D. Zeiler and R. Fergus, "Visualizing and Understanding Convolutional Networks"
-(2013); J. T. Springenberg et al., "Striving for Simplicity" (2014), for the guided rule.
+The way back is by one of the `rules`; relu's slope at 0 is 0.
 """
 
 from __future__ import annotations
@@ -21,7 +11,8 @@ from math import pi, sqrt
 import numpy as np
 from scipy.special import erf, expit
 
-from convt_cli.analysis.step import Kind, Place, Rule, Step, StepType
+from convt_cli.analysis.rules import Rule
+from convt_cli.analysis.step import Kind, Place, Step, StepType
 from convt_cli.operators.dtypes import Array
 from convt_cli.operators.threads import by_channels
 

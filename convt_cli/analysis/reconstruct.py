@@ -16,8 +16,8 @@ from math import prod
 import numpy as np
 from numpy.typing import ArrayLike
 
+from convt_cli.analysis.rules import Rule
 from convt_cli.analysis.run import Prepared, Recorded, prepared, run, way_to
-from convt_cli.analysis.step import Rule
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.network import Network
 from convt_cli.errors import ArrayError, RequestError, shape_text

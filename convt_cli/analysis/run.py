@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from convt_cli.analysis.numbers import is_filled, numbers_of
-from convt_cli.analysis.step import Back, Kind, Place, Rule, StepType
+from convt_cli.analysis.rules import Rule
+from convt_cli.analysis.step import Back, Kind, Place, StepType
 from convt_cli.analysis.steps import step_type
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.kinds import DEFAULT_FILL

@@ -10,14 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
+from convt_cli.analysis.rules import Rule
 from convt_cli.arithmetic.frameworks import Framework
 from convt_cli.arithmetic.network import NetworkLayer
 from convt_cli.operators.dtypes import Array
-
-Rule = Literal["deconvnet", "gradient", "guided"]
-RULES: tuple[Rule, ...] = ("deconvnet", "gradient", "guided")
 
 Back = Callable[[Array, Rule], tuple[Array, ...]]
 """(signal, rule) to one signal per source."""

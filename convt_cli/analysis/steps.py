@@ -1,7 +1,7 @@
 """What every layer type does to arrays, and the way back through it: one table, `STEPS`.
 
 The way back through a linear layer is its transpose, whatever the rule, without the bias; a max
-pool sends a signal to where its maximum stood.  At `activations` it depends on the rule.
+pool sends a signal to where its maximum stood.  At `activations` it is by one of the `rules`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from typing import cast
 import numpy as np
 
 from convt_cli.analysis.activations import ACTIVATIONS
-from convt_cli.analysis.step import Kind, Place, Rule, Step, StepType
+from convt_cli.analysis.rules import Rule
+from convt_cli.analysis.step import Kind, Place, Step, StepType
 from convt_cli.arithmetic.comparison import counts_padding
 from convt_cli.arithmetic.convolution import Convolution
 from convt_cli.arithmetic.layers import Spans, Windows

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from convt_cli.analysis.rules import RULES, Rule
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.kinds import LARGEST
 from convt_cli.commands.emit import emit
@@ -25,11 +26,8 @@ from convt_cli.spec.load import load_spec
 
 if TYPE_CHECKING:
     from convt_cli.analysis.reconstruct import Kept, Reconstruction
-    from convt_cli.analysis.step import Rule
     from convt_cli.files.layout import Form
     from convt_cli.operators.dtypes import Array
-
-RULES = ("deconvnet", "gradient", "guided")
 
 
 @click.command(

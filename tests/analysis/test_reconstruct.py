@@ -9,7 +9,7 @@ import pytest
 
 from convt_cli import reconstruct
 from convt_cli.analysis.reconstruct import Kept, Reconstruction
-from convt_cli.analysis.step import RULES, Rule
+from convt_cli.analysis.rules import RULES, Rule
 from convt_cli.arithmetic.network import Network
 from convt_cli.errors import ConvtError
 from convt_cli.io import memory

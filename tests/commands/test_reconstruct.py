@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from convt_cli.analysis.step import RULES
-from convt_cli.commands import reconstruct
+from convt_cli.analysis.rules import RULES
 from tests.conftest import GUIDE, Run, WriteSpec, assert_quiet, assert_refused
 
 STACK = """
@@ -216,7 +215,3 @@ class TestRefused:
         outcome = run("reconstruct", stack, *arguments, "--layer", "p")
         assert_refused(outcome, "E504")
         assert "pip install 'convt-cli[plot]'" in outcome.err
-
-
-def test_the_command_offers_the_rules_that_there_are() -> None:
-    assert reconstruct.RULES == RULES
