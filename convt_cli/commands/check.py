@@ -7,7 +7,7 @@ import sys
 import click
 
 from convt_cli.arithmetic.convolution import Shape
-from convt_cli.commands.emit import emit, print_text, save_text
+from convt_cli.commands.emit import emit, is_stdout, put
 from convt_cli.commands.main import FAILED, complain_of, terminal_width
 from convt_cli.commands.networks import as_diagnostics, expand
 from convt_cli.commands.options import format_option, input_option, output_options, specs_argument
@@ -61,14 +61,7 @@ def command(
         emit(report, output_format, output, force=force)
     else:
         last = summary(len(checked), [*found, *unreadable])
-        width = terminal_width(sys.stdout if output is None else None)
+        width = terminal_width(sys.stdout if is_stdout(output) else None)
         texts = [diagnostic_text(one, width) for one in found]
-        _print("\n".join((*texts, last)) + "\n", output, force=force)
+        put("\n".join((*texts, last)) + "\n", output, force=force)
     return status
-
-
-def _print(text: str, output: str | None, *, force: bool) -> None:
-    if output is None:
-        print_text(text)
-    else:
-        save_text(text, output, force=force)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from convt_cli.commands.emit import print_text, save_text
+from convt_cli.commands.emit import put
 from convt_cli.commands.options import output_options, spec_argument
 from convt_cli.errors import RequestError
 from convt_cli.io.reading import STDIN, reference_path
@@ -41,11 +41,7 @@ def command(spec: str, targets: tuple[str, ...], output: str | None, force: bool
     files = [reference_path(spec, file) for file in network.weight_files]
     names, needed = (targets, own + files) if targets else (own or [network.name], files)
     rule = " ".join([*map(_escaped, names)]) + ": " + " ".join(map(_escaped, needed))
-    text = rule.rstrip() + "\n"
-    if output is None:
-        print_text(text)
-    else:
-        save_text(text, output, force=force)
+    put(rule.rstrip() + "\n", output, force=force)
     return 0
 
 

@@ -9,18 +9,22 @@ from convt_cli.render.text import as_text
 from convt_cli.reports.table import Report
 
 
+def is_stdout(path: str | None) -> bool:
+    """Whether what is written to `path` goes to standard output: no path, or '-'."""
+    return path in (None, "-")
+
+
 def emit(report: Report, output_format: str, path: str | None, *, force: bool) -> None:
     """Write `report` to `path`, or to standard output.  Raises FileError."""
-    to_stdout = path in (None, "-")
-    text = _rendered(report, output_format, terminal=to_stdout)
-    if path is None or to_stdout:
+    text = _rendered(report, output_format, terminal=is_stdout(path))
+    put(text, path, force=force)
+
+
+def put(text: str, path: str | None, *, force: bool) -> None:
+    """Write `text` to `path`, whole or not at all, or to standard output.  Raises FileError."""
+    if path is None or is_stdout(path):
         print_text(text)
-    else:
-        save_text(text, path, force=force)
-
-
-def save_text(text: str, path: str, *, force: bool) -> None:
-    """Write `text` to `path`, whole or not at all.  Raises FileError."""
+        return
     from convt_cli.io.writing import output
 
     with output(path, force=force) as file:

@@ -7,11 +7,11 @@ import os
 import click
 
 from convt_cli.arithmetic.convolution import Shape
-from convt_cli.commands.emit import print_text, save_text
+from convt_cli.commands.emit import put
 from convt_cli.commands.main import complain
 from convt_cli.commands.options import force_option, input_option
 from convt_cli.io.reading import model_reference
-from convt_cli.io.writing import STDOUT, require_writable
+from convt_cli.io.writing import require_writable
 
 
 @click.command(
@@ -55,10 +55,7 @@ def command(
     imported = convert(graph, reference, override=dict(inputs), partial=partial)
     title, _ = os.path.splitext(os.path.basename(model))
     text = spec_text(imported, title=title, model=os.path.basename(model), expect=expect)
-    if output == STDOUT:
-        print_text(text)
-    else:
-        save_text(text, output, force=force)
+    put(text, output, force=force)
     for message in imported.messages:
         complain(message)
     if not inside:

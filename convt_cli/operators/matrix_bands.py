@@ -19,6 +19,7 @@ import numpy as np
 from convt_cli.arithmetic.convolution import Convolution, Shape
 from convt_cli.operators.dtypes import Array
 from convt_cli.operators.matrix_rows import Row, Runs, axis_runs
+from convt_cli.operators.views import transposed_weight
 
 _COPIED_AT_ONCE = 2048  # entries; fewer at a time cost more in steps than in bytes
 
@@ -44,7 +45,7 @@ class Bands:
         cls, convolution: Convolution, weight: Array, *, transpose: bool, band_bytes: int
     ) -> Bands:
         """The bands of C, or Cᵀ, of a `weight` (out_channels, in_channels // groups, *kernel)."""
-        kernel = _transposed(weight, convolution.groups) if transpose else weight
+        kernel = transposed_weight(weight, convolution.groups) if transpose else weight
         return cls(
             convolution=convolution,
             kernel=kernel,
@@ -143,14 +144,6 @@ class Band:
             _Level(runs=runs, step=prod(sizes[n + 1 :]), behind=prod(entries[n + 1 :]))
             for n, runs in enumerate(self.runs)
         ]
-
-
-def _transposed(weight: Array, groups: int) -> Array:
-    """(in_channels, out_channels // groups, *kernel_size), the taps in reverse."""
-    out_channels, inner, *kernel_size = weight.shape
-    by_group = weight.reshape(groups, out_channels // groups, inner, *kernel_size)
-    swapped = by_group.swapaxes(1, 2).reshape(-1, out_channels // groups, *kernel_size)
-    return np.flip(swapped, tuple(range(2, swapped.ndim)))
 
 
 def _boxes(shape: Shape, bytes_of_one: Sequence[int], most_bytes: int) -> Iterator[Box]:

@@ -1,10 +1,12 @@
-"""Where combs (`arithmetic.combs`) read and write, as views of arrays (batch, channels, *sizes)."""
+"""Views of arrays: where combs (`arithmetic.combs`) read and write, and a weight as Cᵀ has it."""
 
 from __future__ import annotations
 
 from itertools import product
 from math import prod
 from typing import Any
+
+import numpy as np
 
 from convt_cli.arithmetic.combs import Comb
 from convt_cli.operators.dtypes import Array
@@ -21,6 +23,18 @@ def as_slice(taps: tuple[int, ...]) -> slice:
     step = taps[1] - taps[0] if len(taps) > 1 else 1
     past = taps[-1] + step
     return slice(taps[0], None if past < 0 else past, step)
+
+
+def transposed_weight(weight: Array, groups: int) -> Array:
+    """The weight of Cᵀ as a direct convolution: channels exchanged, taps in reverse.
+
+    (out_channels, in_channels // groups, *kernel_size) becomes (in_channels, out_channels //
+    groups, *kernel_size).
+    """
+    out_channels, inner, *kernel_size = weight.shape
+    by_group = weight.reshape(groups, out_channels // groups, inner, *kernel_size)
+    exchanged = by_group.swapaxes(1, 2).reshape(-1, out_channels // groups, *kernel_size)
+    return np.flip(exchanged, tuple(range(2, exchanged.ndim)))
 
 
 def lies_flat(array: Array, axis: int) -> bool:

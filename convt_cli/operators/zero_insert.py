@@ -19,6 +19,7 @@ from convt_cli.errors import RequestError, shape_text
 from convt_cli.io import memory
 from convt_cli.operators.direct import apply_forward
 from convt_cli.operators.dtypes import Array
+from convt_cli.operators.views import transposed_weight
 
 
 def apply_transpose_by_zero_insertion(convolution: Convolution, weight: Array, y: Array) -> Array:
@@ -37,15 +38,7 @@ def apply_transpose_by_zero_insertion(convolution: Convolution, weight: Array, y
     memory.require(
         prod(shape) * y.itemsize, f"the stretched {shape_text(shape)}", help="use --method direct"
     )
+    kernel = transposed_weight(weight, convolution.groups)
     stretched = np.zeros(shape, y.dtype)
     stretched[:, :, *(slice(None, None, axis.stride) for axis in convolution.axes)] = y
-    return apply_forward(convolution.zero_inserted(), flipped(convolution, weight), stretched)
-
-
-def flipped(convolution: Convolution, weight: Array) -> Array:
-    """(out, in / groups, *kernel) as (in, out / groups, *kernel), flipped on every spatial axis."""
-    out, inner, *kernel = weight.shape
-    groups = convolution.groups
-    grouped = weight.reshape(groups, out // groups, inner, *kernel).swapaxes(1, 2)
-    exchanged = grouped.reshape(groups * inner, out // groups, *kernel)
-    return np.flip(exchanged, axis=tuple(range(2, exchanged.ndim)))
+    return apply_forward(convolution.zero_inserted(), kernel, stretched)

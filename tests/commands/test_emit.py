@@ -50,6 +50,13 @@ def read_some(terminal: IO[bytes]) -> bytes:
 """More output than a pipe holds."""
 
 
+@pytest.mark.parametrize(
+    "arguments", [("check", str(ZFNET)), ("deps", str(ZFNET)), ("shapes", str(ZFNET))]
+)
+def test_a_dash_is_standard_output_on_a_terminal_too(arguments: tuple[str, ...]) -> None:
+    assert on_terminal(*arguments, "-o", "-") == on_terminal(*arguments) != b""
+
+
 class TestPipes:
     def test_notes_go_to_standard_error(self, run: Run, spec: WriteSpec) -> None:
         spec("input: [1, 4]\nlayers: [{type: conv, out_channels: 1, kernel_size: 2}]")

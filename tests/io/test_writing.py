@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from convt_cli.commands.emit import save_text
+from convt_cli.commands.emit import put
 from convt_cli.errors import FileError
 from convt_cli.files.arrays import write_array
 from convt_cli.files.matrices import write_matrix
@@ -47,7 +47,7 @@ def compressed_writer(path: Path, force: bool) -> None:
 
 
 def text_writer(path: Path, force: bool) -> None:
-    save_text("layer\n" * 20_000, str(path), force=force)
+    put("layer\n" * 20_000, str(path), force=force)
 
 
 WRITERS = [

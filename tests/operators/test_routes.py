@@ -22,7 +22,8 @@ from convt_cli.operators import choice, direct
 from convt_cli.operators.direct import apply_forward, apply_transpose
 from convt_cli.operators.matrix import build_matrix
 from convt_cli.operators.routes import FORWARD, TRANSPOSE, route
-from convt_cli.operators.zero_insert import apply_transpose_by_zero_insertion, flipped
+from convt_cli.operators.views import transposed_weight
+from convt_cli.operators.zero_insert import apply_transpose_by_zero_insertion
 from tests import oracle
 from tests.strategies import (
     convolutions,
@@ -159,9 +160,9 @@ class TestZeroInsertion:
     @given(drawn=with_arrays(direct_convolutions()))
     def test_flipping_twice_gives_the_weight_back(self, drawn: Drawn) -> None:
         convolution, weight, _, _ = drawn
-        once = flipped(convolution, weight)
+        once = transposed_weight(weight, convolution.groups)
         assert once.shape == convolution.zero_inserted().weight_shape
-        np.testing.assert_array_equal(flipped(convolution.zero_inserted(), once), weight)
+        np.testing.assert_array_equal(transposed_weight(once, convolution.groups), weight)
 
     @settings(deadline=None, max_examples=20)
     @given(drawn=with_arrays(folded_convolutions()))
