@@ -50,11 +50,10 @@ def read_some(terminal: IO[bytes]) -> bytes:
 """More output than a pipe holds."""
 
 
-@pytest.mark.parametrize(
-    "arguments", [("check", str(ZFNET)), ("deps", str(ZFNET)), ("shapes", str(ZFNET))]
-)
-def test_a_dash_is_standard_output_on_a_terminal_too(arguments: tuple[str, ...]) -> None:
-    assert on_terminal(*arguments, "-o", "-") == on_terminal(*arguments) != b""
+@pytest.mark.parametrize("command", ["check", "deps", "shapes"])
+def test_a_dash_is_standard_output_on_a_terminal_too(command: str, spec: WriteSpec) -> None:
+    name = spec(ZFNET)
+    assert on_terminal(command, name, "-o", "-") == on_terminal(command, name) != b""
 
 
 class TestPipes:
