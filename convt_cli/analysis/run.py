@@ -51,14 +51,13 @@ class Way:
         """How `layer` steps.  Raises RequestError (E507) where there is no way back."""
         known = step_type(layer)
         if known is None:
-            remedy = "choose a layer further down"
-            raise self._no_way_back(layer, "a signal", remedy)
+            raise self._no_way_back(layer, "a signal", "choose a layer further down")
         return known
 
     def _no_way_back(self, layer: NetworkLayer, what: str, remedy: str) -> RequestError:
         return RequestError(
             "E507",
-            f"{what} has no way back through {layer.type}",
+            f"{what} has no way back through {layer.operation}",
             value=f"{layer.name} stands on the way to {self.layer.name}",
             help=remedy,
         )

@@ -271,6 +271,8 @@ _MODES = ("nearest", "area")
 
 def step_type(layer: NetworkLayer) -> StepType | None:
     """How `layer` steps; None where no signal can go back through it."""
+    if layer.stands_for is not None:
+        return None
     definition = layer.definition
     if isinstance(definition, Upsample) and definition.mode not in _MODES:
         return None

@@ -137,6 +137,6 @@ def _require_linear(way: Way) -> None:
         raise RequestError(
             "E507",
             "what excites a unit most is known through linear layers alone",
-            value=f"{first.name} is {first.type}",
+            value=f"{first.name} is {first.operation}",
             help="name an image with --at, whose maxima and signs make it linear",
         )

@@ -13,7 +13,10 @@ from convt_cli.arithmetic.weight_layout import WeightLayout
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkLayer:
-    """One layer in its place: what it reads and comes to; `definition` is its keys as written."""
+    """One layer in its place: what it reads and comes to; `definition` is its keys as written.
+
+    `stands_for` names an operation that has the layer's shapes and not its numbers.
+    """
 
     name: str
     type: str
@@ -22,10 +25,16 @@ class NetworkLayer:
     sources: tuple[str, ...]
     inputs: tuple[Shape, ...]
     geometry: Geometry
+    stands_for: str | None = None
 
     @property
     def output(self) -> Shape:
         return self.geometry.output
+
+    @property
+    def operation(self) -> str:
+        """What it does, in a word."""
+        return self.stands_for or self.type
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

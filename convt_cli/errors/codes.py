@@ -265,8 +265,9 @@ EXPLANATIONS: dict[str, Explanation] = {
     "E507": Explanation(
         "a signal can go back through every layer in its way",
         "Going down from a layer to the input, every layer in between is passed backwards.  "
-        "softmax, the norms that look at their input, max_unpool and the interpolating upsamples "
-        "have no way back; deconvnet has none through smooth functions such as sigmoid, and "
-        "without an image a stimulus goes through linear layers alone.",
+        "softmax, the norms that look at their input, max_unpool, the interpolating upsamples and "
+        "what only stands for an operation have no way back; deconvnet has none through smooth "
+        "functions such as sigmoid, and without an image a stimulus goes through linear layers "
+        "alone.",
     ),
 }

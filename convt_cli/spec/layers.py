@@ -1,7 +1,8 @@
 """Nodes to `LayerSpec`s: the layers as written, their keys checked against their types.
 
-The keys of a layer are the fields of its dataclass in `arithmetic.layers`, and `name`, `type`,
-`from` and `expect` for all.  What is wrong is noted and left out, and reading goes on.
+The keys of a layer are the fields of its dataclass in `arithmetic.layers`, and for all of them
+`name`, `type`, `from`, `expect` and `stands_for`.  What is wrong is noted and left out, and
+reading goes on.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from convt_cli.spec.values import (
     suggestion,
 )
 
-COMMON_KEYS = ("name", "type", "from", "expect")
+COMMON_KEYS = ("name", "type", "from", "expect", "stands_for")
 
 _T = TypeVar("_T")
 
@@ -55,7 +56,8 @@ class LayerSpec:
     """One layer as written; `definition` is None where its keys do not make one.
 
     `sources` are the layers and inputs it reads, and `linked` further ones whose shapes its type
-    asks for; either is None where it is not known.  `places` holds the place of every key's value,
+    asks for; either is None where it is not known.  `stands_for` names an operation that has the
+    layer's shapes and not its numbers.  `places` holds the place of every key's value,
     and of the layer itself under "".
     """
 
@@ -65,6 +67,7 @@ class LayerSpec:
     sources: tuple[str, ...] | None
     linked: tuple[str, ...] | None
     expect: Shape | None
+    stands_for: str | None
     places: dict[str, Place]
 
     def place(self, field: str) -> Place:
@@ -149,6 +152,7 @@ class LayerReader:
             sources=self._sources(node, name),
             linked=linked_sources(keys.values),
             expect=optional(self.problems, node, "expect", _expectation, name),
+            stands_for=optional(self.problems, node, "stands_for", _operation, name),
             places=keys.places | _common_places(node) | {"": _own_place(node)},
         )
         self._names.setdefault(name, f"on line {node.place.line + 1}")
@@ -315,6 +319,10 @@ def _layer_type(node: Node) -> str:
 
 def _layer_name(node: Node) -> str:
     return read_name(node, "name")
+
+
+def _operation(node: Node) -> str:
+    return read_name(node, "stands_for")
 
 
 def _expectation(node: Node) -> Shape:

@@ -50,6 +50,7 @@ def resolve(spec: NetworkSpec, problems: Problems, mismatches: Problems) -> Netw
                 sources=layer.sources or (),
                 inputs=tuple(shapes[name] for name in layer.sources or ()),
                 geometry=geometry,
+                stands_for=layer.stands_for,
             )
         )
     if problems.diagnostics:

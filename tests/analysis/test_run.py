@@ -116,6 +116,14 @@ class TestRefused:
             way_to(load_spec(spec(BRANCHES)), "end").require_back(rule)  # type: ignore[arg-type]
         assert caught.value.code == "E507"
 
+    def test_what_only_stands_for_another_operation(self, spec: WriteSpec) -> None:
+        text = "input: [1, 4]\nlayers: [{type: identity, stands_for: Abs}, {name: r, type: relu}]"
+        with pytest.raises(
+            RequestError, match="through Abs: identity1 stands on the way"
+        ) as caught:
+            way_to(load_spec(spec(text)), "r").require_back("gradient")
+        assert caught.value.code == "E507"
+
     @pytest.mark.parametrize("value", [np.nan, np.inf])
     def test_images_that_are_not_finite(self, spec: WriteSpec, value: float) -> None:
         network = load_spec(spec(BRANCHES))

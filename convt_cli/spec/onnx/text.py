@@ -119,6 +119,8 @@ def _items(
     for key, value in keys:
         if value != _default(layer.type, key):
             yield f"{key}: {_value(value)}"
+    if layer.stands_for is not None:
+        yield f"stands_for: {quoted(_legal(layer.stands_for))}"
     if expect:
         yield f"expect: {_value(layer.output)}"
 

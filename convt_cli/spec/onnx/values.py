@@ -77,6 +77,7 @@ class ImportedLayer:
     """A layer of the spec to be: its keys as they will be written, and what came of them.
 
     `sources` are numbers of inputs and layers; `value` is the graph's name for what it gives.
+    `stands_for` names the node's operation where the layer has its shapes and not its numbers.
     """
 
     name: str
@@ -85,6 +86,7 @@ class ImportedLayer:
     keys: dict[str, Any]
     output: Shape
     value: str = ""
+    stands_for: str | None = None
 
 
 class Operation:
@@ -187,10 +189,18 @@ class Operation:
         number = self._first + len(self.layers) - 1
         return replace(sources[0], source=number, shape=geometry.output)
 
-    def stand_in(self, layer_type: str, *sources: Activation) -> Activation:
-        """A layer of the right shape, whose numbers are not the node's: that is noted."""
-        self.notes.append(f"{layer_type} stands for {self.node.operator}")
-        return self.layer(layer_type, *sources)
+    def stand_in(
+        self, layer_type: str, *sources: Activation, stands_for: str = "", **keys: Any
+    ) -> Activation:
+        """A layer of the right shape, whose numbers are not the node's: that is noted.
+
+        `stands_for` says what the node does, where its operator alone does not.
+        """
+        operation = stands_for or self.node.operator
+        self.notes.append(f"{layer_type} stands for {operation}")
+        given = self.layer(layer_type, *sources, **keys)
+        self.layers[-1] = replace(self.layers[-1], stands_for=operation)
+        return given
 
     def geometry(self, layer_type: str, *sources: Activation, **keys: Any) -> Geometry:
         """What a layer would come to.  Raises Untranslatable."""

@@ -103,18 +103,26 @@ def _pad(operation: Operation) -> Activation:
     pairs = _on_all_axes(operation, source, pairs_of(given))
     if any(map(any, pairs[:2])):
         operation.refuse("it pads the batch or the channels")
-    if operation.node.word("mode", "constant") != "constant" or _pads_with(operation):
-        operation.notes.append("pad, which adds zeros, stands for a Pad with other values")
     cut = tuple((max(0, -before), max(0, -after)) for before, after in pairs[2:])
     added = tuple((max(0, before), max(0, after)) for before, after in pairs[2:])
     cropped = _cropped(operation, source, cut)
     if any(map(any, added)):
-        return operation.layer("pad", cropped, padding=short_pairs(added))
+        return _added(operation, cropped, added)
     return cropped if any(map(any, cut)) else operation.layer("identity", source)
 
 
+def _added(operation: Operation, source: Activation, added: tuple[Pair, ...]) -> Activation:
+    """`source` with what a Pad adds; a pad adds zeros, and stands for others."""
+    mode, value = operation.node.word("mode", "constant"), _pads_with(operation)
+    padding = short_pairs(added)
+    if mode == "constant" and not value:
+        return operation.layer("pad", source, padding=padding)
+    other = f"Pad with {value:g}" if mode == "constant" else f"Pad in mode {mode}"
+    return operation.stand_in("pad", source, stands_for=other, padding=padding)
+
+
 def _pads_with(operation: Operation) -> float:
-    """The number a Pad adds."""
+    """The number that a Pad in mode constant adds."""
     given = operation.numbers(2)
     value = given[0] if given else operation.node.attributes.get("value", 0.0)
     return float(value) if isinstance(value, (int, float)) else 0.0
