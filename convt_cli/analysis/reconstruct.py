@@ -131,6 +131,8 @@ def _room_for_pictures(ready: Prepared, count: int) -> Array:
 
 # --- what is kept -----------------------------------------------------------------------------
 
+_SEE_SIZES = "see the sizes with `convt shapes`"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Wanted:
@@ -144,13 +146,16 @@ class _Wanted:
 
     def __post_init__(self) -> None:
         if self.unit is not None and not (self.channel is self.top is None):
-            raise _misfit("a unit is all that is kept", "got a channel or top as well")
+            raise _misfit(
+                "a unit is all that is kept", "got a channel or top as well", "leave one out"
+            )
         if self.top is not None and self.top < 1:
-            raise _misfit("top is at least 1", f"got {self.top}")
+            raise _misfit("top is at least 1", f"got {self.top}", "use 1 for the strongest alone")
         if self.top is not None and self.channel is not None and self.images == 1:
             raise _misfit(
                 "the images in which one channel is strongest are chosen from several",
                 "got one image",
+                "give a batch of images, or leave out the channel or the top",
             )
         if self.unit is not None:
             require_unit(self.unit, self.shape)
@@ -163,7 +168,8 @@ def require_unit(unit: Shape, shape: Shape) -> None:
     if len(unit) != len(shape):
         raise _misfit(
             f"a unit of this layer is {len(shape)} numbers, the channel first",
-            f"got {_numbers_text(unit)}",
+            f"got {len(unit)}: {_numbers_text(unit)}",
+            _SEE_SIZES,
         )
     _require_inside("unit", unit, shape)
 
@@ -174,6 +180,7 @@ def _require_inside(what: str, numbers: Shape, sizes: Shape) -> None:
         raise _misfit(
             f"the layer has no such {what}",
             f"got {_numbers_text(numbers)}, the last one is {last}",
+            _SEE_SIZES,
         )
 
 
@@ -181,8 +188,8 @@ def _numbers_text(numbers: Shape) -> str:
     return ",".join(map(str, numbers))
 
 
-def _misfit(rule: str, value: str) -> RequestError:
-    return RequestError("E503", rule, value=value, help="see the sizes with `convt shapes`")
+def _misfit(rule: str, value: str, help: str) -> RequestError:
+    return RequestError("E503", rule, value=value, help=help)
 
 
 def _kept(wanted: _Wanted, activations: Callable[[int], Array]) -> Iterator[Kept]:

@@ -38,7 +38,8 @@ NORMS: tuple[Norm, ...] = ("2", "inf")
 class Stimulus:
     """`x`, (channels, *sizes) of norm 1, excites the unit most; `row` is c_i, of x's shape.
 
-    `source` is what x is an input of; `notes` say what was assumed about layers in between.
+    `source` is the layer or input that x stands in place of; `notes` say what was assumed about
+    layers in between.
     """
 
     layer: str

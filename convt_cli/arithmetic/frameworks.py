@@ -1,8 +1,8 @@
 """What each framework means, as one table of facts.
 
 Every rule in which frameworks differ is a field here; `padding`, `transposed` and `layers` read
-the fields and turn them into explicit (before, after) pairs and output_padding, so that nothing
-behind them asks for a framework's name again.
+the fields and turn them into explicit (before, after) pairs and output_padding, so that no shape
+behind them depends on a framework's name again.
 
 Sources: `torch.nn.functional` and ATen's shape checks, PyTorch 2.13; `tf.nn`'s convolutions and
 pools, TensorFlow 2.21; Keras 3.15's layers; the ONNX operator texts and, where they leave it

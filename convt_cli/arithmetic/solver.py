@@ -105,7 +105,7 @@ def solutions(question: Question, bounds: Bounds) -> list[Solution]:
     found: list[Solution] = []
     for tried, solution in enumerate(_found(question, bounds)):
         if tried >= MOST_SOLUTIONS:
-            raise _too_many(f"this one has more than {MOST_SOLUTIONS:,} solutions")
+            raise _too_many(f"has at most {MOST_SOLUTIONS:,} solutions", "this one has more")
         if solution is not None:
             found.append(solution)
     uneven = question.is_transposed
@@ -140,13 +140,13 @@ def _require_few(bounds: Bounds) -> None:
     lists = (bounds.kernel_size, bounds.stride, bounds.dilation, bounds.padding or [0])
     count = prod(map(len, lists)) * len(runs(bounds.output_padding or [0]))
     if count > MOST_TRIED:
-        raise _too_many(f"this one has {count:,} combinations to go through")
+        raise _too_many(f"goes through at most {MOST_TRIED:,} combinations", f"got {count:,}")
 
 
-def _too_many(value: str) -> RequestError:
+def _too_many(rule: str, value: str) -> RequestError:
     return RequestError(
         "E503",
-        f"a search has at most {MOST_SOLUTIONS:,} solutions",
+        f"a search {rule}",
         value=value,
         help="give fewer values for --kernel-size, --stride, --padding or --dilation",
     )

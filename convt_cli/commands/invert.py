@@ -83,14 +83,14 @@ Examples:
     metavar="NUMBER",
     default=1e-10,
     show_default=True,
-    help="When the solver may stop.",
+    help="Stop where the residual, or its gradient, is so small beside what it began with.",
 )
 @click.option(
     "--max-iterations",
     type=click.IntRange(min=1, max=10**9),
     default=10_000,
     show_default=True,
-    help="When it must.",
+    help="Stop after so many steps of LSMR at the latest.",
 )
 @click.option(
     "--dtype", type=click.Choice(DTYPES), help="Write this dtype; the solver uses float64."

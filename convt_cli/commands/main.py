@@ -1,7 +1,7 @@
 """The group of commands, and the one place where errors become messages and exit statuses.
 
-0 all is well; 1 `check` found something; 2 the request could not be met; 130 interrupted;
-143 terminated.
+0 all is well; 1 `check` or `verify` found something; 2 the request could not be met;
+130 interrupted; 143 terminated.
 """
 
 from __future__ import annotations

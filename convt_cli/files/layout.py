@@ -48,7 +48,7 @@ def form_of(shape: Shape, expected: Shape, layout: str, *, text: bool) -> Form:
         "E301",
         f"the array must be {shape_text(outside)}, with or without a batch axis, or flat",
         value=f"got {shape_text(shape)}",
-        help="check --layout and --forward, and the sizes with `convt shapes`",
+        help="check the direction, the order of the axes, and the sizes with `convt shapes`",
     )
 
 

@@ -47,7 +47,7 @@ def open_regular(path: str) -> BinaryIO:
         os.close(descriptor)
         raise FileError(
             "E401",
-            "an array is read from a regular file",
+            "a regular file is wanted",
             value=f"{shown(path)} is a folder, a pipe or a device",
             help="save it to a file first",
         )

@@ -154,7 +154,7 @@ def apply(
     total = sum(prod(shape) for shape in sizes) * len(batch)
     memory.require(
         total * working.itemsize,
-        f"the result of {len(batch)} x {shape_text(sizes[0])}",
+        f"applying it to {len(batch)} x {shape_text(expected)}",
         help="split the batch",
     )
     with np.errstate(all="ignore"):  # inf and nan are numbers, here as in IEEE 754

@@ -72,7 +72,7 @@ def build_matrix(convolution: Convolution, weight: Array, *, transpose: bool = F
     memory.require(
         2 * needed if folded_transpose else needed,
         f"{'Cᵀ' if transpose else 'C'} with {convolution.nnz:,} entries",
-        help="apply it without the matrix (--method direct), or use a smaller input",
+        help="apply it without the matrix, by the method direct, or use a smaller input",
     )
     if folded_transpose:
         return build_matrix(convolution, weight).T.tocsr()

@@ -32,11 +32,11 @@ def apply_transpose_by_zero_insertion(convolution: Convolution, weight: Array, y
             "E503",
             "zero insertion speaks of zero padding only",
             value=f"the layer has padding_mode {convolution.padding_mode}",
-            help="use --method matrix or direct",
+            help="use the method matrix or direct",
         )
     shape = (*y.shape[:2], *(axis.stretched_size for axis in convolution.axes))
     memory.require(
-        prod(shape) * y.itemsize, f"the stretched {shape_text(shape)}", help="use --method direct"
+        prod(shape) * y.itemsize, f"the stretched {shape_text(shape)}", help="use the method direct"
     )
     kernel = transposed_weight(weight, convolution.groups)
     stretched = np.zeros(shape, y.dtype)

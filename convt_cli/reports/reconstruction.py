@@ -75,7 +75,7 @@ def stimulus_report(spec: str, found: Stimulus) -> Report:
             Table(
                 title=f"what excites {found.layer} most at {','.join(map(str, found.unit))}",
                 columns=(
-                    column("input_of", "an input of"),
+                    column("in_place_of"),
                     column("input", kind=Kind.SHAPE),
                     column("reads", kind=Kind.COUNT),
                     column("norm"),
@@ -101,7 +101,7 @@ def stimulus_report(spec: str, found: Stimulus) -> Report:
             "layer": found.layer,
             "unit": found.unit,
             "norm": found.norm,
-            "input_of": found.source,
+            "in_place_of": found.source,
             "input": found.row.shape,
             "reads": reads,
             "response": found.response,

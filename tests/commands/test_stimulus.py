@@ -64,7 +64,7 @@ def test_the_table_says_what_it_reaches(run: Run, stack: str) -> None:
     assert outcome.out.splitlines() == [
         "what excites b most at 0,0",
         "",
-        "an input of  input  reads  norm  response  random share",
+        "in place of  input  reads  norm  response  random share",
         "───────────────────────────────────────────────────────",
         "input        1×3        3  2        8.775        0.5774",
     ]

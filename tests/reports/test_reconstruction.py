@@ -57,7 +57,7 @@ def test_what_a_stimulus_reaches() -> None:
     assert as_text(report).splitlines() == [
         "what excites c most at 1,0",
         "",
-        "an input of  input  reads  norm  response  random share",
+        "in place of  input  reads  norm  response  random share",
         "───────────────────────────────────────────────────────",
         "image        1×4        2  2            5           0.5",
     ]
@@ -67,7 +67,7 @@ def test_what_a_stimulus_reaches() -> None:
         "layer": "c",
         "unit": (1, 0),
         "norm": "2",
-        "input_of": "image",
+        "in_place_of": "image",
         "input": (1, 4),
         "reads": 2,
         "response": 5.0,

@@ -590,7 +590,7 @@ class TestInputs:
     def test_a_size_for_an_unknown_input_is_refused(self) -> None:
         with pytest.raises(RequestError) as caught:
             convert(graph_of(node("Relu", "x", "y")), "m.onnx", override={"z": (3, 7, 5)})
-        assert (caught.value.code, caught.value.help) == ("E506", "its inputs are x")
+        assert (caught.value.code, caught.value.help) == ("E503", "its inputs are x")
 
     @pytest.mark.parametrize("shape", [(), (5,), (1, 2, 3, 4, 5, 6)])
     def test_an_input_that_is_no_image_is_refused(self, shape: tuple[int, ...]) -> None:

@@ -1,7 +1,7 @@
 """The layer types: their keys, and the rule that gives each its output shape.
 
 The fields of these dataclasses *are* the schema of a spec.  A new type is a class in the module
-of its family and a line in `LAYER_TYPES`; nothing else lists them.
+of its family and a line in `LAYER_TYPES`, from which readers, help and tables know it.
 """
 
 from __future__ import annotations

@@ -281,7 +281,7 @@ def _require_known_names(override: Iterable[str], known: list[str]) -> None:
         if name not in known:
             named = ", ".join(map(shown, known))
             raise RequestError(
-                "E506",
+                "E503",
                 "--input names an input of the model",
                 value=f"got '{shown(name)}'" if name else "got a shape without a name",
                 help=f"its inputs are {named}",
