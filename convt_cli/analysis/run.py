@@ -21,10 +21,10 @@ from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.kinds import DEFAULT_FILL
 from convt_cli.arithmetic.network import Network, NetworkLayer
 from convt_cli.errors import ArrayError, RequestError
+from convt_cli.errors.suggestions import suggestion
 from convt_cli.files.weights import Weights
 from convt_cli.io import memory
 from convt_cli.operators.dtypes import Array
-from convt_cli.spec.values import suggestion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,8 +15,8 @@ from convt_cli.commands.main import FAILED, complain_of
 from convt_cli.commands.networks import Loaded, as_diagnostics, load_all
 from convt_cli.commands.options import format_option, input_option, output_options, specs_argument
 from convt_cli.errors import RequestError
+from convt_cli.errors.suggestions import suggestion
 from convt_cli.reports.comparison import Compared, comparison_report
-from convt_cli.spec.values import suggestion
 
 
 def _frameworks(text: str) -> tuple[Framework, ...]:

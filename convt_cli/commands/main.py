@@ -56,7 +56,7 @@ class _LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
         if name not in COMMANDS and not name.startswith("-"):
-            from convt_cli.spec.values import suggestion
+            from convt_cli.errors.suggestions import suggestion
 
             ctx.fail(f"No such command {name!r}: {suggestion(name, list(COMMANDS))}")
         return super().resolve_command(ctx, args)
@@ -144,11 +144,16 @@ def complain_of(error: ConvtError) -> None:
 
 
 def terminal_width(stream: TextIO | None) -> int:
-    """The columns of the terminal behind `stream`; 100 where there is none."""
+    """The columns of the terminal behind `stream`, or what COLUMNS says; 100 where there is none.
+
+    Some terminals do not know how wide they are, and say 0.
+    """
     try:
-        return os.get_terminal_size(stream.fileno()).columns if stream else _WIDTH
+        columns = os.get_terminal_size(stream.fileno()).columns if stream else _WIDTH
     except (OSError, ValueError):  # no terminal, or no file at all
         return _WIDTH
+    said = os.environ.get("COLUMNS", "")
+    return (int(said) if said.isdecimal() and len(said) < 5 else 0) or columns or _WIDTH
 
 
 def complain(message: str) -> None:

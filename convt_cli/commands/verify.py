@@ -19,7 +19,7 @@ from convt_cli.commands.options import (
     specs_argument,
 )
 from convt_cli.commands.threads import compute_by_tiles
-from convt_cli.spec.values import suggestion
+from convt_cli.errors.suggestions import suggestion
 
 if TYPE_CHECKING:
     from convt_cli.analysis.peers import Peer

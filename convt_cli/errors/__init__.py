@@ -1,7 +1,8 @@
 """Every error convt raises.
 
 Here belong the exception types and the `Diagnostic` value that joins an error to a place in a
-spec; `codes` beside this is the table that `convt explain` prints.  Nothing here prints, exits
+spec; `codes` beside this is the table that `convt explain` prints, and
+`suggestions` are what misspelt words may have meant.  Nothing here prints, exits
 or reads a file; the one handler that turns errors into text and exit statuses is in `commands`.
 """
 

@@ -112,7 +112,8 @@ EXPLANATIONS: dict[str, Explanation] = {
     "E112": Explanation(
         "an output has at least one element",
         "A transposed convolution gives (input - 1) * stride + effective kernel - padding + "
-        "output_padding; where padding takes all of it, nothing is left.",
+        "output_padding; where padding takes all of it, nothing is left.  Nor is it where a crop "
+        "takes off the whole input, or a scale_factor below 1 leaves less than one element.",
     ),
     "E113": Explanation(
         "a padding word must have a meaning in the framework",
@@ -132,7 +133,8 @@ EXPLANATIONS: dict[str, Explanation] = {
     "E116": Explanation(
         "padding_mode limits the padding",
         "`reflect` needs a padding smaller than the input and `circular` one at most as large, "
-        "for each row is read from the input itself.",
+        "for each row is read from the input itself.  No such mode crops, and one that would read "
+        "very many elements around a small input is refused.",
     ),
     "E117": Explanation(
         "a pool's padding is less than its kernel",
@@ -142,12 +144,14 @@ EXPLANATIONS: dict[str, Explanation] = {
     "E118": Explanation(
         "output_size must be one the layer can reach",
         "The transposed convolution reaches `stride` sizes per axis: the smallest, with "
-        "output_padding 0, up to stride - 1 more.",
+        "output_padding 0, up to stride - 1 more.  A max_unpool reaches those within a stride of "
+        "the size that undoes its pool, and the library's output_size is at most the derived one.",
     ),
     "E119": Explanation(
         "the layer's input has the rank it needs",
-        "Convolutions and pools need [channels, *spatial] with 1 to 3 spatial axes; `linear` "
-        "needs a single axis, so put `flatten` before it.",
+        "An input is [channels, *spatial] with 1 to 3 spatial axes, and convolutions and pools "
+        "need one; `linear` needs a single axis, so put `flatten` before it.  An upsample's mode "
+        "belongs to a number of axes: bilinear to two.  A reshape gives at most 8.",
     ),
     "E120": Explanation(
         "a reshape keeps the number of elements",
@@ -155,8 +159,11 @@ EXPLANATIONS: dict[str, Explanation] = {
     ),
     "E121": Explanation(
         "a weight has the shape its layer says",
-        "For conv (out_channels, in_channels / groups, *kernel_size); for conv_transpose "
-        "(in_channels, out_channels / groups, *kernel_size), as in PyTorch.",
+        "In PyTorch, ONNX and Caffe a conv's is (out_channels, in_channels / groups, "
+        "*kernel_size) and a conv_transpose's (in_channels, out_channels / groups, *kernel_size); "
+        "in TensorFlow, Keras and JAX kernel_size comes first and the channels stand behind it.  "
+        "A linear's is (out_features, in_features), and a bias or a scale "
+        "has one number per channel.  The message says which shape is wanted here.",
     ),
     "E122": Explanation(
         "two keys exclude each other",
@@ -213,12 +220,15 @@ EXPLANATIONS: dict[str, Explanation] = {
     ),
     "E401": Explanation(
         "a file can be read",
-        "It is missing, is a folder, or permission is denied.",
+        "It is missing, a folder, a pipe where a file is wanted, or permission is denied; its "
+        "name does not end as a format that is read; or it holds nothing by the name behind the "
+        "#: no such array of an .npz, no such constant of a model.",
     ),
     "E402": Explanation(
         "a file can be written",
-        "The folder is missing or read-only, or the disk is full.  Outputs are written whole or "
-        "not at all: what stood there before still stands.",
+        "The folder is missing or read-only, the disk is full, or the name does not end as a "
+        "format that is written.  Outputs are written whole or not at all: what stood there before "
+        "still stands.  Binary data is not written to a terminal.",
     ),
     "E403": Explanation(
         "an existing file is not overwritten",

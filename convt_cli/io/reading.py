@@ -11,6 +11,8 @@ from convt_cli.errors import FileError, shown
 
 STDIN = "-"
 
+_CHECK = "check the path and its permissions"
+
 
 def read_bytes(path: str, most: int) -> bytes:
     """The bytes of `path` ('-' is standard input); of a longer file, the first `most` + 1.
@@ -114,5 +116,5 @@ def unreadable(path: str, error: Exception) -> FileError:
         "E401",
         f"cannot read {'standard input' if path == STDIN else shown(path)}",
         value=reason.lower() if reason.isascii() else reason,
-        help="check the path and its permissions",
+        help="name a file in it" if isinstance(error, IsADirectoryError) else _CHECK,
     )

@@ -17,18 +17,17 @@ from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.kinds import EarlierLayer, Kind
 from convt_cli.arithmetic.layers import LAYER_TYPES, LayerType
 from convt_cli.errors import shown
+from convt_cli.errors.suggestions import closest, suggestion
 from convt_cli.spec.nodes import Mapping, Node, Scalar, Sequence
 from convt_cli.spec.source import Place, Problems
 from convt_cli.spec.values import (
     Refusal,
-    closest,
     of_wrong_kind,
     read_each,
     read_name,
     read_sizes,
     read_value,
     read_word,
-    suggestion,
 )
 
 COMMON_KEYS = ("name", "type", "from", "expect", "stands_for")

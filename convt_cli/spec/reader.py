@@ -11,6 +11,7 @@ from convt_cli.arithmetic.kinds import LARGEST
 from convt_cli.arithmetic.layers import LAYER_TYPES
 from convt_cli.arithmetic.layers.base import MAX_RANK, foreign_key
 from convt_cli.errors import RequestError, shown
+from convt_cli.errors.suggestions import suggestion
 from convt_cli.spec.layers import (
     LayerReader,
     LayerSpec,
@@ -29,7 +30,6 @@ from convt_cli.spec.values import (
     read_name,
     read_sizes,
     read_word,
-    suggestion,
 )
 
 TOP_KEYS = ("name", "framework", "opset", "input", "defaults", "layers")

@@ -26,11 +26,10 @@ from convt_cli.arithmetic.kinds import (
     Word,
 )
 from convt_cli.errors import shown
+from convt_cli.errors.suggestions import suggestion
 from convt_cli.spec.nodes import Mapping, Node, Scalar, Sequence, TooLong, Unusable, describe
 from convt_cli.spec.source import Place, Problems
 
-_MOST_NAMES = 40
-_MOST_CANDIDATES = 100
 _MOST_LETTERS = 200
 
 _T = TypeVar("_T")
@@ -155,27 +154,6 @@ def read_word(node: Node, field: str, choices: Iterable[str]) -> str:
             suggestion(node.value, known),
         )
     return node.value
-
-
-def closest(word: str, known: list[str]) -> str | None:
-    """The known word that `word` is most likely a slip of, if there is one."""
-    from difflib import get_close_matches  # noqa: PLC0415  # only errors need it
-
-    candidates = known[-_MOST_CANDIDATES:]  # of very many, the last are the nearest
-    return next(iter(get_close_matches(word[:100].lower(), candidates, n=1, cutoff=0.66)), None)
-
-
-def suggestion(word: str, known: list[str]) -> str:
-    """A remedy for a misspelt word: the closest known one, else all of them.
-
-    >>> suggestion("paddding", ["stride", "padding"])
-    "did you mean 'padding'?"
-    """
-    close = closest(word, known)
-    if close:
-        return f"did you mean '{close}'?"
-    more = f" and {len(known) - _MOST_NAMES:,} more" if len(known) > _MOST_NAMES else ""
-    return f"known are {', '.join(known[:_MOST_NAMES])}{more}"
 
 
 def _per_axis(node: Node, field: str, minimum: int) -> int | tuple[int, ...]:

@@ -137,6 +137,14 @@ class TestTerminals:
         assert "\x1b" not in without_codes(text)
         assert text.count("\x1b[0m") * 2 == text.count("\x1b[")
 
+    @pytest.mark.parametrize(("said", "is_whole"), [("100", True), ("", True), ("50", False)])
+    def test_one_that_does_not_know_its_width_is_as_wide_as_columns_says(
+        self, spec: WriteSpec, said: str, is_whole: bool
+    ) -> None:
+        line = f"layers: [{{name: {'n' * 40}, type: relu, expect: [2, 4, 4]}}]"
+        path = spec(f"input: [1, 4, 4]\n{line}")
+        assert (line in on_terminal(0, "check", path, "--exit-zero", COLUMNS=said)) == is_whole
+
     @pytest.mark.parametrize(
         "arguments", ["matrix net.yaml -o -", "apply net.yaml x.npy --forward -o -"]
     )

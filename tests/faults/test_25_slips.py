@@ -76,6 +76,8 @@ def test_25_every_word_is_suggested_for_a_slip(found: Found, word: str, text: st
         (net(f"{CONV}, paddding: 1"), "did you mean 'padding'?"),
         (net(f"{CONV}, Stride: 1"), "did you mean 'stride'?"),
         (net("type: conv_transposed"), "did you mean 'conv_transpose'?"),
+        (net("type: deconv"), "did you mean 'conv_transpose'?"),
+        (net("type: conv, filters: 3, kernel_size: 3"), "did you mean 'out_channels'?"),
         (net("type: CONV"), "did you mean 'conv'?"),
         (net(f"{CONV}, padding: halve"), "did you mean 'half'?"),
         (net(f"{CONV}, padding_mode: reflekt"), "did you mean 'reflect'?"),
