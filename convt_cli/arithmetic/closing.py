@@ -181,6 +181,14 @@ def closing_base(graph: Graph) -> dict[str, Shape] | None:
     return None
 
 
+def furthest(graph: Graph) -> Trace:
+    """Of the same inputs, the trace that gets past most layers."""
+    base = dict(graph.inputs)
+    own = graph.inputs[0][1][1:]
+    others = (graph.varied(range(len(own)), n, base) for n in _from_the_middle(max(own)))
+    return max(map(graph.trace, (base, *others)), key=lambda trace: len(trace.shapes))
+
+
 def closing_sizes(graph: Graph, base: Mapping[str, Shape] | None, axis: int, up_to: int) -> Closing:
     """The sizes of one spatial axis at which the network closes, the others as in `base`.
 

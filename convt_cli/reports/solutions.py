@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
-from convt_cli.arithmetic.closing import Closing, Graph
+from convt_cli.arithmetic.closing import Closing, Graph, Trace, furthest
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.solver import Bounds, Question, Solution, runs
 from convt_cli.reports.table import VERSION, Cell, Column, Kind, Report, Table, column
@@ -235,11 +235,14 @@ def _size_notes(
     graph: Graph, base: Mapping[str, Shape] | None, closings: Sequence[Closing]
 ) -> Iterator[str]:
     written = dict(graph.inputs)
-    refused = graph.trace(written).refused
-    if refused is not None:
-        yield f"As written, {_input_text(written)}, it does not fit: {refused[0]}: {refused[1]}."
+    refused = _refusal_text(graph.trace(written))
+    if refused:
+        yield f"As written, {_input_text(written)}, it does not fit: {refused}."
     if base is None:
-        yield "Nor does it with all axes of one size; give --input with other sizes or channels."
+        last = _refusal_text(furthest(graph))
+        also = "that" if last == refused else last
+        yield f"No size for all axes mends {also}."
+        yield "Mend the layer itself, or give other sizes or channels with --input."
     elif len(closings) > 1 or len(written) > 1:
         yield f"Each axis varies by itself, with {_input_text(base)} elsewhere."
     if any(" j" in str(closing.sizes) for closing in closings):
@@ -247,6 +250,11 @@ def _size_notes(
     tried = [closing.tried for closing in closings if closing.tried is not None]
     if tried:
         yield f"Sizes that follow no rule were looked for up to {max(tried):,}."
+
+
+def _refusal_text(trace: Trace) -> str:
+    """The layer that a trace ends at, and why; empty where it gets to the end."""
+    return "" if trace.refused is None else ": ".join(map(str, trace.refused))
 
 
 def _size_document(axis: int, size: int, closing: Closing, up_to: int) -> dict[str, object]:

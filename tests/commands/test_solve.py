@@ -108,7 +108,7 @@ class TestSizes:
         outcome = run("solve", "--sizes", path)
         assert (outcome.status, outcome.err) == (0, "")
         assert "none" in outcome.out
-        assert "Nor does it" in outcome.out
+        assert "No size for all axes mends that." in outcome.out
 
     @pytest.mark.parametrize("output_format", ["text", "csv", "markdown"])
     def test_every_format_has_the_rule(self, run: Run, output_format: str) -> None:

@@ -160,7 +160,17 @@ class TestSizes:
         report = sizes_report(path, graph, None, [closing_sizes(graph, None, 0, 50)], 50)
         (row,) = table(report).rows
         assert row[2:5] == ("none", "", 0)
-        assert table(report).notes[1].startswith("Nor does it with all axes of one size")
+        assert table(report).notes[1].startswith("No size for all axes mends ")
+
+    def test_the_layer_that_no_size_mends_is_named_behind_one_that_some_mend(
+        self, spec: WriteSpec
+    ) -> None:
+        wrong = "{name: last, type: conv, out_channels: 1, kernel_size: 1, in_channels: 7}"
+        path = spec((UNET % "24").rstrip() + f"\n      - {wrong}\n")
+        graph = load_graph(path)
+        notes = table(sizes_report(path, graph, None, [closing_sizes(graph, None, 0, 9)], 9)).notes
+        assert "concat1" in notes[0]
+        assert notes[1].startswith("No size for all axes mends last: in_channels must equal")
 
     def test_several_inputs_are_named(self, spec: WriteSpec) -> None:
         report = sizes(
