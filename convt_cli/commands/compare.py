@@ -11,8 +11,7 @@ from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.frameworks import FRAMEWORKS, Framework
 from convt_cli.arithmetic.network import Network, NetworkLayer
 from convt_cli.commands.emit import emit
-from convt_cli.commands.main import FAILED, complain_of
-from convt_cli.commands.networks import Loaded, as_diagnostics, load_all
+from convt_cli.commands.networks import Loaded, load_all
 from convt_cli.commands.options import format_option, input_option, output_options, specs_argument
 from convt_cli.errors import RequestError
 from convt_cli.errors.suggestions import suggestion
@@ -80,10 +79,8 @@ def _compared_all(loaded: Loaded, name: str | None, others: Sequence[Framework])
         try:
             layers = _chosen(network, name)
         except RequestError as error:
-            complain_of(error)
             loaded.networks.remove(network)
-            loaded.problems.extend(as_diagnostics(network.spec, error))
-            loaded.status = FAILED
+            loaded.note(network.spec, error)
             continue
         compared += [_compared(network, layer, others) for layer in layers]
     return compared

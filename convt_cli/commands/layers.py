@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from convt_cli.arithmetic.network import MatrixLayer, Network
-from convt_cli.commands.main import FAILED, complain_of
-from convt_cli.commands.networks import Loaded, as_diagnostics, choose_layer
+from convt_cli.commands.networks import Loaded, choose_layer
 from convt_cli.errors import ConvtError
 
 if TYPE_CHECKING:
@@ -43,7 +41,7 @@ def each_layer(
                 try:
                     done.append((layer, work(layer, weights.weight(layer))))
                 except ConvtError as error:
-                    _note(loaded, network, error, layer.name)
+                    loaded.note(network.spec, error, layer.name)
                 advance(1)
             if done or not layers:
                 found.append((network, done))
@@ -58,12 +56,5 @@ def _chosen(loaded: Loaded, network: Network, name: str | None) -> tuple[MatrixL
     try:
         return (choose_layer(network, name),)
     except ConvtError as error:
-        _note(loaded, network, error, None)
+        loaded.note(network.spec, error)
         return None
-
-
-def _note(loaded: Loaded, network: Network, error: ConvtError, layer: str | None) -> None:
-    complain_of(error)
-    problems = as_diagnostics(network.spec, error)
-    loaded.problems.extend(replace(problem, layer=layer) for problem in problems)
-    loaded.status = FAILED

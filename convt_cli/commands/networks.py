@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.network import MatrixLayer, Network
@@ -24,6 +24,13 @@ class Loaded:
     problems: list[Diagnostic] = field(default_factory=list)
     status: int = 0
 
+    def note(self, spec: str, error: ConvtError, layer: str | None = None) -> None:
+        """Print an error of `spec`, or of a layer in it, and count it."""
+        complain_of(error)
+        problems = as_diagnostics(spec, error)
+        self.problems.extend(replace(one, layer=one.layer or layer) for one in problems)
+        self.status = FAILED
+
     def complete(self, output: str | None, output_format: str) -> bool:
         """Whether there is a report to write: JSON tells of the problems, a file is never half."""
         in_part = bool(self.networks) and output in (None, "-")
@@ -37,9 +44,7 @@ def load_all(specs: Iterable[str], inputs: Sequence[tuple[str, Shape]]) -> Loade
         try:
             loaded.networks.append(load_spec(spec, input=dict(inputs)))
         except ConvtError as error:
-            complain_of(error)
-            loaded.problems.extend(as_diagnostics(spec, error))
-            loaded.status = FAILED
+            loaded.note(spec, error)
     return loaded
 
 

@@ -72,20 +72,20 @@ class TestDown:
         expected = (signal * factors).sum(1, keepdims=True)
         assert np.array_equal(there.down(signal, "deconvnet"), expected)
 
-    def test_numbers_are_computed_in_the_dtype_of_all(self, spec: WriteSpec) -> None:
+    @pytest.mark.parametrize(
+        ("stored", "image", "expected"),
+        [("f2", "f2", "f4"), ("f4", "u1", "f4"), ("f4", "f8", "f8"), ("i8", "u1", "f8")],
+    )
+    def test_numbers_are_computed_in_the_dtype_of_all(
+        self, spec: WriteSpec, stored: str, image: str, expected: str
+    ) -> None:
         text = (
             "input: [1, 4]\nlayers: [{type: conv, out_channels: 1, kernel_size: 1, weight: w.npy}]"
         )
         network = load_spec(spec(text))
-        for stored, image, expected in (
-            ("f2", "f2", "f4"),
-            ("f4", "u1", "f4"),
-            ("f4", "f8", "f8"),
-            ("i8", "u1", "f8"),
-        ):
-            np.save("w.npy", np.ones((1, 1, 1), stored))
-            ready = prepared(way_to(network, "conv1"), Weights(network), np.dtype(image))
-            assert run(ready, np.ones((1, 1, 4), image)).activations.dtype == np.dtype(expected)
+        np.save("w.npy", np.ones((1, 1, 1), stored))
+        ready = prepared(way_to(network, "conv1"), Weights(network), np.dtype(image))
+        assert run(ready, np.ones((1, 1, 4), image)).activations.dtype == np.dtype(expected)
 
 
 class TestNotes:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 
 import pytest
+from threadpoolctl import threadpool_info
 
 from convt_cli.operators import blas
 
@@ -71,13 +72,12 @@ def test_a_library_that_cannot_be_asked_does_not(
 
 
 def test_numpys_own_says_which_kernels_it_runs() -> None:
-    """A name without spaces, or nothing; with threadpoolctl at hand, the name that it gives."""
+    """A name without spaces, or nothing; the one that threadpoolctl gives."""
     found = blas._kernels()
     assert found == "".join(found.split())
-    threadpoolctl = pytest.importorskip("threadpoolctl")
     names = {
         library.get("architecture", "")
-        for library in threadpoolctl.threadpool_info()
+        for library in threadpool_info()
         if library["internal_api"] == "openblas" and "numpy" in library["filepath"]
     }
     assert not names or found in names

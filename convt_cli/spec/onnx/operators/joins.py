@@ -23,14 +23,13 @@ def _concat(operation: Operation) -> Activation:
 def _gemm(operation: Operation) -> Activation:
     if operation.node.integer("transA", 0):
         operation.refuse("it transposes its source")
-    bias = operation.constant(2)
-    scaled = any(operation.node.attributes.get(name, 1.0) != 1.0 for name in ("alpha", "beta"))
-    return _linear(
-        operation,
-        stored=bool(operation.node.integer("transB", 0)) and not scaled,
-        transposed=bool(operation.node.integer("transB", 0)),
-        bias=bias is not None and ((not scaled and operation.reference(bias)) or True),
-    )
+    added = operation.constant(2)
+    is_scaled = any(operation.node.attributes.get(name, 1.0) != 1.0 for name in ("alpha", "beta"))
+    transposed = bool(operation.node.integer("transB", 0))
+    bias: bool | FileReference = added is not None
+    if added is not None and not is_scaled:
+        bias = operation.reference(added) or True
+    return _linear(operation, stored=transposed and not is_scaled, transposed=transposed, bias=bias)
 
 
 def _matmul(operation: Operation) -> Activation:

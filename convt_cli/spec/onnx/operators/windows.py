@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from convt_cli.arithmetic.axis import effective_kernel
 from convt_cli.arithmetic.kinds import FileReference
 from convt_cli.spec.onnx.operators.attributes import (
     padding,
@@ -49,15 +48,10 @@ def _explicit(operation: Operation, source: Activation, keys: dict[str, Any]) ->
     """output_size together with output_padding as the pads they come to."""
     convolution = operation.geometry("conv_transpose", source, **keys).convolution
     axes = () if convolution is None else convolution.axes
-    extra = tuple(
-        axis.input_size
-        - ((axis.output_size - 1) * axis.stride + effective_kernel(axis.kernel_size, axis.dilation))
-        + (axis.before + axis.after)
-        for axis in axes
-    )
     del keys["output_size"]
     pairs = short_pairs(tuple((axis.before, axis.after) for axis in axes))
-    return {**keys, "padding": pairs, "output_padding": short(extra)}
+    extra = short(tuple(axis.output_padding for axis in axes))
+    return {**keys, "padding": pairs, "output_padding": extra}
 
 
 def _weight_shape(operation: Operation, source: Activation, weight: Constant) -> tuple[int, ...]:
