@@ -69,6 +69,13 @@ class LayerSpec:
     stands_for: str | None
     places: dict[str, Place]
 
+    @property
+    def needed(self) -> tuple[str, ...] | None:
+        """The names of all whose shapes the layer needs; None where they are not known."""
+        if self.sources is None or self.linked is None:
+            return None
+        return (*self.sources, *self.linked)
+
     def place(self, field: str) -> Place:
         """Where `field` stands; the layer's own place where it was left out."""
         return self.places.get(field, self.places[""])

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from convt_cli.arithmetic.network import Network
 from convt_cli.errors import Diagnostic, SpecError
 from convt_cli.io.reading import STDIN, read_bytes
-from convt_cli.spec.reader import InputOverride, read
+from convt_cli.spec.reader import InputOverride, NetworkSpec, read
 from convt_cli.spec.resolve import resolve
 from convt_cli.spec.source import MOST_BYTES, Problems, decode
 
@@ -19,9 +19,8 @@ def load_spec(path: str | os.PathLike[str], *, input: InputOverride = NO_OVERRID
     """The network in the spec at `path` ('-' is standard input), every shape resolved.
 
     `input` maps names of inputs to other shapes; "" is the only one.  Whether every `expect`
-    holds is `check_spec`'s business.  Raises SpecError with
-    every problem of the spec, FileError when it cannot be read, RequestError for an input that it
-    does not have.
+    holds is `convt check`'s business.  Raises SpecError with every problem of the spec, FileError
+    when it cannot be read, RequestError for an input that it does not have.
     """
     network, problems, _ = _load(os.fspath(path), input)
     if network is None:
@@ -44,8 +43,13 @@ def check_spec(path: str, *, input: InputOverride = NO_OVERRIDE) -> tuple[Diagno
 
 def _load(path: str, override: InputOverride) -> tuple[Network | None, Problems, Problems]:
     """The network if there is one, what is wrong with the spec, and its unmet `expect`s."""
-    problems = decode(path, read_bytes(path, MOST_BYTES))
-    stem = "network" if path == STDIN else os.path.splitext(os.path.basename(path))[0]
-    spec = read(problems, stem, override)
+    spec, problems = read_spec(path, override)
     mismatches = Problems(path, problems.text)
     return resolve(spec, problems, mismatches), problems, mismatches
+
+
+def read_spec(path: str, override: InputOverride) -> tuple[NetworkSpec, Problems]:
+    """The spec at `path` as written, and what is wrong with it so far.  Raises FileError."""
+    problems = decode(path, read_bytes(path, MOST_BYTES))
+    stem = "network" if path == STDIN else os.path.splitext(os.path.basename(path))[0]
+    return read(problems, stem, override), problems

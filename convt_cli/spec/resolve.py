@@ -74,8 +74,7 @@ def _geometry(
     """What the layer comes to, as far as it can be said; None where it cannot."""
     errors = list(definition.problems(framework))
     geometry = None
-    known = layer.sources is not None and layer.linked is not None
-    needed = (*(layer.sources or ()), *(layer.linked or ())) if known else ()
+    needed = layer.needed
     sized = {error.code for error in errors} <= _STILL_SIZED
     if sized and needed and all(name in shapes for name in needed):
         try:
