@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from itertools import islice
 from math import prod
 from typing import Any
 
@@ -39,8 +38,6 @@ Advance = Callable[[int], None]
 Progress = Callable[[str, int], AbstractContextManager[Advance]]
 """(label, total) to a block with a callback that takes how much more is done."""
 
-_TOGETHER_BYTES = 32 * 2**20
-"""Small items are computed together up to so many bytes, their copies tap by tap included."""
 _SIDE_BY_SIDE_BYTES = 32 * 2**20
 _PLANNED_BYTES = 128 * 2**20
 """A task takes no more than this for its boxes, unless its kernel reaches far."""
@@ -147,31 +144,18 @@ class _Tiling:
         with np.errstate(all="ignore"):
             converted = weight.astype(self._working, copy=False)
         self._direct = Direct(action.convolution, converted, forward=action.forward)
-        self._together = self._items_together()
         self.dtype = action.biased(np.empty(0, self._result)).dtype
-
-    def _items_together(self) -> int:
-        """How many items are worth one call: several where all of an item is one small tile.
-
-        Where the weight is not finite, how an item is computed depends on what is in it.
-        """
-        several = len(list(islice(self._direct.tiles(), 2))) > 1
-        if several or not np.isfinite(self._action.weight).all():
-            return 1
-        before, after = map(prod, self._action.shapes)
-        gathered = before * prod(self._action.convolution.kernel_size)
-        return max(1, _TOGETHER_BYTES // ((gathered + after) * self._working.itemsize))
 
     def items_at_once(self, *, side_by_side: bool) -> int:
         """How many items one read fetches: more where all items' numbers for a place touch."""
         if not side_by_side:
-            return self._together
+            return self._direct.items_together
         tile = next(self._direct.tiles())
         sizes = (part.stop - part.start for part in tile.sources)
         before, after = (shape[0] for shape in self._action.shapes)
         values = before * prod(sizes) + after * prod(tile.result_sizes)
         size: int = values * self._working.itemsize
-        return max(self._together, _SIDE_BY_SIDE_BYTES // size)
+        return max(self._direct.items_together, _SIDE_BY_SIDE_BYTES // size)
 
     def tasks(self, batch: int, at_once: int) -> Iterator[_Task]:
         """All there is to do, item by item and tile by tile."""
@@ -197,7 +181,7 @@ class _Tiling:
         numbers = self._action.cast(source).astype(self._working, copy=False)
         channels = self._action.shapes[1][0]
         result = np.empty((len(source), channels, *tile.result_sizes), self._working)
-        for first in range(0, len(source), self._together):
-            items = slice(first, first + self._together)
+        for first in range(0, len(source), self._direct.items_together):
+            items = slice(first, first + self._direct.items_together)
             self._direct.fill(tile, numbers[items], result[items])
         return self._action.biased(finish(result, self._result))

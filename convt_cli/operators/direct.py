@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import cached_property
+from itertools import islice
 from math import prod
 
 import numpy as np
@@ -28,6 +29,9 @@ from convt_cli.operators.scratch import lent
 from convt_cli.operators.taps import add_tap_by_tap
 from convt_cli.operators.threads import each
 from convt_cli.operators.tiles import Tile, tiles
+
+_TOGETHER_BYTES = 2 * 2**20
+"""Small items are computed together up to so many bytes, their copies tap by tap included."""
 
 Kernel = Callable[[Combs, Array, Array], None]
 """(combs, source, result): fill the result, both (batch, channels, *sizes)."""
@@ -76,13 +80,28 @@ class Direct:
         """`result`, (batch, channels, *sizes), with every tile of every item filled."""
 
         def fill(task: tuple[Tile, slice]) -> None:
-            tile, one = task
-            self.fill(tile, source[one, :, *tile.sources], result[one, :, *tile.results])
+            tile, some = task
+            self.fill(tile, source[some, :, *tile.sources], result[some, :, *tile.results])
 
-        items = [slice(item, item + 1) for item in range(len(source))]
-        tasks = [(tile, one) for tile in self.tiles() for one in items]
+        together = self.items_together if len(source) > 1 else 1
+        items = [slice(first, first + together) for first in range(0, len(source), together)]
+        tasks = [(tile, some) for tile in self.tiles() for some in items]
         each(fill, tasks, unasked=len(tasks) > 1 and self._is_undivided())
         return result
+
+    @cached_property
+    def items_together(self) -> int:
+        """How many items are worth one call: several where all of an item is one small tile.
+
+        Where the weight is not finite, how an item is computed depends on what is in it.
+        """
+        if len(list(islice(self.tiles(), 2))) > 1 or not self._finite:
+            return 1
+        shapes = self._convolution.input_shape, self._convolution.output_shape
+        source, result = shapes if self._forward else shapes[::-1]
+        channels = result[0] if self._choice.kernel == "scatter" else source[0]
+        copies = channels * prod(source[1:]) * prod(self._convolution.kernel_size)
+        return max(1, _TOGETHER_BYTES // ((copies + prod(result)) * self._weight.itemsize))
 
     def _is_undivided(self) -> bool:
         """Whether the products are too small for BLAS to divide among threads of its own."""
@@ -102,7 +121,8 @@ class Direct:
     @cached_property
     def _finite(self) -> bool:
         # A sum is finite only if all its terms are, and found sooner than that they are.
-        return bool(np.isfinite(self._weight.sum()) or np.isfinite(self._weight).all())
+        with np.errstate(all="ignore"):
+            return bool(np.isfinite(self._weight.sum()) or np.isfinite(self._weight).all())
 
     def _combs_of(self, axes: tuple[Axis, ...]) -> Combs:
         return tuple(map(forward_combs if self._forward else transpose_combs, axes))

@@ -28,7 +28,7 @@ from convt_cli.files.arrays import read_array, write_array
 from convt_cli.files.layout import arrange, give_back
 from convt_cli.files.tiled import Action, Advance, apply_by_tiles
 from convt_cli.io import memory
-from convt_cli.operators import choice
+from convt_cli.operators import choice, direct
 from convt_cli.operators.functions import apply
 from convt_cli.operators.routes import route
 from convt_cli.operators.threads import tiles_at_once
@@ -179,12 +179,13 @@ class TestResults:
         together: int,
     ) -> None:
         set_positions(monkeypatch, positions)
-        monkeypatch.setattr(tiled, "_TOGETHER_BYTES", together)
         what = action(PLAIN, sample(PLAIN.weight_shape, "float32"), forward=forward)
         source = in_file(sample((5, *what.shapes[0]), "float32", 1), "batch", layout)
-        found = by_tiles(what, tmp_path, source, layout, threads)
-        assert found == in_memory(what, tmp_path, source, layout)
-        assert len(found) > 128
+        monkeypatch.setattr(direct, "_TOGETHER_BYTES", 1)
+        expected = in_memory(what, tmp_path, source, layout)
+        monkeypatch.setattr(direct, "_TOGETHER_BYTES", together)
+        assert by_tiles(what, tmp_path, source, layout, threads) == expected
+        assert len(expected) > 128
 
     @pytest.mark.parametrize(
         "dtype",
