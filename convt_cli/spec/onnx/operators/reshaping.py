@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from math import prod
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.kinds import LARGEST, Pair, Ratio
 from convt_cli.spec.onnx.folding import slices
+from convt_cli.spec.onnx.nearest import Sampling
 from convt_cli.spec.onnx.operators.attributes import (
     pairs_of,
     require_bounded,
@@ -25,7 +26,8 @@ _MODES = {"nearest": "nearest", "linear": "linear", "cubic": "cubic"}
 
 def _flatten(operation: Operation) -> Activation:
     source = operation.activation()
-    if operation.axis("axis", 1, len(source.full_shape) + 1) != 1:
+    rank, axis = len(source.full_shape), operation.node.integer("axis", 1)
+    if axis == rank or operation.counted(axis, rank) != 1:
         operation.refuse("it does not keep the batch axis to itself")
     return operation.layer("flatten", source)
 
@@ -208,20 +210,53 @@ def _scaled(operation: Operation, source: Activation, scales: tuple[float, ...])
         operation.refuse(f"its scales are {list(scales)}")
     if not all(float(scale).is_integer() for scale in scales):
         sizes = (int(np.float32(size) * np.float32(scale)) for size, scale in zip(full, scales))
-        return _resized(operation, source, tuple(sizes))
+        return _resized(operation, source, tuple(sizes), scales)
     if any(scale != 1 for scale in scales[:2]):
         operation.refuse("it scales the batch or the channels")
     require_bounded(operation, "scales", tuple(map(int, scales)), 1)
     factors = tuple(Ratio(numerator=int(scale)) for scale in scales[2:])
     factor = factors[0] if len(set(factors)) == 1 else factors
-    return operation.layer("upsample", source, scale_factor=factor, mode=_mode(operation))
+    return _upsampled(operation, source, scales, scale_factor=factor)
 
 
-def _resized(operation: Operation, source: Activation, full: Shape) -> Activation:
+def _resized(
+    operation: Operation, source: Activation, full: Shape, scales: tuple[float, ...] = ()
+) -> Activation:
+    """`source` in the sizes `full`; without `scales` they are those that the sizes come to."""
     if full[:2] != source.full_shape[:2]:
         operation.refuse("it changes the size of the batch or of the channels")
     require_bounded(operation, "sizes", full, 1)
-    return operation.layer("upsample", source, output_size=short(full[2:]), mode=_mode(operation))
+    if not scales:
+        scales = tuple(after / before for before, after in zip(source.full_shape, full))
+    return _upsampled(operation, source, scales, output_size=short(full[2:]))
+
+
+def _upsampled(
+    operation: Operation, source: Activation, scales: tuple[float, ...], **keys: Any
+) -> Activation:
+    """An upsample, which only stands for a Resize whose nearest elements are others."""
+    mode = _mode(operation)
+    output = operation.geometry("upsample", source, **keys).output
+    axes = zip(source.shape[1:], output[1:], scales[2:])
+    others = (one for one in axes if not _sampling(operation, one[2]).takes_floors(*one))
+    other = next(others, None) if mode == "nearest" else None
+    if other is None:
+        return operation.layer("upsample", source, **keys, mode=mode)
+    sampling = ", ".join(_sampling(operation, other[2]))
+    return operation.stand_in(
+        "upsample", source, stands_for=f"Resize by {sampling}", **keys, mode=mode
+    )
+
+
+def _sampling(operation: Operation, scale: float) -> Sampling:
+    """How a Resize of an axis finds the nearest elements; before opset 11 nothing says so."""
+    if operation.opset < 11:
+        return Sampling("asymmetric", "ceil" if scale < 1 else "floor")
+    word = operation.node.word
+    return Sampling(
+        word("coordinate_transformation_mode", "half_pixel"),
+        word("nearest_mode", "round_prefer_floor"),
+    )
 
 
 def _mode(operation: Operation) -> str:
