@@ -7,12 +7,15 @@ well, it comes to the shortest (D. Fong and M. Saunders, 2011).  With damping d 
 
 Beside it stand Aᵀy, which is often called the inverse of a convolution and is not, and the best
 multiple of it, alpha * Aᵀy with alpha = <A Aᵀy, y> / |A Aᵀy|².
+
+LSMR takes numbers around 1 for granted, so the weight and y are divided by powers of two first:
+with A = a A' and y = b y' the x of A is b/a times the x' of A', whose damping is d/a.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import prod
+from math import frexp, ldexp, prod
 from typing import Any
 
 import numpy as np
@@ -57,6 +60,7 @@ class Inverse:
     scaled: Candidate
 
 
+@np.errstate(all="ignore")  # what passes the largest number is inf, and seen
 def invert(
     convolution: Convolution,
     weight: Array,
@@ -89,8 +93,10 @@ def invert(
         "the room for the solver",
         help="use a smaller input",
     )
-    action = own_action(convolution, real(weight, "the weight"))
-    target = real(y, "the array").ravel()
+    taps, target = real(weight, "the weight"), real(y, "the array").ravel()
+    of_weight, of_y = _power_of_two(taps), _power_of_two(target)
+    action, target = own_action(convolution, taps / of_weight), target / of_y
+    damping, grown = damping / of_weight, of_y / of_weight
     x, stop, iterations, *_ = lsmr(
         action,
         target,
@@ -104,15 +110,25 @@ def invert(
     image = action @ back
     scale = _ratio(float(image @ target), float(image @ image)) or 0.0
     return Inverse(
-        x=np.asarray(x).reshape(before),
+        x=(grown * np.asarray(x)).reshape(before),
         iterations=int(iterations),
         converged=stop != _OUT_OF_STEPS,
         gradient=_gradient(action, x, target, back, damping),
-        scale=scale,
-        solution=_candidate("x", x, action @ x, target),
-        transpose=_candidate("Aᵀy", back, image, target),
-        scaled=_candidate("alpha Aᵀy", scale * back, scale * image, target),
+        scale=scale / of_weight / of_weight,
+        solution=_candidate("x", x, action @ x, target, grown),
+        transpose=_candidate("Aᵀy", back, of_weight * of_weight * image, target, of_weight * of_y),
+        scaled=_candidate("alpha Aᵀy", scale * back, scale * image, target, grown),
     )
+
+
+def _power_of_two(array: Array) -> float:
+    """The power of two next above the largest magnitude, or 1 where that is zero.
+
+    >>> _power_of_two(np.array([3.0, -5.0])), _power_of_two(np.zeros(2))
+    (8.0, 1.0)
+    """
+    _, exponent = frexp(float(np.abs(array).max()))
+    return ldexp(1.0, min(exponent, 1023))
 
 
 def null_space_reasons(convolution: Convolution) -> tuple[str, ...]:
@@ -137,10 +153,11 @@ def _gradient(action: Any, x: Array, target: Array, back: Array, damping: float)
     return _ratio(float(np.linalg.norm(slope)), float(np.linalg.norm(back)))
 
 
-def _candidate(name: str, x: Array, image: Array, target: Array) -> Candidate:
+def _candidate(name: str, x: Array, image: Array, target: Array, grown: float) -> Candidate:
+    """x of norm `grown` |x|, whose image is to be `target`."""
     apart = float(np.linalg.norm(image - target))
-    size = float(np.linalg.norm(x))
-    return Candidate(name=name, residual=_ratio(apart, float(np.linalg.norm(target))), norm=size)
+    norm = grown * float(np.linalg.norm(x))
+    return Candidate(name=name, residual=_ratio(apart, float(np.linalg.norm(target))), norm=norm)
 
 
 def _ratio(value: float, whole: float) -> float | None:

@@ -19,6 +19,7 @@ from convt_cli.arithmetic.padding import FRAMEWORK_WORDS
 _TENSORFLOW = ("tensorflow", "keras")
 _CEIL_DROPS_FROM = 22
 _SHORT_AVERAGE_FROM = 19
+_HALVES_FROM = 11
 
 
 def dissents(
@@ -40,6 +41,8 @@ def _onnx(
 ) -> Iterator[str]:
     if isinstance(definition, ConvTranspose):
         yield from _onnx_transposed(definition, source, geometry, windows)
+        if opset < _HALVES_FROM and _finds_uneven_pads(definition, windows):
+            yield "ONNX Runtime pads more on the other side, as from opset 11 on"
     elif isinstance(definition, Conv | MaxPool | AveragePool):
         yield from _onnx_direct(definition, windows, opset)
 
@@ -60,6 +63,11 @@ def _onnx_transposed(
         yield "ONNX Runtime refuses an output_padding that is not below the stride"
     if layer.groups > 1:
         yield "the reference implementation is wrong, or fails, for a group above 1"
+
+
+def _finds_uneven_pads(layer: ConvTranspose, windows: Windows) -> bool:
+    found = layer.padding in FRAMEWORK_WORDS or layer.output_size is not None
+    return found and any(axis.before != axis.after for axis in windows.axes)
 
 
 def _extra(layer: ConvTranspose, axis: int) -> int:

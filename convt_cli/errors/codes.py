@@ -198,8 +198,8 @@ EXPLANATIONS: dict[str, Explanation] = {
     ),
     "E301": Explanation(
         "an array has the layer's shape",
-        "Arrays are (channels, *spatial), may have a batch axis in front, or be flat in row- "
-        "major order.",
+        "Arrays are (channels, *spatial), may have a batch axis in front, or be flat in "
+        "row-major order.",
     ),
     "E302": Explanation(
         "an array holds numbers convt can compute with",

@@ -47,7 +47,7 @@ def read_image(name: str, shape: Shape) -> tuple[Array, Form]:
             "E301",
             "one image is wanted",
             value=f"{shown(name)} holds a batch of {len(batch)}",
-            help="pass --batch",
+            help="give one of them, or take them as a batch where that is an option",
         )
     return batch, form
 

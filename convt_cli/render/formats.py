@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Callable, Mapping
+from math import isfinite
 
 from convt_cli.render.text import NUMBERS, in_full, shape_text
 from convt_cli.reports.table import Cell, Report, Table
@@ -15,7 +16,7 @@ _MARKDOWN = "\\|*_<>`[]~&!#"
 
 
 def as_json(report: Report) -> str:
-    """The report's document, indented, with short lists on one line."""
+    """The report's document, indented, with short lists on one line; what is not finite is null."""
     return _json_text(report.document, 0) + "\n"
 
 
@@ -98,4 +99,11 @@ def _json_text(value: object, depth: int) -> str:
 
 
 def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    return json.dumps(_finite(value), ensure_ascii=False, allow_nan=False)
+
+
+def _finite(value: object) -> object:
+    """`value` with None for numbers that are none, as JSON has no others."""
+    if isinstance(value, (list, tuple)):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not isfinite(value) else value

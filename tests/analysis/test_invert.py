@@ -58,6 +58,16 @@ class TestTheSolution:
         padded = np.concatenate([target.ravel(), np.zeros(matrix.shape[1])])
         np.testing.assert_allclose(found.x.ravel(), np.linalg.lstsq(longer, padded)[0], atol=1e-6)
 
+    @pytest.mark.parametrize("of_weight", [1e-150, 1e-18, 1e-3, 1e150])
+    @pytest.mark.parametrize("of_y", [1e-150, 1.0, 1e150])
+    def test_grows_with_y_and_shrinks_with_the_weight(self, of_weight: float, of_y: float) -> None:
+        plain = invert(LAYER, WEIGHT, Y)
+        found = invert(LAYER, of_weight * WEIGHT, of_y * Y)
+        assert found.converged
+        np.testing.assert_allclose(found.x * of_weight / of_y, plain.x, rtol=1e-6)
+        assert found.solution.residual == pytest.approx(plain.solution.residual, abs=1e-8)
+        assert found.scale * of_weight * of_weight == pytest.approx(plain.scale)
+
     def test_of_zero_is_zero(self) -> None:
         found = invert(LAYER, WEIGHT, np.zeros((2, 9)))
         assert not found.x.any()
