@@ -303,6 +303,14 @@ class TestDissents:
         ((told,),) = (one.dissents for one in readings(layer, rules, []))
         assert "2 in ONNX Runtime and 3 in shape inference" in told
 
+    @pytest.mark.parametrize(("opset", "told"), [(10, True), (11, False)])
+    def test_of_uneven_halves_before_opset_11(self, opset: int, *, told: bool) -> None:
+        keys = {"kernel_size": 3, "stride": 2, "padding": "same"}
+        rules = at_opset(FRAMEWORKS["onnx"], opset)
+        layer = layer_of(rules, "conv_transpose", (1, 3), keys)
+        (found,) = (one.dissents for one in readings(layer, rules, []))
+        assert any("the other side" in one for one in found) == told
+
     def test_of_tensorflow_and_a_dilated_transposed_layer(self) -> None:
         found = read("pytorch", "conv_transpose", (1, 5), kernel_size=2, dilation=2)
         assert "oneDNN" in found["keras"].dissents[0]

@@ -232,14 +232,6 @@ class TestOutput:
     ) -> None:
         assert_refused(run(command, spec(GUIDE), "-o", target), "E402")
 
-    @pytest.mark.parametrize("command", ["shapes", "table", "check"])
-    def test_a_spec_is_not_overwritten_by_its_own_table(
-        self, run: Run, spec: WriteSpec, command: str
-    ) -> None:
-        before = Path(spec(GUIDE)).read_bytes()
-        assert_refused(run(command, "net.yaml", "-o", "net.yaml"), "E403")
-        assert Path("net.yaml").read_bytes() == before
-
 
 def swept(run: Run, layer_type: str, *options: str) -> list[Any]:
     """The rows of a sweep."""

@@ -416,7 +416,29 @@ class TestOperators:
             *("relu", "leaky_relu", "clip", "identity", "sigmoid", "mul"),
             *("softmax", "dropout", "instance_norm"),
         ]
-        assert imported.messages == ("note: identity stands for HardSwish, once",)
+        assert imported.messages == (
+            "note: LeakyRelu loses its slope: that of a leaky_relu is 0.01, once",
+            "note: Clip loses its bounds: a clip is one to 0 ... 6, once",
+            "note: identity stands for HardSwish, once",
+        )
+
+    @pytest.mark.parametrize(
+        ("made", "loses"),
+        [
+            (node("Clip", "x zero six", "y"), False),
+            (node("Clip", "x zero", "y"), True),
+            (node("Clip", "x six six", "y"), True),
+            (node("LeakyRelu", "x", "y"), False),
+            (node("LeakyRelu", "x", "y", alpha=0.2), True),
+            (node("Elu", "x", "y"), False),
+            (node("Elu", "x", "y", alpha=2.0), True),
+            (node("LRN", "x", "y", size=3), True),
+            (node("Relu", "x", "y"), False),
+        ],
+    )
+    def test_numbers_that_a_spec_does_not_hold_are_told_of(self, made: Node, loses: bool) -> None:
+        imported = convert(graph_of(made, zero=constant(0.0), six=constant(6.0)), "m.onnx")
+        assert bool(imported.messages) == loses
 
     def test_reflections_are_told_of(self) -> None:
         pads = constant([0, 0, 1, 1, 0, 0, 1, 1])

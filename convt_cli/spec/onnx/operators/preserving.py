@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import isclose
 
-from convt_cli.spec.onnx.values import Activation, Operation
+from convt_cli.spec.onnx.values import Activation, Constant, Operation
 
 _LAYERS = {
     "Relu": "relu",
@@ -37,8 +38,42 @@ _STAND_INS = (
 """What no layer computes, and what keeps the shape by the operator's own text."""
 
 
+_ASSUMED = {
+    "clip": "its bounds: a clip is one to 0 ... 6",
+    "leaky_relu": "its slope: that of a leaky_relu is 0.01",
+    "prelu": "its slopes: that of a prelu is 0.25",
+    "elu": "its alpha: that of an elu is 1",
+    "batch_norm": "its statistics: a batch_norm passes signals unchanged",
+    "lrn": "its numbers: an lrn passes signals unchanged",
+}
+"""What a layer of a spec leaves out of a node, and has instead."""
+
+
 def _preserving(layer_type: str) -> Callable[[Operation], Activation]:
-    return lambda operation: operation.layer(layer_type, operation.activation())
+    def layer(operation: Operation) -> Activation:
+        if layer_type in _ASSUMED and not _is_assumed(operation):
+            operation.notes.append(f"{operation.node.operator} loses {_ASSUMED[layer_type]}")
+        return operation.layer(layer_type, operation.activation())
+
+    return layer
+
+
+def _is_assumed(operation: Operation) -> bool:
+    """Whether a node has the numbers that its layer is taken to have."""
+    attributes = operation.node.attributes
+    match operation.node.operator:
+        case "Clip":
+            given = [attributes.get("min"), attributes.get("max")]
+            for number, bound in enumerate(operation.inputs[1:3]):
+                if isinstance(bound, Constant) and bound.known and bound.array.size == 1:
+                    given[number] = bound.array.item()
+            return given == [0, 6]
+        case "LeakyRelu":
+            alpha = attributes.get("alpha", 0.01)
+            return isinstance(alpha, float) and isclose(alpha, 0.01, rel_tol=1e-6)
+        case "Elu":
+            return attributes.get("alpha", 1.0) == 1
+    return False
 
 
 OPERATORS: dict[str, Callable[[Operation], Activation]] = {
