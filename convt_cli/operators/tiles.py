@@ -58,7 +58,8 @@ def tiles(convolution: Convolution, positions: int, *, forward: bool) -> Iterato
 def tile_lengths(counts: list[int], positions: int) -> list[int]:
     """How many of each axis's positions a tile has: the last axes whole as long as they fit.
 
-    Tiles of an axis are about as long as each other, so that threads end at about the same time.
+    Tiles of an axis are about as long as each other, and of an even number, so that two threads
+    end at about the same time.
 
     >>> tile_lengths([100, 100], 1000), tile_lengths([100, 100], 80), tile_lengths([90], 50)
     ([10, 100], [8, 10], [45])
@@ -71,6 +72,7 @@ def tile_lengths(counts: list[int], positions: int) -> list[int]:
         room = max(1, positions // (prod(lengths) * kept))
         most = min(counts[number], room)
         parts = max(1, -(-counts[number] // max(1, most)))
+        parts += parts % 2 if parts > 1 else 0
         lengths.insert(0, max(-(-counts[number] // parts), min(most, _SHORTEST)))
     return lengths
 

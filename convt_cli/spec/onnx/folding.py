@@ -128,8 +128,10 @@ def _require_few(array: Array) -> None:
 
 
 def _cast(folding: _Folding) -> Array:
-    array = folding.array(0)
-    dtype = np.dtype(_CASTABLE[folding.node.integer("to", 0)])
+    array, wanted = folding.array(0), folding.node.integer("to", 0)
+    if wanted not in _CASTABLE:
+        raise ValueError(f"it casts to ONNX's type {wanted}, which NumPy has not")
+    dtype = np.dtype(_CASTABLE[wanted])
     if array.size and is_uniform(array):
         return uniform(array.shape, array.flat[0].astype(dtype))
     folding.made(array.shape, dtype.itemsize)
