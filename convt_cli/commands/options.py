@@ -130,7 +130,8 @@ def output_options(function: Callable[..., int]) -> Callable[..., int]:
 
     @wraps(function)
     def checked(**values: Any) -> int:
-        _require_no_spec(values["output"], [*values.get("specs", ()), values.get("spec")])
+        if values["force"]:
+            _require_no_spec(values["output"], [*values.get("specs", ()), values.get("spec")])
         return function(**values)
 
     option = click.option(

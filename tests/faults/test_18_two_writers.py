@@ -34,6 +34,7 @@ INPUTS = {
     "table": ("table net.yaml -o", "net.yaml"),
 }
 """A command, and the input of its that is to be its output."""
+ABOUT_A_SPEC = {"shapes", "check", "deps", "table"}
 
 
 @pytest.fixture
@@ -63,8 +64,17 @@ def test_18_an_output_that_is_an_input_is_refused_without_force(
     assert listed(ready) == names
 
 
-@pytest.mark.parametrize("case", INPUTS)
-def test_18_with_force_it_is_read_whole_before_it_is_replaced(
+@pytest.mark.parametrize("case", sorted(ABOUT_A_SPEC))
+def test_18_a_spec_is_not_replaced_with_force_either(run: Run, ready: Path, case: str) -> None:
+    command, name = INPUTS[case]
+    before, names = Path(name).read_bytes(), listed(ready)
+    assert_refused(run(*command.split(), name, "--force"), "E402")
+    assert Path(name).read_bytes() == before
+    assert listed(ready) == names
+
+
+@pytest.mark.parametrize("case", sorted(set(INPUTS) - ABOUT_A_SPEC))
+def test_18_with_force_an_array_is_read_whole_before_it_is_replaced(
     run: Run, ready: Path, case: str
 ) -> None:
     command, name = INPUTS[case]

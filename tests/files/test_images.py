@@ -45,7 +45,7 @@ class TestArrays:
         np.save("x.npy", np.zeros((5, 2, 3, 4)))
         with pytest.raises(ConvtError, match="a batch of 5") as caught:
             read_image("x.npy", (2, 3, 4))
-        assert caught.value.help == "give one of them, or take them as a batch where that is an option"
+        assert caught.value.help.startswith("give one of them")
         assert read_images("x.npy", (2, 3, 4)).shape == (5, 2, 3, 4)
 
     def test_one_array_is_a_batch_of_one(self) -> None:

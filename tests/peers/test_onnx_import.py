@@ -83,7 +83,8 @@ def test_every_layer_has_the_inferred_shape(
 
     assert wrong == []
     assert len(found.layers) == LAYERS[name]
-    assert (found.cuts, found.notes) == ((), {})
+    assert found.cuts == ()
+    assert all("passes signals unchanged" in note for note in found.notes)
     spec = tmp_path / "net.yaml"
     spec.write_text(text, encoding="utf-8")
     assert check_spec(str(spec)) == ()
