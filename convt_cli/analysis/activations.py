@@ -13,12 +13,9 @@ from scipy.special import erf, expit
 
 from convt_cli.analysis.rules import Rule
 from convt_cli.analysis.step import Kind, Place, Step, StepType
+from convt_cli.arithmetic.assumptions import CLIP_BOUNDS, CLIP_TEXT, LEAKY_SLOPE, PRELU_SLOPE
 from convt_cli.operators.dtypes import Array
 from convt_cli.operators.threads import by_channels
-
-LEAKY_SLOPE = 0.01
-PRELU_SLOPE = 0.25
-CLIP_BOUNDS = (0.0, 6.0)
 
 
 def _rectifier(
@@ -103,7 +100,7 @@ ACTIVATIONS: dict[str, StepType] = {
     "clip": StepType(
         Kind.RECTIFIER,
         _rectifier(lambda x: np.clip(x, *CLIP_BOUNDS), _within_bounds),
-        "clips to 0 ... 6",
+        f"clips to {CLIP_TEXT}",
     ),
     "elu": StepType(Kind.SMOOTH, _smooth(_elu, lambda x: np.exp(np.minimum(x, 0)))),
     "gelu": StepType(Kind.SMOOTH, _smooth(lambda x: x * _normal_cdf(x), _gelu_slope)),

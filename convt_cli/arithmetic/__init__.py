@@ -2,8 +2,8 @@
 
 `axis` holds the one relation per spatial axis, `windows` makes axes of sizes and pads, and
 `convolution` is the product of axes that is a matrix; `folding` is where its padding reads.
-`kinds` are the values of a layer's keys and `weight_layout` the order of its numbers in a file.
-`frameworks` is what each framework means,
+`kinds` are the values of a layer's keys, `assumptions` the numbers it has no key for, and
+`weight_layout` is the order of its numbers in a file.  `frameworks` is what each framework means,
 and `padding` and `transposed` turn words and output sizes into pads by it.  `layers` gives every
 layer type its shape rule, `network` joins layers into a graph and `receptive` follows positions
 back through it.  `solver` and `closing` ask the other way round, from sizes to layers and inputs,

@@ -5,6 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import isclose
 
+from convt_cli.arithmetic.assumptions import (
+    CLIP_BOUNDS,
+    CLIP_TEXT,
+    ELU_ALPHA,
+    LEAKY_SLOPE,
+    PRELU_SLOPE,
+)
 from convt_cli.spec.onnx.values import Activation, Constant, Operation
 
 _LAYERS = {
@@ -39,10 +46,10 @@ _STAND_INS = (
 
 
 _ASSUMED = {
-    "clip": "its bounds: a clip is one to 0 ... 6",
-    "leaky_relu": "its slope: that of a leaky_relu is 0.01",
-    "prelu": "its slopes: that of a prelu is 0.25",
-    "elu": "its alpha: that of an elu is 1",
+    "clip": f"its bounds: a clip is one to {CLIP_TEXT}",
+    "leaky_relu": f"its slope: that of a leaky_relu is {LEAKY_SLOPE}",
+    "prelu": f"its slopes: that of a prelu is {PRELU_SLOPE}",
+    "elu": f"its alpha: that of an elu is {ELU_ALPHA:g}",
     "batch_norm": "its statistics: a batch_norm passes signals unchanged",
     "lrn": "its numbers: an lrn passes signals unchanged",
 }
@@ -67,12 +74,12 @@ def _is_assumed(operation: Operation) -> bool:
             for number, bound in enumerate(operation.inputs[1:3]):
                 if isinstance(bound, Constant) and bound.known and bound.array.size == 1:
                     given[number] = bound.array.item()
-            return given == [0, 6]
+            return given == [*CLIP_BOUNDS]
         case "LeakyRelu":
             alpha = attributes.get("alpha", 0.01)
-            return isinstance(alpha, float) and isclose(alpha, 0.01, rel_tol=1e-6)
+            return isinstance(alpha, float) and isclose(alpha, LEAKY_SLOPE, rel_tol=1e-6)
         case "Elu":
-            return attributes.get("alpha", 1.0) == 1
+            return attributes.get("alpha", 1.0) == ELU_ALPHA
     return False
 
 
