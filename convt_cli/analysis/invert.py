@@ -80,19 +80,7 @@ def invert(
     >>> invert(C.convolution, C.weight, np.array([[2.0, 4.0, 6.0]])).x
     array([[1., 2., 3.]])
     """
-    before, after = convolution.action_shapes
-    if y.shape != after:
-        raise ArrayError(
-            "E301",
-            f"the array must be {shape_text(after)}",
-            value=f"got {shape_text(y.shape)}",
-            help="it is the output of the layer's own action",
-        )
-    memory.require(
-        8 * (8 * prod(before) + 4 * prod(after)),
-        "the room for the solver",
-        help="use a smaller input",
-    )
+    _require_solvable(convolution, y)
     taps, target = real(weight, "the weight"), real(y, "the array").ravel()
     of_weight, of_y = _power_of_two(taps), _power_of_two(target)
     action, target = own_action(convolution, taps / of_weight), target / of_y
@@ -110,7 +98,7 @@ def invert(
     image = action @ back
     scale = _ratio(float(image @ target), float(image @ image)) or 0.0
     return Inverse(
-        x=(grown * np.asarray(x)).reshape(before),
+        x=(grown * np.asarray(x)).reshape(convolution.action_shapes[0]),
         iterations=int(iterations),
         converged=stop != _OUT_OF_STEPS,
         gradient=_gradient(action, x, target, back, damping),
@@ -118,6 +106,23 @@ def invert(
         solution=_candidate("x", x, action @ x, target, grown),
         transpose=_candidate("Aᵀy", back, of_weight * of_weight * image, target, of_weight * of_y),
         scaled=_candidate("alpha Aᵀy", scale * back, scale * image, target, grown),
+    )
+
+
+def _require_solvable(convolution: Convolution, y: Array) -> None:
+    """Raise ArrayError (E301) for a y of another shape, RequestError (E501) for want of memory."""
+    before, after = convolution.action_shapes
+    if y.shape != after:
+        raise ArrayError(
+            "E301",
+            f"the array must be {shape_text(after)}",
+            value=f"got {shape_text(y.shape)}",
+            help="it is the output of the layer's own action",
+        )
+    memory.require(
+        8 * (8 * prod(before) + 4 * prod(after)),
+        "the room for the solver",
+        help="use a smaller input",
     )
 
 

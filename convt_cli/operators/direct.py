@@ -91,11 +91,8 @@ class Direct:
 
     @cached_property
     def items_together(self) -> int:
-        """How many items are worth one call: several where all of an item is one small tile.
-
-        Where the weight is not finite, how an item is computed depends on what is in it.
-        """
-        if len(list(islice(self.tiles(), 2))) > 1 or not self._finite:
+        """How many items are worth one call: several where all of an item is one small tile."""
+        if len(list(islice(self.tiles(), 2))) > 1:
             return 1
         shapes = self._convolution.input_shape, self._convolution.output_shape
         source, result = shapes if self._forward else shapes[::-1]
