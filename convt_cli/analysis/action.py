@@ -28,8 +28,8 @@ class Matrix(LinearOperator):
         self._shapes = padded.input_shape, padded.output_shape
         self._down = Direct(padded, weight, forward=True)
         self._up = Direct(padded, weight, forward=False)
-        # scipy-stubs declare the arguments on __new__ alone
-        super().__init__(np.float64, convolution.matrix_shape)  # type: ignore[call-arg]
+        shape = convolution.matrix_shape
+        super().__init__(np.float64, shape)  # type: ignore[call-arg]  # the stubs know __new__ alone
 
     def _matvec(self, vector: Any) -> Array:
         x = np.reshape(vector, (1, *self._convolution.input_shape))

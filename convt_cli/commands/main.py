@@ -78,9 +78,8 @@ def group() -> None:
 
 def run(arguments: list[str]) -> int:
     """The exit status of convt on these arguments; everything it prints is printed."""
-    with suppress(AttributeError, ValueError):
-        # A stream of another kind, or none, is what is suppressed and ignored here.
-        sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
+    with suppress(AttributeError, ValueError):  # a stream of another kind, or none
+        sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # suppressed
     with _signals():
         try:
             return _run(arguments)

@@ -80,8 +80,7 @@ def write_npz(
 
     method = zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED
     sink = _Plain(file)
-    # zipfile's stubs ask for a whole file; to write, a sink is all it needs.
-    archive = zipfile.ZipFile(sink, "w", method, allowZip64=True)  # type: ignore[call-overload]
+    archive = zipfile.ZipFile(sink, "w", method)  # type: ignore[call-overload]  # a sink will do
     try:
         for key, array in arrays.items():
             member = zipfile.ZipInfo(f"{key}.npy")

@@ -240,15 +240,14 @@ def _checked_header(file: Any, name: str, length: int | None) -> Header:
 
 
 def _read_header(file: Any, name: str) -> Header:
-    # NumPy's stubs ask for a whole file; of it the header needs `read` alone.
     counted = _Counted(file)
-    version = npy.read_magic(counted)  # type: ignore[arg-type]
+    version = npy.read_magic(counted)  # type: ignore[arg-type]  # `read` is all it needs
     read = _HEADERS.get(version)
     if read is None:
         raise damaged(name, f"format version {version} is not that of an array of numbers")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        shape, fortran, dtype = read(counted)  # type: ignore[arg-type]
+        shape, fortran, dtype = read(counted)  # type: ignore[arg-type]  # as above
     if dtype.hasobject or dtype.kind not in "biufc":
         raise ArrayError(
             "E302",
