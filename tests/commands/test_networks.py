@@ -110,6 +110,7 @@ class TestFolders:
         (folder / "empty").mkdir()
         outcome = run(command, "empty")
         assert (outcome.status, outcome.codes) == (2, ["E401"])
+        assert "name a file in it" in outcome.err
 
     @pytest.mark.parametrize("command", ["shapes", "table"])
     def test_and_does_not_keep_the_others_from_being_done(

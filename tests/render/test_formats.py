@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from dataclasses import replace
+from math import inf, nan
 from typing import Any
 
 import pytest
@@ -90,6 +91,12 @@ class TestJson:
         text = as_json(Report(tables=(), plain=lambda: document))
         assert json.loads(text) == document
         assert text.endswith("}\n")
+
+    @pytest.mark.parametrize("value", [inf, -inf, nan])
+    def test_what_is_not_finite_is_null(self, value: float) -> None:
+        document = {"alone": value, "listed": [1.5, value], "deep": {"here": [[value]] * 40}}
+        read = json.loads(as_json(Report(tables=(), plain=lambda: document)))
+        assert read == {"alone": None, "listed": [1.5, None], "deep": {"here": [[None]] * 40}}
 
 
 class TestCsv:

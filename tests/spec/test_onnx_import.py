@@ -422,6 +422,19 @@ class TestOperators:
             "note: identity stands for HardSwish, once",
         )
 
+    def test_a_flatten_behind_the_last_axis_says_what_it_does_to_the_batch(self) -> None:
+        refused = refusal(graph_of(node("Flatten", "x", "y", axis=4)))
+        assert "does not keep the batch axis to itself" in str(refused)
+
+    def test_before_opset_11_a_shrinking_resize_takes_the_elements_behind(self) -> None:
+        scales = {"f": constant([1.0, 1.0, 0.7, 0.7])}
+        (layer,) = layers_of(graph_from([node("Resize", "x f", "y")], scales, opset=10))
+        assert layer.endswith('stands_for: "Resize by asymmetric, ceil"')
+
+    def test_a_cast_to_what_numpy_has_not_is_named(self) -> None:
+        graph = graph_of(node("Cast", "c", "d", to=16), node("Add", "x d", "y"), c=constant(1.0))
+        assert "it casts to ONNX's type 16" in str(refusal(graph))
+
     @pytest.mark.parametrize(
         ("made", "loses"),
         [
