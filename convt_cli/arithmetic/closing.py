@@ -8,7 +8,8 @@ progression the network is then resolved at two far sizes:
 
 - it closes at both: it closes from some size on, and bisection finds which;
 - it is refused at both, by sizes that lie equally far apart: it never closes;
-- anything else, such as a source of a fixed size: sizes are tried one by one.
+- anything else, such as a source of a fixed size: sizes are tried one by one.  So they are where
+  an upsample multiplies floating-point numbers, whose rounding follows no progression.
 
 What lies below the size from which all sizes are affine is tried one by one too.
 """
@@ -24,6 +25,7 @@ from math import ceil, lcm
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.frameworks import Framework
 from convt_cli.arithmetic.layers import LayerType
+from convt_cli.arithmetic.layers.resampling import Upsample
 from convt_cli.arithmetic.progressions import SizeSet
 from convt_cli.errors import GeometryError
 
@@ -73,6 +75,12 @@ class Graph:
     framework: Framework
     inputs: tuple[tuple[str, Shape], ...]
     steps: tuple[Step, ...]
+
+    @property
+    def is_rounded(self) -> bool:
+        """A size is rounded as floating-point numbers are, which follows no rule of its own."""
+        definitions = (step.definition for step in self.steps)
+        return any(isinstance(one, Upsample) and one.is_rounded for one in definitions)
 
     def trace(self, inputs: Mapping[str, Shape]) -> Trace:
         """The shapes up to the end, or to the first layer that is refused."""
@@ -196,11 +204,14 @@ def closing_sizes(graph: Graph, base: Mapping[str, Shape] | None, axis: int, up_
     """
     if base is None:
         return Closing(sizes=SizeSet(progressions=()))
-    return _closing(lambda size: graph.trace(graph.varied((axis,), size, base)), up_to)
+
+    def traced(size: int) -> Trace:
+        return graph.trace(graph.varied((axis,), size, base))
+
+    return _closing(traced, [] if graph.is_rounded else _progressions(traced), up_to)
 
 
-def _closing(traced: _Traced, up_to: int) -> Closing:
-    progressions = _progressions(traced)
+def _closing(traced: _Traced, progressions: list[_Far], up_to: int) -> Closing:
     period = max(1, len(progressions))
     most = min(up_to, MOST_TRIED)
     opened = {one.near % period for one in progressions if not _is_decided(one)}

@@ -67,6 +67,18 @@ class Framework:
     average_pool_3d_needs_whole_window: bool = False
     """A 3-D average pool refuses an input smaller than its kernel, whatever the padding."""
 
+    upsample_factor: Literal["double", "single", "whole"]
+    """The precision in which sizes are multiplied by a scale_factor; or whole factors alone."""
+
+    prelu_slopes: Literal["one", "channels", "elements"] = "one"
+    """How many slopes a prelu learns where the spec does not say."""
+    instance_norm_affine: bool = True
+    """An instance norm learns a scale and a shift where the spec does not say."""
+    layer_norm_axes: Literal["all", "channels", "last"] = "channels"
+    """What a layer norm normalises along where the spec does not say."""
+    counts_running_statistics: bool = False
+    """A batch norm's running mean and variance count as parameters, which are not trained."""
+
     weight_axes: Literal["first", "last"]
     """Channels stand before the taps of a stored weight, or behind them."""
     transposed_unflipped: bool = False
@@ -90,6 +102,9 @@ _PYTORCH = Framework(
     pool_ceil=False,
     average_counts_padding=True,
     average_pool_3d_needs_whole_window=True,
+    upsample_factor="double",
+    instance_norm_affine=False,
+    layer_norm_axes="all",
     weight_axes="first",
 )
 _TENSORFLOW = Framework(
@@ -104,6 +119,9 @@ _TENSORFLOW = Framework(
     pool_ceil=None,
     max_pool_dilation="alone",
     average_counts_padding=False,
+    upsample_factor="whole",
+    prelu_slopes="elements",
+    counts_running_statistics=True,
     weight_axes="last",
 )
 _KERAS = replace(
@@ -127,6 +145,8 @@ _ONNX = Framework(
     pool_ceil=False,
     average_pool_dilation=True,
     average_counts_padding=False,
+    upsample_factor="single",
+    layer_norm_axes="last",
     weight_axes="first",
 )
 _JAX = Framework(
@@ -144,6 +164,7 @@ _JAX = Framework(
     pool_padding="any",
     pool_ceil=None,
     average_counts_padding=True,
+    upsample_factor="whole",
     weight_axes="last",
     transposed_unflipped=True,
 )
@@ -159,6 +180,9 @@ _CAFFE = Framework(
     pool_drops_unpadded=False,
     max_pool_dilation="none",
     average_counts_padding=True,
+    upsample_factor="whole",
+    prelu_slopes="channels",
+    instance_norm_affine=False,
     weight_axes="first",
 )
 

@@ -28,13 +28,14 @@ class Integer(NamedTuple):
 
 
 class IntegerPerAxis(NamedTuple):
-    """One integer for all spatial axes, or a list with one per axis."""
+    """One integer for all spatial axes, a list with one per axis, or one of `words`."""
 
     minimum: int
+    words: tuple[str, ...] = ()
 
 
-class RatioPerAxis(NamedTuple):
-    """One number above 0 for all spatial axes, or a list with one per axis; 1.5 is 3/2."""
+class FactorPerAxis(NamedTuple):
+    """One number above 0 for all spatial axes, or a list with one per axis; see `Factor`."""
 
 
 class PaddingPerAxis(NamedTuple):
@@ -79,7 +80,7 @@ class EarlierLayer(NamedTuple):
 Kind = (
     Integer
     | IntegerPerAxis
-    | RatioPerAxis
+    | FactorPerAxis
     | PaddingPerAxis
     | Sizes
     | Flag
@@ -109,6 +110,10 @@ class Ratio:
 
     def __str__(self) -> str:
         return str(self.numerator) + (f"/{self.denominator}" if self.denominator > 1 else "")
+
+
+Factor = Ratio | float
+"""An exact ratio, as 2, 3/2 and 1.5 are, or a decimal such as 1.15, which a double rounds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

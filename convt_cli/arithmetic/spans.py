@@ -17,6 +17,7 @@ class Span:
     """Position q reads floor((q*step + first) / per) ... floor((q*step + last) / per).
 
     Position q + per reads `step` further on; an interval that ends before it begins is empty.
+    Where it is not `exact`, a position can read less than the interval.
 
     >>> Span(step=2, first=-1, last=1).of(3)
     (5, 7)
@@ -26,6 +27,7 @@ class Span:
     per: int = 1
     first: int = 0
     last: int = 0
+    exact: bool = True
 
     def of(self, position: int) -> tuple[int, int]:
         """The first and the last position that `position` reads."""
@@ -40,9 +42,13 @@ def direct_span(axis: Axis) -> Span:
 
 
 def transposed_span(axis: Axis) -> Span:
-    """ceil((q + before - effective_kernel + 1) / stride) ... floor((q + before) / stride)."""
+    """ceil((q + before - effective_kernel + 1) / stride) ... floor((q + before) / stride).
+
+    With a stride and a dilation a phase can miss the taps at the ends.
+    """
     first = axis.before - axis.effective_kernel + axis.stride
-    return Span(per=axis.stride, first=first, last=axis.before)
+    exact = axis.stride == 1 or axis.dilation == 1
+    return Span(per=axis.stride, first=first, last=axis.before, exact=exact)
 
 
 def shared_span(input_size: int, output_size: int) -> Span:
@@ -72,13 +78,17 @@ def linear_span(factor: Ratio) -> Span:
 def cubic_span(factor: Ratio) -> Span:
     """The two positions on both sides of (q + 1/2)/factor - 1/2.
 
-    Where a position falls on one of the source's it reads that one alone: if all do the span says
-    so, and otherwise it is an upper bound there.
+    Where a position falls on one of the source's it reads that one alone.  If all do the span
+    says so; where some do it is not exact.
     """
     up, down = factor.numerator, factor.denominator
     linear = linear_span(factor)
     if up == 1 and down % 2:
         return linear
     return Span(
-        step=linear.step, per=linear.per, first=linear.first - 2 * up, last=down - up + 4 * up
+        step=linear.step,
+        per=linear.per,
+        first=linear.first - 2 * up,
+        last=down - up + 4 * up,
+        exact=(up - down) % 2 == 1,
     )

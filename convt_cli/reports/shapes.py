@@ -5,7 +5,7 @@ People get the columns that fit a terminal unless they ask for all; programs get
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
@@ -44,6 +44,9 @@ class _Summary:
     parameters: int
     multiply_adds: int
     activations: int
+    not_trained: int
+    not_counted: tuple[str, ...]
+    """The layers that stand for an operation whose parameters a spec does not hold."""
 
     @classmethod
     def of(cls, network: Network) -> _Summary:
@@ -54,6 +57,8 @@ class _Summary:
             parameters=sum(layer.geometry.parameters for layer in layers),
             multiply_adds=sum(layer.geometry.multiply_adds for layer in layers),
             activations=sum(prod(layer.output) for layer in layers),
+            not_trained=sum(layer.geometry.not_trained for layer in layers),
+            not_counted=tuple(layer.name for layer in layers if layer.stands_for is not None),
         )
 
 
@@ -82,7 +87,7 @@ def _table(summary: _Summary, *, wide: bool) -> Table:
         columns=tuple(replace(one, optional=0) for one in _COLUMNS) if wide else _COLUMNS,
         rows=tuple(_row(layer, before, summary) for layer, before in _with_layer_before(network)),
         total=_total(summary),
-        notes=(_bytes_note(summary),) if wide else (),
+        notes=tuple(_notes(summary, wide=wide)),
         spec=network.spec,
         quiet=frozenset(
             number
@@ -109,7 +114,7 @@ def _row(layer: NetworkLayer, before: str, summary: _Summary) -> tuple[Cell, ...
         layer.output,
         geometry.parameters,
         geometry.multiply_adds,
-        seen.field,
+        _field_cell(seen),
         _jump_cell(seen.jump),
         str(_percent(layer, summary)) if geometry.parameters else 0,
         prod(layer.output),
@@ -130,6 +135,12 @@ def _percent(layer: NetworkLayer, summary: _Summary) -> float:
     return round(100 * layer.geometry.parameters / max(1, summary.parameters), 1)
 
 
+def _field_cell(seen: Receptive) -> tuple[int | str, ...]:
+    """The field, with a sign in front of one that is only an upper bound; nothing for a vector."""
+    first, *others = seen.field or ("",)
+    return (f"≤ {first}", *others) if seen.is_bound else (first, *others)
+
+
 def _jump_cell(jump: Jump | None) -> tuple[int | str, ...] | None:
     """Integers where they are whole, fractions as text, 0 where positions do not move."""
     if jump is None:
@@ -137,6 +148,19 @@ def _jump_cell(jump: Jump | None) -> tuple[int | str, ...] | None:
     return tuple(
         0 if one is None else one.numerator if one.denominator == 1 else str(one) for one in jump
     )
+
+
+def _notes(summary: _Summary, *, wide: bool) -> Iterator[str]:
+    """What the numbers of the table leave out, and with `wide` the memory that they take."""
+    if wide:
+        yield _bytes_note(summary)
+    if any(seen.is_bound for seen in summary.seen.values()):
+        yield "≤ marks a receptive field that is an upper bound: it can be smaller."
+    if summary.not_trained:
+        yield f"Of the parameters, {summary.not_trained:,} are not trained."
+    if summary.not_counted:
+        names = ", ".join(summary.not_counted)
+        yield f"Parameters that are not known, and so not counted: those of {names}."
 
 
 def _bytes_note(summary: _Summary) -> str:
@@ -164,6 +188,8 @@ def _document(summary: _Summary) -> dict[str, object]:
         "layers": [_layer_document(layer, summary) for layer in network.layers],
         "output": network.output,
         "parameters": summary.parameters,
+        "not_trained": summary.not_trained,
+        "not_counted": summary.not_counted,
         "multiply_adds": summary.multiply_adds,
         "activations": summary.activations,
     }
@@ -180,11 +206,13 @@ def _layer_document(layer: NetworkLayer, summary: _Summary) -> dict[str, object]
         "output": layer.output,
         "activations": prod(layer.output),
         "parameters": geometry.parameters,
+        "not_trained": geometry.not_trained,
         "parameter_percent": _percent(layer, summary),
         "multiply_adds": geometry.multiply_adds,
     }
     if geometry.convolution is not None:
         document["nnz"] = geometry.convolution.nnz
     document["receptive_field"] = seen.field
+    document["receptive_field_is_bound"] = seen.is_bound
     document["jump"] = _jump_cell(seen.jump)
     return document

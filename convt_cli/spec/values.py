@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
+from math import isfinite
 from typing import Any, TypeVar
 
 from convt_cli.arithmetic.kinds import (
@@ -10,6 +12,8 @@ from convt_cli.arithmetic.kinds import (
     LARGEST,
     Bias,
     EarlierLayer,
+    Factor,
+    FactorPerAxis,
     FileReference,
     Fill,
     Flag,
@@ -19,7 +23,6 @@ from convt_cli.arithmetic.kinds import (
     Kind,
     PaddingPerAxis,
     Ratio,
-    RatioPerAxis,
     Sizes,
     Weight,
     WeightSource,
@@ -31,6 +34,9 @@ from convt_cli.spec.nodes import Mapping, Node, Scalar, Sequence, TooLong, Unusa
 from convt_cli.spec.source import Place, Problems
 
 _MOST_LETTERS = 200
+_FRACTION = re.compile(r"([0-9]{1,16})\s*/\s*([0-9]{1,16})")
+_SHORT = 1024
+"""Up to this denominator a float is taken as exact: every framework multiplies by it exactly."""
 
 _T = TypeVar("_T")
 
@@ -83,9 +89,9 @@ def read_value(kind: Kind, node: Node, field: str) -> Any:
         case Integer():
             return read_integer(node, field, kind.minimum)
         case IntegerPerAxis():
-            return _per_axis(node, field, kind.minimum)
-        case RatioPerAxis():
-            return _ratio_per_axis(node, field)
+            return _per_axis(node, field, kind)
+        case FactorPerAxis():
+            return _factor_per_axis(node, field)
         case PaddingPerAxis():
             return _padding(node, field, kind.words)
         case Sizes():
@@ -156,28 +162,35 @@ def read_word(node: Node, field: str, choices: Iterable[str]) -> str:
     return node.value
 
 
-def _per_axis(node: Node, field: str, minimum: int) -> int | tuple[int, ...]:
+def _per_axis(node: Node, field: str, kind: IntegerPerAxis) -> int | str | tuple[int, ...]:
     if isinstance(node, Sequence):
-        return read_sizes(node, field, minimum)
-    return read_integer(node, field, minimum)
+        return read_sizes(node, field, kind.minimum)
+    if kind.words and isinstance(node, Scalar) and isinstance(node.value, str):
+        return read_word(node, field, kind.words)
+    return read_integer(node, field, kind.minimum)
 
 
-def _ratio_per_axis(node: Node, field: str) -> Ratio | tuple[Ratio, ...]:
+def _factor_per_axis(node: Node, field: str) -> Factor | tuple[Factor, ...]:
     if not isinstance(node, Sequence):
-        return _ratio(node, field)
+        return _factor(node, field)
     if not node.items:
         raise _not_a(node, f"{field} takes a number, or one per axis", "use 1 to change nothing")
-    return read_each(node.items, lambda item: _ratio(item, field))
+    return read_each(node.items, lambda item: _factor(item, field))
 
 
-def _ratio(node: Node, field: str) -> Ratio:
-    """A number above 0 as the fraction that its decimal digits say."""
+def _factor(node: Node, field: str) -> Factor:
+    """A number above 0: exact for an integer, a fraction or a short binary number, else a float."""
     value = node.value if isinstance(node, Scalar) else None
-    if not isinstance(value, float):
+    if isinstance(value, (int, TooLong)) and not isinstance(value, bool):
         return Ratio(numerator=read_integer(node, field, 1))
-    from fractions import Fraction  # noqa: PLC0415  # only numbers with a point need it
-
-    if not 1 / LARGEST <= value <= LARGEST:
+    if isinstance(value, float):
+        numerator, denominator = value.as_integer_ratio() if isfinite(value) else (0, 1)
+    elif isinstance(value, str) and (found := _FRACTION.fullmatch(value)):
+        numerator, denominator = map(int, found.groups())
+    else:
+        message = f"{field} takes a number above 0, or a fraction such as 4/3"
+        raise _not_a(node, message, "write 2, 1.5 or 4/3")
+    if not 0 < numerator <= LARGEST * denominator or denominator > LARGEST * numerator:
         raise Refusal(
             node.place,
             "E107",
@@ -185,8 +198,9 @@ def _ratio(node: Node, field: str) -> Ratio:
             f"got {describe(node)}",
             "use a number such as 2 or 0.5",
         )
-    exact = Fraction(repr(value))
-    return Ratio(numerator=exact.numerator, denominator=exact.denominator)
+    if isinstance(value, float) and denominator > _SHORT:
+        return value
+    return Ratio.of(numerator, denominator)
 
 
 def _padding(node: Node, field: str, words: tuple[str, ...]) -> Any:

@@ -123,6 +123,27 @@ class TestHandMadeNets:
             assert (size in found.sizes) == graph.trace(graph.varied((0,), size, base)).closes
 
 
+class TestAFactorThatIsRounded:
+    """1.15 times a size, as doubles multiply it, beside 23/20 of it: equal at most sizes."""
+
+    TEXT = """input: [1, 40]
+layers:
+  - {name: a, type: upsample, scale_factor: 1.15}
+  - {name: b, type: upsample, scale_factor: 23/20, from: input}
+  - {type: concat, from: [a, b]}
+"""
+
+    def test_closes_at_the_sizes_at_which_it_resolves(self, spec: WriteSpec) -> None:
+        path = spec(self.TEXT)
+        assert_as_resolved(path, range(1, UP_TO + 1))
+        assert not closes(path, {"input": (1, 100)})
+
+    def test_is_said_to_be_tried_size_by_size(self, spec: WriteSpec) -> None:
+        graph = graph_of(spec(self.TEXT))
+        found = closing_sizes(graph, closing_base(graph), 0, 2 * closing.MOST_TRIED)
+        assert found.tried == closing.MOST_TRIED
+
+
 class TestConfigs:
     def test_the_unet_closes_where_it_resolves(self) -> None:
         assert_as_resolved(CONFIGS / "unet.yaml", range(184, 208))

@@ -15,8 +15,16 @@ from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.frameworks import FRAMEWORKS
 from convt_cli.arithmetic.kinds import FileReference, Inline, Ratio
 from convt_cli.arithmetic.layers import LAYER_TYPES, Conv, ConvTranspose, Geometry, LayerType
-from convt_cli.arithmetic.layers.base import Permuted, Spans, Windows
+from convt_cli.arithmetic.layers.base import Permuted, Reshaped, Spans, Windows
 from convt_cli.arithmetic.layers.joins import Concat, Elementwise
+from convt_cli.arithmetic.layers.pointwise import (
+    BatchNorm,
+    GroupNorm,
+    InstanceNorm,
+    LayerNorm,
+    PRelu,
+    Preserving,
+)
 from convt_cli.arithmetic.layers.pools import (
     AdaptivePool,
     AveragePool,
@@ -26,16 +34,15 @@ from convt_cli.arithmetic.layers.pools import (
 )
 from convt_cli.arithmetic.layers.resampling import PixelShuffle, PixelUnshuffle, Upsample
 from convt_cli.arithmetic.layers.reshaping import (
-    BatchNorm,
     Crop,
     Flatten,
     Linear,
     Pad,
-    Preserving,
     Reshape,
     Scale,
     Transpose,
 )
+from convt_cli.arithmetic.traces import IDENTITY, Trace
 from convt_cli.errors import GeometryError
 from tests import oracle
 
@@ -335,8 +342,9 @@ class TestMaxUnpool:
     @pytest.mark.parametrize(
         ("keys", "pooled", "output"),
         [
-            ({}, (5, 8, 7), (5, 8, 7)),
+            ({}, (5, 8, 7), (5, 7, 7)),
             ({}, (5, 7, 7), (5, 7, 7)),
+            ({"output_size": "source"}, (5, 8, 7), (5, 8, 7)),
             ({"output_size": 8}, (5, 7, 7), (5, 8, 8)),
             ({"output_size": (7, 8)}, (5, 8, 7), (5, 7, 8)),
         ],
@@ -607,6 +615,8 @@ class TestJoins:
             (Concat(axis=1), ((1, 4), (2, 4)), ("E115", "from", None)),
             (Concat(axis=1), ((1, 4), (1, 4, 4)), ("E115", "from", None)),
             (Concat(axis=2), ((1, 4), (1, 4)), ("E107", "axis", None)),
+            (PRelu(num_parameters=3), ((7, 4),), ("E111", "num_parameters", None)),
+            (LayerNorm(normalized_axes=(0, 2)), ((7, 4),), ("E127", "normalized_axes", None)),
         ],
         ids=shown,
     )
@@ -633,6 +643,17 @@ class TestCounts:
             (Linear(out_features=10), (64,), 650),
             (Linear(out_features=10, bias=False), (64,), 640),
             (BatchNorm(), (7, 4, 4), 14),
+            (BatchNorm(affine=False), (7, 4, 4), 0),
+            (PRelu(), (7, 4, 4), 1),
+            (PRelu(num_parameters=7), (7, 4, 4), 7),
+            (GroupNorm(), (7, 4, 4), 14),
+            (GroupNorm(affine=False), (7, 4, 4), 0),
+            (InstanceNorm(), (7, 4, 4), 0),
+            (InstanceNorm(affine=True), (7, 4, 4), 14),
+            (LayerNorm(), (7, 4, 5), 2 * 7 * 4 * 5),
+            (LayerNorm(normalized_axes=(1, 2)), (7, 4, 5), 2 * 4 * 5),
+            (LayerNorm(normalized_axes=(0,)), (7, 4, 5), 14),
+            (LayerNorm(affine=False), (7, 4, 5), 0),
             (MaxPool(kernel_size=2), (7, 4, 4), 0),
             (Preserving(), (7, 4, 4), 0),
         ],
@@ -640,6 +661,28 @@ class TestCounts:
     )
     def test_parameters(self, layer: LayerType, source: Shape, parameters: int) -> None:
         assert resolved(layer, source).parameters == parameters
+
+    @pytest.mark.parametrize(
+        ("framework", "layer", "parameters", "not_trained"),
+        [
+            ("keras", BatchNorm(), 256, 128),
+            ("keras", BatchNorm(affine=False), 128, 128),
+            ("keras", PRelu(), 64 * 3 * 5, 0),
+            ("keras", PRelu(num_parameters=64), 64, 0),
+            ("keras", LayerNorm(), 128, 0),
+            ("keras", InstanceNorm(), 128, 0),
+            ("onnx", LayerNorm(), 10, 0),
+            ("onnx", InstanceNorm(), 128, 0),
+            ("onnx", BatchNorm(), 128, 0),
+            ("caffe", PRelu(), 64, 0),
+        ],
+        ids=shown,
+    )
+    def test_parameters_as_a_framework_counts_them(
+        self, framework: str, layer: LayerType, parameters: int, not_trained: int
+    ) -> None:
+        geometry = layer.resolve(((64, 3, 5),), FRAMEWORKS[framework])
+        assert (geometry.parameters, geometry.not_trained) == (parameters, not_trained)
 
     @pytest.mark.parametrize(
         ("layer", "source", "multiply_adds"),
@@ -684,26 +727,67 @@ class TestReach:
             (Preserving(), ((3, 8),)),
             (BatchNorm(), ((3, 8),)),
             (Elementwise(), ((3, 8), (3, 8))),
-            (Elementwise(), ((1, 8), (3, 8))),
-            (Concat(), ((3, 8), (2, 8))),
         ],
         ids=shown,
     )
     def test_of_the_same_position(self, layer: LayerType, sources: Shapes) -> None:
         assert resolved(layer, *sources).reach == "same"
 
+    def test_of_the_whole_input(self) -> None:
+        assert resolved(Linear(out_features=2), (8,)).reach == "whole"
+
+    @pytest.mark.parametrize(
+        ("layer", "target"), [(Flatten(), (24,)), (Reshape(shape=(8, 3)), (8, 3))], ids=shown
+    )
+    def test_of_the_element_in_another_shape(self, layer: LayerType, target: Shape) -> None:
+        assert resolved(layer, (3, 8)).reach == Reshaped(source=(3, 8), target=target)
+
     @pytest.mark.parametrize(
         ("layer", "sources"),
         [
-            (Flatten(), ((3, 8),)),
-            (Reshape(shape=(8, 3)), ((3, 8),)),
-            (Linear(out_features=2), ((8,),)),
-            (GlobalPool(), ((3, 8),)),
+            (Conv(out_channels=1, kernel_size=1), ((3, 8),)),
+            (ConvTranspose(out_channels=1, kernel_size=1), ((3, 8),)),
+            (Elementwise(), ((1, 8), (3, 8))),
+            (Concat(), ((3, 8), (2, 8))),
         ],
         ids=shown,
     )
-    def test_of_the_whole_input(self, layer: LayerType, sources: Shapes) -> None:
-        assert resolved(layer, *sources).reach == "whole"
+    def test_of_all_channels(self, layer: LayerType, sources: Shapes) -> None:
+        reach = resolved(layer, *sources).reach
+        assert isinstance(reach, Windows | Spans)
+        assert reach.channels is None
+
+    @pytest.mark.parametrize(
+        ("layer", "source", "read"),
+        [
+            (MaxPool(kernel_size=2), (4, 8), [(0, 0), (1, 1), (2, 2), (3, 3)]),
+            (GlobalPool(), (3, 8), [(0, 0), (1, 1), (2, 2)]),
+            (
+                Conv(out_channels=4, kernel_size=1, groups=2),
+                (6, 8),
+                [(0, 2), (0, 2), (3, 5), (3, 5)],
+            ),
+            (
+                ConvTranspose(out_channels=6, kernel_size=1, groups=2),
+                (4, 8),
+                [(0, 1), (0, 1), (0, 1), (2, 3), (2, 3), (2, 3)],
+            ),
+            (PixelShuffle(factor=2), (4, 8), [(0, 1), (2, 3)]),
+            (PixelUnshuffle(factor=2), (2, 8), [(0, 0), (0, 0), (1, 1), (1, 1)]),
+        ],
+        ids=shown,
+    )
+    def test_of_some_channels(
+        self, layer: LayerType, source: Shape, read: list[tuple[int, int]]
+    ) -> None:
+        geometry = resolved(layer, source)
+        assert isinstance(geometry.reach, Windows | Spans)
+        trace: Trace | None = IDENTITY
+        for span in geometry.reach.channels or ():
+            assert trace is not None
+            trace = trace.through(span)
+        assert trace is not None
+        assert [trace.at(channel) for channel in range(geometry.output[0])] == read
 
     @pytest.mark.parametrize(
         ("layer", "sources"),

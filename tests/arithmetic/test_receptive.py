@@ -7,10 +7,12 @@ holes can open inside an interval, and the extent is never too small.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from math import ceil, floor, lcm
+from math import ceil, floor, lcm, prod
+from typing import ClassVar
 
+import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -24,14 +26,17 @@ from convt_cli.arithmetic.layers import (
     ConvTranspose,
     LayerType,
     Permuted,
+    Reach,
+    Reshaped,
     Spans,
     Windows,
 )
 from convt_cli.arithmetic.layers.pools import AdaptivePool, GlobalPool, MaxPool
 from convt_cli.arithmetic.layers.resampling import PixelShuffle, PixelUnshuffle, Upsample
 from convt_cli.arithmetic.layers.reshaping import Crop, Pad, Transpose
-from convt_cli.arithmetic.receptive import IDENTITY, Receptive, Trace, join
+from convt_cli.arithmetic.receptive import Receptive, View, join
 from convt_cli.arithmetic.spans import Span, nearest_span
+from convt_cli.arithmetic.traces import IDENTITY, Trace
 from convt_cli.errors import GeometryError
 from tests.oracle import Join, Step, receptive_field
 
@@ -56,21 +61,26 @@ def window_of(step: Step) -> Windows:
     return Windows(axes=(axis,), adjoint=step.transposed)
 
 
+def behind(seen: Receptive, *reaches: Reach) -> Receptive:
+    """`seen` from behind layers that keep its shape, or whose shape is of no account."""
+    for reach in reaches:
+        seen = seen.behind(reach, seen.shape)
+    return seen
+
+
 def follow(layers: Sequence[Step | Join], receptive: Receptive) -> Receptive:
     """`receptive` seen from behind all the layers."""
     for layer in layers:
         if isinstance(layer, Join):
-            receptive = join([follow(branch, receptive) for branch in layer.branches], (_LONG,))
+            receptive = join([follow(branch, receptive) for branch in layer.branches])
         else:
-            receptive = receptive.behind(window_of(layer))
+            receptive = behind(receptive, window_of(layer))
     return receptive
 
 
 def extent(layers: Sequence[Step | Join]) -> int:
     """The extent of a chain's last layer on its one axis."""
-    field = follow(layers, Receptive.of_input((1, _LONG))).field
-    assert field is not None
-    return field[0]
+    return follow(layers, Receptive.of_input((1, _LONG))).field[0]
 
 
 def counted(layers: Sequence[Step | Join]) -> int:
@@ -150,7 +160,9 @@ class TestNeverTooSmall:
     @settings(deadline=None, max_examples=150)
     @given(layers=st.lists(st.one_of(steps(dilation=3, gaps=True), joins()), max_size=3))
     def test_with_dilation_and_short_kernels(self, layers: list[Step | Join]) -> None:
-        assert extent(layers) >= counted(layers)
+        seen = follow(layers, Receptive.of_input((1, _LONG)))
+        assert seen.field[0] >= counted(layers)
+        assert seen.is_bound or seen.field[0] == counted(layers)
 
     @pytest.mark.parametrize(
         "behind",
@@ -163,6 +175,7 @@ class TestNeverTooSmall:
         """Outputs 0 and 3 of the first layer have one input between them, not two."""
         layers = [Step(1, 2, 0, transposed=True), *behind]
         assert (extent(layers), counted(layers)) == (2, 1)
+        assert follow(layers, Receptive.of_input((1, _LONG))).is_bound
 
 
 class TestByHand:
@@ -186,36 +199,37 @@ class TestByHand:
             Axis.conv(input_size=9, kernel_size=3),
             Axis.conv(input_size=9, kernel_size=5, stride=2),
         )
-        seen = Receptive.of_input((3, 9, 9)).behind(Windows(axes=axes))
-        assert seen.behind(Windows(axes=axes)).field == (5, 13)
+        window = Windows(axes=axes)
+        assert behind(Receptive.of_input((3, 9, 9)), window, window).field == (5, 13)
 
 
 class TestTheWholeInput:
     ONE = Receptive.of_input((3, 9))
 
     def test_same_changes_nothing(self) -> None:
-        assert self.ONE.behind("same").field == (1,)
+        assert behind(self.ONE, "same").field == (1,)
 
     def test_whole_is_all_of_it(self) -> None:
-        assert self.ONE.behind("whole").field == (9,)
+        assert behind(self.ONE, "whole").field == (9,)
 
     def test_stays_whole_behind_a_window(self) -> None:
-        assert self.ONE.behind("whole").behind(window_of(Step(3, 1, 0))).field == (9,)
+        assert behind(self.ONE, "whole", window_of(Step(3, 1, 0))).field == (9,)
 
     def test_is_what_a_join_with_it_sees(self) -> None:
-        assert join([self.ONE, self.ONE.behind("whole")], (9,)).field == (9,)
+        assert join([self.ONE, behind(self.ONE, "whole")]).field == (9,)
 
-    def test_stands_for_more_phases_than_are_followed(self) -> None:
-        assert self.ONE.behind(window_of(Step(1, 5000, 0, transposed=True))).field is None
+    def test_bounds_more_phases_than_are_followed(self) -> None:
+        seen = behind(self.ONE, window_of(Step(1, 5000, 0, transposed=True)))
+        assert (seen.field, seen.is_bound) == ((9,), True)
 
     def test_the_largest_of_two_inputs_is_named(self) -> None:
-        other = Receptive.of_input((1, 12)).behind("whole")
-        assert join([self.ONE, other], (9,)).field == (12,)
+        other = behind(Receptive.of_input((1, 12)), "whole")
+        assert join([self.ONE, other]).field == (12,)
 
 
 class TestTrace:
     def test_the_identity_reads_its_own_position(self) -> None:
-        assert (IDENTITY.first(7), IDENTITY.last(7), IDENTITY.extent) == (7, 7, 1)
+        assert (IDENTITY.at(7), IDENTITY.extent) == ((7, 7), 1)
 
     @pytest.mark.parametrize(
         ("position", "interval"),
@@ -225,30 +239,30 @@ class TestTrace:
         self, position: int, interval: tuple[int, int]
     ) -> None:
         trace = Trace(jump=4, intervals=((0, 2), (1, 3)))
-        assert (trace.first(position), trace.last(position)) == interval
+        assert trace.at(position) == interval
 
 
 class TestSourcesThatDriftApart:
     """A size that was rounded on the way down comes back up by an uneven factor."""
 
-    ONE = Receptive.of_input((3, 13))
-
     def drifting(self, length: int) -> Receptive:
         """Position q beside what a pool of 2 gives, stretched from 6 positions to 13."""
-        halved = self.ONE.behind(window_of(Step(2, 2, 0)))
-        stretched = halved.behind(Spans(axes=(nearest_span(Ratio.of(13, 6)),)))
-        return join([self.ONE, stretched], (length,))
+        one = replace(Receptive.of_input((3, 13)), shape=(3, length))
+        stretched = Spans(axes=(nearest_span(Ratio.of(13, 6)),))
+        return join([one, behind(one, window_of(Step(2, 2, 0)), stretched)])
 
     def test_the_field_is_a_bound_for_all_positions_that_there_are(self) -> None:
         read = [{q, *(q * 6 // 13 * 2 + tap for tap in range(2))} for q in range(13)]
         assert max(max(one) - min(one) + 1 for one in read) == 3
-        assert self.drifting(13).field == (4,)
+        seen = self.drifting(13)
+        assert (seen.field, seen.is_bound) == ((4,), True)
 
     def test_more_positions_drift_further(self) -> None:
         assert self.drifting(130).field == (13,)
 
     def test_it_is_not_known_for_very_many(self) -> None:
-        assert self.drifting(2**40).field is None
+        seen = self.drifting(2**40)
+        assert (seen.field, seen.is_bound) == ((13,), True)
 
     def test_they_move_at_the_pace_of_the_simplest(self) -> None:
         assert self.drifting(13).jump == (Ratio(numerator=1),)
@@ -271,16 +285,16 @@ class TestJump:
         assert [str(one) for one in found] == [jump]
 
     def test_is_none_where_positions_see_the_same(self) -> None:
-        assert Receptive.of_input((3, 9)).behind("whole").jump is None
+        assert behind(Receptive.of_input((3, 9)), "whole").jump is None
 
     def test_is_none_where_one_axis_cannot_be_followed(self) -> None:
         spans = Spans(axes=(Span(), Span(per=5000)))
-        seen = Receptive.of_input((3, 9, 9)).behind(spans)
-        assert (seen.jump, seen.field) == (None, None)
-        assert seen.behind(Spans(axes=(Span(step=2), None))).jump == (Ratio(numerator=2), None)
+        seen = behind(Receptive.of_input((3, 9, 9)), spans)
+        assert (seen.field, seen.is_bound) == ((1, 9), True)
+        assert seen.jump == (Ratio(numerator=1), None)
 
     def test_tells_axes_apart(self) -> None:
-        seen = Receptive.of_input((3, 9, 9)).behind(Spans(axes=(None, Span(step=2))))
+        seen = behind(Receptive.of_input((3, 9, 9)), Spans(axes=(None, Span(step=2))))
         assert (seen.jump, seen.field) == ((None, Ratio(numerator=2)), (9, 1))
 
 
@@ -291,23 +305,33 @@ class TestPermutedAxes:
                 Axis.conv(input_size=9, kernel_size=3),
                 Axis.conv(input_size=8, kernel_size=5, stride=2),
             )
-        )
+        ),
+        (3, 7, 2),
     )
 
     def test_keep_what_is_seen_of_every_axis(self) -> None:
-        assert self.SEEN.behind(Permuted(axes=(0, 2, 1))).field == self.SEEN.field == (3, 5)
+        assert behind(self.SEEN, Permuted(axes=(0, 2, 1))).field == self.SEEN.field == (3, 5)
 
     def test_a_window_acts_on_the_axis_that_stands_there_now(self) -> None:
         first = Spans(axes=(Span(last=1), Span()))
-        assert self.SEEN.behind(Permuted(axes=(0, 2, 1))).behind(first).field == (3, 7)
+        assert behind(self.SEEN, Permuted(axes=(0, 2, 1)), first).field == (3, 7)
 
     def test_every_position_sees_the_axis_that_became_the_channels(self) -> None:
-        seen = self.SEEN.behind(Permuted(axes=(1, 0, 2)))
+        seen = behind(self.SEEN, Permuted(axes=(1, 0, 2)))
         assert (seen.field, seen.jump) == ((9, 5), (None, Ratio(numerator=2)))
 
     def test_a_sum_with_the_transposed_sees_all(self) -> None:
-        both = [self.SEEN, self.SEEN.behind(Permuted(axes=(0, 2, 1)))]
-        assert join(both, (4, 4)).field == (9, 8)
+        joined = join([self.SEEN, behind(self.SEEN, Permuted(axes=(0, 2, 1)))])
+        assert (joined.field, joined.is_bound) == ((9, 8), True)
+
+    def test_channels_that_were_positions_become_positions_again(self) -> None:
+        there, back = Permuted(axes=(1, 0, 2)), Permuted(axes=(1, 0, 2))
+        assert behind(self.SEEN, there, back) == self.SEEN
+
+    def test_a_window_over_all_channels_sees_all_that_became_channels(self) -> None:
+        mixed = Spans(axes=(Span(), Span()), channels=None)
+        swap = Permuted(axes=(1, 0, 2))
+        assert behind(self.SEEN, swap, mixed, swap).field == (9, 5)
 
 
 Reads = Callable[[int], set[int]]
@@ -456,10 +480,10 @@ def chains(draw: st.DrawFn) -> tuple[list[Op | Sum], Receptive]:
             continue
         if draw(st.booleans()) and geometry.output[1:] == shape[1:] and not op.swaps:
             layers.append(Sum(((op,), ())))
-            seen = join([seen.behind(geometry.reach), seen], shape[1:])
+            seen = join([seen.behind(geometry.reach, shape), seen])
         else:
             layers.append(op)
-            seen, shape = seen.behind(geometry.reach), geometry.output
+            seen, shape = seen.behind(geometry.reach, geometry.output), geometry.output
     return layers, seen
 
 
@@ -485,6 +509,13 @@ def widest(layers: Sequence[Op | Sum], positions: int) -> Shape:
     return tuple(max(max(one) - min(one) + 1 for one in axis) for axis in zip(*reads))
 
 
+def trace_of(view: View) -> Trace:
+    """The one trace of a view."""
+    ((_, trace),) = view.traces
+    assert trace is not None
+    return trace
+
+
 class TestAllLayerTypes:
     """No kernel is shorter than its stride here, and nothing is dilated: the field is exact."""
 
@@ -494,8 +525,9 @@ class TestAllLayerTypes:
         self, chain: tuple[list[Op | Sum], Receptive]
     ) -> None:
         layers, seen = chain
-        periods = [view.trace.period for view in seen.views if view.trace is not None]
+        periods = [trace_of(view).period for view in seen.views]
         assume(lcm(*periods) <= 1000)
+        assert not seen.is_bound
         assert seen.field == widest(layers, 6 * lcm(*periods))
 
     @settings(deadline=None, max_examples=150)
@@ -506,10 +538,10 @@ class TestAllLayerTypes:
         layers, seen = chain
         assert seen.jump is not None
         for number, (view, jump) in enumerate(zip(seen.views, seen.jump, strict=True)):
-            assert view.trace is not None
+            period = trace_of(view).period
             assert jump is not None
-            here, there = (read_by(layers, ({q}, {q}))[number] for q in (0, view.trace.period))
-            moved = Fraction(jump.numerator, jump.denominator) * view.trace.period
+            here, there = (read_by(layers, ({q}, {q}))[number] for q in (0, period))
+            moved = Fraction(jump.numerator, jump.denominator) * period
             assert {position + moved for position in here} == there
 
     @pytest.mark.parametrize(
@@ -533,26 +565,74 @@ class TestAllLayerTypes:
     ) -> None:
         layer = Upsample(scale_factor=written(factor), mode=mode)
         geometry = layer.resolve(((1, 36),), PYTORCH)
-        assert Receptive.of_input((1, 36)).behind(geometry.reach).field == (extent,)
+        assert behind(Receptive.of_input((1, 36)), geometry.reach).field == (extent,)
 
     @pytest.mark.parametrize(("size", "output_size"), [(7, 3), (10, 4), (3, 7), (12, 4), (5, 5)])
     def test_an_adaptive_pool_sees_its_largest_window(self, size: int, output_size: int) -> None:
         geometry = AdaptivePool(output_size=output_size).resolve(((1, size),), PYTORCH)
-        field = Receptive.of_input((1, size)).behind(geometry.reach).field
+        field = behind(Receptive.of_input((1, size)), geometry.reach).field
         reads = shared(size, output_size)
         assert field == (max(len(reads(q)) for q in range(output_size)),)
 
     def test_a_large_ratio_in_low_terms_has_few_phases(self) -> None:
         geometry = AdaptivePool(output_size=9000).resolve(((1, 18000),), PYTORCH)
-        assert Receptive.of_input((1, 18000)).behind(geometry.reach).field == (2,)
+        assert behind(Receptive.of_input((1, 18000)), geometry.reach).field == (2,)
 
     def test_an_adaptive_pool_to_one_is_a_global_one(self) -> None:
-        seen = Receptive.of_input((1, 8, 8)).behind(Windows(axes=(PADDED, PADDED)))
+        seen = behind(Receptive.of_input((1, 8, 8)), Windows(axes=(PADDED, PADDED)))
         adaptive, to_all = (
             layer.resolve(((1, 8, 8),), PYTORCH).reach
             for layer in (AdaptivePool(output_size=1), GlobalPool())
         )
-        assert seen.behind(adaptive) == seen.behind(to_all)
+        assert behind(seen, adaptive) == behind(seen, to_all)
+
+
+class TestReshapes:
+    """What reshapes and transposes do to positions, held to the elements themselves."""
+
+    SHAPE = (4, 6, 8)
+    CHAINS: ClassVar[dict[str, list[Shape | str]]] = {
+        "the same shape": [(4, 6, 8)],
+        "channels split and joined": [(2, 2, 6, 8), "0132", (4, 8, 6)],
+        "a channel shuffle": [(2, 2, 6, 8), "1023", (4, 6, 8)],
+        "blocks to channels": [(4, 3, 2, 4, 2), "02413", (16, 3, 4)],
+        "positions in a row, and back": [(4, 48), (4, 6, 8)],
+        "positions in a row, exchanged": [(4, 48), "10", (6, 8, 4), "201"],
+        "channels behind": ["120", (48, 4), (6, 8, 4), "201"],
+        "an axis of one": [(4, 1, 6, 8), (4, 6, 8, 1)],
+        "thirds that cut across halves": [(4, 4, 12)],
+        "everything in a row": [(192,)],
+        "rows as channels": ["102", (3, 2, 4, 8)],
+    }
+    EXACT = frozenset(CHAINS) - {"thirds that cut across halves"}
+
+    @pytest.mark.parametrize("name", CHAINS)
+    def test_a_position_reads_what_its_elements_were(self, name: str) -> None:
+        """Each element carries its own place; a position spans those of all its channels."""
+        seen, elements = Receptive.of_input(self.SHAPE), np.arange(prod(self.SHAPE))
+        elements = elements.reshape(self.SHAPE)
+        for change in self.CHAINS[name]:
+            reach: Reach
+            source = elements.shape
+            if isinstance(change, str):
+                axes = tuple(map(int, change))
+                elements, reach = elements.transpose(axes), Permuted(axes=axes)
+            else:
+                elements = elements.reshape(change)
+                reach = Reshaped(source=source, target=change)
+            seen = seen.behind(reach, elements.shape)
+        places = np.unravel_index(elements, self.SHAPE)[1:]
+        spans = tuple(int((p.max(axis=0) - p.min(axis=0)).max()) + 1 for p in places)
+        assert all(ours >= read for ours, read in zip(seen.field, spans, strict=True))
+        assert seen.is_bound == (name not in self.EXACT)
+        assert seen.is_bound or seen.field == spans
+
+    def test_a_window_over_positions_in_a_row_turns_the_corner(self) -> None:
+        """Places 7, 8 and 9 of rows of 8 lie in two rows, at columns 7, 0 and 1."""
+        row = Reshaped(source=self.SHAPE, target=(4, 48))
+        axis = Axis.conv(input_size=48, kernel_size=3)
+        seen = behind(Receptive.of_input(self.SHAPE).behind(row, (4, 48)), Windows(axes=(axis,)))
+        assert seen.field == (2, 8)
 
 
 PADDED = Axis.conv(input_size=8, kernel_size=3, before=1, after=1)

@@ -30,11 +30,11 @@ class TestJson:
         assert list(document) == ["version", "networks", "problems"]
         assert list(network) == [
             *("spec", "name", "framework", "input", "layers", "output"),
-            *("parameters", "multiply_adds", "activations"),
+            *("parameters", "not_trained", "not_counted", "multiply_adds", "activations"),
         ]
         keys = ["name", "type", "line", "from", "inputs", "output", "activations"]
-        keys += ["parameters", "parameter_percent", "multiply_adds"]
-        seen = ["receptive_field", "jump"]
+        keys += ["parameters", "not_trained", "parameter_percent", "multiply_adds"]
+        seen = ["receptive_field", "receptive_field_is_bound", "jump"]
         assert list(network["layers"][0]) == [*keys, "nnz", *seen]
         assert list(network["layers"][1]) == [*keys, *seen]
 
@@ -50,10 +50,12 @@ class TestJson:
             "output": [96, 110, 110],
             "activations": 1161600,
             "parameters": 14208,
+            "not_trained": 0,
             "parameter_percent": 0.4,
             "multiply_adds": 170755200,
             "nnz": 170311968,
             "receptive_field": [7, 7],
+            "receptive_field_is_bound": False,
             "jump": [2, 2],
         }
 
@@ -67,6 +69,8 @@ class TestJson:
             "input": [3, 224, 224],
             "output": [256, 6, 6],
             "parameters": sum(parameters for _, parameters, _ in ZFNET_COUNTS),
+            "not_trained": 0,
+            "not_counted": [],
             "multiply_adds": sum(multiply_adds for _, _, multiply_adds in ZFNET_COUNTS),
             "activations": 1161600 + 290400 + 173056 + 43264 + 2 * 64896 + 43264 + 9216,
         }
@@ -83,6 +87,38 @@ class TestJson:
         (network,) = run("shapes", "net.yaml", "--format", "json").document["networks"]
         assert network["input"] == {"a": [1, 4], "b": [2, 4]}
         assert network["layers"][0]["inputs"] == [[1, 4], [2, 4]]
+
+
+class TestWhatIsNotSimplyANumber:
+    """A bound, parameters that are not trained, and those that nobody knows, are said to be so."""
+
+    TEXT = """
+        framework: keras
+        input: [2, 4, 8]
+        layers:
+          - {name: norm, type: batch_norm}
+          - {name: other, type: relu, stands_for: LSTM}
+          - {name: rows, type: reshape, shape: [2, 32]}
+          - {name: window, type: conv, out_channels: 1, kernel_size: 3}
+        """
+
+    def test_in_json(self, run: Run, spec: WriteSpec) -> None:
+        (network,) = run("shapes", spec(self.TEXT), "--format", "json").document["networks"]
+        assert (network["not_trained"], network["not_counted"]) == (4, ["other"])
+        bounds = [one["receptive_field_is_bound"] for one in network["layers"]]
+        assert bounds == [False, False, False, True]
+        assert network["layers"][3]["receptive_field"] == [2, 8]
+
+    def test_in_text(self, run: Run, spec: WriteSpec) -> None:
+        out = run("shapes", spec(self.TEXT)).out
+        assert re.search(r"^window .* ≤ 2×8$", out, re.MULTILINE)
+        assert "≤ marks a receptive field that is an upper bound" in out
+        assert "Of the parameters, 4 are not trained." in out
+        assert "not counted: those of other." in out
+
+    def test_in_csv(self, run: Run, spec: WriteSpec) -> None:
+        rows = csv.DictReader(io.StringIO(run("shapes", spec(self.TEXT), "--format", "csv").out))
+        assert [row["receptive_field"] for row in rows] == ["1x1", "1x1", "1x1", "≤ 2x8"]
 
 
 class TestTables:

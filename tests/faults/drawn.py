@@ -11,12 +11,12 @@ from convt_cli.arithmetic.frameworks import FRAMEWORKS
 from convt_cli.arithmetic.kinds import (
     FILLS,
     EarlierLayer,
+    FactorPerAxis,
     Flag,
     Integer,
     IntegerPerAxis,
     Kind,
     PaddingPerAxis,
-    RatioPerAxis,
     Sizes,
     Word,
 )
@@ -47,8 +47,10 @@ def values(kind: Kind) -> st.SearchStrategy[str]:
             right = number
         case IntegerPerAxis():
             right = number | listed(NUMBERS)
-        case RatioPerAxis():
-            right = number | st.sampled_from(["0.5", "1.5", "1e-300", "1e15", "[0.1, 2]", "5e-324"])
+        case FactorPerAxis():
+            right = number | st.sampled_from(
+                ["0.5", "1.5", "4/3", "1e-300", "1e15", "[0.1, 2/7]", "5e-324"]
+            )
         case PaddingPerAxis():
             pairs = st.lists(st.tuples(NUMBERS, NUMBERS).map(list), min_size=1, max_size=3).map(str)
             right = number | listed(NUMBERS) | pairs | st.sampled_from(kind.words or ("same",))

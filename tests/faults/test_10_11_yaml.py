@@ -225,7 +225,9 @@ def test_11_what_older_yaml_makes_something_else_of_is_a_name(spec: WriteSpec, t
     assert [layer.name for layer in network.layers] == [text.strip("'")]
 
 
-@pytest.mark.parametrize(("text", "ratio"), [("2", (2, 1)), ("1.5", (3, 2)), ("1e0", (1, 1))])
+@pytest.mark.parametrize(
+    ("text", "ratio"), [("2", (2, 1)), ("1.5", (3, 2)), ("1e0", (1, 1)), ("6/4", (3, 2))]
+)
 def test_11_a_ratio_takes_floats(spec: WriteSpec, text: str, ratio: tuple[int, int]) -> None:
     definition: Any = (
         load_spec(spec(net(f"type: upsample, scale_factor: {text}"))).layers[0].definition
@@ -233,7 +235,7 @@ def test_11_a_ratio_takes_floats(spec: WriteSpec, text: str, ratio: tuple[int, i
     assert definition.scale_factor == Ratio(numerator=ratio[0], denominator=ratio[1])
 
 
-@pytest.mark.parametrize("text", ["3:30", "1_000", "no", "true", "'2'", ".nan", "1/2"])
+@pytest.mark.parametrize("text", ["3:30", "1_000", "no", "true", "'2'", ".nan", "1/2/3"])
 def test_11_what_is_no_number_of_yaml_1_2_is_no_ratio(found: Found, text: str) -> None:
     code = "E107" if text == ".nan" else "E103"
     assert_found(found, net(f"type: upsample, scale_factor: {text}"), (code, 3, text))

@@ -12,10 +12,10 @@ import click
 import pytest
 
 from convt_cli.arithmetic.kinds import (
+    FactorPerAxis,
     Integer,
     IntegerPerAxis,
     PaddingPerAxis,
-    RatioPerAxis,
     Sizes,
 )
 from convt_cli.arithmetic.layers import LAYER_TYPES
@@ -46,7 +46,7 @@ def integer_keys() -> Iterator[tuple[str, str, str]]:
         Integer: ["GAP"],
         IntegerPerAxis: ["GAP", "[1, GAP]"],
         PaddingPerAxis: ["GAP", "[0, GAP]", "[[0, GAP], [0, 0]]"],
-        RatioPerAxis: ["GAP", "[1, GAP]"],
+        FactorPerAxis: ["GAP", "[1, GAP]"],
         Sizes: ["[1, GAP]"],
     }
     for layer_type in LAYER_TYPES:

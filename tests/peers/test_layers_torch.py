@@ -145,8 +145,7 @@ def test_pytorch_reads_nothing_outside_the_field(name: str, seed: int) -> None:
     if theirs(call, shape) is None:
         return
     reach = layer.resolve((shape,), PYTORCH).reach
-    field = Receptive.of_input(shape).behind(reach).field
-    assert field is not None
+    field = Receptive.of_input(shape).behind(reach, shape).field
     for axis, extent in enumerate(field):
         spans = read_spans(call, shape, axis + 1)
         assert max(spans) <= extent

@@ -222,10 +222,15 @@ def torch_padding_mode(case: Case, mode: str) -> Array | None:
     return theirs(call, direct_input(case))
 
 
-def torch_max_unpool(x: Any, *, kernel_size: int, stride: int, size: int) -> Any:
+def torch_max_unpool(x: Any, *, pool: MaxPool, size: int | None = None) -> Any:
     """Every value to the first place, which is there whatever the size."""
     return torch.nn.functional.max_unpool1d(
-        x, torch.zeros_like(x, dtype=torch.int64), kernel_size, stride, output_size=[size]
+        x,
+        torch.zeros_like(x, dtype=torch.int64),
+        pool.kernel_size,
+        pool.stride,
+        pool.padding,
+        output_size=None if size is None else [size],
     )
 
 
@@ -373,13 +378,42 @@ class TestMaxUnpool:
     def test_output_size(self, seed: int) -> None:
         """Around the sizes within a stride of the pool's own, which PyTorch accepts."""
         draw = random.Random(seed)
-        size, kernel_size, stride = draw.randint(4, 9), draw.randint(1, 4), draw.randint(1, 3)
-        pool = MaxPool(kernel_size=kernel_size, stride=stride)
+        pool, size = drawn_pool(draw)
         pooled = pool.resolve(((2, size),), PYTORCH).output
-        usual = (pooled[1] - 1) * stride + kernel_size
-        wanted = max(1, usual + draw.randint(-stride - 1, stride + 1))
+        wanted = max(1, size + draw.randint(-4, 4))
         unpool = MaxUnpool(pool=pool, output_size=wanted)
-        peers = theirs(
-            torch_max_unpool, numbers(*pooled), kernel_size=kernel_size, stride=stride, size=wanted
-        )
+        peers = theirs(torch_max_unpool, numbers(*pooled), pool=pool, size=wanted)
         assert_same_shape(shape_of(unpool, pooled, (2, size)), peers)
+
+    @pytest.mark.parametrize("seed", range(200))
+    def test_the_size_that_nobody_names(self, seed: int) -> None:
+        pool, size = drawn_pool(random.Random(seed))
+        pooled = pool.resolve(((2, size),), PYTORCH).output
+        peers = theirs(torch_max_unpool, numbers(*pooled), pool=pool)
+        assert_same_shape(shape_of(MaxUnpool(pool=pool), pooled, (2, size)), peers)
+
+    def test_pools_that_drop_a_row_are_not_undone_by_themselves(self) -> None:
+        """540 → 270 → 135 → 67 comes back as 134, where the next unpooling wants 135."""
+        pool = MaxPool(kernel_size=2)
+        deepest = shape_of(MaxUnpool(pool=pool), (2, 67), (2, 135))
+        assert deepest == (2, 134)
+        assert shape_of(MaxUnpool(pool=pool), deepest, (2, 270)) is None
+        modules = torch.nn.MaxPool1d(2, return_indices=True), torch.nn.MaxUnpool1d(2)
+        middle, switches = modules[0](torch.rand(2, 270))
+        lowest, deep_switches = modules[0](middle)
+        again = modules[1](lowest, deep_switches)
+        assert tuple(again.shape) == deepest
+        with pytest.raises(RuntimeError):
+            modules[1](again, switches)
+
+
+def drawn_pool(draw: random.Random) -> tuple[MaxPool, int]:
+    """A pool that PyTorch has, and a size that it takes."""
+    kernel_size, stride = draw.randint(1, 4), draw.randint(1, 3)
+    pool = MaxPool(
+        kernel_size=kernel_size,
+        stride=stride,
+        padding=draw.randint(0, kernel_size // 2),
+        ceil_mode=draw.choice([False, True]),
+    )
+    return pool, draw.randint(4, 9)

@@ -20,9 +20,9 @@ from convt_cli.arithmetic.kinds import (
     FILLS,
     Bias,
     EarlierLayer,
+    FactorPerAxis,
     Flag,
     PaddingPerAxis,
-    RatioPerAxis,
     Sizes,
     Weight,
     Word,
@@ -249,6 +249,10 @@ class TestNetwork:
             (("type: upsample, scale_factor: [1.5, 25e-2], mode: bicubic",), (2, 12, 2)),
             (
                 ("type: upsample, output_size: 100", "type: upsample, scale_factor: 0.29"),
+                (2, 28, 28),  # 100 * 0.29 is 28.999999999999996 in double precision
+            ),
+            (
+                ("type: upsample, output_size: 100", "type: upsample, scale_factor: 29/100"),
                 (2, 29, 29),
             ),
             (("type: upsample, output_size: 5, mode: area",), (2, 5, 5)),
@@ -286,7 +290,7 @@ def right_values(field: Field) -> st.SearchStrategy[Any]:
             pairs = st.lists(st.lists(st.integers(0, 2), min_size=2, max_size=2), max_size=3)
             words = st.sampled_from(["same", "half", "full", "valid", "causal"])
             return st.one_of(st.integers(0, 2), pairs, words)
-        case RatioPerAxis():
+        case FactorPerAxis():
             return st.one_of(small, st.lists(st.floats(0.25, 4), min_size=1, max_size=3))
         case Flag():
             return st.booleans()

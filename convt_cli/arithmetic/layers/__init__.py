@@ -12,11 +12,20 @@ from convt_cli.arithmetic.layers.base import (
     LayerType,
     Permuted,
     Reach,
+    Reshaped,
     Spans,
     Windows,
 )
 from convt_cli.arithmetic.layers.convolutions import Conv, Convolutional, ConvTranspose
 from convt_cli.arithmetic.layers.joins import Concat, Elementwise
+from convt_cli.arithmetic.layers.pointwise import (
+    BatchNorm,
+    GroupNorm,
+    InstanceNorm,
+    LayerNorm,
+    PRelu,
+    Preserving,
+)
 from convt_cli.arithmetic.layers.pools import (
     AdaptivePool,
     AveragePool,
@@ -26,12 +35,10 @@ from convt_cli.arithmetic.layers.pools import (
 )
 from convt_cli.arithmetic.layers.resampling import PixelShuffle, PixelUnshuffle, Upsample
 from convt_cli.arithmetic.layers.reshaping import (
-    BatchNorm,
     Crop,
     Flatten,
     Linear,
     Pad,
-    Preserving,
     Reshape,
     Scale,
     Transpose,
@@ -47,13 +54,14 @@ __all__ = [
     "LayerType",
     "Permuted",
     "Reach",
+    "Reshaped",
     "Spans",
     "Windows",
 ]
 
 _PRESERVING = (
-    *("relu", "leaky_relu", "prelu", "clip", "elu", "gelu", "silu", "sigmoid", "tanh"),
-    *("softmax", "instance_norm", "layer_norm", "group_norm", "lrn", "dropout", "identity"),
+    *("relu", "leaky_relu", "clip", "elu", "gelu", "silu", "sigmoid", "tanh"),
+    *("softmax", "lrn", "dropout", "identity"),
 )
 
 LAYER_TYPES: dict[str, type[LayerType]] = {
@@ -78,7 +86,11 @@ LAYER_TYPES: dict[str, type[LayerType]] = {
     "add": Elementwise,
     "mul": Elementwise,
     "concat": Concat,
+    "prelu": PRelu,
     "batch_norm": BatchNorm,
+    "instance_norm": InstanceNorm,
+    "layer_norm": LayerNorm,
+    "group_norm": GroupNorm,
     "scale": Scale,
     **dict.fromkeys(_PRESERVING, Preserving),
 }

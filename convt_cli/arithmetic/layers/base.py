@@ -21,12 +21,17 @@ from convt_cli.errors import GeometryError
 MAX_RANK = 3
 
 
+ChannelsRead = tuple[Span, ...] | None
+"""The channels that a channel reads: through these spans, from the source on; None is all."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Windows:
     """Positions reach the input through one `Axis` each; `adjoint` where C's rows are the input."""
 
     axes: tuple[Axis, ...]
     adjoint: bool = False
+    channels: ChannelsRead = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +39,7 @@ class Spans:
     """Positions reach the source through one `Span` each; None is the whole axis."""
 
     axes: tuple[Span | None, ...]
+    channels: ChannelsRead = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,19 +49,30 @@ class Permuted:
     axes: tuple[int, ...]
 
 
-Reach = Literal["same", "whole"] | Windows | Spans | Permuted
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reshaped:
+    """The same elements, row-major, in another shape: from `source` to `target`."""
+
+    source: Shape
+    target: Shape
+
+
+Reach = Literal["same", "whole"] | Windows | Spans | Permuted | Reshaped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Geometry:
     """What a layer comes to once its sources are known.
 
-    `reach` says which input positions an output position depends on: the same one, the whole
-    input, those under a window or in a span, or the same one by another order of the axes.
+    `parameters` are all numbers that the framework counts, `not_trained` those among them that it
+    keeps and does not train.  `reach` says which input positions an output position depends on:
+    the same one, the whole input, those under a window or in a span, or one that the element had
+    before its axes were reordered or reshaped.
     """
 
     output: Shape
     parameters: int = 0
+    not_trained: int = 0
     multiply_adds: int = 0
     reach: Reach = "same"
     convolution: Convolution | None = None

@@ -25,6 +25,7 @@ from convt_cli.arithmetic.kinds import (
     per_axis,
 )
 from convt_cli.arithmetic.layers.base import (
+    ChannelsRead,
     Geometry,
     Layer,
     Windows,
@@ -40,6 +41,7 @@ from convt_cli.arithmetic.padding import (
     require_plain_window,
     require_transposed_word,
 )
+from convt_cli.arithmetic.spans import Span
 from convt_cli.arithmetic.transposed import Asked, Found, found_pads, require_output_padding
 from convt_cli.arithmetic.weight_layout import WeightLayout
 from convt_cli.arithmetic.windows import Window, direct_axes, each_axis, transposed_axes
@@ -99,7 +101,11 @@ class Convolutional(Layer):
             output=convolution.action_shapes[1],
             parameters=prod(convolution.weight_shape) + bias,
             multiply_adds=convolution.multiply_adds,
-            reach=Windows(axes=convolution.axes, adjoint=convolution.adjoint),
+            reach=Windows(
+                axes=convolution.axes,
+                adjoint=convolution.adjoint,
+                channels=_channels_read(convolution),
+            ),
             convolution=convolution,
             weight_layout=layout,
         )
@@ -221,6 +227,14 @@ class ConvTranspose(Convolutional):
             ),
             framework,
         )
+
+
+def _channels_read(convolution: Convolution) -> ChannelsRead:
+    """All the channels of the output channel's group; None where there is one group."""
+    if convolution.groups == 1:
+        return None
+    source, result = (shape[0] // convolution.groups for shape in convolution.action_shapes)
+    return Span(step=source, last=source - 1), Span(per=result)
 
 
 def _per_axis_or_none(value: PerAxis | None, rank: int, field: str) -> tuple[int | None, ...]:

@@ -54,10 +54,11 @@ class Concat(Layer):
 
 
 def _whole_along(axes: set[int], count: int) -> Reach:
-    """The same position, and on those of `axes` that are spatial any position of the sources."""
-    if axes <= {0}:
+    """The same position, and along `axes` (0 is the channels) any position of the sources."""
+    if not axes:
         return "same"
-    return Spans(axes=tuple(None if n in axes else Span() for n in range(1, count)))
+    spans = tuple(None if n in axes else Span() for n in range(1, count))
+    return Spans(axes=spans, channels=None if 0 in axes else ())
 
 
 def _require_several(sources: tuple[Shape, ...]) -> None:

@@ -62,10 +62,16 @@ class _Pool(Layer):
             dilation=per_axis(dilation, rank, "dilation"),
         )
 
+    def _pairs(
+        self, sizes: tuple[int, ...], window: Window, framework: Framework
+    ) -> tuple[Pair, ...]:
+        """The pads that are asked for; with ceil_mode the last window may reach past them."""
+        return direct_pads(self.padding, sizes, window, framework, "a pool")
+
     def _geometry(self, shape: Shape, dilation: PerAxis, framework: Framework) -> Geometry:
         channels, *sizes = shape
         window = self._window(len(sizes), dilation)
-        pairs = direct_pads(self.padding, tuple(sizes), window, framework, "a pool")
+        pairs = self._pairs(tuple(sizes), window, framework)
         if self.padding not in FRAMEWORK_WORDS:
             _check_padding(window, pairs, framework)
         ceil_mode = framework.pool_ceil if self.ceil_mode is None else self.ceil_mode
@@ -97,6 +103,19 @@ class MaxPool(_Pool):
 
     def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
         return self._geometry(spatial_source(sources), self.dilation, framework)
+
+    def unpooled_sizes(self, source: Shape, framework: Framework) -> tuple[range, ...]:
+        """The sizes per axis that unpooling can give where this pool gave `source`.
+
+        They lie less than a stride around (i - 1)s + k - before - after, the smallest size that
+        the pool could have had (for an undilated kernel k and pads as they were asked for).
+        """
+        pooled = self.resolve((source,), framework).output[1:]
+        window = self._window(len(pooled), self.dilation)
+        pairs = self._pairs(source[1:], window, framework)
+        axes = zip(pooled, window.kernel_size, window.stride, pairs, strict=True)
+        middles = ((((i - 1) * s + k - sum(pair)), s) for i, k, s, pair in axes)
+        return tuple(range(middle - s + 1, middle + s) for middle, s in middles)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +158,8 @@ class GlobalPool(Layer):
 
     def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
         channels, *sizes = spatial_source(sources)
-        return Geometry(output=(channels, *(1 for _ in sizes)), reach="whole")
+        ones = tuple(1 for _ in sizes)
+        return Geometry(output=(channels, *ones), reach=Spans(axes=tuple(None for _ in sizes)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,12 +182,15 @@ class AdaptivePool(Layer):
 class MaxUnpool(Layer):
     """Each value back where its maximum stood, zeros elsewhere: max_pool undone.
 
-    The spatial sizes are those of the pool's input, or `output_size`.
+    Left out, the size is the smallest that the pool's source could have had, as in
+    `torch.nn.MaxUnpool2d` and ONNX's MaxUnpool: `source` is the size that it did have.
     """
 
     pool: MaxPool = key(EarlierLayer("max_pool"), "the max_pool that it undoes")
-    output_size: PerAxis | None = key(
-        IntegerPerAxis(1), "the wanted size, in place of the pool's input's", default=None
+    output_size: PerAxis | str | None = key(
+        IntegerPerAxis(1, words=("source",)),
+        "the wanted size, or `source` for that of the pool's source",
+        default=None,
     )
 
     def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
@@ -184,12 +207,20 @@ class MaxUnpool(Layer):
             )
         reach = undone.reach
         axes = reach.axes if isinstance(reach, Windows) else ()
-        output = pooled[1:]
-        if self.output_size is not None:
-            output = per_axis(self.output_size, len(sizes), "output_size")
-        _check_unpooled(output, axes)
-        reach = Windows(axes=axes, adjoint=True)
-        return Geometry(output=(channels, *output), reach=reach)
+        output = self._sizes(pooled, framework)
+        return Geometry(output=(channels, *output), reach=Windows(axes=axes, adjoint=True))
+
+    def _sizes(self, pooled: Shape, framework: Framework) -> tuple[int, ...]:
+        sizes = self.pool.unpooled_sizes(pooled, framework)
+        match self.output_size:
+            case None:
+                output = tuple(_middle(reachable) for reachable in sizes)
+            case str():
+                output = pooled[1:]
+            case wanted:
+                output = per_axis(wanted, len(sizes), "output_size")
+        _check_unpooled(output, sizes)
+        return output
 
 
 def pool_axis(
@@ -221,19 +252,30 @@ def pool_axis(
     )
 
 
-def _check_unpooled(output: tuple[int, ...], axes: tuple[Axis, ...]) -> None:
-    """PyTorch takes sizes less than a stride away from (i - 1)s + k - before - after."""
-    for number, (size, axis) in enumerate(zip(output, axes, strict=True)):
-        spanned = (axis.output_size - 1) * axis.stride + axis.kernel_size
-        default = spanned - axis.before - axis.after
-        if abs(size - default) >= axis.stride:
+def _middle(reachable: range) -> int:
+    return reachable[len(reachable) // 2]
+
+
+def _check_unpooled(output: tuple[int, ...], sizes: tuple[range, ...]) -> None:
+    """Raise GeometryError (E112, E118) for a size that unpooling cannot give."""
+    for number, (size, reachable) in enumerate(zip(output, sizes, strict=True)):
+        if size < 1:
+            raise GeometryError(
+                "E112",
+                "the output must have at least one element",
+                field="pool",
+                axis=number,
+                value=f"the smallest size that the pool could have had is {size}",
+                help="add `output_size: source`, the size of the pool's own source",
+            )
+        if size not in reachable:
             raise GeometryError(
                 "E118",
-                "output_size must be less than a stride from the size that undoes the pool",
+                "output_size must be less than a stride from the smallest size the pool could have",
                 field="output_size",
                 axis=number,
-                value=f"got {size}, which is not near {default} with stride {axis.stride}",
-                help="leave it out to get the size of the pool's input",
+                value=f"got {size}, reachable are {max(1, reachable[0])} to {reachable[-1]}",
+                help="use one of these, or a pool with a larger stride",
             )
 
 

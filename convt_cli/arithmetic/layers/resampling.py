@@ -2,21 +2,27 @@
 
 Frameworks shuffle pixels on two axes; on one and on three it is the same rearrangement.  An
 upsample is PyTorch's with half-pixel centres, which Keras, TensorFlow and ONNX have too.
+
+The size of an upsample is floor(size * scale_factor).  A whole factor, a fraction and a short
+binary number such as 1.5 are exact.  Any other decimal is a number that a computer rounds, and
+each framework multiplies in its own precision: `scaled_size` does as it does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from struct import pack, unpack
 
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.frameworks import Framework
 from convt_cli.arithmetic.kinds import (
+    Factor,
+    FactorPerAxis,
     Integer,
     IntegerPerAxis,
     PerAxis,
     Ratio,
-    RatioPerAxis,
     Word,
     key,
     per_axis,
@@ -40,14 +46,10 @@ MODES = ("nearest", "linear", "bilinear", "trilinear", "cubic", "bicubic", "area
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upsample(Layer):
-    """More positions, or fewer: floor(size * scale_factor), or `output_size`.
+    """More positions, or fewer: floor(size * scale_factor), or `output_size`."""
 
-    The factor is taken as the fraction that its digits say, so that 100 * 0.29 is 29; frameworks
-    that multiply in floating point make 28 of it.
-    """
-
-    scale_factor: Ratio | tuple[Ratio, ...] | None = key(
-        RatioPerAxis(), "how much larger it gets", default=None
+    scale_factor: Factor | tuple[Factor, ...] | None = key(
+        FactorPerAxis(), "how much larger it gets", default=None
     )
     output_size: PerAxis | None = key(
         IntegerPerAxis(1), "the wanted size, in place of scale_factor", default=None
@@ -71,21 +73,41 @@ class Upsample(Layer):
                 value="both are given",
                 help="keep one of them",
             )
+        if framework.upsample_factor == "whole" and not all(map(_is_whole, self._factors)):
+            yield GeometryError(
+                "E125",
+                f"{framework.title} has no scale_factor but whole numbers",
+                field="scale_factor",
+                value=f"got {', '.join(map(str, self._factors))}",
+                help="use a whole number, or write the size that is wanted as output_size",
+            )
+
+    @property
+    def _factors(self) -> tuple[Factor, ...]:
+        if self.scale_factor is None:
+            return ()
+        return self.scale_factor if isinstance(self.scale_factor, tuple) else (self.scale_factor,)
+
+    @property
+    def is_rounded(self) -> bool:
+        """The size depends on how a product of floating-point numbers is rounded."""
+        return any(isinstance(factor, float) for factor in self._factors)
 
     def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
         channels, *sizes = spatial_source(sources)
         self._check_rank(len(sizes))
-        output, factors = self._sizes_and_factors(tuple(sizes))
+        output, factors = self._sizes_and_factors(tuple(sizes), framework)
         spans = (self._span(n, o, factor) for n, o, factor in zip(sizes, output, factors))
         return Geometry(output=(channels, *output), reach=Spans(axes=tuple(spans)))
 
     def _sizes_and_factors(
-        self, sizes: tuple[int, ...]
+        self, sizes: tuple[int, ...], framework: Framework
     ) -> tuple[tuple[int, ...], tuple[Ratio, ...]]:
         rank = len(sizes)
         if self.output_size is None and self.scale_factor is not None:
-            factors = _ratio_per_axis(self.scale_factor, rank)
-            return each_axis(rank, lambda n: _scaled(sizes[n], factors[n])), factors
+            factors = _factor_per_axis(self.scale_factor, rank)
+            output = each_axis(rank, lambda n: _scaled(sizes[n], factors[n], framework))
+            return output, tuple(map(_simplest, factors))
         output = sizes
         if self.output_size is not None:
             output = per_axis(self.output_size, rank, "output_size")
@@ -128,7 +150,9 @@ class PixelShuffle(Layer):
             )
         span = nearest_span(Ratio(numerator=self.factor))
         output = (channels // block, *(size * self.factor for size in sizes))
-        return Geometry(output=output, reach=Spans(axes=(span,) * len(sizes)))
+        channels_read = (Span(step=block, last=block - 1),)
+        reach = Spans(axes=(span,) * len(sizes), channels=channels_read)
+        return Geometry(output=output, reach=reach)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,20 +164,56 @@ class PixelUnshuffle(Layer):
     def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
         channels, *sizes = spatial_source(sources)
         shorter = each_axis(len(sizes), lambda n: _divided(sizes[n], self.factor))
+        block = self.factor ** len(sizes)
         span = Span(step=self.factor, last=self.factor - 1)
-        output = (channels * self.factor ** len(sizes), *shorter)
-        return Geometry(output=output, reach=Spans(axes=(span,) * len(sizes)))
+        reach = Spans(axes=(span,) * len(sizes), channels=(Span(per=block),))
+        return Geometry(output=(channels * block, *shorter), reach=reach)
 
 
-def _ratio_per_axis(factor: Ratio | tuple[Ratio, ...], rank: int) -> tuple[Ratio, ...]:
+def scaled_size(size: int, factor: Factor, framework: Framework) -> int:
+    """floor(size * factor): exact for a ratio, and for a float in the framework's precision.
+
+    Sources: `compute_output_size` in PyTorch's ATen multiplies doubles; ONNX stores float32
+    scales, and ONNX Runtime's Resize multiplies them by the size as a float32.
+    """
     if isinstance(factor, Ratio):
+        return size * factor.numerator // factor.denominator
+    if framework.upsample_factor == "single":
+        return int(_single(_single(size) * _single(factor)))
+    return int(size * factor)
+
+
+def _single(number: float) -> float:
+    """The float32 next to `number`; a product of two is exact before it is rounded again."""
+    rounded: float = unpack("f", pack("f", number))[0]
+    return rounded
+
+
+def _is_whole(factor: Factor) -> bool:
+    return isinstance(factor, Ratio) and factor.denominator == 1
+
+
+def _simplest(factor: Factor) -> Ratio:
+    """The ratio with the smallest denominator that rounds to the same double: 4/3 for 1.333...."""
+    if isinstance(factor, Ratio):
+        return factor
+    from fractions import Fraction  # noqa: PLC0415  # only decimals need it
+
+    exact, limit = Fraction(factor), 1
+    while float(found := exact.limit_denominator(limit)) != factor:
+        limit *= 2
+    return Ratio(numerator=found.numerator, denominator=found.denominator)
+
+
+def _factor_per_axis(factor: Factor | tuple[Factor, ...], rank: int) -> tuple[Factor, ...]:
+    if not isinstance(factor, tuple):
         return (factor,) * rank
     require_rank(len(factor), rank, "scale_factor")
     return factor
 
 
-def _scaled(size: int, factor: Ratio) -> int:
-    scaled = size * factor.numerator // factor.denominator
+def _scaled(size: int, factor: Factor, framework: Framework) -> int:
+    scaled = scaled_size(size, factor, framework)
     if scaled < 1:
         raise GeometryError(
             "E112",

@@ -24,6 +24,7 @@ from convt_cli.arithmetic.layers.base import (
     Geometry,
     Layer,
     Permuted,
+    Reshaped,
     Windows,
     check_inline,
     single_source,
@@ -34,23 +35,6 @@ from convt_cli.arithmetic.windows import Window, each_axis
 from convt_cli.errors import GeometryError
 
 _MOST_AXES = 8
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Preserving(Layer):
-    """A layer that leaves the shape as it is: activations, dropout, most normalisations."""
-
-    def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
-        return Geometry(output=single_source(sources))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BatchNorm(Layer):
-    """A scale and a shift per channel: 2 parameters each."""
-
-    def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
-        shape = single_source(sources)
-        return Geometry(output=shape, parameters=2 * shape[0])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +62,9 @@ class Flatten(Layer):
     """All elements on one axis, row-major."""
 
     def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
-        return Geometry(output=(prod(single_source(sources)),), reach="whole")
+        source = single_source(sources)
+        flat = (prod(source),)
+        return Geometry(output=flat, reach=Reshaped(source=source, target=flat))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +103,7 @@ class Reshape(Layer):
                 value=f"{list(source)} has {prod(source):,}, the known sizes make {known:,}",
                 help="choose sizes whose product is that of the source's",
             )
-        return Geometry(output=shape, reach="whole")
+        return Geometry(output=shape, reach=Reshaped(source=source, target=shape))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

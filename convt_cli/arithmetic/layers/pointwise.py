@@ -1,0 +1,127 @@
+"""Layers that keep the shape of their source: activations, dropout and normalisations.
+
+What sets them apart here is how many numbers they learn, which each framework counts its own way.
+
+Sources: `numel` of the parameters of PyTorch 2.13's modules, `count_params` of Keras 3.15's layers,
+the inputs that ONNX's operators require, and the blobs of BVLC Caffe's layers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import prod
+
+from convt_cli.arithmetic.convolution import Shape
+from convt_cli.arithmetic.frameworks import Framework
+from convt_cli.arithmetic.kinds import Flag, Integer, Sizes, key
+from convt_cli.arithmetic.layers.base import Geometry, Layer, single_source
+from convt_cli.errors import GeometryError
+
+_AFFINE = "whether a scale and a shift are learned; as the framework has it"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preserving(Layer):
+    """A layer without numbers of its own: most activations, dropout, lrn."""
+
+    def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
+        return Geometry(output=single_source(sources))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PRelu(Layer):
+    """x where it is positive, a learned slope times x elsewhere."""
+
+    num_parameters: int | None = key(
+        Integer(1), "slopes: one, or one per channel; as the framework has it", default=None
+    )
+
+    def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
+        shape = single_source(sources)
+        counts = {"one": 1, "channels": shape[0], "elements": prod(shape)}
+        slopes = self.num_parameters or counts[framework.prelu_slopes]
+        if slopes not in (1, shape[0], counts[framework.prelu_slopes]):
+            raise GeometryError(
+                "E111",
+                "a prelu has one slope, or one per channel",
+                field="num_parameters",
+                value=f"got {slopes}, the source has {shape[0]} channels",
+                help=f"use 1 or {shape[0]}",
+            )
+        return Geometry(output=shape, parameters=slopes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchNorm(Layer):
+    """A mean and a variance per channel, and with `affine` a learned scale and shift."""
+
+    affine: bool = key(Flag(), "whether a scale and a shift are learned", default=True)
+
+    def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
+        shape = single_source(sources)
+        learned = 2 * shape[0] if self.affine else 0
+        kept = 2 * shape[0] if framework.counts_running_statistics else 0
+        return Geometry(output=shape, parameters=learned + kept, not_trained=kept)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupNorm(Layer):
+    """Normalised over groups of channels; with `affine` a scale and a shift per channel."""
+
+    affine: bool = key(Flag(), "whether a scale and a shift are learned", default=True)
+
+    def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
+        shape = single_source(sources)
+        return Geometry(output=shape, parameters=2 * shape[0] if self.affine else 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceNorm(Layer):
+    """Normalised channel by channel; with `affine` a scale and a shift per channel."""
+
+    affine: bool | None = key(Flag(), _AFFINE, default=None)
+
+    def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
+        shape = single_source(sources)
+        affine = framework.instance_norm_affine if self.affine is None else self.affine
+        return Geometry(output=shape, parameters=2 * shape[0] if affine else 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerNorm(Layer):
+    """Normalised along some axes; with `affine` a scale and a shift for each of their elements."""
+
+    normalized_axes: Shape | None = key(
+        Sizes(0), "the axes, 0 for the channels; as the framework has it", default=None
+    )
+    affine: bool = key(Flag(), "whether a scale and a shift are learned", default=True)
+
+    def problems(self, framework: Framework) -> Iterator[GeometryError]:
+        axes = self.normalized_axes or ()
+        if len(set(axes)) < len(axes):
+            yield self._refused("names each axis once", f"got {list(axes)}")
+
+    def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
+        shape = single_source(sources)
+        axes = self._axes(len(shape), framework)
+        if max(axes) >= len(shape):
+            raise self._refused(
+                f"names axes below {len(shape)}", f"got {list(axes)}, the source is {list(shape)}"
+            )
+        elements = prod(shape[axis] for axis in axes)
+        return Geometry(output=shape, parameters=2 * elements if self.affine else 0)
+
+    def _axes(self, rank: int, framework: Framework) -> tuple[int, ...]:
+        defaults = {"all": tuple(range(rank)), "channels": (0,), "last": (rank - 1,)}
+        return self.normalized_axes or defaults[framework.layer_norm_axes]
+
+    @staticmethod
+    def _refused(rule: str, value: str) -> GeometryError:
+        return GeometryError(
+            "E127",
+            f"normalized_axes {rule}",
+            field="normalized_axes",
+            value=value,
+            help="0 is the channels, 1 the first spatial axis",
+        )
