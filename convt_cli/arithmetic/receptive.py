@@ -25,7 +25,7 @@ from math import lcm
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.kinds import Ratio
 from convt_cli.arithmetic.layers import Permuted, Reach, Reshaped, Spans, Windows
-from convt_cli.arithmetic.layers.base import ChannelsRead
+from convt_cli.arithmetic.layers.base import ChannelsRead, Rearranged, SimpleReach
 from convt_cli.arithmetic.network import Network
 from convt_cli.arithmetic.reshapes import Traces, reshaped_traces
 from convt_cli.arithmetic.spans import Span, direct_span, transposed_span
@@ -76,7 +76,7 @@ class View:
         sees the whole of it.
         """
         if self.traces and all(axis == 0 for axis, _ in self.traces):
-            return self.size, False
+            return self.size, self.is_bound
         known = [(axis, trace) for axis, trace in self.traces if trace is not None]
         if len(known) < len(self.traces):
             return self.size, True
@@ -154,9 +154,14 @@ class Receptive:
 
     def behind(self, reach: Reach, output: Shape) -> Receptive:
         """The same, seen from a layer of shape `output` that reaches its source like `reach`."""
+        if isinstance(reach, Rearranged):
+            seen = self
+            for step in reach.steps:
+                seen = Receptive(shape=step.shape(seen.shape), views=tuple(seen._views(step)))
+            return seen
         return Receptive(shape=output, views=tuple(self._views(reach)))
 
-    def _views(self, reach: Reach) -> Sequence[View]:
+    def _views(self, reach: SimpleReach) -> Sequence[View]:
         match reach:
             case "same":
                 return self.views
@@ -164,8 +169,8 @@ class Receptive:
                 return [View.whole(size) for size in self.sizes]
             case Permuted(axes=axes):
                 return [view.permuted(axes) for view in self.views]
-            case Reshaped(source=source, target=target):
-                return [view.reshaped(source, target) for view in self.views]
+            case Reshaped(target=target):
+                return [view.reshaped(self.shape, target) for view in self.views]
             case Windows(axes=axes, adjoint=adjoint, channels=channels):
                 span_of = transposed_span if adjoint else direct_span
                 return self._followed(channels, tuple(map(span_of, axes)))

@@ -48,16 +48,31 @@ class Permuted:
 
     axes: tuple[int, ...]
 
+    def shape(self, source: Shape) -> Shape:
+        """The shape that a source of this shape gets."""
+        return tuple(source[axis] for axis in self.axes)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reshaped:
-    """The same elements, row-major, in another shape: from `source` to `target`."""
+    """The same elements, row-major, in the shape `target`."""
 
-    source: Shape
     target: Shape
 
+    def shape(self, _: Shape) -> Shape:
+        """The shape that a source of as many elements gets."""
+        return self.target
 
-Reach = Literal["same", "whole"] | Windows | Spans | Permuted | Reshaped
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rearranged:
+    """One step after the other."""
+
+    steps: tuple[Permuted | Reshaped, ...]
+
+
+SimpleReach = Literal["same", "whole"] | Windows | Spans | Permuted | Reshaped
+Reach = SimpleReach | Rearranged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

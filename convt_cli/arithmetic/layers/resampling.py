@@ -28,7 +28,15 @@ from convt_cli.arithmetic.kinds import (
     per_axis,
     require_rank,
 )
-from convt_cli.arithmetic.layers.base import Geometry, Layer, Spans, spatial_source
+from convt_cli.arithmetic.layers.base import (
+    Geometry,
+    Layer,
+    Permuted,
+    Rearranged,
+    Reshaped,
+    Spans,
+    spatial_source,
+)
 from convt_cli.arithmetic.spans import (
     Span,
     cubic_span,
@@ -148,11 +156,11 @@ class PixelShuffle(Layer):
                 value=f"got factor {self.factor}, the source has {channels} channels",
                 help="give the layer before it more channels, or use another factor",
             )
-        span = nearest_span(Ratio(numerator=self.factor))
+        rank = len(sizes)
+        apart = (channels // block, *(self.factor,) * rank, *sizes)
+        pairs = [axis for n in range(rank) for axis in (1 + rank + n, 1 + n)]
         output = (channels // block, *(size * self.factor for size in sizes))
-        channels_read = (Span(step=block, last=block - 1),)
-        reach = Spans(axes=(span,) * len(sizes), channels=channels_read)
-        return Geometry(output=output, reach=reach)
+        return _rearranged(apart, (0, *pairs), output)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,10 +172,11 @@ class PixelUnshuffle(Layer):
     def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
         channels, *sizes = spatial_source(sources)
         shorter = each_axis(len(sizes), lambda n: _divided(sizes[n], self.factor))
-        block = self.factor ** len(sizes)
-        span = Span(step=self.factor, last=self.factor - 1)
-        reach = Spans(axes=(span,) * len(sizes), channels=(Span(per=block),))
-        return Geometry(output=(channels * block, *shorter), reach=reach)
+        rank = len(sizes)
+        apart = (channels, *(one for size in shorter for one in (size, self.factor)))
+        behind, ahead = (tuple(start + 2 * n for n in range(rank)) for start in (2, 1))
+        output = (channels * self.factor**rank, *shorter)
+        return _rearranged(apart, (0, *behind, *ahead), output)
 
 
 def scaled_size(size: int, factor: Factor, framework: Framework) -> int:
@@ -203,6 +212,12 @@ def _simplest(factor: Factor) -> Ratio:
     while float(found := exact.limit_denominator(limit)) != factor:
         limit *= 2
     return Ratio(numerator=found.numerator, denominator=found.denominator)
+
+
+def _rearranged(apart: Shape, axes: tuple[int, ...], output: Shape) -> Geometry:
+    """The elements in the shape `apart`, its axes in another order, and joined to `output`."""
+    steps = (Reshaped(target=apart), Permuted(axes=axes), Reshaped(target=output))
+    return Geometry(output=output, reach=Rearranged(steps=steps))
 
 
 def _factor_per_axis(factor: Factor | tuple[Factor, ...], rank: int) -> tuple[Factor, ...]:

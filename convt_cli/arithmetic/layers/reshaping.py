@@ -62,9 +62,8 @@ class Flatten(Layer):
     """All elements on one axis, row-major."""
 
     def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
-        source = single_source(sources)
-        flat = (prod(source),)
-        return Geometry(output=flat, reach=Reshaped(source=source, target=flat))
+        flat = (prod(single_source(sources)),)
+        return Geometry(output=flat, reach=Reshaped(target=flat))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +102,7 @@ class Reshape(Layer):
                 value=f"{list(source)} has {prod(source):,}, the known sizes make {known:,}",
                 help="choose sizes whose product is that of the source's",
             )
-        return Geometry(output=shape, reach=Reshaped(source=source, target=shape))
+        return Geometry(output=shape, reach=Reshaped(target=shape))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
