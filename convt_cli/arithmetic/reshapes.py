@@ -9,12 +9,13 @@ shapes overlap without one holding the other, nothing is said.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.spans import Span
-from convt_cli.arithmetic.traces import Interval, Trace
+from convt_cli.arithmetic.traces import MOST_PHASES, Interval, Trace
 
 Traces = tuple[tuple[int, Trace | None], ...]
 """The trace along each of some axes; None is a movement that is not known."""
@@ -81,12 +82,36 @@ def _parts(digit: _Digit, trace: Trace | None, targets: list[_Digit]) -> Traces:
         return tuple((one.axis, None) for one in hit)
     if len(hit) == 1 and hit[0].holds(digit):
         return ((hit[0].axis, _merged(digit, trace, hit[0])),)
-    steps = [one.inner // digit.inner for one in hit]
-    if any(step % trace.period for step in steps[:-1]):
-        return tuple((one.axis, None) for one in hit)
-    turns = (trace.jump * (step // trace.period) for step in steps[:-1])
-    strides = [Trace(jump=jump, intervals=((0, 0),)) for jump in turns]
-    return tuple((one.axis, part) for one, part in zip(hit, [*strides, trace], strict=True))
+    return tuple((one.axis, part) for one, part in zip(hit, _split(digit, trace, hit), strict=True))
+
+
+def _split(digit: _Digit, trace: Trace, parts: list[_Digit]) -> list[Trace | None]:
+    """The traces along the axes that a digit is split into; unknown where they do not add up."""
+    steps = [part.inner // digit.inner for part in parts]
+    whole_turns = [step for step in steps[:-1] if step % trace.period == 0]
+    jumps = (trace.jump * (step // trace.period) for step in whole_turns)
+    outer = [Trace(jump=jump, intervals=((0, 0),)) for jump in jumps]
+    inner = list(zip(steps, (part.size for part in parts), strict=True))[len(outer) :]
+    if len(inner) == 1:
+        return [*outer, trace]
+    return [*outer, *_added_up(trace, inner)]
+
+
+def _added_up(trace: Trace, inner: list[tuple[int, int]]) -> Sequence[Trace | None]:
+    """The traces of digits (step, size) whose sum is `trace`, if every place is such a sum."""
+    total = inner[0][0] * inner[0][1]
+    if total > MOST_PHASES:
+        return [None] * len(inner)
+    first, last = trace.at(0)
+    moves = [[trace.at(step * place)[0] - first for place in range(size)] for step, size in inner]
+    for number in range(total):
+        moved = sum(
+            move[number // step % size] for move, (step, size) in zip(moves, inner, strict=True)
+        )
+        if trace.at(number) != (first + moved, last + moved):
+            return [None] * len(inner)
+    traces = [Trace(jump=0, intervals=tuple((one, one) for one in move)) for move in moves]
+    return [*traces[:-1], traces[-1].widened((first, last))]
 
 
 def _merged(digit: _Digit, trace: Trace, larger: _Digit) -> Trace | None:

@@ -61,12 +61,14 @@ class Trace:
         return first + turns * self.jump, last + turns * self.jump
 
     def hull(self, first: int, last: int) -> Interval:
-        """The interval that holds all that the positions `first` to `last` read.
+        """The interval that holds all that the positions `first` to `last` read; empty for none.
 
         Every jump is at least 0, so the least lies in the first period and the greatest in the
         last.
         """
-        if self.is_monotone or last <= first:
+        if last < first:
+            return self.at(first)[0], self.at(first)[0] - 1
+        if self.is_monotone:
             return self.at(first)[0], self.at(last)[1]
         begins = range(first, min(last + 1, first + self.period))
         ends = range(max(first, last + 1 - self.period), last + 1)
