@@ -8,7 +8,7 @@ import click
 
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.network import MatrixLayer
-from convt_cli.commands.networks import choose_layer, note_fill
+from convt_cli.commands.networks import choose_layer, load_network, note_fill
 from convt_cli.commands.options import (
     dtype_option,
     force_option,
@@ -20,7 +20,6 @@ from convt_cli.commands.options import (
 from convt_cli.commands.threads import compute_by_tiles
 from convt_cli.errors import RequestError
 from convt_cli.io.reading import STDIN
-from convt_cli.spec.load import load_spec
 
 if TYPE_CHECKING:
     from convt_cli.files.tiled import Action
@@ -81,7 +80,7 @@ def command(
     if spec == array == STDIN:
         raise click.UsageError("standard input can be SPEC or ARRAY, not both")
     require_writable(locate(output).path, force=force)
-    network = load_spec(spec, input=dict(inputs))
+    network = load_network(spec, inputs)
     chosen = choose_layer(network, layer)
     _require_own_action(chosen, forward=forward, bias=bias)
     action = _action(chosen, Weights(network, allow_outside=allow_outside), dtype, forward, bias)

@@ -1,7 +1,7 @@
 """What each diagnostic code means: the rule, why it holds and how to mend it.
 
 Codes come in families: E0 the text of a spec, E1 its layers, E2 what `check` finds, E3 arrays
-and weights, E4 files, E5 the request and the machine.
+and weights, E4 files, E5 the request and the machine; W0 is legal, and likely not what is meant.
 """
 
 from __future__ import annotations
@@ -279,5 +279,21 @@ EXPLANATIONS: dict[str, Explanation] = {
         "what only stands for an operation have no way back; deconvnet has none through smooth "
         "functions such as sigmoid, and without an image a stimulus goes through linear layers "
         "alone.",
+    ),
+    "W001": Explanation(
+        "channels come first in an input",
+        "An input is [channels, *spatial] in every framework, Keras, TensorFlow and JAX included.  "
+        "[224, 224, 3] is 224 channels of 224 by 3 pixels, which is legal, so that all shapes "
+        "behind it are right for another network.  The warning is given for two or three sizes of "
+        "16 or more and then 1, 3 or 4.  Where this is meant, in_channels in a layer that reads "
+        "the input says so.",
+    ),
+    "W002": Explanation(
+        "an input has no batch axis",
+        "[1, 3, 224, 224] is 1 channel of 3 by 224 by 224 voxels, which is legal, and likely one "
+        "image of 3 channels.  Shapes are those of one item; arrays may have a batch axis in "
+        "front.  The warning is given for four sizes that begin with 1 and go on with 1, 3 or 4, "
+        "or with an image whose channels come last.  Where this is meant, in_channels in a layer "
+        "that reads the input says so.",
     ),
 }

@@ -53,7 +53,7 @@ def resolve(spec: NetworkSpec, problems: Problems, mismatches: Problems) -> Netw
                 stands_for=layer.stands_for,
             )
         )
-    if problems.diagnostics:
+    if problems.has_errors:
         return None
     return Network(
         spec=problems.spec,
@@ -61,6 +61,7 @@ def resolve(spec: NetworkSpec, problems: Problems, mismatches: Problems) -> Netw
         rules=framework,
         inputs=tuple(spec.inputs.items()),
         layers=tuple(layers),
+        warnings=problems.diagnostics,
     )
 
 

@@ -573,8 +573,8 @@ class TestReporting:
     @pytest.mark.parametrize(
         ("override", "inputs"),
         [
-            ({"": (1, 5)}, (("input", (1, 5)),)),
-            ({"input": (1, 5)}, (("input", (1, 5)),)),
+            ({"": (1, 5, 6)}, (("input", (1, 5, 6)),)),
+            ({"input": (1, 5, 6)}, (("input", (1, 5, 6)),)),
         ],
     )
     def test_an_input_can_be_replaced(
