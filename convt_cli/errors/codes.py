@@ -123,7 +123,8 @@ EXPLANATIONS: dict[str, Explanation] = {
     ),
     "E114": Explanation(
         "declared and actual channels agree",
-        "in_channels is optional and checked: it must equal the channels of the source.",
+        "in_channels is optional and checked: it must equal the channels of the source.  So is "
+        "a linear's in_features: it must equal the size of its source.",
     ),
     "E115": Explanation(
         "sources fit together",

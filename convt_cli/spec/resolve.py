@@ -8,12 +8,12 @@ does not hide the next; without an `expect`, the layers behind it are left alone
 from __future__ import annotations
 
 from convt_cli.arithmetic.convolution import Shape
-from convt_cli.arithmetic.frameworks import Framework
 from convt_cli.arithmetic.layers import Geometry, LayerType
 from convt_cli.arithmetic.network import Network, NetworkLayer
 from convt_cli.errors import GeometryError, shown
 from convt_cli.spec.layers import LayerSpec
 from convt_cli.spec.reader import NetworkSpec
+from convt_cli.spec.remedies import Situation, expect_help, join_help
 from convt_cli.spec.source import Problems
 
 # Rules that a layer can break and still have an output of a certain size.
@@ -31,16 +31,14 @@ def resolve(spec: NetworkSpec, problems: Problems, mismatches: Problems) -> Netw
     for layer in spec.layers:
         definition = layer.definition
         geometry = (
-            None
-            if definition is None
-            else _geometry(definition, layer, shapes, framework, problems)
+            None if definition is None else _geometry(definition, layer, shapes, spec, problems)
         )
         if definition is None or geometry is None:
             if layer.expect is not None:
                 shapes[layer.name] = layer.expect
             continue
         shapes[layer.name] = geometry.output
-        _compare(layer, geometry, mismatches)
+        _compare(geometry, Situation(layer=layer, spec=spec, shapes=shapes), mismatches)
         layers.append(
             NetworkLayer(
                 name=layer.name,
@@ -69,10 +67,11 @@ def _geometry(
     definition: LayerType,
     layer: LayerSpec,
     shapes: dict[str, Shape],
-    framework: Framework,
+    spec: NetworkSpec,
     problems: Problems,
 ) -> Geometry | None:
     """What the layer comes to, as far as it can be said; None where it cannot."""
+    framework = spec.framework
     errors = list(definition.problems(framework))
     geometry = None
     needed = layer.needed
@@ -84,28 +83,32 @@ def _geometry(
             if found.code not in {error.code for error in errors}:
                 errors.append(found)
     for error in errors:
-        _note(error, layer, problems)
+        joins = error.code == "E115" and len(layer.sources or ()) > 1
+        here = Situation(layer=layer, spec=spec, shapes=shapes)
+        remedy = join_help(error, here, problems.spec) if joins else error.help
+        _note(error, remedy, layer, problems)
     return geometry
 
 
-def _note(error: GeometryError, layer: LayerSpec, problems: Problems) -> None:
+def _note(error: GeometryError, remedy: str, layer: LayerSpec, problems: Problems) -> None:
     problems.add(
         layer.place(error.field),
         error.code,
         error.message,
         value=error.value,
-        help=error.help,
+        help=remedy,
         layer=layer.name,
     )
 
 
-def _compare(layer: LayerSpec, geometry: Geometry, mismatches: Problems) -> None:
+def _compare(geometry: Geometry, here: Situation, mismatches: Problems) -> None:
+    layer = here.layer
     if layer.expect is not None and layer.expect != geometry.output:
         mismatches.add(
             layer.place("expect"),
             "E201",
             f"the output of {shown(layer.name)} must be as expected",
             value=f"expected {list(layer.expect)}, the arithmetic gives {list(geometry.output)}",
-            help="`convt table` shows each axis with its numbers put in",
+            help=expect_help(geometry, here),
             layer=layer.name,
         )

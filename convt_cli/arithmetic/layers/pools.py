@@ -233,7 +233,7 @@ def _check_unpooled(output: tuple[int, ...], axes: tuple[Axis, ...]) -> None:
                 field="output_size",
                 axis=number,
                 value=f"got {size}, which is not near {default} with stride {axis.stride}",
-                help="leave it out to get the size of the pool's input",
+                help="leave output_size out to get the size of the pool's input",
             )
 
 

@@ -25,6 +25,7 @@ from convt_cli.arithmetic.layers.base import (
     Layer,
     Permuted,
     Windows,
+    check_declared,
     check_inline,
     single_source,
     spatial_source,
@@ -156,6 +157,7 @@ class Linear(Layer):
 
     out_features: int = key(Integer(1), "size of the output")
     bias: bool | WeightSource = key(Bias(), "one number per output", default=True)
+    in_features: int | None = key(Integer(1), "checked against the source", default=None)
     weight: WeightSource | None = key(Weight(), "the numbers of the matrix", default=None)
 
     def stored_shape(self, source: Shape, framework: Framework) -> Shape:
@@ -173,6 +175,7 @@ class Linear(Layer):
                 value=f"the source is {list(shape)}",
                 help="put a flatten layer before it",
             )
+        check_declared("in_features", self.in_features, shape[0])
         check_inline("weight", self.weight, self.stored_shape(shape, framework))
         check_inline("bias", self.bias, (self.out_features,))
         weights = shape[0] * self.out_features
