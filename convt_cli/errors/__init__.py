@@ -79,7 +79,16 @@ class GeometryError(ConvtError, ValueError):
 
 
 class ArrayError(ConvtError, ValueError):
-    """An array whose shape, dtype or contents cannot be used; says what was expected and got."""
+    """An array whose shape, dtype or contents cannot be used; says what was expected and got.
+
+    `dtype` is one to compute in that mends it, where there is one.
+    """
+
+    def __init__(
+        self, code: str, message: str, *, value: str = "", help: str = "", dtype: str = ""
+    ) -> None:
+        super().__init__(code, message, value=value, help=help)
+        self.dtype = dtype
 
 
 class FileError(ConvtError):

@@ -129,7 +129,9 @@ EXPLANATIONS: dict[str, Explanation] = {
     "E115": Explanation(
         "sources fit together",
         "`add` and `mul` take sources of one shape (or size 1, which broadcasts); `concat` takes "
-        "sources that differ along its axis alone.",
+        "sources that differ along its axis alone.  Where a stride has rounded a size down, an "
+        "output_size on the way back up restores it, and `convt solve --sizes SPEC` finds the "
+        "input sizes at which nothing is rounded.",
     ),
     "E116": Explanation(
         "padding_mode limits the padding",
@@ -195,16 +197,18 @@ EXPLANATIONS: dict[str, Explanation] = {
     "E201": Explanation(
         "`expect` is the layer's output shape",
         "The shape that follows from the arithmetic differs from the one the spec expects. "
-        "`convt table SPEC` shows the formula with its numbers put in, axis by axis.",
+        "`convt table SPEC` shows the formula with its numbers put in, axis by axis, and "
+        "`convt solve` finds the layers that lead from one size to another.",
     ),
     "E301": Explanation(
         "an array has the layer's shape",
         "Arrays are (channels, *spatial), may have a batch axis in front, or be flat in "
-        "row-major order.",
+        "row-major order.  Where a command has --layout, channels_last takes (*spatial, channels).",
     ),
     "E302": Explanation(
         "an array holds numbers convt can compute with",
-        "Integers, floats and complex numbers; not bool, text, dates, records or pickled objects.",
+        "Integers, floats and complex numbers; not bool, text, dates, records or pickled objects, "
+        "and not the floats of 8 bits and less, which NumPy has not: save them as float32.",
     ),
     "E303": Explanation(
         "an array file is whole and well-formed",
@@ -213,7 +217,8 @@ EXPLANATIONS: dict[str, Explanation] = {
     "E304": Explanation(
         "an integer result fits its dtype",
         "Integers are summed in 64 bits; a result past the result's dtype is refused rather "
-        "than wrapped.  Convert the input or the weight to a wider dtype.",
+        "than wrapped.  Compute in a wider dtype: with --dtype where the command has it, else by "
+        "converting the input or the weight.",
     ),
     "E305": Explanation(
         "a bias belongs to the layer's own action",
@@ -256,7 +261,8 @@ EXPLANATIONS: dict[str, Explanation] = {
     ),
     "E503": Explanation(
         "the options fit together",
-        "An option was given a value outside its range, or two options exclude each other.",
+        "An option was given a value outside its range, or two options exclude each other; or "
+        "--input has another number of axes than the input whose place it takes.",
     ),
     "E504": Explanation(
         "what a command needs is installed",

@@ -130,7 +130,13 @@ def as_c(stored: Array, layout: WeightLayout, convolution: Convolution) -> Array
 def cast(array: Array, dtype: np.dtype[Any], what: str) -> Array:
     """`array` as `dtype`.  Raises ArrayError (E302) where integers cannot hold its values."""
     if array.dtype.kind == "c" and dtype.kind != "c":
-        raise ArrayError("E302", f"the {what} is complex", value=f"--dtype is {dtype}")
+        raise ArrayError(
+            "E302",
+            f"the {what} is complex",
+            value=f"--dtype is {dtype}",
+            help="leave --dtype out",
+            dtype="complex128",
+        )
     with np.errstate(all="ignore"):  # what does not fit is told below, by name
         converted = array.astype(dtype)
     if dtype.kind in "iu" and not np.array_equal(converted, array):
@@ -139,5 +145,6 @@ def cast(array: Array, dtype: np.dtype[Any], what: str) -> Array:
             f"the {what} must hold integers that fit {dtype}",
             value=f"got {array.dtype} values that do not",
             help="choose another --dtype",
+            dtype="float64",
         )
     return converted

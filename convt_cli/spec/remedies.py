@@ -12,7 +12,7 @@ from shlex import quote
 
 from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.convolution import Shape
-from convt_cli.arithmetic.frameworks import FRAMEWORKS
+from convt_cli.arithmetic.frameworks import FRAMEWORKS, Framework
 from convt_cli.arithmetic.layers import (
     Conv,
     ConvTranspose,
@@ -25,18 +25,22 @@ from convt_cli.arithmetic.layers.resampling import Upsample
 from convt_cli.arithmetic.solver import Bounds, Question, has_solution
 from convt_cli.errors import GeometryError
 from convt_cli.spec.layers import LayerSpec
-from convt_cli.spec.reader import DEFAULT_FRAMEWORK, NetworkSpec
+from convt_cli.spec.reader import DEFAULT_FRAMEWORK
 
-# Taps: a search among the paddings of a longer kernel takes too long for a message.
-_MOST_SEARCHED = 1000
+# What is tried out for a message ends here: in taps of a kernel, sources of a join, and layers
+# from a source of it upwards.
+_MOST_TAPS = 1000
+_MOST_SOURCES = 8
+_MOST_LAYERS = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
-    """A layer of a spec, and the shapes of all above it that could be resolved."""
+    """A layer of a spec, the layers above it, and the shapes of those that could be resolved."""
 
     layer: LayerSpec
-    spec: NetworkSpec
+    framework: Framework
+    above: Mapping[str, LayerSpec]
     shapes: Mapping[str, Shape]
 
     @property
@@ -61,7 +65,7 @@ def _would_join(here: Situation) -> bool:
         return False
     equal = (first, *((shape[0], *first[1:]) for shape in others))
     try:
-        here.layer.definition.resolve(equal, here.spec.framework)
+        here.layer.definition.resolve(equal, here.framework)
     except GeometryError:
         return False
     return True
@@ -69,24 +73,26 @@ def _would_join(here: Situation) -> bool:
 
 def _resized(here: Situation) -> Iterator[str]:
     """The layers above whose output_size can make the join's sources fit, each with its value."""
-    for name in here.sources:
-        way = _way_to_resizable(name, here.spec)
-        others = [here.shapes[other][1:] for other in here.sources if other != name]
+    for name in here.sources[:_MOST_SOURCES]:
+        way = _way_to_resizable(name, here.above)
+        others = [here.shapes[other][1:] for other in here.sources[:_MOST_SOURCES] if other != name]
         for size in dict.fromkeys(others):
             changed = _with_output_size(way[0].definition, size) if way else None
             if changed is not None and _fits(here, name, way, changed):
                 yield f"give {way[0].name} `output_size: {list(size)}`{_instead(way[0].definition)}"
 
 
-def _way_to_resizable(name: str, spec: NetworkSpec) -> list[LayerSpec]:
+def _way_to_resizable(name: str, above: Mapping[str, LayerSpec]) -> list[LayerSpec]:
     """The nearest layer above `name` that takes an output_size, and those from it down to `name`.
 
-    Empty where there is none before the way branches.
+    Empty where there is none before the way branches, or it is long.
     """
-    by_name = {one.name: one for one in spec.layers}
     way: list[LayerSpec] = []
-    while (one := by_name.get(name)) is not None and one.needed and len(one.needed) == 1:
+    while name in above and len(way) < _MOST_LAYERS:
+        one = above[name]
         way.insert(0, one)
+        if one.needed is None or len(one.needed) != 1:
+            return []
         if isinstance(one.definition, (ConvTranspose, Upsample)):
             return way
         (name,) = one.needed
@@ -95,12 +101,12 @@ def _way_to_resizable(name: str, spec: NetworkSpec) -> list[LayerSpec]:
 
 def _fits(here: Situation, name: str, way: list[LayerSpec], changed: LayerType) -> bool:
     """Whether the join is legal with `changed` in place of the first layer of the way to `name`."""
-    framework = here.spec.framework
+    framework = here.framework
     if any(changed.problems(framework)):
         return False
     definitions = (changed, *(one.definition for one in way[1:]), here.layer.definition)
     *before, join = (one for one in definitions if one is not None)
-    shape = here.shapes[(way[0].needed or ("",))[0]]
+    shape = here.shapes.get((way[0].needed or ("",))[0], ())  # () is refused
     try:
         for definition in before:
             shape = definition.resolve((shape,), framework).output
@@ -147,7 +153,7 @@ def _channels(geometry: Geometry, here: Situation) -> str:
 
 def _ceil_mode(here: Situation) -> str:
     """The ceil_mode with which a pool gives the expected output."""
-    definition, framework = here.layer.definition, here.spec.framework
+    definition, framework = here.layer.definition, here.framework
     if not isinstance(definition, (MaxPool, AveragePool)):
         return ""
     for ceil_mode in (True, False):
@@ -174,7 +180,7 @@ def _search(geometry: Geometry, here: Situation) -> str:
                 layer_type="conv_transpose" if adjoint else "conv",
                 input_size=size,
                 output_size=wanted,
-                framework=FRAMEWORKS[here.spec.framework.name],
+                framework=FRAMEWORKS[here.framework.name],
             )
             return _command(question, axis)
     return ""
@@ -183,7 +189,7 @@ def _search(geometry: Geometry, here: Situation) -> str:
 def _command(question: Question, axis: Axis) -> str:
     """`convt solve` with as much of the axis kept as leaves a solution; "" where none is found."""
     window = {"kernel_size": axis.kernel_size, "stride": axis.stride, "dilation": axis.dilation}
-    if axis.effective_kernel > _MOST_SEARCHED:
+    if axis.effective_kernel > _MOST_TAPS:
         return ""
     for names in (tuple(window), ("kernel_size", "dilation"), ("stride",), ()):
         kept = {name: window[name] for name in names}

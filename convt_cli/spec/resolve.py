@@ -25,20 +25,20 @@ def resolve(spec: NetworkSpec, problems: Problems, mismatches: Problems) -> Netw
 
     Outputs that differ from their `expect` are noted in `mismatches`.
     """
-    framework = spec.framework
     shapes: dict[str, Shape] = dict(spec.inputs)
+    above: dict[str, LayerSpec] = {}
     layers = []
     for layer in spec.layers:
+        here = Situation(layer=layer, framework=spec.framework, above=above, shapes=shapes)
         definition = layer.definition
-        geometry = (
-            None if definition is None else _geometry(definition, layer, shapes, spec, problems)
-        )
+        geometry = None if definition is None else _geometry(definition, here, problems)
+        above[layer.name] = layer
         if definition is None or geometry is None:
             if layer.expect is not None:
                 shapes[layer.name] = layer.expect
             continue
         shapes[layer.name] = geometry.output
-        _compare(geometry, Situation(layer=layer, spec=spec, shapes=shapes), mismatches)
+        _compare(geometry, here, mismatches)
         layers.append(
             NetworkLayer(
                 name=layer.name,
@@ -56,48 +56,40 @@ def resolve(spec: NetworkSpec, problems: Problems, mismatches: Problems) -> Netw
     return Network(
         spec=problems.spec,
         name=spec.name,
-        rules=framework,
+        rules=spec.framework,
         inputs=tuple(spec.inputs.items()),
         layers=tuple(layers),
         warnings=problems.diagnostics,
     )
 
 
-def _geometry(
-    definition: LayerType,
-    layer: LayerSpec,
-    shapes: dict[str, Shape],
-    spec: NetworkSpec,
-    problems: Problems,
-) -> Geometry | None:
+def _geometry(definition: LayerType, here: Situation, problems: Problems) -> Geometry | None:
     """What the layer comes to, as far as it can be said; None where it cannot."""
-    framework = spec.framework
-    errors = list(definition.problems(framework))
+    errors = list(definition.problems(here.framework))
     geometry = None
-    needed = layer.needed
+    needed = here.layer.needed
     sized = {error.code for error in errors} <= _STILL_SIZED
-    if sized and needed and all(name in shapes for name in needed):
+    if sized and needed and all(name in here.shapes for name in needed):
         try:
-            geometry = definition.resolve(tuple(shapes[name] for name in needed), framework)
+            sources = tuple(here.shapes[name] for name in needed)
+            geometry = definition.resolve(sources, here.framework)
         except GeometryError as found:
             if found.code not in {error.code for error in errors}:
                 errors.append(found)
     for error in errors:
-        joins = error.code == "E115" and len(layer.sources or ()) > 1
-        here = Situation(layer=layer, spec=spec, shapes=shapes)
-        remedy = join_help(error, here, problems.spec) if joins else error.help
-        _note(error, remedy, layer, problems)
+        _note(error, here, problems)
     return geometry
 
 
-def _note(error: GeometryError, remedy: str, layer: LayerSpec, problems: Problems) -> None:
+def _note(error: GeometryError, here: Situation, problems: Problems) -> None:
+    joins = error.code == "E115" and len(here.sources) > 1
     problems.add(
-        layer.place(error.field),
+        here.layer.place(error.field),
         error.code,
         error.message,
         value=error.value,
-        help=remedy,
-        layer=layer.name,
+        help=join_help(error, here, problems.spec) if joins else error.help,
+        layer=here.layer.name,
     )
 
 
