@@ -121,6 +121,7 @@ def _apply_in_memory(
     expected, _ = action.shapes
     applied = route(method, forward=action.forward)
     array = require_numeric(read_array(source), "the array")
+    action.form(array.shape, layout, text=is_text(source))
     batch, form = arrange(array, expected, layout, text=is_text(source))
     result = apply(applied, action.convolution, action.weight, action.cast(batch), expected)
     write_array(target, give_back(action.biased(result), form, text=is_text(target)), force=force)

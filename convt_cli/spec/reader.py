@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from collections.abc import Mapping as Named
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ from convt_cli.arithmetic.kinds import LARGEST
 from convt_cli.arithmetic.layers import LAYER_TYPES
 from convt_cli.arithmetic.layers.base import MAX_RANK, foreign_key
 from convt_cli.errors import RequestError, shown
-from convt_cli.errors.suggestions import suggestion
+from convt_cli.errors.suggestions import closest, suggestion
 from convt_cli.spec.layers import (
     LayerReader,
     LayerSpec,
@@ -170,7 +171,7 @@ def _overridden(own: dict[str, Shape | None], override: InputOverride) -> dict[s
                 "E503",
                 f"the spec has no input '{name}'" if name else "the spec has several inputs",
                 value=f"its inputs are {', '.join(own) or 'none'}",
-                help="write --input NAME=3,224,224",
+                help=f"write --input {_named(closest(name, [*own]), own)}{_joined(shape)}",
             )
     return inputs
 
@@ -189,8 +190,19 @@ def _of_same_rank(shape: Shape, own: Shape | None, name: str) -> Shape:
         "E503",
         "an input keeps the number of axes that the spec gives it",
         value=f"got {list(shape)} in place of {list(own)}",
-        help=f"write all of [channels, *spatial]: --input {named}{','.join(map(str, example))}",
+        help=f"write all of [channels, *spatial]: --input {named}{_joined(example)}",
     )
+
+
+def _joined(shape: Shape) -> str:
+    """A shape as --input takes it."""
+    return ",".join(map(str, shape))
+
+
+def _named(name: str | None, own: Iterable[str]) -> str:
+    """`NAME=` for --input: the name, the first of the spec's own, or "" where it has none."""
+    first = next(iter(own), "")
+    return f"{name or first}=" if first else ""
 
 
 def _warn_of_inputs(

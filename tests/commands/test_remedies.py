@@ -358,3 +358,48 @@ class TestPoolPadding:
         remedy = the_help(found, net(f"{layer}same"), "E113")
         assert remedy == "use valid or half, or write [before, after] pairs"
         assert found(net(layer + word)) == ()
+
+
+class TestReshape:
+    """E120: the sizes that are named have as many elements."""
+
+    @pytest.mark.parametrize("shape", [[4, 63], [5, 8, 8], [4, 8, 9], [128, 3], [4, 8, 4]])
+    def test_one_size_is_another(self, found: Found, shape: list[int]) -> None:
+        remedy = the_help(found, net(f"type: reshape, shape: {shape}"), "E120")
+        pasted = re.search(r"write (\[[\d, ]+\])", remedy)
+        assert pasted
+        assert found(net(f"type: reshape, shape: {pasted[1]}")) == ()
+
+    @pytest.mark.parametrize("shape", [[5, 7], [-1, 5], [300, 300]])
+    def test_where_that_does_not_do_the_product_is_named(
+        self, found: Found, shape: list[int]
+    ) -> None:
+        remedy = the_help(found, net(f"type: reshape, shape: {shape}"), "E120")
+        assert remedy == "choose sizes whose product is 256"
+
+
+class TestNamedInputs:
+    """E503: the name that is suggested is one of the spec's."""
+
+    TWO = (
+        "input: {image: [1, 4, 4], mask: [2, 4, 4]}\nlayers: [{type: concat, from: [image, mask]}]"
+    )
+    ONE = "input: [1, 4, 4]\nlayers: [{type: relu}]"
+    NONE = "layers: [{type: relu}]"
+
+    @pytest.mark.parametrize(
+        ("text", "option"),
+        [
+            (TWO, "1,4,4"),
+            (TWO, "imgae=1,4,4"),
+            (TWO, "maks=2,4,4"),
+            (ONE, "x=1,5,5"),
+            (NONE, "x=1,5,5"),
+        ],
+    )
+    def test_can_be_given(self, run: Run, spec: WriteSpec, text: str, option: str) -> None:
+        outcome = run("shapes", spec(text), "--input", option)
+        assert outcome.codes == ["E503"]
+        remedy = re.search(r"write (--input \S+);", outcome.err)
+        assert remedy
+        assert run("shapes", "net.yaml", *remedy[1].split()).status == 0

@@ -127,6 +127,28 @@ class TestLayouts:
             assert run(*arguments, remedy[1]).status == 0
             assert np.load("x.npy").shape == result
 
+    @pytest.mark.parametrize("options", [(), ("--forward",)])
+    @pytest.mark.parametrize("target", ["x.npy", "-"])
+    def test_the_other_direction_takes_the_other_side(
+        self, run: Run, spec: WriteSpec, options: tuple[str, ...], target: str
+    ) -> None:
+        spec(self.SPEC)
+        save(y=np.ones((2, 5, 6) if options else (3, 5, 6)))
+        outcome = run("apply", "net.yaml", "y.npy", "-o", target, *options)
+        assert_refused(outcome, "E301")
+        remedy = "leave --forward out" if options else "pass --forward"
+        assert f"other side: {remedy};" in outcome.err
+        other = () if options else ("--forward",)
+        assert run("apply", "net.yaml", "y.npy", "-o", target, *other).status == 0
+
+    def test_in_python_numpy_does_it(self) -> None:
+        x, weight = np.ones((7, 5, 6, 3)), np.ones((2, 3, 1, 1))
+        with pytest.raises(ArrayError) as caught:
+            conv(x, weight)
+        axes = re.search(r"numpy\.moveaxis\(x, (-\d), (-\d)\)", caught.value.help)
+        assert axes
+        assert conv(np.moveaxis(x, int(axes[1]), int(axes[2])), weight).shape == (7, 2, 5, 6)
+
     def test_is_not_named_for_another_shape(self, run: Run, spec: WriteSpec) -> None:
         save(y=np.ones((5, 2, 6)))
         outcome = run("apply", spec(self.SPEC), "y.npy", "-o", "x.npy")

@@ -116,9 +116,18 @@ class Reshape(Layer):
                 "a reshape keeps the number of elements",
                 field="shape",
                 value=f"{list(source)} has {prod(source):,}, the known sizes make {known:,}",
-                help="choose sizes whose product is that of the source's",
+                help=self._remedy(prod(source)),
             )
         return Geometry(output=shape, reach="whole")
+
+    def _remedy(self, elements: int) -> str:
+        """The sizes with another one in a single place, where that makes so many elements."""
+        for number, size in enumerate(self.shape):
+            others = prod(self.shape) // size
+            if others > 0 and elements % others == 0:
+                fitting = [*self.shape[:number], elements // others, *self.shape[number + 1 :]]
+                return f"write {fitting}, or other sizes whose product is {elements:,}"
+        return f"choose sizes whose product is {elements:,}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
