@@ -130,12 +130,9 @@ def dtype_option(*dtypes: str) -> Callable[[Callable[..., int]], Callable[..., i
             try:
                 return function(**values)
             except ArrayError as error:
-                if error.dtype not in dtypes:
-                    raise
-                remedy = f"pass --dtype {error.dtype}"
-                raise ArrayError(
-                    error.code, error.message, value=error.value, help=remedy
-                ) from None
+                if error.dtype in dtypes:
+                    error.help = f"pass --dtype {error.dtype}"
+                raise
 
         return option(named)
 

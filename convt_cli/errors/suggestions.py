@@ -146,10 +146,9 @@ def closest(word: str, known: list[str]) -> str | None:
 
     short = word[:_MOST_LETTERS]
     candidates = known[-_MOST_CANDIDATES:]  # of very many, the last are the nearest
-    same = [one for one in candidates if _plain(one) == _plain(short)]
     meant = [one for one in _ELSEWHERE.get(_plain(short), ()) if one in known]
     close = get_close_matches(short.lower(), candidates, n=1, cutoff=0.66)
-    return next(iter([*same, *meant, *close]), None)
+    return next(iter([*meant, *close]), None)
 
 
 def suggestion(word: str, known: list[str]) -> str:

@@ -246,6 +246,20 @@ class TestSourcesThatDoNotFit:
         both = ("name: f, type: flatten", "name: g, type: flatten, from: input")
         assert found(net(*both, "type: add, from: [f, g]")) == ()
 
+    def test_channels_that_differ_beside_the_axis_of_a_concat(self, found: Found) -> None:
+        one = "name: a, type: conv, out_channels: 3, kernel_size: 1"
+        remedy = the_help(found, net(one, "type: concat, axis: 1, from: [a, input]"), "E115")
+        pasted = f"type: conv, out_channels: 4, {quoted(remedy)}, from: a, name: b"
+        assert found(net(one, pasted, "type: concat, axis: 1, from: [b, input]")) == ()
+
+    def test_an_output_size_that_a_layer_on_the_way_changes_is_not_named(
+        self, found: Found
+    ) -> None:
+        text = SKIP.format(size=15, up=UPS[3][1], join="add").replace(
+            "type: relu", "type: conv, out_channels: 4, kernel_size: 3, padding: [[0, 0], [1, 1]]"
+        )
+        assert "output_size" not in the_help(found, text, "E115")
+
     def test_a_size_that_no_output_size_reaches_is_not_promised(self, found: Found) -> None:
         text = SKIP.format(
             size=15,
@@ -280,6 +294,7 @@ class TestExpect:
     ) -> None:
         top = f"framework: {framework}\n{INPUT}"
         remedy = the_help(found, net(f"name: c, {layer}, expect: {expect}", top=top), "E201")
+        assert (f"--framework {framework}" in remedy) == (framework != "pytorch")
         outcome = run_quoted(run, remedy, "convt solve", "--format", "json")
         assert outcome.status == 0
         first = outcome.document["solutions"][0]
@@ -317,6 +332,7 @@ class TestExpect:
             ("type: upsample, scale_factor: 2", [4, 15, 15]),
             ("type: conv, out_channels: 4, kernel_size: 1", [4, 8]),
             ("type: conv, out_channels: 4, kernel_size: 1", [4, 900, 900]),
+            ("type: conv, out_channels: 4, kernel_size: 2001, padding: 1000", [4, 7, 7]),
         ],
     )
     def test_any_other_layer_gets_its_own_shape(
@@ -330,23 +346,26 @@ class TestExpect:
 class TestOutputSize:
     """E118: the nearest size is reached."""
 
-    UP = "type: conv_transpose, out_channels: 1, kernel_size: 3, stride: 2, padding: 1"
+    UP = "type: conv_transpose, out_channels: 1, kernel_size: 4, stride: 2"
 
-    @pytest.mark.parametrize("size", [3, 14, 17, 99])
-    @pytest.mark.parametrize("framework", ["pytorch", "keras"])
-    def test_the_nearest_can_be_reached(self, found: Found, size: int, framework: str) -> None:
+    @pytest.mark.parametrize(
+        ("framework", "padding", "key", "value"),
+        [
+            *(("pytorch", 1, "output_size", size) for size in (3, 14, 18, 99)),
+            ("keras", "same", "output_padding", 0),
+        ],
+    )
+    def test_the_nearest_can_be_reached(
+        self, found: Found, framework: str, padding: int | str, key: str, value: int
+    ) -> None:
         top = f"framework: {framework}\n{INPUT}"
-        for padding in ("1", "same") if framework == "keras" else ("1",):
-            layer = self.UP.replace("padding: 1", f"padding: {padding}")
-            problems = found(net(f"{layer}, output_size: {size}", top=top))
-            if framework == "keras" and "E125" in {one.code for one in problems}:
-                pytest.skip("Keras has no output_size")
-            (problem,) = problems
-            assert problem.code == "E118"
-            field, nearest = problem.help.removeprefix("the nearest is ").split()
-            assert found(net(f"{layer}, {field}: {nearest}", top=top)) == ()
-            further = int(nearest) + (1 if int(nearest) < size else -1)
-            assert found(net(f"{layer}, {field}: {further}", top=top)) != ()
+        layer = f"{self.UP}, padding: {padding}"
+        remedy = the_help(found, net(f"{layer}, {key}: {value}", top=top), "E118")
+        field, nearest = remedy.removeprefix("the nearest is ").split()
+        assert field == key
+        assert found(net(f"{layer}, {key}: {nearest}", top=top)) == ()
+        step = 1 if int(nearest) > value else -1
+        assert found(net(f"{layer}, {key}: {int(nearest) - step}", top=top)) != ()
 
 
 class TestPoolPadding:

@@ -204,6 +204,13 @@ class TestWeights:
         w = np.zeros((5, 4, 3, 3)).tolist()
         assert "(2, 3, 1, 0)" in the_help(found, net(f"{layer}{w}", top=back), "E121")
 
+    def test_nor_do_equal_sizes_part_the_taps(self, found: Found) -> None:
+        w = np.zeros((3, 3, 3, 5)).tolist()
+        text = net(
+            f"type: conv, out_channels: 5, kernel_size: 3, weight: {w}", top="input: [3, 8, 8]\n"
+        )
+        assert "(3, 2, 0, 1)" in the_help(found, text, "E121")
+
     @pytest.mark.parametrize("framework", ["pytorch", "keras", "jax"])
     def test_written_in_the_spec(self, found: Found, framework: str) -> None:
         top = f"framework: {framework}\ninput: [3, 8]\n"
