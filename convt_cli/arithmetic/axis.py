@@ -51,6 +51,7 @@ class Axis:
                 "output_size is at most the derived one",
                 field="output_size",
                 value=f"got {self.output_size} where {self.derived_output_size} fit",
+                help=f"use at most {self.derived_output_size}",
             )
 
     @classmethod

@@ -27,7 +27,7 @@ from convt_cli.arithmetic.frameworks import Framework
 from convt_cli.arithmetic.layers import LayerType
 from convt_cli.arithmetic.layers.resampling import Upsample
 from convt_cli.arithmetic.progressions import SizeSet
-from convt_cli.errors import GeometryError
+from convt_cli.errors import Diagnostic, GeometryError
 
 FAR = 2**30
 MOST_PERIOD = 1024
@@ -69,12 +69,16 @@ class Trace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Graph:
-    """A network whose sizes are open; `inputs` are the shapes as written."""
+    """A network whose sizes are open; `inputs` are the shapes as written.
+
+    `warnings` say what of its spec is likely not meant as it is written.
+    """
 
     name: str
     framework: Framework
     inputs: tuple[tuple[str, Shape], ...]
     steps: tuple[Step, ...]
+    warnings: tuple[Diagnostic, ...] = ()
 
     @property
     def is_rounded(self) -> bool:

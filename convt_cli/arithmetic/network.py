@@ -9,6 +9,7 @@ from convt_cli.arithmetic.frameworks import Framework
 from convt_cli.arithmetic.kinds import DEFAULT_FILL, FileReference, WeightSource
 from convt_cli.arithmetic.layers import Convolutional, Geometry, LayerType
 from convt_cli.arithmetic.weight_layout import WeightLayout
+from convt_cli.errors import Diagnostic
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,13 +53,17 @@ class MatrixLayer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
-    """A network with every shape known; its output is its last layer's."""
+    """A network with every shape known; its output is its last layer's.
+
+    `warnings` say what of its spec is likely not meant as it is written.
+    """
 
     spec: str
     name: str
     rules: Framework
     inputs: tuple[tuple[str, Shape], ...]
     layers: tuple[NetworkLayer, ...]
+    warnings: tuple[Diagnostic, ...] = ()
 
     @property
     def framework(self) -> str:

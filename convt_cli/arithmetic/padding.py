@@ -73,12 +73,14 @@ def same_pads(size: int, effective: int, stride: int) -> Pair:
 def require_word(word: str, words: tuple[str, ...], layer_type: str, framework: Framework) -> None:
     """Raise GeometryError (E113) unless `word` is one of the framework's `words`."""
     if word not in words:
+        # a pool has to have less padding than its kernel
+        others = "valid or half" if layer_type == "a pool" else "valid, half, full or causal"
         raise GeometryError(
             "E113",
             f"{framework.name} has no padding '{word}' for {layer_type}",
             field="padding",
             value=f"got '{word}'",
-            help="use valid, half, full or causal, or write [before, after] pairs",
+            help=f"use {others}, or write [before, after] pairs",
         )
 
 

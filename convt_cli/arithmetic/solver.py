@@ -112,6 +112,11 @@ def solutions(question: Question, bounds: Bounds) -> list[Solution]:
     return sorted(found, key=lambda one: _complexity(one, uneven and not one.has_even_overlap))
 
 
+def has_solution(question: Question, bounds: Bounds) -> bool:
+    """Whether there is a solution within `bounds`: the first one ends the search."""
+    return any(solution is not None for solution in _found(question, bounds))
+
+
 def promising_strides(question: Question, bounds: Bounds) -> list[int]:
     """The strides nearest to the ratio of the sizes, if they would give solutions."""
     sizes = sorted((question.input_size or question.output_size, question.output_size))

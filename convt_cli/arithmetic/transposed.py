@@ -98,8 +98,7 @@ def _same_output_size(asked: Asked) -> int:
         size += asked.effective % 2 - asked.stride + asked.output_padding
     low = (asked.size - 1) * asked.stride + 1
     if not low <= size < low + asked.stride:
-        field = "output_padding" if asked.output_size is None else "output_size"
-        raise _unreachable(field, size, low, asked.stride)
+        raise _unreachable(asked, size, low, asked.stride)
     return size
 
 
@@ -118,7 +117,7 @@ def _require_reachable(asked: Asked, size: int) -> None:
     """Raise GeometryError (E118) where a direct convolution on `size` has more positions."""
     most = asked.full + asked.stride - 1
     if size > most:
-        raise _unreachable("output_size", size, 1, most)
+        raise _unreachable(asked, size, 1, most)
 
 
 def _reaching(before: int, after: int) -> Found:
@@ -131,7 +130,7 @@ def _extra(asked: Asked, least: int, framework: Framework) -> int:
     if asked.output_size is not None:
         low = max(least, 1)
         if not low <= asked.output_size < least + asked.stride:
-            raise _unreachable("output_size", asked.output_size, low, least + asked.stride - low)
+            raise _unreachable(asked, asked.output_size, low, least + asked.stride - low)
         return asked.output_size - least
     if asked.output_padding is not None:
         return asked.output_padding
@@ -162,14 +161,19 @@ def require_output_padding(
     legal_output_padding(output_padding, stride, dilation)
 
 
-def _unreachable(field: str, size: int, low: int, count: int) -> GeometryError:
+def _unreachable(asked: Asked, size: int, low: int, count: int) -> GeometryError:
+    """The error (E118) for an output of `size` where the `count` sizes from `low` are reached."""
     reach = (
         "is none" if count < 1 else f"is {low}" if count == 1 else f"are {low} to {low + count - 1}"
     )
+    field = "output_padding" if asked.output_size is None else "output_size"
+    nearest = min(max(size, low), low + count - 1)
+    if asked.output_size is None and asked.output_padding is not None:
+        nearest += asked.output_padding - size
     return GeometryError(
         "E118",
         "output_size must be one the layer can reach",
         field=field,
         value=f"got {size}, reachable {reach}",
-        help="choose another size, or change stride or padding",
+        help=f"the nearest is {field} {nearest}" if count > 0 else "use less padding",
     )

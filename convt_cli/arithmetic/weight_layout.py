@@ -10,6 +10,7 @@ input, (*kernel_size, in, out) of the layer: C's channels exchanged, and its tap
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import permutations
 
 from convt_cli.arithmetic.convolution import Convolution, Shape
 
@@ -27,3 +28,25 @@ class WeightLayout:
         if self.unflipped:
             return (*kernel, out_channels // convolution.groups, inner * convolution.groups)
         return (*kernel, inner, out_channels) if self.taps_first else convolution.weight_shape
+
+
+def other_order(shape: Shape, expected: Shape, remedy: str) -> str:
+    """How a weight of `shape` comes to the `expected` one by another order of its axes, in words.
+
+    `remedy` has {} for the order.  Empty where no order does it.
+
+    >>> other_order((3, 5, 2, 8), (8, 2, 3, 5), "numpy.transpose(w, {})")
+    'its axes stand in another order: numpy.transpose(w, (3, 2, 0, 1)) has this shape'
+    """
+    if sorted(shape) != sorted(expected):
+        return ""
+    rank = len(shape)
+    taps_last = (rank - 1, rank - 2, *range(rank - 2))
+    taps_first = (*range(2, rank), 1, 0)
+    orders = (taps_last, taps_first, *permutations(range(rank)))
+    fitting = dict.fromkeys(
+        order for order in orders if tuple(shape[axis] for axis in order) == expected
+    )
+    first, *others = fitting
+    text = f"its axes stand in another order: {remedy.format(first)} has this shape"
+    return text + (", as other orders have: equal sizes do not tell which" if others else "")

@@ -8,7 +8,7 @@ import click
 
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.network import MatrixLayer
-from convt_cli.commands.networks import choose_layer, note_fill
+from convt_cli.commands.networks import choose_layer, load_network, note_fill
 from convt_cli.commands.options import (
     dtype_option,
     force_option,
@@ -20,7 +20,6 @@ from convt_cli.commands.options import (
 from convt_cli.commands.threads import compute_by_tiles
 from convt_cli.errors import RequestError
 from convt_cli.io.reading import STDIN
-from convt_cli.spec.load import load_spec
 
 if TYPE_CHECKING:
     from convt_cli.files.tiled import Action
@@ -81,7 +80,7 @@ def command(
     if spec == array == STDIN:
         raise click.UsageError("standard input can be SPEC or ARRAY, not both")
     require_writable(locate(output).path, force=force)
-    network = load_spec(spec, input=dict(inputs))
+    network = load_network(spec, inputs)
     chosen = choose_layer(network, layer)
     _require_own_action(chosen, forward=forward, bias=bias)
     action = _action(chosen, Weights(network, allow_outside=allow_outside), dtype, forward, bias)
@@ -122,6 +121,7 @@ def _apply_in_memory(
     expected, _ = action.shapes
     applied = route(method, forward=action.forward)
     array = require_numeric(read_array(source), "the array")
+    action.form(array.shape, layout, text=is_text(source))
     batch, form = arrange(array, expected, layout, text=is_text(source))
     result = apply(applied, action.convolution, action.weight, action.cast(batch), expected)
     write_array(target, give_back(action.biased(result), form, text=is_text(target)), force=force)

@@ -13,7 +13,7 @@ from convt_cli.commands.networks import as_diagnostics, expand
 from convt_cli.commands.options import format_option, input_option, output_options, specs_argument
 from convt_cli.errors import ConvtError, Diagnostic
 from convt_cli.render.diagnostics import diagnostic_text
-from convt_cli.reports.check import check_report, summary
+from convt_cli.reports.check import check_report, has_errors, summary
 from convt_cli.spec.load import check_spec
 
 FOUND = 1
@@ -23,7 +23,7 @@ FOUND = 1
     "check",
     short_help="Check that shapes are legal and as expected.",
     epilog="""\b
-Exit status: 0 nothing was found, 1 something was, 2 a spec cannot be read.
+Exit status: 0 no problem or only warnings, 1 a problem was found, 2 a spec cannot be read.
 \b
 Examples:
   convt check configs/*.yaml
@@ -42,7 +42,10 @@ def command(
     output: str | None,
     force: bool,
 ) -> int:
-    """Check that every shape is legal and every `expect` holds; a folder stands for its specs."""
+    """Check that every shape is legal and every `expect` holds; a folder stands for its specs.
+
+    An input that is likely meant in another order is told as a warning.
+    """
     checked = expand(specs)
     found: list[Diagnostic] = []
     unreadable: list[Diagnostic] = []
@@ -54,7 +57,7 @@ def command(
             complain_of(error)
             unreadable.extend(as_diagnostics(spec, error))
             status = FAILED
-    if found and not exit_zero:
+    if has_errors(found) and not exit_zero:
         status = max(status, FOUND)
     if output_format == "json":
         report = check_report(len(checked), [*found, *unreadable])

@@ -5,10 +5,10 @@ from __future__ import annotations
 import click
 
 from convt_cli.commands.emit import put
+from convt_cli.commands.networks import load_network
 from convt_cli.commands.options import output_options, spec_argument
 from convt_cli.errors import RequestError
 from convt_cli.io.reading import STDIN, reference_path
-from convt_cli.spec.load import load_spec
 
 _UNSPEAKABLE = frozenset("\t\n\r\\;|=%*?[]()~&\"'<>")
 """What means something else to make or its shell wherever it stands."""
@@ -36,7 +36,7 @@ def command(spec: str, targets: tuple[str, ...], output: str | None, force: bool
     """
     if "" in targets:
         raise click.UsageError("--target needs a name")
-    network = load_spec(spec)
+    network = load_network(spec)
     own = [] if spec == STDIN else [spec]
     files = [reference_path(spec, file) for file in network.weight_files]
     names, needed = (targets, own + files) if targets else (own or [network.name], files)

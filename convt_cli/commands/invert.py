@@ -13,7 +13,7 @@ from convt_cli.arithmetic.network import MatrixLayer, Network
 from convt_cli.commands.apply import LAYOUTS
 from convt_cli.commands.emit import emit
 from convt_cli.commands.main import complain
-from convt_cli.commands.networks import choose_layer, note_fill
+from convt_cli.commands.networks import choose_layer, load_network, note_fill
 from convt_cli.commands.options import (
     force_option,
     format_option,
@@ -24,7 +24,6 @@ from convt_cli.commands.options import (
 )
 from convt_cli.commands.threads import compute_by_tiles
 from convt_cli.io.reading import STDIN
-from convt_cli.spec.load import load_spec
 
 if TYPE_CHECKING:
     from convt_cli.analysis.invert import Inverse
@@ -129,7 +128,7 @@ def command(
     if output == STDIN and output_format != "text":
         raise click.UsageError("--format goes with an OUT that is a file")
     require_writable(locate(output).path, force=force)
-    network = load_spec(spec, input=dict(inputs))
+    network = load_network(spec, inputs)
     chosen = choose_layer(network, layer)
     weights = Weights(network, allow_outside=allow_outside)
     added = weights.bias(chosen) if bias else None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from keyword import iskeyword
@@ -19,7 +19,7 @@ from typing import TextIO
 import click
 
 from convt_cli import __version__
-from convt_cli.errors import ConvtError, ReaderGone, RequestError
+from convt_cli.errors import ConvtError, Diagnostic, ReaderGone, RequestError
 
 COMMANDS = (
     *("shapes", "check", "table", "solve", "compare", "matrix", "apply"),
@@ -140,6 +140,14 @@ def complain_of(error: ConvtError) -> None:
     from convt_cli.render.diagnostics import error_text
 
     complain(error_text(error, terminal_width(sys.stderr)))
+
+
+def warn_of(warnings: Iterable[Diagnostic]) -> None:
+    """Print the warnings of a spec to standard error, within its terminal's width."""
+    from convt_cli.render.diagnostics import diagnostic_text
+
+    for warning in warnings:
+        complain(diagnostic_text(warning, terminal_width(sys.stderr)))
 
 
 def terminal_width(stream: TextIO | None) -> int:

@@ -10,7 +10,7 @@ from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.kinds import FileReference
 from convt_cli.arithmetic.network import MatrixLayer, Network
 from convt_cli.commands.emit import emit
-from convt_cli.commands.networks import choose_layer, note_fill
+from convt_cli.commands.networks import choose_layer, load_network, note_fill
 from convt_cli.commands.options import (
     dtype_option,
     force_option,
@@ -22,7 +22,6 @@ from convt_cli.commands.options import (
 )
 from convt_cli.reports.matrix import entries_report, size_report
 from convt_cli.reports.table import Report
-from convt_cli.spec.load import load_spec
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -91,7 +90,7 @@ def command(
         raise click.UsageError("--sparse-format and --compress go with -o")
     if output is not None and output_format != "text":
         raise click.UsageError("--format goes with --show and --dry-run")
-    network = load_spec(spec, input=dict(inputs))
+    network = load_network(spec, inputs)
     chosen = choose_layer(network, layer)
     source = _Source(network, chosen, dtype, transpose, allow_outside)
     if output is not None:

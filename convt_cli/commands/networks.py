@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.network import MatrixLayer, Network
-from convt_cli.commands.main import FAILED, complain, complain_of
+from convt_cli.commands.main import FAILED, complain, complain_of, warn_of
 from convt_cli.errors import ConvtError, Diagnostic, RequestError, SpecError
 from convt_cli.io.writing import is_file
 from convt_cli.spec.load import load_spec
@@ -18,7 +18,10 @@ SPEC_SUFFIXES = (".yaml", ".yml")
 
 @dataclass(slots=True)
 class Loaded:
-    """The networks that could be loaded, what was wrong with the others, and the status so far."""
+    """The networks that could be loaded, what was wrong with the others, and the status so far.
+
+    `problems` hold the warnings of all.
+    """
 
     networks: list[Network] = field(default_factory=list)
     problems: list[Diagnostic] = field(default_factory=list)
@@ -34,18 +37,28 @@ class Loaded:
     def complete(self, output: str | None, output_format: str) -> bool:
         """Whether there is a report to write: JSON tells of the problems, a file is never half."""
         in_part = bool(self.networks) and output in (None, "-")
-        return not self.problems or output_format == "json" or in_part
+        return not self.status or output_format == "json" or in_part
 
 
 def load_all(specs: Iterable[str], inputs: Sequence[tuple[str, Shape]]) -> Loaded:
-    """Every spec's network; errors are printed and counted, not raised."""
+    """Every spec's network; warnings are printed, errors too and counted, not raised."""
     loaded = Loaded()
     for spec in expand(specs):
         try:
-            loaded.networks.append(load_spec(spec, input=dict(inputs)))
+            network = load_network(spec, inputs)
         except ConvtError as error:
             loaded.note(spec, error)
+        else:
+            loaded.networks.append(network)
+            loaded.problems.extend(network.warnings)
     return loaded
+
+
+def load_network(spec: str, inputs: Iterable[tuple[str, Shape]] = ()) -> Network:
+    """The network of a spec, its warnings printed.  Raises SpecError, FileError, RequestError."""
+    network = load_spec(spec, input=dict(inputs))
+    warn_of(network.warnings)
+    return network
 
 
 def as_diagnostics(spec: str, error: ConvtError) -> tuple[Diagnostic, ...]:

@@ -13,7 +13,7 @@ import click
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.kinds import LARGEST
 from convt_cli.arithmetic.layers.base import MAX_RANK
-from convt_cli.errors import FileError, shown
+from convt_cli.errors import ArrayError, FileError, shown
 
 TABLE_FORMATS = ("text", "json", "csv", "markdown")
 
@@ -120,9 +120,23 @@ def format_option(*formats: str) -> Callable[[_F], _F]:
     )
 
 
-def dtype_option(*dtypes: str) -> Callable[[_F], _F]:
-    """--dtype."""
-    return click.option("--dtype", type=click.Choice(dtypes), help="Compute in this dtype.")
+def dtype_option(*dtypes: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """--dtype, which errors of the command name where another one of `dtypes` mends them."""
+    option = click.option("--dtype", type=click.Choice(dtypes), help="Compute in this dtype.")
+
+    def decorate(function: Callable[..., int]) -> Callable[..., int]:
+        @wraps(function)
+        def named(**values: Any) -> int:
+            try:
+                return function(**values)
+            except ArrayError as error:
+                if error.dtype in dtypes:
+                    error.help = f"pass --dtype {error.dtype}"
+                raise
+
+        return option(named)
+
+    return decorate
 
 
 def output_options(function: Callable[..., int]) -> Callable[..., int]:

@@ -11,6 +11,7 @@ from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.kinds import LARGEST
 from convt_cli.commands.emit import emit
 from convt_cli.commands.main import complain
+from convt_cli.commands.networks import load_network
 from convt_cli.commands.options import (
     force_option,
     format_option,
@@ -22,7 +23,6 @@ from convt_cli.commands.options import (
 from convt_cli.commands.threads import compute_by_tiles
 from convt_cli.io.reading import STDIN
 from convt_cli.reports.reconstruction import reconstruction_report
-from convt_cli.spec.load import load_spec
 
 if TYPE_CHECKING:
     from convt_cli.analysis.reconstruct import Kept, Reconstruction
@@ -106,7 +106,7 @@ def command(
     if spec == image == STDIN:
         raise click.UsageError("standard input can be SPEC or IMAGE, not both")
     _require_writable(output, sheet, force=force)
-    network = load_spec(spec, input=dict(inputs))
+    network = load_network(spec, inputs)
     images, form = _read(image, way_to(network, layer).input_shape, batch=batch, sheet=sheet)
     found = reconstruct(
         network,

@@ -9,6 +9,7 @@ from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.frameworks import FRAMEWORKS
 from convt_cli.arithmetic.solver import TYPES, Bounds, Question, promising_strides, solutions
 from convt_cli.commands.emit import emit
+from convt_cli.commands.main import warn_of
 from convt_cli.commands.options import format_option, input_option, integers, output_options
 from convt_cli.reports.solutions import sizes_report, solutions_report
 from convt_cli.reports.table import Report
@@ -156,6 +157,7 @@ def _layers(question: Question, bounds: Bounds, limit: int | None) -> Report:
 
 def _sizes(spec: str, inputs: dict[str, Shape], up_to: int) -> Report:
     graph = load_graph(spec, input=inputs)
+    warn_of(graph.warnings)
     base = closing_base(graph)
     rank = len(graph.inputs[0][1]) - 1
     closings = [closing_sizes(graph, base, axis, up_to) for axis in range(rank)]

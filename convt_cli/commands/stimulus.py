@@ -9,6 +9,7 @@ import click
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.commands.emit import emit
 from convt_cli.commands.main import complain
+from convt_cli.commands.networks import load_network
 from convt_cli.commands.options import (
     force_option,
     format_option,
@@ -20,7 +21,6 @@ from convt_cli.commands.options import (
 from convt_cli.commands.threads import compute_by_tiles
 from convt_cli.io.reading import STDIN
 from convt_cli.reports.reconstruction import stimulus_report
-from convt_cli.spec.load import load_spec
 
 if TYPE_CHECKING:
     from convt_cli.analysis.stimulus import Norm
@@ -88,7 +88,7 @@ def command(
         raise click.UsageError("standard input can be SPEC or IMAGE, not both")
     if output is not None:
         require_writable(output, force=force)
-    network = load_spec(spec, input=dict(inputs))
+    network = load_network(spec, inputs)
     image = None if at is None else read_image(at, way_to(network, layer).input_shape)[0]
     found = stimulus(
         network,

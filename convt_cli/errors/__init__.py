@@ -9,6 +9,7 @@ or reads a file; the one handler that turns errors into text and exit statuses i
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 _MOST_SHOWN = 300
 
@@ -78,7 +79,16 @@ class GeometryError(ConvtError, ValueError):
 
 
 class ArrayError(ConvtError, ValueError):
-    """An array whose shape, dtype or contents cannot be used; says what was expected and got."""
+    """An array whose shape, dtype or contents cannot be used; says what was expected and got.
+
+    `dtype` is one to compute in that mends it, where there is one.
+    """
+
+    def __init__(
+        self, code: str, message: str, *, value: str = "", help: str = "", dtype: str = ""
+    ) -> None:
+        super().__init__(code, message, value=value, help=help)
+        self.dtype = dtype
 
 
 class FileError(ConvtError):
@@ -93,6 +103,7 @@ class RequestError(ConvtError):
 class Diagnostic:
     """One problem of a spec: where it is, which rule it breaks and how to mend it.
 
+    A warning is a spec that can be read and is likely not meant so; it changes no exit status.
     `line` and `column` count from 1; `width` is the number of characters the caret underlines.
     """
 
@@ -107,8 +118,13 @@ class Diagnostic:
     help: str
     excerpt: str
 
+    @property
+    def severity(self) -> Literal["error", "warning"]:
+        """What the first letter of its code says."""
+        return "warning" if self.code.startswith("W") else "error"
+
     def document(self) -> dict[str, object]:
-        """The problem as `check --format json` lists it."""
+        """The problem as `check --format json` lists it; only a warning names its severity."""
         return {
             "code": self.code,
             "spec": self.spec,
@@ -117,15 +133,16 @@ class Diagnostic:
             "layer": self.layer,
             "message": f"{self.message}: {self.value}" if self.value else self.message,
             "help": self.help,
+            **({"severity": self.severity} if self.severity == "warning" else {}),
         }
 
 
 class SpecError(ConvtError, ValueError):
-    """A spec with problems: all of them, in the order of its lines."""
+    """A spec with problems: all of them, its warnings too, in the order of its lines."""
 
     def __init__(self, diagnostics: tuple[Diagnostic, ...]) -> None:
-        first = diagnostics[0]
-        more = f" (and {len(diagnostics) - 1} more)" if len(diagnostics) > 1 else ""
+        first, *others = (one for one in diagnostics if one.severity == "error")
+        more = f" (and {len(others)} more)" if others else ""
         super().__init__(
             first.code,
             f"{first.spec}:{first.line}:{first.column}: {first.message}",

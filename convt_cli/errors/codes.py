@@ -1,7 +1,7 @@
 """What each diagnostic code means: the rule, why it holds and how to mend it.
 
 Codes come in families: E0 the text of a spec, E1 its layers, E2 what `check` finds, E3 arrays
-and weights, E4 files, E5 the request and the machine.
+and weights, E4 files, E5 the request and the machine; W0 is legal, and likely not what is meant.
 """
 
 from __future__ import annotations
@@ -123,12 +123,15 @@ EXPLANATIONS: dict[str, Explanation] = {
     ),
     "E114": Explanation(
         "declared and actual channels agree",
-        "in_channels is optional and checked: it must equal the channels of the source.",
+        "in_channels is optional and checked: it must equal the channels of the source.  So is "
+        "a linear's in_features: it must equal the size of its source.",
     ),
     "E115": Explanation(
         "sources fit together",
         "`add` and `mul` take sources of one shape (or size 1, which broadcasts); `concat` takes "
-        "sources that differ along its axis alone.",
+        "sources that differ along its axis alone.  Where a stride has rounded a size down, an "
+        "output_size on the way back up restores it, and `convt solve --sizes SPEC` finds the "
+        "input sizes at which nothing is rounded.",
     ),
     "E116": Explanation(
         "padding_mode limits the padding",
@@ -194,16 +197,18 @@ EXPLANATIONS: dict[str, Explanation] = {
     "E201": Explanation(
         "`expect` is the layer's output shape",
         "The shape that follows from the arithmetic differs from the one the spec expects. "
-        "`convt table SPEC` shows the formula with its numbers put in, axis by axis.",
+        "`convt table SPEC` shows the formula with its numbers put in, axis by axis, and "
+        "`convt solve` finds the layers that lead from one size to another.",
     ),
     "E301": Explanation(
         "an array has the layer's shape",
         "Arrays are (channels, *spatial), may have a batch axis in front, or be flat in "
-        "row-major order.",
+        "row-major order.  Where a command has --layout, channels_last takes (*spatial, channels).",
     ),
     "E302": Explanation(
         "an array holds numbers convt can compute with",
-        "Integers, floats and complex numbers; not bool, text, dates, records or pickled objects.",
+        "Integers, floats and complex numbers; not bool, text, dates, records or pickled objects, "
+        "and not the floats of 8 bits and less, which NumPy has not: save them as float32.",
     ),
     "E303": Explanation(
         "an array file is whole and well-formed",
@@ -212,7 +217,8 @@ EXPLANATIONS: dict[str, Explanation] = {
     "E304": Explanation(
         "an integer result fits its dtype",
         "Integers are summed in 64 bits; a result past the result's dtype is refused rather "
-        "than wrapped.  Convert the input or the weight to a wider dtype.",
+        "than wrapped.  Compute in a wider dtype: with --dtype where the command has it, else by "
+        "converting the input or the weight.",
     ),
     "E305": Explanation(
         "a bias belongs to the layer's own action",
@@ -255,7 +261,8 @@ EXPLANATIONS: dict[str, Explanation] = {
     ),
     "E503": Explanation(
         "the options fit together",
-        "An option was given a value outside its range, or two options exclude each other.",
+        "An option was given a value outside its range, or two options exclude each other; or "
+        "--input has another number of axes than the input whose place it takes.",
     ),
     "E504": Explanation(
         "what a command needs is installed",
@@ -279,5 +286,21 @@ EXPLANATIONS: dict[str, Explanation] = {
         "what only stands for an operation have no way back; deconvnet has none through smooth "
         "functions such as sigmoid, and without an image a stimulus goes through linear layers "
         "alone.",
+    ),
+    "W001": Explanation(
+        "channels come first in an input",
+        "An input is [channels, *spatial] in every framework, Keras, TensorFlow and JAX included.  "
+        "[224, 224, 3] is 224 channels of 224 by 3 pixels, which is legal, so that all shapes "
+        "behind it are right for another network.  The warning is given for two or three sizes of "
+        "16 or more and then 1, 3 or 4.  Where this is meant, in_channels in a layer that reads "
+        "the input says so.",
+    ),
+    "W002": Explanation(
+        "an input has no batch axis",
+        "[1, 3, 224, 224] is 1 channel of 3 by 224 by 224 voxels, which is legal, and likely one "
+        "image of 3 channels.  Shapes are those of one item; arrays may have a batch axis in "
+        "front.  The warning is given for four sizes that begin with 1 and go on with 1, 3 or 4, "
+        "or with an image whose channels come last.  Where this is meant, in_channels in a layer "
+        "that reads the input says so.",
     ),
 }

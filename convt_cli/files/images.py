@@ -41,7 +41,7 @@ def read_image(name: str, shape: Shape) -> tuple[Array, Form]:
     """
     if is_picture(name):
         return read_picture(name, shape)[np.newaxis], Form(channels_last=False)
-    batch, form = arrange(read_array(name), shape, "channels_first", text=is_text(name))
+    batch, form = arrange(read_array(name), shape, None, text=is_text(name))
     if form.batched:
         raise ArrayError(
             "E301",
@@ -60,7 +60,7 @@ def read_images(name: str, shape: Shape) -> Array:
     if is_picture(name):
         return read_image(name, shape)[0]
     if not os.path.isdir(name):
-        return arrange(read_array(name), shape, "channels_first", text=is_text(name))[0]
+        return arrange(read_array(name), shape, None, text=is_text(name))[0]
     pictures = _pictures_in(name)
     memory.require(
         4 * len(pictures) * prod(shape),

@@ -29,10 +29,11 @@ class Form(NamedTuple):
     """One spatial axis, which was written as a row."""
 
 
-def form_of(shape: Shape, expected: Shape, layout: str, *, text: bool) -> Form:
+def form_of(shape: Shape, expected: Shape, layout: str | None, *, text: bool) -> Form:
     """The form of an array of `shape` that holds the `expected` (channels, *spatial).
 
-    Raises ArrayError (E301).
+    Without a `layout` the channels come first, and there is no option to say otherwise.  Raises
+    ArrayError (E301).
     """
     last = layout == "channels_last"
     outside = _outside(expected, last)
@@ -48,11 +49,23 @@ def form_of(shape: Shape, expected: Shape, layout: str, *, text: bool) -> Form:
         "E301",
         f"the array must be {shape_text(outside)}, with or without a batch axis, or flat",
         value=f"got {shape_text(shape)}",
-        help="check the direction, the order of the axes, and the sizes with `convt shapes`",
+        help=_other_layout(shape, expected, layout)
+        or "check the direction, the order of the axes, and the sizes with `convt shapes`",
     )
 
 
-def arrange(array: Array, expected: Shape, layout: str, *, text: bool) -> tuple[Array, Form]:
+def _other_layout(shape: Shape, expected: Shape, layout: str | None) -> str:
+    """What lets an array in whose channels stand on the other side; "" where they do not."""
+    last = layout == "channels_last"
+    if _outside(expected, not last) not in (shape, shape[1:]):
+        return ""
+    if layout is None:
+        return f"its channels come last: numpy.moveaxis(x, -1, {-len(expected)}) puts them first"
+    place, option = ("first", "channels_first") if last else ("last", "channels_last")
+    return f"its channels come {place}: pass --layout {option}"
+
+
+def arrange(array: Array, expected: Shape, layout: str | None, *, text: bool) -> tuple[Array, Form]:
     """`array` as (batch, channels, *spatial) of the `expected` (channels, *spatial), and its form.
 
     Raises ArrayError (E301).

@@ -143,7 +143,11 @@ def _digits(dtype: np.dtype[Any]) -> int | None:
     digits = {4: 9, 8: 17}.get(np.empty(0, dtype).real.itemsize)
     if digits is None:
         raise ArrayError(
-            "E302", "a .mtx file holds no long doubles", value=f"got {dtype}", help="use float64"
+            "E302",
+            "a .mtx file holds no long doubles",
+            value=f"got {dtype}",
+            help="use float64",
+            dtype="float64",
         )
     return digits
 

@@ -62,9 +62,9 @@ def read_safetensors(path: str, key: str) -> Array:
         if tensor.element not in _DTYPES:
             raise ArrayError(
                 "E302",
-                f"the array in {shown(path)} must hold numbers",
+                f"the array in {shown(path)} must be of a dtype that NumPy has, or BF16",
                 value=f"got {shown(tensor.element)}",
-                help="save it as integers, floats or complex numbers",
+                help="save it as F32: in PyTorch, tensor.float()",
             )
         dtype = np.dtype(_DTYPES[tensor.element])
         if prod(tensor.shape) * dtype.itemsize != tensor.end - tensor.begin:

@@ -8,7 +8,7 @@ any number of threads and however a batch is split.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 
 from convt_cli.arithmetic.convolution import Convolution, Shape
+from convt_cli.errors import ArrayError
 from convt_cli.files.arrays import opened_npy
 from convt_cli.files.boxes import BoxReader, BoxWriter, Grid
-from convt_cli.files.layout import axes_in_file, form_of, shape_in_file
+from convt_cli.files.layout import Form, axes_in_file, form_of, shape_in_file
 from convt_cli.files.weights import cast
 from convt_cli.io import memory
 from convt_cli.io.writing import output
@@ -65,6 +66,18 @@ class Action:
         both = self.convolution.input_shape, self.convolution.output_shape
         return both if self.forward else both[::-1]
 
+    def form(self, shape: Shape, layout: str, *, text: bool) -> Form:
+        """The form of a source of `shape`.  Raises ArrayError (E301)."""
+        before, after = self.shapes
+        try:
+            return form_of(shape, before, layout, text=text)
+        except ArrayError as error:
+            with suppress(ArrayError):
+                form_of(shape, after, layout, text=text)
+                turn = "leave --forward out" if self.forward else "pass --forward"
+                error.help = f"this is the shape of the layer's other side: {turn}"
+            raise
+
     def cast(self, source: Array) -> Array:
         """The source in the dtype that was asked for.  Raises ArrayError (E302)."""
         return source if self.dtype is None else cast(source, self.dtype, "array")
@@ -90,7 +103,7 @@ def apply_by_tiles(
     """
     before, after = action.shapes
     with opened_npy(source) as (file, header):
-        form = form_of(header.shape, before, layout, text=False)
+        form = action.form(header.shape, layout, text=False)
         batch = header.shape[0] if form.batched else 1
         rank = len(before) - 1
         order = axes_in_file(form, rank, fortran=header.fortran)

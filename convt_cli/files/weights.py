@@ -14,7 +14,7 @@ import numpy as np
 from convt_cli.arithmetic.convolution import Convolution, Shape
 from convt_cli.arithmetic.kinds import Fill, Inline, WeightSource
 from convt_cli.arithmetic.network import MatrixLayer, Network
-from convt_cli.arithmetic.weight_layout import WeightLayout
+from convt_cli.arithmetic.weight_layout import WeightLayout, other_order
 from convt_cli.errors import ArrayError, shape_text
 from convt_cli.files.arrays import located, read_located
 from convt_cli.io.reading import contained
@@ -68,7 +68,8 @@ class Weights:
                 "E121",
                 f"the {what} must be {shape_text(shape)}",
                 value=f"{source} is {shape_text(array.shape)}",
-                help="transpose it, or correct the layer",
+                help=other_order(array.shape, shape, "numpy.transpose(w, {})")
+                or "correct the layer, or name another array",
             )
         numbers = require_numeric(array, f"the {what}")
         return numbers if dtype is None else cast(numbers, dtype, what)
@@ -129,7 +130,13 @@ def as_c(stored: Array, layout: WeightLayout, convolution: Convolution) -> Array
 def cast(array: Array, dtype: np.dtype[Any], what: str) -> Array:
     """`array` as `dtype`.  Raises ArrayError (E302) where integers cannot hold its values."""
     if array.dtype.kind == "c" and dtype.kind != "c":
-        raise ArrayError("E302", f"the {what} is complex", value=f"--dtype is {dtype}")
+        raise ArrayError(
+            "E302",
+            f"the {what} is complex",
+            value=f"--dtype is {dtype}",
+            help="leave --dtype out",
+            dtype="complex128",
+        )
     with np.errstate(all="ignore"):  # what does not fit is told below, by name
         converted = array.astype(dtype)
     if dtype.kind in "iu" and not np.array_equal(converted, array):
@@ -138,5 +145,6 @@ def cast(array: Array, dtype: np.dtype[Any], what: str) -> Array:
             f"the {what} must hold integers that fit {dtype}",
             value=f"got {array.dtype} values that do not",
             help="choose another --dtype",
+            dtype="float64",
         )
     return converted

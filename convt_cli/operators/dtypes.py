@@ -68,6 +68,7 @@ def working_dtype(x: Array, weight: Array, products: int) -> np.dtype[Any]:
         "a sum of integers could pass 2^63",
         value=f"{products:,} products of up to {_magnitude(x)} * {_magnitude(weight)}",
         help="convert one of the arrays to float64",
+        dtype="float64",
     )
 
 
@@ -82,6 +83,7 @@ def finish(total: Array, result: np.dtype[Any]) -> Array:
                 f"the result does not fit {result}",
                 value=f"it reaches from {low} to {high}",
                 help="convert the input to a wider dtype, such as int64",
+                dtype="int64",
             )
     return total.astype(result, copy=False)
 
@@ -100,6 +102,7 @@ def exact_sum(first: Array, second: Array) -> Array:
             "a sum of integers could pass 2^63",
             value=f"{_magnitude(first)} + {_magnitude(second)}",
             help="convert one of the arrays to float64",
+            dtype="float64",
         )
     return finish(first.astype(np.int64) + second.astype(np.int64), dtype)
 

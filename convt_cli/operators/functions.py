@@ -146,7 +146,9 @@ def apply(
             "E301",
             f"the array must be {shape_text(expected)}, with or without a batch axis",
             value=f"got {shape_text(source.shape)}",
-            help="check channels and sizes against `convt shapes`",
+            help=f"if its channels come last: numpy.moveaxis(x, -1, {-len(expected)})"
+            if source.shape[-1:] == expected[:1]
+            else "check its channels and sizes against those of the weight",
         )
     batch = source if source.ndim > len(expected) else source[np.newaxis]
     working = working_dtype(source, weight, most_products(convolution))

@@ -121,6 +121,7 @@ def require_matrix_dtype(weight: Array) -> None:
             "a sparse matrix holds no float16",
             value="got dtype float16",
             help="convert the weight to float32",
+            dtype="float32",
         )
 
 

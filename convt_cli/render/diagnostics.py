@@ -34,7 +34,7 @@ def diagnostic_text(one: Diagnostic, width: int = _WIDTH) -> str:
     below = [f"{pointer} {one.value}".rstrip()] if fits else [pointer, one.value]
     return "\n".join(
         (
-            f"{shown(one.spec)}:{one.line}:{one.column}: error[{one.code}]: {one.message}",
+            f"{shown(one.spec)}:{one.line}:{one.column}: {one.severity}[{one.code}]: {one.message}",
             f"{margin} |",
             f"{one.line} | {excerpt}",
             *(f"{margin} | {line}" for line in below),

@@ -26,12 +26,18 @@ def summary(checked: int, found: Sequence[Diagnostic]) -> str:
     >>> summary(3, [])
     'checked 3 specs: no problems'
     """
-    specs = _count(checked, "spec")
-    if not found:
-        return f"checked {specs}: no problems"
-    bad = len({problem.spec for problem in found})
-    where = f" in {bad:,} of them" if checked > 1 else ""
-    return f"checked {specs}: {_count(len(found), 'problem')}{where}"
+    errors = [problem for problem in found if problem.severity == "error"]
+    warnings = len(found) - len(errors)
+    bad = len({problem.spec for problem in errors})
+    where = f" in {bad:,} of them" if errors and checked > 1 else ""
+    problems = _count(len(errors), "problem") if errors else "no problems"
+    warned = f", {_count(warnings, 'warning')}" if warnings else ""
+    return f"checked {_count(checked, 'spec')}: {problems}{where}{warned}"
+
+
+def has_errors(found: Sequence[Diagnostic]) -> bool:
+    """Whether there is more among what was found than warnings."""
+    return any(problem.severity == "error" for problem in found)
 
 
 def _count(number: int, noun: str) -> str:

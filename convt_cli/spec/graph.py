@@ -29,4 +29,5 @@ def load_graph(path: str, *, input: InputOverride = NO_OVERRIDE) -> Graph:
         framework=spec.framework,
         inputs=tuple(spec.inputs.items()),
         steps=tuple(steps),
+        warnings=problems.diagnostics,
     )

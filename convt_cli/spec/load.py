@@ -31,7 +31,8 @@ def load_spec(path: str | os.PathLike[str], *, input: InputOverride = NO_OVERRID
 def check_spec(path: str, *, input: InputOverride = NO_OVERRIDE) -> tuple[Diagnostic, ...]:
     """All that is wrong with the spec at `path`, `expect` included, in the order of its lines.
 
-    Raises FileError when it cannot be read.
+    What is likely not meant as it is written is among them, as a warning.  Raises FileError when
+    the spec cannot be read, RequestError for an input that it does not have.
     """
     try:
         _, problems, mismatches = _load(path, input)

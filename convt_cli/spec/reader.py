@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from collections.abc import Mapping as Named
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ from convt_cli.arithmetic.kinds import LARGEST
 from convt_cli.arithmetic.layers import LAYER_TYPES
 from convt_cli.arithmetic.layers.base import MAX_RANK, foreign_key
 from convt_cli.errors import RequestError, shown
-from convt_cli.errors.suggestions import suggestion
+from convt_cli.errors.suggestions import closest, suggestion
 from convt_cli.spec.layers import (
     LayerReader,
     LayerSpec,
@@ -21,6 +22,7 @@ from convt_cli.spec.layers import (
     optional,
     read_keys,
 )
+from convt_cli.spec.misread import doubt
 from convt_cli.spec.nodes import Mapping, Node, Sequence, describe, parse
 from convt_cli.spec.source import Problems
 from convt_cli.spec.values import (
@@ -65,12 +67,14 @@ def read(problems: Problems, stem: str, override: InputOverride) -> NetworkSpec:
     inputs = _overridden(_inputs(root, problems), override)
     layers = LayerReader(problems, inputs, _defaults(root, problems))
     found = [layers.read(node) for node in optional(problems, root, "layers", _layers) or ()]
-    return NetworkSpec(
+    spec = NetworkSpec(
         name=optional(problems, root, "name", _name) or stem,
         framework=_framework(root, problems),
         inputs={name: shape for name, shape in inputs.items() if shape is not None},
         layers=tuple(layer for layer in found if layer is not None),
     )
+    _warn_of_inputs(root, spec, override, problems)
+    return spec
 
 
 def _root(problems: Problems) -> Mapping:
@@ -140,7 +144,7 @@ def _input_shape(node: Node) -> Shape:
             "E119",
             f"input is [channels, *spatial] with 1 to {MAX_RANK} spatial axes",
             f"got {len(shape)} sizes",
-            "leave the batch axis out",
+            f"write {[1, *shape]}" if len(shape) == 1 else "leave the batch axis out",
         )
     return shape
 
@@ -159,17 +163,60 @@ def _overridden(own: dict[str, Shape | None], override: InputOverride) -> dict[s
                 help="give it once",
             )
         if name == "" and len(own) <= 1:
-            inputs[only] = shape
+            inputs[only] = _of_same_rank(shape, own.get(only), name)
         elif name in own:
-            inputs[name] = shape
+            inputs[name] = _of_same_rank(shape, own[name], name)
         else:
             raise RequestError(
                 "E503",
                 f"the spec has no input '{name}'" if name else "the spec has several inputs",
                 value=f"its inputs are {', '.join(own) or 'none'}",
-                help="write --input NAME=3,224,224",
+                help=f"write --input {_named(closest(name, [*own]), own)}{_joined(shape)}",
             )
     return inputs
+
+
+def _of_same_rank(shape: Shape, own: Shape | None, name: str) -> Shape:
+    """`shape`, with as many axes as the spec's own.  Raises RequestError (E503)."""
+    if own is None or len(shape) == len(own):
+        return shape
+    example = own
+    if len(shape) == len(own) - 1:
+        example = (own[0], *shape)  # the channels were left out
+    elif len(shape) == len(own) + 1 and shape[0] == 1:
+        example = shape[1:]  # with a batch axis
+    named = f"{name}=" if name else ""
+    raise RequestError(
+        "E503",
+        "an input keeps the number of axes that the spec gives it",
+        value=f"got {list(shape)} in place of {list(own)}",
+        help=f"write all of [channels, *spatial]: --input {named}{_joined(example)}",
+    )
+
+
+def _joined(shape: Shape) -> str:
+    """A shape as --input takes it."""
+    return ",".join(map(str, shape))
+
+
+def _named(name: str | None, own: Iterable[str]) -> str:
+    """`NAME=` for --input: the name, the first of the spec's own, or "" where it has none."""
+    first = next(iter(own), "")
+    return f"{name or first}=" if first else ""
+
+
+def _warn_of_inputs(
+    root: Mapping, spec: NetworkSpec, override: InputOverride, problems: Problems
+) -> None:
+    """Note a warning (W001, W002) for every input that is likely meant in another order."""
+    node = root.entries["input"][1] if "input" in root.entries else root
+    nodes = node.entries if isinstance(node, Mapping) and node is not root else {}
+    for name, shape in spec.inputs.items():
+        flag = f"{name}=" if name in override else "" if "" in override else None
+        found = doubt(name, shape, spec.layers, flag)
+        if found is not None:
+            place = nodes[name][1].place if name in nodes else node.place
+            problems.add(place, *found[:2], value=found.value, help=found.help)
 
 
 def _require_shape(shape: Shape) -> None:

@@ -8,12 +8,12 @@ does not hide the next; without an `expect`, the layers behind it are left alone
 from __future__ import annotations
 
 from convt_cli.arithmetic.convolution import Shape
-from convt_cli.arithmetic.frameworks import Framework
 from convt_cli.arithmetic.layers import Geometry, LayerType
 from convt_cli.arithmetic.network import Network, NetworkLayer
 from convt_cli.errors import GeometryError, shown
 from convt_cli.spec.layers import LayerSpec
 from convt_cli.spec.reader import NetworkSpec
+from convt_cli.spec.remedies import Situation, expect_help, join_help
 from convt_cli.spec.source import Problems
 
 # Rules that a layer can break and still have an output of a certain size.
@@ -25,22 +25,20 @@ def resolve(spec: NetworkSpec, problems: Problems, mismatches: Problems) -> Netw
 
     Outputs that differ from their `expect` are noted in `mismatches`.
     """
-    framework = spec.framework
     shapes: dict[str, Shape] = dict(spec.inputs)
+    above: dict[str, LayerSpec] = {}
     layers = []
     for layer in spec.layers:
+        here = Situation(layer=layer, framework=spec.framework, above=above, shapes=shapes)
         definition = layer.definition
-        geometry = (
-            None
-            if definition is None
-            else _geometry(definition, layer, shapes, framework, problems)
-        )
+        geometry = None if definition is None else _geometry(definition, here, problems)
+        above[layer.name] = layer
         if definition is None or geometry is None:
             if layer.expect is not None:
                 shapes[layer.name] = layer.expect
             continue
         shapes[layer.name] = geometry.output
-        _compare(layer, geometry, mismatches)
+        _compare(geometry, here, mismatches)
         layers.append(
             NetworkLayer(
                 name=layer.name,
@@ -53,58 +51,56 @@ def resolve(spec: NetworkSpec, problems: Problems, mismatches: Problems) -> Netw
                 stands_for=layer.stands_for,
             )
         )
-    if problems.diagnostics:
+    if problems.has_errors:
         return None
     return Network(
         spec=problems.spec,
         name=spec.name,
-        rules=framework,
+        rules=spec.framework,
         inputs=tuple(spec.inputs.items()),
         layers=tuple(layers),
+        warnings=problems.diagnostics,
     )
 
 
-def _geometry(
-    definition: LayerType,
-    layer: LayerSpec,
-    shapes: dict[str, Shape],
-    framework: Framework,
-    problems: Problems,
-) -> Geometry | None:
+def _geometry(definition: LayerType, here: Situation, problems: Problems) -> Geometry | None:
     """What the layer comes to, as far as it can be said; None where it cannot."""
-    errors = list(definition.problems(framework))
+    errors = list(definition.problems(here.framework))
     geometry = None
-    needed = layer.needed
+    needed = here.layer.needed
     sized = {error.code for error in errors} <= _STILL_SIZED
-    if sized and needed and all(name in shapes for name in needed):
+    if sized and needed and all(name in here.shapes for name in needed):
         try:
-            geometry = definition.resolve(tuple(shapes[name] for name in needed), framework)
+            sources = tuple(here.shapes[name] for name in needed)
+            geometry = definition.resolve(sources, here.framework)
         except GeometryError as found:
             if found.code not in {error.code for error in errors}:
                 errors.append(found)
     for error in errors:
-        _note(error, layer, problems)
+        _note(error, here, problems)
     return geometry
 
 
-def _note(error: GeometryError, layer: LayerSpec, problems: Problems) -> None:
+def _note(error: GeometryError, here: Situation, problems: Problems) -> None:
+    joins = error.code == "E115" and len(here.sources) > 1
     problems.add(
-        layer.place(error.field),
+        here.layer.place(error.field),
         error.code,
         error.message,
         value=error.value,
-        help=error.help,
-        layer=layer.name,
+        help=join_help(error, here, problems.spec) if joins else error.help,
+        layer=here.layer.name,
     )
 
 
-def _compare(layer: LayerSpec, geometry: Geometry, mismatches: Problems) -> None:
+def _compare(geometry: Geometry, here: Situation, mismatches: Problems) -> None:
+    layer = here.layer
     if layer.expect is not None and layer.expect != geometry.output:
         mismatches.add(
             layer.place("expect"),
             "E201",
             f"the output of {shown(layer.name)} must be as expected",
             value=f"expected {list(layer.expect)}, the arithmetic gives {list(geometry.output)}",
-            help="`convt table` shows each axis with its numbers put in",
+            help=expect_help(geometry, here),
             layer=layer.name,
         )

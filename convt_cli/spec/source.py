@@ -26,7 +26,7 @@ class Place(NamedTuple):
 
 @dataclass(slots=True)
 class Problems:
-    """What is wrong with one spec, collected while it is read."""
+    """What is wrong with one spec, and what looks wrong, collected while it is read."""
 
     spec: str
     text: str
@@ -68,12 +68,17 @@ class Problems:
 
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
-        """All problems, in the order of the spec's lines."""
+        """All problems and warnings, in the order of the spec's lines."""
         return tuple(sorted(self._found.values(), key=lambda found: (found.line, found.column)))
 
+    @property
+    def has_errors(self) -> bool:
+        """Whether more than warnings was noted."""
+        return any(found.severity == "error" for found in self._found.values())
+
     def raise_any(self) -> None:
-        """Raise SpecError if there is a problem."""
-        if self._found:
+        """Raise SpecError if more than warnings was noted."""
+        if self.has_errors:
             raise self.error()
 
     def error(self) -> SpecError:

@@ -100,7 +100,7 @@ LAYERS = {
         Geometry(stride=[2, 1], dilation=[1, 2], pads=[(1, 0), (0, 2)], groups=2),
     ),
     "conv of rank 3": direct(
-        "out_channels: 2, kernel_size: [2, 1, 3], stride: [1, 2, 2], padding: 1",
+        "in_channels: 1, out_channels: 2, kernel_size: [2, 1, 3], stride: [1, 2, 2], padding: 1",
         (2, 1, 2, 1, 3),
         ((1, 3, 3, 5), (2, 4, 3, 3)),
         Geometry(stride=[1, 2, 2], dilation=[1] * 3, pads=[(1, 1)] * 3, groups=1),

@@ -152,7 +152,7 @@ class TestStandardInput:
 
 
 class TestInput:
-    @pytest.mark.parametrize("text", ["1,9", "input=1,9", "2,3,4,5"])
+    @pytest.mark.parametrize("text", ["1,9", "input=1,9", "3,4"])
     def test_another_shape_takes_its_place(self, run: Run, spec: WriteSpec, text: str) -> None:
         outcome = run("shapes", spec(GOOD), "--input", text, "--format", "json")
         sizes = [int(size) for size in text.rpartition("=")[2].split(",")]

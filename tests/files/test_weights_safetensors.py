@@ -121,10 +121,15 @@ class TestRefused:
     def test_a_header_that_is_not_true(self, path: Path, header: Any) -> None:
         assert refused(path, file_of(header)).code == "E303"
 
-    def test_a_dtype_that_numpy_has_not(self, path: Path) -> None:
-        error = refused(path, file_of(entry("F8_E4M3", [56], 0, 56)))
+    @pytest.mark.parametrize(
+        "dtype", ["F8_E4M3", "F8_E5M2", "F8_E8M0", "F6_E2M3", "F6_E3M2", "F4", "F128"]
+    )
+    def test_a_dtype_that_numpy_has_not(self, path: Path, dtype: str) -> None:
+        error = refused(path, file_of(entry(dtype, [56], 0, 56)))
         assert isinstance(error, ArrayError)
-        assert (error.code, error.value) == ("E302", "got F8_E4M3")
+        assert (error.code, error.value) == ("E302", f"got {dtype}")
+        assert "a dtype that NumPy has" in error.message
+        assert "F32" in error.help
 
     @pytest.mark.parametrize("key", ["v", ""])
     def test_an_array_that_is_not_there(self, path: Path, key: str) -> None:

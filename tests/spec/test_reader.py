@@ -578,8 +578,8 @@ class TestReporting:
     @pytest.mark.parametrize(
         ("override", "inputs"),
         [
-            ({"": (1, 5)}, (("input", (1, 5)),)),
-            ({"input": (1, 5)}, (("input", (1, 5)),)),
+            ({"": (1, 5, 6)}, (("input", (1, 5, 6)),)),
+            ({"input": (1, 5, 6)}, (("input", (1, 5, 6)),)),
         ],
     )
     def test_an_input_can_be_replaced(

@@ -15,7 +15,7 @@ from convt_cli.arithmetic.convolution import Convolution, Shape
 from convt_cli.arithmetic.frameworks import Framework
 from convt_cli.arithmetic.kinds import LARGEST, Inline
 from convt_cli.arithmetic.spans import Span
-from convt_cli.arithmetic.weight_layout import WeightLayout
+from convt_cli.arithmetic.weight_layout import WeightLayout, other_order
 from convt_cli.errors import GeometryError
 
 MAX_RANK = 3
@@ -152,6 +152,18 @@ def spatial_source(sources: tuple[Shape, ...]) -> Shape:
     return shape
 
 
+def check_declared(field: str, declared: int | None, actual: int) -> None:
+    """Raise GeometryError (E114) where a size of the source is declared, and is another."""
+    if declared not in (None, actual):
+        raise GeometryError(
+            "E114",
+            f"{field} must equal the {field.removeprefix('in_')} of the source",
+            field=field,
+            value=f"got {declared}, the source has {actual}",
+            help=f"write `{field}: {actual}`, or leave {field} out",
+        )
+
+
 def foreign_key(field: str, value: object, framework: Framework) -> GeometryError:
     """The error (E125) for a key, or a value of it, that the framework does not have."""
     return GeometryError(
@@ -159,7 +171,7 @@ def foreign_key(field: str, value: object, framework: Framework) -> GeometryErro
         f"{framework.title} has no such {field}",
         field=field,
         value=f"got {str(value).lower() if isinstance(value, bool) else value}",
-        help="leave it out, or choose another framework",
+        help=f"leave {field} out, or choose another framework",
     )
 
 
@@ -171,5 +183,6 @@ def check_inline(field: str, source: object, expected: Shape) -> None:
             f"the {field} of this layer has shape {list(expected)}",
             field=field,
             value=f"got {list(source.shape)}",
-            help="nest the lists in that shape, or keep the numbers in a .npy file",
+            help=other_order(source.shape, expected, "numpy.transpose(w, {}).tolist()")
+            or "nest the lists in that shape, or keep the numbers in a .npy file",
         )

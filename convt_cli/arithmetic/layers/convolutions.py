@@ -29,6 +29,7 @@ from convt_cli.arithmetic.layers.base import (
     Geometry,
     Layer,
     Windows,
+    check_declared,
     check_inline,
     foreign_key,
     spatial_source,
@@ -83,14 +84,7 @@ class Convolutional(Layer):
 
     def _source(self, sources: tuple[Shape, ...]) -> Shape:
         shape = spatial_source(sources)
-        if self.in_channels not in (None, shape[0]):
-            raise GeometryError(
-                "E114",
-                "in_channels must equal the channels of the source",
-                field="in_channels",
-                value=f"got {self.in_channels}, the source has {shape[0]}",
-                help=f"use {shape[0]}, or leave it out",
-            )
+        check_declared("in_channels", self.in_channels, shape[0])
         return shape
 
     def _geometry(self, convolution: Convolution, layout: WeightLayout) -> Geometry:

@@ -11,6 +11,10 @@ from convt_cli.arithmetic.layers.base import Geometry, Layer, Reach, Spans
 from convt_cli.arithmetic.spans import Span
 from convt_cli.errors import GeometryError
 
+_RANK_HELP = "bring them to one number of axes with reshape or flatten"
+_SIZE_HELP = "crop, pad or resample one of them to the size of the other"
+_CHANNELS_HELP = "give them one number of channels, for example by a conv with `kernel_size: 1`"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Elementwise(Layer):
@@ -19,10 +23,11 @@ class Elementwise(Layer):
     def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
         _require_several(sources)
         if len({len(shape) for shape in sources}) > 1:
-            raise _mismatch("sources must have the same number of axes", sources)
-        for sizes in zip(*sources):
+            raise _mismatch("sources must have the same number of axes", sources, _RANK_HELP)
+        for number, sizes in enumerate(zip(*sources)):
             if len({size for size in sizes if size != 1}) > 1:
-                raise _mismatch("sources must have equal sizes, or size 1", sources)
+                remedy = _SIZE_HELP if number else _CHANNELS_HELP
+                raise _mismatch("sources must have equal sizes, or size 1", sources, remedy)
         output = tuple(max(sizes) for sizes in zip(*sources))
         stretched = {n for n, sizes in enumerate(zip(*sources)) if len(set(sizes)) > 1}
         return Geometry(output=output, reach=_whole_along(stretched, len(output)))
@@ -45,9 +50,12 @@ class Concat(Layer):
                 value=f"got {self.axis}",
                 help="0 is the channels, 1 the first spatial axis",
             )
-        around = {shape[: self.axis] + shape[self.axis + 1 :] for shape in sources}
-        if len(around) > 1 or len({len(shape) for shape in sources}) > 1:
-            raise _mismatch(f"sources may differ along axis {self.axis} alone", sources)
+        if len({len(shape) for shape in sources}) > 1:
+            raise _mismatch("sources must have the same number of axes", sources, _RANK_HELP)
+        differing = [n for n, sizes in enumerate(zip(*sources)) if len(set(sizes)) > 1]
+        if differing not in ([], [self.axis]):
+            remedy = _CHANNELS_HELP if 0 in differing and self.axis else _SIZE_HELP
+            raise _mismatch(f"sources may differ along axis {self.axis} alone", sources, remedy)
         joined = sum(shape[self.axis] for shape in sources)
         output = (*first[: self.axis], joined, *first[self.axis + 1 :])
         return Geometry(output=output, reach=_whole_along({self.axis}, len(first)))
@@ -72,11 +80,11 @@ def _require_several(sources: tuple[Shape, ...]) -> None:
         )
 
 
-def _mismatch(rule: str, sources: tuple[Shape, ...]) -> GeometryError:
+def _mismatch(rule: str, sources: tuple[Shape, ...], remedy: str) -> GeometryError:
     return GeometryError(
         "E115",
         rule,
         field="from",
         value="got " + " and ".join(str(list(shape)) for shape in sources),
-        help="crop, pad or resample one of them to the size of the other",
+        help=remedy,
     )

@@ -26,6 +26,7 @@ from convt_cli.arithmetic.layers.base import (
     Permuted,
     Reshaped,
     Windows,
+    check_declared,
     check_inline,
     single_source,
     spatial_source,
@@ -100,9 +101,18 @@ class Reshape(Layer):
                 "a reshape keeps the number of elements",
                 field="shape",
                 value=f"{list(source)} has {prod(source):,}, the known sizes make {known:,}",
-                help="choose sizes whose product is that of the source's",
+                help=self._remedy(prod(source)),
             )
         return Geometry(output=shape, reach=Reshaped(target=shape))
+
+    def _remedy(self, elements: int) -> str:
+        """The sizes with another one in a single place, where that makes so many elements."""
+        for number, size in enumerate(self.shape):
+            others = prod(self.shape) // size
+            if others > 0 and elements % others == 0:
+                fitting = [*self.shape[:number], elements // others, *self.shape[number + 1 :]]
+                return f"write {fitting}, or other sizes whose product is {elements:,}"
+        return f"choose sizes whose product is {elements:,}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +151,7 @@ class Linear(Layer):
 
     out_features: int = key(Integer(1), "size of the output")
     bias: bool | WeightSource = key(Bias(), "one number per output", default=True)
+    in_features: int | None = key(Integer(1), "checked against the source", default=None)
     weight: WeightSource | None = key(Weight(), "the numbers of the matrix", default=None)
 
     def stored_shape(self, source: Shape, framework: Framework) -> Shape:
@@ -158,6 +169,7 @@ class Linear(Layer):
                 value=f"the source is {list(shape)}",
                 help="put a flatten layer before it",
             )
+        check_declared("in_features", self.in_features, shape[0])
         check_inline("weight", self.weight, self.stored_shape(shape, framework))
         check_inline("bias", self.bias, (self.out_features,))
         weights = shape[0] * self.out_features

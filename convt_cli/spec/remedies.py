@@ -1,0 +1,211 @@
+"""Remedies that need more than the layer at fault, each tried out before it is named.
+
+The core says what is wrong with a layer.  What would mend it can lie in a layer above, or in
+numbers that only a search finds; a message that names it has to be right for this spec.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from shlex import quote
+
+from convt_cli.arithmetic.axis import Axis
+from convt_cli.arithmetic.convolution import Shape
+from convt_cli.arithmetic.frameworks import FRAMEWORKS, Framework
+from convt_cli.arithmetic.layers import (
+    Conv,
+    ConvTranspose,
+    Geometry,
+    LayerType,
+    Windows,
+)
+from convt_cli.arithmetic.layers.pools import AveragePool, MaxPool
+from convt_cli.arithmetic.layers.resampling import Upsample
+from convt_cli.arithmetic.solver import Bounds, Question, has_solution
+from convt_cli.errors import GeometryError
+from convt_cli.spec.layers import LayerSpec
+from convt_cli.spec.reader import DEFAULT_FRAMEWORK
+
+# What is tried out for a message ends here: in taps of a kernel, sources of a join, and layers
+# from a source of it upwards.
+_MOST_TAPS = 1000
+_MOST_SOURCES = 8
+_MOST_LAYERS = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """A layer of a spec, the layers above it, and the shapes of those that could be resolved."""
+
+    layer: LayerSpec
+    framework: Framework
+    above: Mapping[str, LayerSpec]
+    shapes: Mapping[str, Shape]
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The names of the layer's sources."""
+        return self.layer.sources or ()
+
+
+def join_help(error: GeometryError, here: Situation, path: str) -> str:
+    """What mends a join (E115) whose sources differ in their spatial sizes; else its own help."""
+    if not _would_join(here):
+        return error.help
+    resized = next(_resized(here), "")
+    closing = f"`convt solve --sizes {quote(path)}` says which input sizes fit"
+    return "; ".join(filter(None, (resized, closing, error.help)))
+
+
+def _would_join(here: Situation) -> bool:
+    """Whether the sources would fit if their spatial sizes were equal."""
+    first, *others = (here.shapes[name] for name in here.sources)
+    if here.layer.definition is None or any(len(shape) != len(first) for shape in others):
+        return False
+    equal = (first, *((shape[0], *first[1:]) for shape in others))
+    try:
+        here.layer.definition.resolve(equal, here.framework)
+    except GeometryError:
+        return False
+    return True
+
+
+def _resized(here: Situation) -> Iterator[str]:
+    """The layers above whose output_size can make the join's sources fit, each with its value."""
+    for name in here.sources[:_MOST_SOURCES]:
+        way = _way_to_resizable(name, here.above)
+        others = [here.shapes[other][1:] for other in here.sources[:_MOST_SOURCES] if other != name]
+        for size in dict.fromkeys(others):
+            changed = _with_output_size(way[0].definition, size) if way else None
+            if changed is not None and _fits(here, name, way, changed):
+                yield f"give {way[0].name} `output_size: {list(size)}`{_instead(way[0].definition)}"
+
+
+def _way_to_resizable(name: str, above: Mapping[str, LayerSpec]) -> list[LayerSpec]:
+    """The nearest layer above `name` that takes an output_size, and those from it down to `name`.
+
+    Empty where there is none before the way branches, or it is long.
+    """
+    way: list[LayerSpec] = []
+    while name in above and len(way) < _MOST_LAYERS:
+        one = above[name]
+        way.insert(0, one)
+        if one.needed is None or len(one.needed) != 1:
+            return []
+        if isinstance(one.definition, (ConvTranspose, Upsample)):
+            return way
+        (name,) = one.needed
+    return []
+
+
+def _fits(here: Situation, name: str, way: list[LayerSpec], changed: LayerType) -> bool:
+    """Whether the join is legal with `changed` in place of the first layer of the way to `name`."""
+    framework = here.framework
+    if any(changed.problems(framework)):
+        return False
+    definitions = (changed, *(one.definition for one in way[1:]), here.layer.definition)
+    *before, join = (one for one in definitions if one is not None)
+    shape = here.shapes.get((way[0].needed or ("",))[0], ())  # () is refused
+    try:
+        for definition in before:
+            shape = definition.resolve((shape,), framework).output
+        trial = (shape if one == name else here.shapes[one] for one in here.sources)
+        join.resolve(tuple(trial), framework)
+    except GeometryError:
+        return False
+    return True
+
+
+def _with_output_size(definition: LayerType | None, size: Shape) -> LayerType | None:
+    match definition:
+        case ConvTranspose():
+            return replace(definition, output_size=size, output_padding=None)
+        case Upsample():
+            return replace(definition, output_size=size, scale_factor=None)
+    return None
+
+
+def _instead(definition: LayerType | None) -> str:
+    """Which key an output_size takes the place of."""
+    key = "output_padding" if isinstance(definition, ConvTranspose) else "scale_factor"
+    return "" if getattr(definition, key, None) is None else f" in place of {key}"
+
+
+def expect_help(geometry: Geometry, here: Situation) -> str:
+    """What leads to the output that a layer is expected to have, and has not (E201)."""
+    expected = here.layer.expect or ()
+    accept = f"if the layer is right, write `expect: {list(geometry.output)}`"
+    if len(expected) != len(geometry.output):
+        return accept
+    found = _channels(geometry, here) or _ceil_mode(here) or _search(geometry, here)
+    return found or accept
+
+
+def _channels(geometry: Geometry, here: Situation) -> str:
+    """The out_channels of a layer whose sizes are as expected."""
+    expected = here.layer.expect or ()
+    convolutional = isinstance(here.layer.definition, (Conv, ConvTranspose))
+    if convolutional and geometry.output[1:] == expected[1:]:
+        return f"write `out_channels: {expected[0]}`, or `expect: {list(geometry.output)}`"
+    return ""
+
+
+def _ceil_mode(here: Situation) -> str:
+    """The ceil_mode with which a pool gives the expected output."""
+    definition, framework = here.layer.definition, here.framework
+    if not isinstance(definition, (MaxPool, AveragePool)):
+        return ""
+    for ceil_mode in (True, False):
+        changed = replace(definition, ceil_mode=ceil_mode)
+        try:
+            output = changed.resolve((here.shapes[here.sources[0]],), framework).output
+        except GeometryError:
+            continue
+        if output == here.layer.expect and not any(changed.problems(framework)):
+            return f"write `ceil_mode: {str(ceil_mode).lower()}`"
+    return ""
+
+
+def _search(geometry: Geometry, here: Situation) -> str:
+    """The command that finds what leads from size to size, on the first axis that is amiss."""
+    windowed = isinstance(here.layer.definition, (Conv, ConvTranspose, MaxPool, AveragePool))
+    if not windowed or not isinstance(geometry.reach, Windows):
+        return ""
+    adjoint = geometry.reach.adjoint
+    for axis, wanted in zip(geometry.reach.axes, (here.layer.expect or ())[1:]):
+        size, got = (axis.input_size, axis.output_size)[:: -1 if adjoint else 1]
+        if got != wanted:
+            question = Question(
+                layer_type="conv_transpose" if adjoint else "conv",
+                input_size=size,
+                output_size=wanted,
+                framework=FRAMEWORKS[here.framework.name],
+            )
+            return _command(question, axis)
+    return ""
+
+
+def _command(question: Question, axis: Axis) -> str:
+    """`convt solve` with as much of the axis kept as leaves a solution; "" where none is found."""
+    window = {"kernel_size": axis.kernel_size, "stride": axis.stride, "dilation": axis.dilation}
+    if axis.effective_kernel > _MOST_TAPS:
+        return ""
+    for names in (tuple(window), ("kernel_size", "dilation"), ("stride",), ()):
+        kept = {name: window[name] for name in names}
+        if has_solution(question, Bounds(**{name: [value] for name, value in kept.items()})):
+            break
+    else:
+        return ""
+    if kept.get("dilation") == 1:
+        del kept["dilation"]  # the simplest solutions have none
+    options = {
+        "input-size": question.input_size,
+        "output-size": question.output_size,
+        "type": question.layer_type,
+        **{name.replace("_", "-"): value for name, value in kept.items()},
+    }
+    if question.framework.name != DEFAULT_FRAMEWORK:
+        options["framework"] = question.framework.name
+    command = " ".join(f"--{name} {value}" for name, value in options.items())
+    return f"`convt solve {command}` finds windows that lead to {question.output_size}"
