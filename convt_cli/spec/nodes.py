@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import Any, NamedTuple
 
 import yaml
+from yaml.scanner import ScannerError
 
 from convt_cli.errors import shown
 from convt_cli.spec.source import Place, Problems, place_of
@@ -85,7 +85,7 @@ def parse(problems: Problems) -> Node:
     try:
         return _document(_bounded(problems.text, problems), problems)
     except yaml.YAMLError as error:
-        _require_bounds_before(error, problems)
+        _require_nothing_earlier(error, problems)
         _note_syntax(error, problems)
         raise problems.error() from None
 
@@ -139,20 +139,25 @@ def _require_no_directive(problems: Problems) -> None:
         raise problems.error()
 
 
-def _require_bounds_before(error: yaml.YAMLError, problems: Problems) -> None:
-    """Raise SpecError (E007) if brackets just before a syntax error nest beyond the bounds.
+def _require_nothing_earlier(error: yaml.YAMLError, problems: Problems) -> None:
+    """Raise SpecError for what is wrong in front of the place where the scanner gave up.
 
-    The parser reads ahead of its events, because any node may turn out to be a key, and an error
-    there comes before the events of the text in front of it.  Newer versions of libyaml count a
-    thousand open brackets as an error; older ones have no such limit.
+    The scanner reads ahead of the parser's events, because any node may turn out to be a key, and
+    its errors come before the events of the text in front of them.  Newer versions of libyaml
+    count a thousand open brackets as an error; older ones have no such limit.
     """
-    mark = _mark(error)
-    before = problems.text[: mark.index] if mark else ""
+    start = error.context_mark or error.problem_mark if isinstance(error, ScannerError) else None
+    before = problems.text[: start.index] if start else ""
     ahead = before[-_LOOKAHEAD:]
-    if ahead.count("[") + ahead.count("{") > MOST_DEPTH:
-        found = Problems(problems.spec, problems.text)
-        with suppress(yaml.YAMLError):
-            _document(_bounded(before, found), found)
+    if start is None or ahead.count("[") + ahead.count("{") <= MOST_DEPTH:
+        return
+    found = Problems(problems.spec, problems.text)
+    try:
+        _document(_bounded(before, found), found)
+    except yaml.YAMLError as earlier:
+        if _mark(earlier).index < start.index:
+            _note_syntax(earlier, found)
+            raise found.error() from None
 
 
 def _bounded(text: str, problems: Problems) -> Iterator[Any]:
