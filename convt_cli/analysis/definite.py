@@ -75,7 +75,7 @@ def smallest_singular_value(
 def _band(matrix: csr_array, width: int) -> Array:
     """The upper bands of matrixᵀ matrix as LAPACK stores them: band[width + i - j, j] = S[i, j]."""
     inner = (matrix.T @ matrix).tocoo()
-    rows, columns = inner.coords
+    rows, columns = inner.row, inner.col
     upper = rows <= columns
     band = np.zeros((width + 1, inner.shape[0]))
     band[width + rows[upper] - columns[upper], columns[upper]] = inner.data[upper]

@@ -51,6 +51,13 @@ class _LazyGroup(click.Group):
         command: click.Command = import_module(f"convt_cli.commands.{module}").command
         return command
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click does; without arguments, the help and exit status 2 in all its versions."""
+        if not args and not ctx.resilient_parsing:
+            complain(ctx.get_help())
+            ctx.exit(FAILED)
+        return super().parse_args(ctx, args)
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:

@@ -35,6 +35,8 @@ _WHOLE_NUMBERS = re.compile(r"[-+0-9,\s]*")
 _CHUNK = 64 * 2**20
 _MOST_HEADER = 10_000
 """Bytes of a header; NumPy refuses a longer one too, but after it has read all of it."""
+_MOST_AXES = 32
+"""Axes of an array in every version of NumPy from 1.26 on; 2.0 and newer have up to 64."""
 _METHODS = (0, 8)
 """zipfile.ZIP_STORED and ZIP_DEFLATED; of the others zipfile unpacks all at once, however much."""
 _HEADERS = {
@@ -257,6 +259,13 @@ def _read_header(file: Any, name: str) -> Header:
         )
     if any(size < 0 for size in shape):
         raise damaged(name, f"the header gives the shape {shape}")
+    if len(shape) > _MOST_AXES:
+        raise ArrayError(
+            "E301",
+            f"the array in {name} must have at most {_MOST_AXES} axes",
+            value=f"got {len(shape)}",
+            help="reshape it to (channels, *spatial)",
+        )
     return Header(tuple(int(size) for size in shape), bool(fortran), dtype, counted.count)
 
 

@@ -240,7 +240,7 @@ def _write_text(file: BinaryIO, matrix: BandedMatrix, advance: Advance) -> None:
         places = (row, _columns(band, matrix.index_dtype))
         part = coo_array((_data(band, matrix.dtype), places), shape=matrix.shape)
         file.write(_text(part, precision)[1])
-        advance(sum(array.nbytes for array in (part.data, *part.coords)))
+        advance(sum(array.nbytes for array in (part.data, part.row, part.col)))
 
 
 def _text(matrix: coo_array, precision: int | None) -> tuple[list[bytes], bytes]:

@@ -2,8 +2,8 @@
 
 A spec uses the part of YAML 1.2 in which one text has one meaning.  Plain scalars follow the
 core schema (`010` is ten, `no` is a word); anchors, aliases, merge keys, tags, equal keys and
-further documents are problems, as are nesting and size beyond bounds.  The bounds are held while
-the parser's events arrive, before anything is built from them.
+further documents are problems, as are nesting and size beyond bounds.  The bounds are checked on
+the parser's events, before anything is built from them.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import yaml
+from yaml.scanner import ScannerError
 
 from convt_cli.errors import shown
 from convt_cli.spec.source import Place, Problems, place_of
@@ -20,6 +21,7 @@ from convt_cli.spec.source import Place, Problems, place_of
 MOST_DEPTH = 32
 MOST_VALUES = 500_000
 _MOST_DIGITS = 40  # longer integers are refused before they are converted
+_LOOKAHEAD = 1024  # characters; YAML's limit for a key without `?`
 
 _Loader: Any = getattr(yaml, "CLoader", yaml.Loader)
 
@@ -80,10 +82,10 @@ Node = Scalar | Sequence | Mapping | Unusable
 def parse(problems: Problems) -> Node:
     """The one document of a spec, its problems noted.  Raises SpecError for broken YAML."""
     _require_no_directive(problems)
-    events = _bounded(problems)
     try:
-        return _document(events, problems)
+        return _document(_bounded(problems.text, problems), problems)
     except yaml.YAMLError as error:
+        _require_nothing_earlier(error, problems)
         _note_syntax(error, problems)
         raise problems.error() from None
 
@@ -137,10 +139,31 @@ def _require_no_directive(problems: Problems) -> None:
         raise problems.error()
 
 
-def _bounded(problems: Problems) -> Iterator[Any]:
+def _require_nothing_earlier(error: yaml.YAMLError, problems: Problems) -> None:
+    """Raise SpecError for what is wrong in front of the place where the scanner gave up.
+
+    The scanner reads ahead of the parser's events, because any node may turn out to be a key, and
+    its errors come before the events of the text in front of them.  Newer versions of libyaml
+    count a thousand open brackets as an error; older ones have no such limit.
+    """
+    start = error.context_mark or error.problem_mark if isinstance(error, ScannerError) else None
+    before = problems.text[: start.index] if start else ""
+    ahead = before[-_LOOKAHEAD:]
+    if start is None or ahead.count("[") + ahead.count("{") <= MOST_DEPTH:
+        return
+    found = Problems(problems.spec, problems.text)
+    try:
+        _document(_bounded(before, found), found)
+    except yaml.YAMLError as earlier:
+        if _mark(earlier).index < start.index:
+            _note_syntax(earlier, found)
+            raise found.error() from None
+
+
+def _bounded(text: str, problems: Problems) -> Iterator[Any]:
     """The parser's events, while depth and number of values stay within bounds."""
     depth = values = 0
-    for event in yaml.parse(problems.text, Loader=_Loader):
+    for event in yaml.parse(text, Loader=_Loader):
         if isinstance(event, (yaml.SequenceStartEvent, yaml.MappingStartEvent)):
             depth += 1
         elif isinstance(event, (yaml.SequenceEndEvent, yaml.MappingEndEvent)):
@@ -253,10 +276,15 @@ def _note_anchor(event: Any, place: Place, problems: Problems) -> None:
 
 
 def _note_syntax(error: yaml.YAMLError, problems: Problems) -> None:
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    mark = _mark(error)
     place = Place(mark.line, mark.column) if mark else Place(0, 0)
     reason = getattr(error, "problem", None) or str(error)
     problems.add(place, "E002", "this is not well-formed YAML", value=shown(reason))
+
+
+def _mark(error: yaml.YAMLError) -> Any:
+    """Where the parser gave up, if the error says so."""
+    return getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
 
 
 def _place(first: Any, last: Any = None) -> Place:

@@ -56,7 +56,8 @@ class TestTheSolution:
         found = invert(convolution, weight, target, damping=2.0, tolerance=1e-14)
         longer = np.vstack([matrix, 2.0 * np.eye(matrix.shape[1])])
         padded = np.concatenate([target.ravel(), np.zeros(matrix.shape[1])])
-        np.testing.assert_allclose(found.x.ravel(), np.linalg.lstsq(longer, padded)[0], atol=1e-6)
+        expected = np.linalg.lstsq(longer, padded, rcond=None)[0]
+        np.testing.assert_allclose(found.x.ravel(), expected, atol=1e-6)
 
     @pytest.mark.parametrize("of_weight", [1e-150, 1e-18, 1e-3, 1e150])
     @pytest.mark.parametrize("of_y", [1e-150, 1.0, 1e150])
@@ -98,7 +99,7 @@ class TestWhatStandsBeside:
     def test_the_scale_is_the_best(self) -> None:
         found, matrix, y = self.found()
         image = matrix @ matrix.T @ y
-        best = np.linalg.lstsq(image[:, np.newaxis], y)[0][0]
+        best = np.linalg.lstsq(image[:, np.newaxis], y, rcond=None)[0][0]
         assert found.scale == pytest.approx(best)
 
     def test_the_gradient_is_small(self) -> None:

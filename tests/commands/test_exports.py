@@ -98,7 +98,7 @@ def loaded(data: bytes) -> Any:
 
 def dense(name: str) -> Array:
     """The matrix in a .npz or .mtx file, zeros and all."""
-    sparse: Any = load_npz(name) if name.lower().endswith(".npz") else mmread(name, spmatrix=False)
+    sparse: Any = load_npz(name) if name.lower().endswith(".npz") else mmread(name)
     array: Array = sparse.toarray()
     return array
 

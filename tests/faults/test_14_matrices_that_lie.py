@@ -150,5 +150,5 @@ class TestMatrices:
         if sparse_format in ("csr", "csc", "bsr"):
             matrix.check_format(full_check=True)
         coordinates = matrix.tocoo()
-        for part, size in zip(coordinates.coords, matrix.shape, strict=True):
+        for part, size in zip((coordinates.row, coordinates.col), matrix.shape, strict=True):
             assert 0 <= part.min() <= part.max() < size == 16

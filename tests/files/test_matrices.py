@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from tests.conftest import Run, Shell, WriteSpec, assert_quiet
 Array = NDArray[Any]
 
 load_npz: Any = scipy.sparse.load_npz
-mmread: Any = partial(scipy.io.mmread, spmatrix=False)
+mmread: Any = scipy.io.mmread
 
 FORMATS = ("csr", "csc", "coo", "bsr", "dia")
 DTYPES = ("int8", "int16", "int32", "int64", "float32", "float64", "complex64", "complex128")

@@ -212,6 +212,42 @@ class TestBounds:
         assert {one.code for one in found("[" * MOST_DEPTH + "]" * MOST_DEPTH)} == {"E008"}
         assert places(found("[" * (MOST_DEPTH + 1))) == [("E007", 1, MOST_DEPTH + 1, 1)]
 
+    @pytest.mark.parametrize(
+        ("before", "end", "place"),
+        [
+            ("", "[" * 2000, (1, MOST_DEPTH + 1)),
+            ("", "{" * 2000, (1, MOST_DEPTH + 1)),
+            ("input: 1\né: ", "[" * 2000, (2, MOST_DEPTH + 3)),
+            ("", "[" * 500 + "@", (1, MOST_DEPTH + 1)),
+            ("", "[" * 1000 + "'", (1, MOST_DEPTH + 1)),
+            ("[" * 20 + "\n", "[" * 1000 + "@", (2, MOST_DEPTH - 19)),
+        ],
+        ids=[
+            "brackets",
+            "braces",
+            "behind a key",
+            "before an error",
+            "before a quote",
+            "on two lines",
+        ],
+    )
+    def test_depth_is_named_before_what_stops_the_parser(
+        self, found: Found, before: str, end: str, place: tuple[int, int]
+    ) -> None:
+        assert places(found(before + end)) == [("E007", *place, 1)]
+
+    def test_an_error_within_the_bound_is_the_one_that_is_named(self, found: Found) -> None:
+        assert places(found("[" * MOST_DEPTH + "@")) == [("E002", 1, MOST_DEPTH + 1, 1)]
+        assert places(found("[" * MOST_DEPTH + "]" * MOST_DEPTH + "\n@")) == [("E002", 2, 1, 1)]
+        assert places(found("[- " + "[" * 1000)) == [("E002", 1, 2, 1)]
+        assert places(found("[" + "[]," * MOST_DEPTH + "@")) == [("E002", 1, 3 * MOST_DEPTH + 2, 1)]
+
+    def test_what_is_wrong_in_front_of_too_deep_brackets_is_said_too(self, found: Found) -> None:
+        assert places(found("[&a " + "[" * 1000)) == [
+            ("E003", 1, 2, 4),
+            ("E007", 1, MOST_DEPTH + 4, 1),
+        ]
+
     def test_more_values_than_the_bound_are_refused(
         self, found: Found, monkeypatch: pytest.MonkeyPatch
     ) -> None:
