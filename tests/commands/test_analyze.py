@@ -78,3 +78,34 @@ class TestTables:
 
     def test_an_unknown_layer_is_refused(self, run: Run, spec: WriteSpec) -> None:
         assert_refused(run("analyze", spec(UP), "--layer", "upp"), "E502")
+
+
+class TestEstimates:
+    """What is not proved is nowhere called a bound."""
+
+    def test_no_key_of_an_estimate_calls_it_a_bound(self, run: Run, spec: WriteSpec) -> None:
+        (found,) = run("analyze", spec(GUIDE), "--format", "json").document["layers"]
+        estimates = {key for key in found if "error" in key}
+        assert estimates == {f"singular_value_{end}_error_estimate" for end in ("max", "min")}
+        assert not [key for key in found if "bound" in key or "proved" in key]
+
+    @pytest.mark.parametrize("output_format", ["text", "csv", "markdown"])
+    def test_no_table_calls_an_estimate_a_bound(
+        self, run: Run, spec: WriteSpec, output_format: str
+    ) -> None:
+        """The largest value of this layer is found by iteration, which may miss a larger one."""
+        kernel = np.abs(np.random.default_rng(5).standard_normal((3, 3)))
+        weight = np.repeat(kernel[np.newaxis, np.newaxis], 64, axis=0)
+        weight[-1] *= 1 + 3e-6
+        np.save("w.npy", weight)
+        path = spec("""
+            input: [64, 56, 56]
+            layers:
+              - {type: conv, out_channels: 64, kernel_size: 3, padding: 1, groups: 64,
+                 weight: w.npy}
+            """)
+        out = run("analyze", path, "--format", output_format).out
+        assert "6.11611" in out
+        assert "iteration" in out or output_format == "text"
+        assert "±" not in out
+        assert "bound" not in out
