@@ -83,13 +83,19 @@ def _row(layer: MatrixLayer, analysis: Analysis) -> tuple[Cell, ...]:
         spectrum.method,
         *(cell for one in beside for cell in (number(one), off(one, largest.value))),
         _range_text((counts.overlap_min, counts.overlap_max)),
-        verdict(counts),
+        verdict(layer, counts),
         counts.unread_inputs,
     )
 
 
-def verdict(counts: Coverage) -> str:
-    """What becomes of a constant under Cᵀ with constant taps, away from the borders."""
+def verdict(layer: MatrixLayer, counts: Coverage) -> str:
+    """What becomes of a constant under Cᵀ with constant taps, away from the borders.
+
+    Where a pixel_shuffle reads the layer, each phase of the image has kernels of its own, and what
+    the counts say is no verdict on the image: that depends on the kernels.
+    """
+    if layer.shuffles:
+        return f"not judged with {', '.join(layer.shuffles)}"
     if counts.interior is None:
         return "even everywhere" if counts.is_even else "no interior"
     if counts.is_even:
@@ -157,7 +163,7 @@ def _document(layer: MatrixLayer, analysis: Analysis) -> dict[str, object]:
         "overlap_max": counts.overlap_max,
         "interior_overlap": counts.interior,
         "overlap_period": counts.period,
-        "checkerboard": verdict(counts),
+        "checkerboard": verdict(layer, counts),
         "even_kernel_size": counts.even_kernel_size,
         "unread_inputs": counts.unread_inputs,
     }

@@ -40,6 +40,25 @@ class TestJson:
         assert (up["unread_inputs"], down["unread_inputs"]) == (0, 121 - 64)
         assert (down["singular_value_min"], down["condition_number"]) == (0.0, None)
 
+    @pytest.mark.parametrize(
+        ("between", "checkerboard"),
+        [
+            ("", "not judged with shuffle"),
+            ("{type: batch_norm}, {type: relu}, ", "not judged with shuffle"),
+            ("{type: conv, out_channels: 4, kernel_size: 1}, ", "even in the interior"),
+        ],
+    )
+    def test_a_layer_before_pixel_shuffle_is_not_judged_by_its_counts(
+        self, run: Run, spec: WriteSpec, between: str, checkerboard: str
+    ) -> None:
+        path = spec(f"""
+            input: [1, 6, 6]
+            layers: [{{type: conv, out_channels: 4, kernel_size: 3}}, {between}
+              {{name: shuffle, type: pixel_shuffle, factor: 2}}]
+            """)
+        found, *_ = run("analyze", path, "--format", "json").document["layers"]
+        assert found["checkerboard"] == checkerboard
+
     def test_a_spec_that_cannot_be_read_leaves_the_others(self, run: Run, spec: WriteSpec) -> None:
         outcome = run("analyze", "none.yaml", spec(GUIDE), "--format", "json")
         assert (outcome.status, len(outcome.document["layers"])) == (2, 1)
