@@ -1,10 +1,13 @@
-"""The smallest singular value of a banded C, with proof that there is none below.
+"""The smallest singular value of a banded C, enclosed by factoring.
 
 Let S be CᵀC or CCᵀ, whichever is smaller, its rows ordered by position first and channel last:
 then S is banded, and Cholesky's method factors it in rows * bandwidth² steps.  Inverse iteration
 with the factors finds a unit vector v, and the smallest singular value s is at most |C v|.  That
-S - t I has a factorisation proves that s² is at least t, up to the rounding of the method, at
+S - t I has a factorisation shows that s² is at least t, up to the rounding of the method, at
 most `noise` (N. Higham, "Accuracy and Stability of Numerical Algorithms", theorem 10.3).
+
+This is no proof for every weight: |C v| is rounded itself, numbers may underflow, and where the
+padding repeats the input the entries of C are rounded sums.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ from convt_cli.arithmetic.convolution import Convolution
 from convt_cli.operators.dtypes import Array
 
 _GAPS = (1e-9, 1e-6, 1e-3, 0.1)
-"""How far below the estimate the proof is tried, relative to its square."""
+"""How far below |C v| the factorisation is tried, relative to its square."""
 
 
 def band_shape(convolution: Convolution) -> tuple[int, int] | None:

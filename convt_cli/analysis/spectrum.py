@@ -1,13 +1,18 @@
-"""The largest and the smallest singular value of C, each with a bound on its error.
+"""The largest and the smallest singular value of C, each with an estimate of its error.
 
 Where the layer is circular they are those of its symbols (`symbol`), found for every frequency.
 A small C is taken as it is, group by group.  For a large one the largest is found by iteration
-(`iteration`); the smallest is 0 where C has too few rows or columns that are not empty, is proved
-by factoring where C is banded and narrow (`definite`), and else is not known.
+(`iteration`), with a search for each group; the smallest is 0 where C has too few rows or columns
+that are not empty, is enclosed by factoring where C is banded and narrow (`definite`), and else
+is not known.
 
-Beside them stand what people take for the largest one: the norm of the reshaped kernel, which
-times the root of the number of taps is a bound, and the value of the circular convolution with
-the same kernel.  What is worth the time is decided by the sizes, never by a clock.
+The error estimates are no bounds.  That of a decomposition is what rounding usually does.  That
+of the iteration is how far some singular value can be from the one it came to; it says nothing of
+a larger one in a direction that the iteration never took.
+
+Beside them stand what people take for the largest one: the norm of the reshaped kernel, the same
+times the root of the number of taps, and the value of the circular convolution with the same
+kernel.  What is worth the time is decided by the sizes, never by a clock.
 """
 
 from __future__ import annotations
@@ -50,11 +55,11 @@ _MOST_STEPS = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bounded:
-    """A number whose true value is at most `bound` away from `value`."""
+class Estimated:
+    """A number and how far it is likely to be from the true one: an estimate, not a bound."""
 
     value: float
-    bound: float
+    error_estimate: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,8 +69,8 @@ class Spectrum:
     `smallest` is None where it cannot be told.  `method` is fft, svd or iteration.
     """
 
-    largest: Bounded
-    smallest: Bounded | None
+    largest: Estimated
+    smallest: Estimated | None
     method: str
 
     @property
@@ -81,17 +86,19 @@ class Shortcuts:
     """What people take for the largest singular value.
 
     `reshaped` is the norm of the kernel as (out_channels, in_channels // groups * taps), and
-    `reshaped_bound` that times the root of the taps.  `circular` is the value of the circular
-    convolution with the same kernel, None where there is none or it takes too long.
+    `reshaped_root_taps` that times the root of the number of taps, which the largest singular
+    value does not exceed where no input is read more often than there are taps.  `circular` is
+    the value of the circular convolution with the same kernel, None where there is none or it
+    takes too long.
     """
 
     reshaped: float
-    reshaped_bound: float
+    reshaped_root_taps: float
     circular: float | None
 
 
 def singular_values(convolution: Convolution, weight: Array) -> Spectrum:
-    """The largest and the smallest singular value of C, with bounds.
+    """The largest and the smallest singular value of C, with estimates of their errors.
 
     `weight` is (out_channels, in_channels // groups, *kernel_size), real and finite.  Raises
     ArrayError (E302), RequestError (E501) where not even the vectors fit into memory.
@@ -117,7 +124,7 @@ def shortcuts(convolution: Convolution, weight: Array) -> Shortcuts:
     reshaped = max(map(_matrix_norm, kernels))
     return Shortcuts(
         reshaped=reshaped,
-        reshaped_bound=reshaped * sqrt(prod(convolution.kernel_size)),
+        reshaped_root_taps=reshaped * sqrt(prod(convolution.kernel_size)),
         circular=_circular_value(convolution, taps),
     )
 
@@ -135,8 +142,8 @@ def _by_symbols(convolution: Convolution, weight: Array) -> Spectrum:
     largest, smallest = symbol_extremes(convolution, weight)
     taps = prod(convolution.kernel_size)
     factors = 8 * sqrt(taps) * float(np.linalg.norm(weight))
-    bound = _epsilon() * (sum(symbol_shape(convolution)) * largest + factors)
-    return _with_rounding(largest, smallest, bound, "fft")
+    error = _epsilon() * (sum(symbol_shape(convolution)) * largest + factors)
+    return _with_rounding(largest, smallest, error, "fft")
 
 
 def _by_svd(convolution: Convolution, weight: Array) -> Spectrum:
@@ -148,11 +155,11 @@ def _by_svd(convolution: Convolution, weight: Array) -> Spectrum:
     return _with_rounding(largest, smallest, _epsilon() * sizes * largest, "svd")
 
 
-def _with_rounding(largest: float, smallest: float, bound: float, method: str) -> Spectrum:
-    """Both within `bound`; what is no larger than that may as well be 0."""
+def _with_rounding(largest: float, smallest: float, error: float, method: str) -> Spectrum:
+    """Both with the same error; a smallest one that is no larger than that may as well be 0."""
     return Spectrum(
-        largest=Bounded(value=largest, bound=bound),
-        smallest=Bounded(value=smallest if smallest > bound else 0.0, bound=bound),
+        largest=Estimated(value=largest, error_estimate=error),
+        smallest=Estimated(value=smallest if smallest > error else 0.0, error_estimate=error),
         method=method,
     )
 
@@ -162,22 +169,23 @@ def _by_iteration(convolution: Convolution, weight: Array) -> Spectrum:
     return Spectrum(largest=found, smallest=_smallest(convolution, weight), method="iteration")
 
 
-def _iterated(convolution: Convolution, weight: Array, tolerance: float) -> Bounded:
+def _iterated(convolution: Convolution, weight: Array, tolerance: float) -> Estimated:
     steps = _MOST_ITERATION_WORK // (2 * convolution.multiply_adds)
     found = largest_singular_value(
         Matrix(convolution, weight),
         tolerance=tolerance,
         most_steps=min(_MOST_STEPS, max(_FEWEST_STEPS, steps)),
+        blocks=convolution.groups,
     )
-    return Bounded(value=found.value, bound=found.bound)
+    return Estimated(value=found.value, error_estimate=found.error_estimate)
 
 
-def _smallest(convolution: Convolution, weight: Array) -> Bounded | None:
+def _smallest(convolution: Convolution, weight: Array) -> Estimated | None:
     rows, columns = convolution.matrix_shape
     if (rows >= columns and empty_columns(convolution)) or (
         rows <= columns and empty_rows(convolution)
     ):
-        return Bounded(value=0.0, bound=0.0)
+        return Estimated(value=0.0, error_estimate=0.0)
     if not _is_narrow(convolution):
         return None
     ends = [
@@ -188,7 +196,7 @@ def _smallest(convolution: Convolution, weight: Array) -> Bounded | None:
     if len(known) < len(ends):
         return None
     least, most = min(low for low, _ in known), min(high for _, high in known)
-    return Bounded(value=most, bound=most - least)
+    return Estimated(value=most, error_estimate=most - least)
 
 
 def _circular_value(convolution: Convolution, weight: Array) -> float | None:
@@ -242,7 +250,7 @@ def _is_small(convolution: Convolution) -> bool:
 
 
 def _is_narrow(convolution: Convolution) -> bool:
-    """Whether the smallest singular value can be proved within the budget."""
+    """Whether factoring for the smallest singular value is within the budget."""
     one = _one_group(convolution)
     shape = band_shape(one)
     if shape is None:

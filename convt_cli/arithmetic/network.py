@@ -49,6 +49,8 @@ class MatrixLayer:
     bias: bool | WeightSource
     is_filled: bool
     """The spec names no weight, so that `weight` is the default fill."""
+    shuffles: tuple[str, ...] = ()
+    """The pixel_shuffle layers that what this layer makes comes to before another convolution."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +79,7 @@ class Network:
     @property
     def matrix_layers(self) -> tuple[MatrixLayer, ...]:
         """The conv and conv_transpose layers, in order."""
+        shuffles = self._shuffles()
         return tuple(
             MatrixLayer(
                 name=layer.name,
@@ -85,11 +88,30 @@ class Network:
                 weight=DEFAULT_FILL if layer.definition.weight is None else layer.definition.weight,
                 bias=layer.definition.bias,
                 is_filled=layer.definition.weight is None,
+                shuffles=tuple(shuffles.get(layer.name, ())),
             )
             for layer in self.layers
             if isinstance(layer.definition, Convolutional)
             and layer.geometry.convolution is not None
         )
+
+    def _shuffles(self) -> dict[str, list[str]]:
+        """The pixel_shuffle layers behind each conv and conv_transpose layer, by its name."""
+        layers = {layer.name: layer for layer in self.layers}
+        found: dict[str, list[str]] = {}
+        for shuffle in self.layers:
+            waiting = list(shuffle.sources) if shuffle.type == "pixel_shuffle" else []
+            seen: set[str] = set()
+            while waiting:
+                name = waiting.pop()
+                if name in seen or name not in layers:
+                    continue
+                seen.add(name)
+                if isinstance(layers[name].definition, Convolutional):
+                    found.setdefault(name, []).append(shuffle.name)
+                else:
+                    waiting.extend(layers[name].sources)
+        return found
 
     @property
     def weight_files(self) -> tuple[str, ...]:

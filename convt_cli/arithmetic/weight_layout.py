@@ -29,6 +29,21 @@ class WeightLayout:
             return (*kernel, out_channels // convolution.groups, inner * convolution.groups)
         return (*kernel, inner, out_channels) if self.taps_first else convolution.weight_shape
 
+    def stored_index(self, convolution: Convolution, index: Shape) -> Shape:
+        """Where the weight holds C's tap `index`, (output channel, input channel, *tap).
+
+        >>> from convt_cli.arithmetic.axis import Axis
+        >>> axis = Axis.conv(input_size=5, kernel_size=3)
+        >>> one = Convolution(out_channels=2, in_channels=2, axes=(axis,))
+        >>> WeightLayout(taps_first=True, unflipped=True).stored_index(one, (1, 0, 0))
+        (2, 1, 0)
+        """
+        out_channel, inner, *tap = index
+        if self.unflipped:
+            reverse = (size - 1 - t for size, t in zip(convolution.kernel_size, tap))
+            return (*reverse, out_channel, inner)
+        return (*tap, inner, out_channel) if self.taps_first else index
+
 
 def other_order(shape: Shape, expected: Shape, remedy: str) -> str:
     """How a weight of `shape` comes to the `expected` one by another order of its axes, in words.

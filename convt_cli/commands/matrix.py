@@ -56,7 +56,7 @@ Examples:
 @dtype_option(*DTYPES)
 @click.option("--compress", is_flag=True, help="Compress the .npz.")
 @click.option("--show", is_flag=True, help="Print a small C entry by entry.")
-@click.option("--symbols", is_flag=True, help="With --show: print taps as w0,0 and so on.")
+@click.option("--symbols", is_flag=True, help="With --show: name taps by their index, as w0,0.")
 @click.option("--dry-run", is_flag=True, help="Print shape, nnz and bytes only.")
 @format_option()
 @outside_option
@@ -194,9 +194,10 @@ def _export_whole(
 def _shown(source: _Source, *, symbols: bool) -> Report:
     from convt_cli.operators import entries
 
-    convolution = source.layer.convolution
-    entries.require_small(convolution)
-    title = f"{'Cᵀ' if source.transpose else 'C'} of {source.layer.name}"
+    layer, transpose = source.layer, source.transpose
+    entries.require_small(layer.convolution)
+    title = f"{'Cᵀ' if transpose else 'C'} of {layer.name}"
     if symbols:
-        return entries_report(title, entries.symbols(convolution, transpose=source.transpose))
+        named = entries.symbols(layer.convolution, layer.layout, transpose=transpose)
+        return entries_report(title, named)
     return entries_report(title, entries.numbers(source.matrix()))

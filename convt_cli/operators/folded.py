@@ -44,6 +44,15 @@ def folded_positions(axis: Axis, mode: str) -> Array:
     return folded
 
 
+def input_columns(convolution: Convolution) -> Array:
+    """(columns of D,) the column of C that each is folded onto, in C's index dtype."""
+    columns: Array = np.arange(convolution.in_channels)
+    for axis in convolution.axes:
+        folded = folded_positions(axis, convolution.padding_mode)
+        columns = np.add.outer(columns * axis.input_size, folded).ravel()
+    return columns.astype(convolution.index_dtype)
+
+
 def pad(convolution: Convolution, x: Array) -> Array:
     """F x: (batch, channels, *sizes) to (batch, channels, *padded sizes)."""
     for number, axis in enumerate(convolution.axes):

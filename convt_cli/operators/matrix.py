@@ -18,7 +18,7 @@ from convt_cli.arithmetic.convolution import Convolution
 from convt_cli.errors import ArrayError
 from convt_cli.io import memory
 from convt_cli.operators.dtypes import Array, require_numeric
-from convt_cli.operators.folded import folded_positions, without_padding
+from convt_cli.operators.folded import input_columns, without_padding
 from convt_cli.operators.matrix_bands import Bands
 
 WHOLE_BAND_BYTES = 64 * 2**20
@@ -159,7 +159,7 @@ class _FoldedBands:
     band_bytes: int
 
     def __iter__(self) -> Iterator[_FoldedBand]:
-        input_columns = self._input_columns()
+        onto = input_columns(self.convolution)
         padded = Bands.of(
             without_padding(self.convolution),
             self.weight,
@@ -173,17 +173,9 @@ class _FoldedBands:
             band.fill_columns(columns)
             pointers = np.concatenate([[0], np.cumsum(band.row_entries(), dtype=np.int64)])
             shape = (len(pointers) - 1, self.convolution.matrix_shape[1])
-            folded = csr_array((data, input_columns[columns], pointers), shape=shape)
+            folded = csr_array((data, onto[columns], pointers), shape=shape)
             folded.sum_duplicates()
             yield _FoldedBand(folded)
-
-    def _input_columns(self) -> Array:
-        """(columns of the padded input,) the column of the input that each is folded onto."""
-        columns: Array = np.arange(self.convolution.in_channels)
-        for axis in self.convolution.axes:
-            folded = folded_positions(axis, self.convolution.padding_mode)
-            columns = np.add.outer(columns * axis.input_size, folded).ravel()
-        return columns.astype(self.convolution.index_dtype)
 
 
 @dataclass(frozen=True, slots=True)

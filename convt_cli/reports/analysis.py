@@ -33,15 +33,15 @@ _COLUMNS = (
     column("density", optional=3),
     column("bytes", kind=Kind.AMOUNT, optional=4),
     column("singular_value_max", "largest"),
-    column("singular_value_max_bound", "largest ±", optional=10),
+    column("singular_value_max_error_estimate", "error estimate", optional=10),
     column("singular_value_min", "smallest"),
-    column("singular_value_min_bound", "smallest ±", optional=10),
+    column("singular_value_min_error_estimate", "error estimate", optional=10),
     column("condition_number", "condition"),
     column("method", "found by", optional=9),
     column("reshaped_kernel_norm", "kernel norm", optional=5),
     column("reshaped_kernel_off", "norm off", optional=5),
-    column("reshaped_kernel_bound", "kernel bound", optional=7),
-    column("reshaped_bound_off", "bound off", optional=7),
+    column("reshaped_kernel_norm_root_taps", "norm·√taps", optional=7),
+    column("reshaped_root_taps_off", "norm·√taps off", optional=7),
     column("circular_norm", "circular", optional=6),
     column("circular_off", "circular off", optional=6),
     column("overlap", optional=2),
@@ -69,27 +69,33 @@ def _row(layer: MatrixLayer, analysis: Analysis) -> tuple[Cell, ...]:
     spectrum, shortcuts = analysis.spectrum, analysis.shortcuts
     largest, smallest = spectrum.largest, spectrum.smallest
     counts = analysis.coverage
-    beside = (shortcuts.reshaped, shortcuts.reshaped_bound, shortcuts.circular)
+    beside = (shortcuts.reshaped, shortcuts.reshaped_root_taps, shortcuts.circular)
     return (
         layer.name,
         layer.convolution.nnz,
         number(_density(layer), 3),
         layer.convolution.matrix_bytes(analysis.itemsize),
         number(largest.value),
-        number(largest.bound, 1),
+        number(largest.error_estimate, 1),
         None if smallest is None else number(smallest.value),
-        None if smallest is None else number(smallest.bound, 1),
+        None if smallest is None else number(smallest.error_estimate, 1),
         number(spectrum.condition_number, 4),
         spectrum.method,
         *(cell for one in beside for cell in (number(one), off(one, largest.value))),
         _range_text((counts.overlap_min, counts.overlap_max)),
-        verdict(counts),
+        verdict(layer, counts),
         counts.unread_inputs,
     )
 
 
-def verdict(counts: Coverage) -> str:
-    """What becomes of a constant under Cᵀ with constant taps, away from the borders."""
+def verdict(layer: MatrixLayer, counts: Coverage) -> str:
+    """What becomes of a constant under Cᵀ with constant taps, away from the borders.
+
+    Where a pixel_shuffle reads the layer, each phase of the image has kernels of its own, and what
+    the counts say is no verdict on the image: that depends on the kernels.
+    """
+    if layer.shuffles:
+        return f"not judged with {', '.join(layer.shuffles)}"
     if counts.interior is None:
         return "even everywhere" if counts.is_even else "no interior"
     if counts.is_even:
@@ -116,12 +122,12 @@ def _notes(layers: Layers[Analysis]) -> Iterator[str]:
         yield "No conv or conv_transpose layer."
         return
     yield (
-        "largest, smallest: singular values of C.  kernel norm: that of the kernel as a matrix "
-        "out × in·taps; kernel bound: times √taps; circular: C with circular padding."
+        "largest, smallest: singular values of C; an error estimate is not proved.  kernel norm: "
+        "that of the kernel as a matrix out × in·taps; circular: C with circular padding."
     )
     unknown = [layer.name for layer, one in layers if one.spectrum.smallest is None]
     if unknown:
-        yield f"The smallest singular value could not be proved: {', '.join(unknown)}."
+        yield f"The smallest singular value is not known: {', '.join(unknown)}."
     for layer, analysis in layers:
         if analysis.coverage.is_even is False:
             yield f"{layer.name}: {_remedy(layer, analysis.coverage)}"
@@ -145,19 +151,19 @@ def _document(layer: MatrixLayer, analysis: Analysis) -> dict[str, object]:
         "density": _density(layer),
         "bytes": layer.convolution.matrix_bytes(analysis.itemsize),
         "singular_value_max": spectrum.largest.value,
-        "singular_value_max_bound": spectrum.largest.bound,
+        "singular_value_max_error_estimate": spectrum.largest.error_estimate,
         "singular_value_min": None if smallest is None else smallest.value,
-        "singular_value_min_bound": None if smallest is None else smallest.bound,
+        "singular_value_min_error_estimate": None if smallest is None else smallest.error_estimate,
         "condition_number": spectrum.condition_number,
         "method": spectrum.method,
         "reshaped_kernel_norm": shortcuts.reshaped,
-        "reshaped_kernel_bound": shortcuts.reshaped_bound,
+        "reshaped_kernel_norm_root_taps": shortcuts.reshaped_root_taps,
         "circular_norm": shortcuts.circular,
         "overlap_min": counts.overlap_min,
         "overlap_max": counts.overlap_max,
         "interior_overlap": counts.interior,
         "overlap_period": counts.period,
-        "checkerboard": verdict(counts),
+        "checkerboard": verdict(layer, counts),
         "even_kernel_size": counts.even_kernel_size,
         "unread_inputs": counts.unread_inputs,
     }

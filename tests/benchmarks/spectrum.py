@@ -20,7 +20,7 @@ LAYERS = (
 
 
 def measure(number: int, method: str) -> None:
-    """Print one row: value, bound, seconds, and the peak of the whole process in MB."""
+    """Print one row: value, error estimate, seconds, and the peak of the whole process in MB."""
     import resource
 
     import numpy as np
@@ -35,15 +35,15 @@ def measure(number: int, method: str) -> None:
     start = time.perf_counter()
     if method == "convt":
         found = singular_values(convolution, weight).largest
-        value, bound = found.value, found.bound
+        value, error = found.value, found.error_estimate
     else:
         matrix = Matrix(convolution, weight)
         value = float(svds(matrix, k=1, tol=1e-6, return_singular_vectors=False, rng=0)[0])
-        bound = float("nan")
+        error = float("nan")
     seconds = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     name = f"{shape} on {sizes} {keys}"
-    print(f"{name:<58} {method:<6} {value:10.5f} ±{bound:7.0e} {seconds:7.2f} s {peak:6.0f} MB")
+    print(f"{name:<58} {method:<6} {value:10.5f} ~{error:7.0e} {seconds:7.2f} s {peak:6.0f} MB")
 
 
 def main(threads: str = "1") -> None:

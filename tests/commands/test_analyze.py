@@ -40,6 +40,25 @@ class TestJson:
         assert (up["unread_inputs"], down["unread_inputs"]) == (0, 121 - 64)
         assert (down["singular_value_min"], down["condition_number"]) == (0.0, None)
 
+    @pytest.mark.parametrize(
+        ("between", "checkerboard"),
+        [
+            ("", "not judged with shuffle"),
+            ("{type: batch_norm}, {type: relu}, ", "not judged with shuffle"),
+            ("{type: conv, out_channels: 4, kernel_size: 1}, ", "even in the interior"),
+        ],
+    )
+    def test_a_layer_before_pixel_shuffle_is_not_judged_by_its_counts(
+        self, run: Run, spec: WriteSpec, between: str, checkerboard: str
+    ) -> None:
+        path = spec(f"""
+            input: [1, 6, 6]
+            layers: [{{type: conv, out_channels: 4, kernel_size: 3}}, {between}
+              {{name: shuffle, type: pixel_shuffle, factor: 2}}]
+            """)
+        found, *_ = run("analyze", path, "--format", "json").document["layers"]
+        assert found["checkerboard"] == checkerboard
+
     def test_a_spec_that_cannot_be_read_leaves_the_others(self, run: Run, spec: WriteSpec) -> None:
         outcome = run("analyze", "none.yaml", spec(GUIDE), "--format", "json")
         assert (outcome.status, len(outcome.document["layers"])) == (2, 1)
@@ -78,3 +97,34 @@ class TestTables:
 
     def test_an_unknown_layer_is_refused(self, run: Run, spec: WriteSpec) -> None:
         assert_refused(run("analyze", spec(UP), "--layer", "upp"), "E502")
+
+
+class TestEstimates:
+    """What is not proved is nowhere called a bound."""
+
+    def test_no_key_of_an_estimate_calls_it_a_bound(self, run: Run, spec: WriteSpec) -> None:
+        (found,) = run("analyze", spec(GUIDE), "--format", "json").document["layers"]
+        estimates = {key for key in found if "error" in key}
+        assert estimates == {f"singular_value_{end}_error_estimate" for end in ("max", "min")}
+        assert not [key for key in found if "bound" in key or "proved" in key]
+
+    @pytest.mark.parametrize("output_format", ["text", "csv", "markdown"])
+    def test_no_table_calls_an_estimate_a_bound(
+        self, run: Run, spec: WriteSpec, output_format: str
+    ) -> None:
+        """The largest value of this layer is found by iteration, which may miss a larger one."""
+        kernel = np.abs(np.random.default_rng(5).standard_normal((3, 3)))
+        weight = np.repeat(kernel[np.newaxis, np.newaxis], 64, axis=0)
+        weight[-1] *= 1 + 3e-6
+        np.save("w.npy", weight)
+        path = spec("""
+            input: [64, 56, 56]
+            layers:
+              - {type: conv, out_channels: 64, kernel_size: 3, padding: 1, groups: 64,
+                 weight: w.npy}
+            """)
+        out = run("analyze", path, "--format", output_format).out
+        assert "6.11611" in out
+        assert "iteration" in out or output_format == "text"
+        assert "±" not in out
+        assert "bound" not in out

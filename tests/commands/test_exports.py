@@ -4,6 +4,7 @@ dry run tells their true size, and what cannot be written leaves everything as i
 
 from __future__ import annotations
 
+import csv
 import io
 import re
 import tracemalloc
@@ -361,6 +362,12 @@ def numbers_of(rows: list[list[str | None]]) -> list[list[float]]:
     return [[float(cell or 0) for cell in row] for row in rows]
 
 
+def value_of(names: str | None, stored: Array) -> float:
+    """The value of names such as w0,2+w1,0, whose indices are those of `stored`."""
+    terms = names.split("+") if names else []
+    return float(sum(stored[tuple(map(int, term[1:].split(",")))] for term in terms))
+
+
 class TestShow:
     def test_the_numbers_are_those_of_the_matrix(self, run: Run, conv: tuple[str, Array]) -> None:
         path, expected = conv
@@ -410,6 +417,56 @@ class TestShow:
         outcome = run("matrix", path, "--show", "--format", output_format)
         (head,) = (line for line in outcome.out.splitlines() if "0" in line and "4" in line)
         assert re.findall(r"\d", head) == list("01234")
+
+    @pytest.mark.parametrize("mode", ["circular", "reflect", "replicate"])
+    @pytest.mark.parametrize("transpose", [(), ("--transpose",)], ids=["C", "Cᵀ"])
+    def test_where_folded_taps_meet_their_symbols_are_added(
+        self, run: Run, spec: WriteSpec, mode: str, transpose: tuple[str, ...]
+    ) -> None:
+        np.save("w.npy", np.arange(1, 16).reshape(1, 1, 3, 5))
+        path = spec(f"""
+            input: [1, 3, 4]
+            layers:
+              - {{type: conv, out_channels: 1, kernel_size: [3, 5], padding: [1, 3],
+                 padding_mode: {mode}, weight: w.npy}}
+            """)
+        names = shown(run, path, "--symbols", *transpose)
+        assert any(cell and "+" in cell for row in names for cell in row)
+        values = [[value_of(cell, np.load("w.npy")[0, 0]) for cell in row] for row in names]
+        assert values == numbers_of(shown(run, path, *transpose))
+
+    @pytest.mark.parametrize(
+        ("framework", "shape"),
+        [
+            ("pytorch", (2, 3, 2, 3)),
+            ("tensorflow", (2, 3, 3, 2)),
+            ("jax", (2, 3, 2, 3)),
+            ("jax, transpose_kernel", (2, 3, 3, 2)),
+        ],
+    )
+    def test_symbols_index_the_weight_as_it_is_stored(
+        self, run: Run, spec: WriteSpec, framework: str, shape: tuple[int, ...]
+    ) -> None:
+        np.save("w.npy", np.arange(1, 37).reshape(shape))
+        name, *keys = framework.split(", ")
+        path = spec(f"""
+            framework: {name}
+            input: [2, 3, 2]
+            layers:
+              - {{type: conv_transpose, out_channels: 3, kernel_size: [2, 3], stride: 2,
+                 padding: valid, weight: w.npy{"".join(f", {key}: true" for key in keys)}}}
+            """)
+        names = shown(run, path, "--symbols")
+        values = [[value_of(cell, np.load("w.npy")) for cell in row] for row in names]
+        assert values == numbers_of(shown(run, path))
+
+    def test_symbols_in_csv_are_those_of_json(self, run: Run, spec: WriteSpec) -> None:
+        path = spec(GUIDE.replace("weight:", "padding: 1, padding_mode: reflect, weight:"))
+        outcome = run("matrix", path, "--show", "--symbols", "--format", "csv")
+        _, *rows = csv.reader(io.StringIO(outcome.out))
+        cells = [[cell or None for cell in row[1:]] for row in rows]
+        assert cells == shown(run, path, "--symbols")
+        assert (cells[0][1], cells[0][4]) == ("w1,0+w1,2", "w0,1+w2,1")
 
     def test_symbols_need_no_numbers(self, run: Run, spec: WriteSpec) -> None:
         assert shown(run, spec(FILLED), "--symbols")[0] == ["w0", "w1", "w2", None, None]
