@@ -8,8 +8,14 @@ from convt_cli.arithmetic.convolution import Convolution, Shape
 from convt_cli.arithmetic.frameworks import Framework
 from convt_cli.arithmetic.kinds import DEFAULT_FILL, FileReference, WeightSource
 from convt_cli.arithmetic.layers import Convolutional, Geometry, LayerType
+from convt_cli.arithmetic.layers.resampling import PixelShuffle
 from convt_cli.arithmetic.weight_layout import WeightLayout
 from convt_cli.errors import Diagnostic
+
+_ELEMENTWISE = frozenset(
+    ("relu", "leaky_relu", "clip", "elu", "gelu", "silu", "sigmoid", "tanh", "dropout", "identity")
+)
+"""Functions of single elements, the same for every channel."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +45,19 @@ class NetworkLayer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Shuffle:
+    """A pixel_shuffle that what a convolution makes comes to before another convolution.
+
+    `phases` channels are one block of its image.  `is_direct` says that nothing stands between
+    but functions of single elements, the same for every channel.
+    """
+
+    name: str
+    phases: int
+    is_direct: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MatrixLayer:
     """A layer that is a matrix C: its convolution, and where its numbers come from."""
 
@@ -49,8 +68,7 @@ class MatrixLayer:
     bias: bool | WeightSource
     is_filled: bool
     """The spec names no weight, so that `weight` is the default fill."""
-    shuffles: tuple[str, ...] = ()
-    """The pixel_shuffle layers that what this layer makes comes to before another convolution."""
+    shuffles: tuple[Shuffle, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,22 +113,27 @@ class Network:
             and layer.geometry.convolution is not None
         )
 
-    def _shuffles(self) -> dict[str, list[str]]:
+    def _shuffles(self) -> dict[str, list[Shuffle]]:
         """The pixel_shuffle layers behind each conv and conv_transpose layer, by its name."""
         layers = {layer.name: layer for layer in self.layers}
-        found: dict[str, list[str]] = {}
+        found: dict[str, list[Shuffle]] = {}
         for shuffle in self.layers:
-            waiting = list(shuffle.sources) if shuffle.type == "pixel_shuffle" else []
-            seen: set[str] = set()
+            if not isinstance(shuffle.definition, PixelShuffle):
+                continue
+            phases = shuffle.definition.factor ** (len(shuffle.output) - 1)
+            waiting, seen = [(name, True) for name in shuffle.sources], set[str]()
             while waiting:
-                name = waiting.pop()
+                name, is_direct = waiting.pop()
                 if name in seen or name not in layers:
                     continue
                 seen.add(name)
-                if isinstance(layers[name].definition, Convolutional):
-                    found.setdefault(name, []).append(shuffle.name)
+                layer = layers[name]
+                if isinstance(layer.definition, Convolutional):
+                    one = Shuffle(name=shuffle.name, phases=phases, is_direct=is_direct)
+                    found.setdefault(name, []).append(one)
                 else:
-                    waiting.extend(layers[name].sources)
+                    is_direct = is_direct and layer.operation in _ELEMENTWISE
+                    waiting.extend((source, is_direct) for source in layer.sources)
         return found
 
     @property

@@ -67,12 +67,19 @@ def command(
 
 def _analysis(layer: MatrixLayer, weight: Array) -> Analysis:
     from convt_cli.analysis.coverage import coverage
+    from convt_cli.analysis.phases import phase_difference
     from convt_cli.analysis.spectrum import shortcuts, singular_values
     from convt_cli.reports.analysis import Analysis
 
+    convolution = layer.convolution
     return Analysis(
         itemsize=weight.itemsize,
-        coverage=coverage(layer.convolution),
-        spectrum=singular_values(layer.convolution, weight),
-        shortcuts=shortcuts(layer.convolution, weight),
+        coverage=coverage(convolution),
+        spectrum=singular_values(convolution, weight),
+        shortcuts=shortcuts(convolution, weight),
+        phase_differences={
+            one.name: phase_difference(convolution, weight, one.phases)
+            for one in layer.shuffles
+            if one.is_direct and not convolution.adjoint
+        },
     )

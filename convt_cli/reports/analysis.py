@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from convt_cli.analysis.coverage import Coverage
 from convt_cli.analysis.spectrum import Shortcuts, Spectrum
 from convt_cli.arithmetic.convolution import Shape
-from convt_cli.arithmetic.network import MatrixLayer, Network
+from convt_cli.arithmetic.kinds import WeightSource
+from convt_cli.arithmetic.network import MatrixLayer, Network, Shuffle
 from convt_cli.errors import Diagnostic
 from convt_cli.reports.numbers import number, off
 from convt_cli.reports.per_layer import Found, Layers, fill_notes, per_layer_report
@@ -17,12 +18,17 @@ from convt_cli.reports.table import Cell, Kind, Report, Table, column
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Analysis:
-    """What is known of the C of one layer; an entry takes `itemsize` bytes beside its index."""
+    """What is known of the C of one layer; an entry takes `itemsize` bytes beside its index.
+
+    `phase_differences` has, by the name of a pixel_shuffle behind the layer, how far the kernel
+    sums of its phases differ; one that was not judged is missing.
+    """
 
     itemsize: int
     coverage: Coverage
     spectrum: Spectrum
     shortcuts: Shortcuts
+    phase_differences: Mapping[str, float] = field(default_factory=dict)
 
 
 Analyzed = Found[Analysis]
@@ -83,24 +89,35 @@ def _row(layer: MatrixLayer, analysis: Analysis) -> tuple[Cell, ...]:
         spectrum.method,
         *(cell for one in beside for cell in (number(one), off(one, largest.value))),
         _range_text((counts.overlap_min, counts.overlap_max)),
-        verdict(layer, counts),
+        verdict(layer, analysis),
         counts.unread_inputs,
     )
 
 
-def verdict(layer: MatrixLayer, counts: Coverage) -> str:
+def verdict(layer: MatrixLayer, analysis: Analysis) -> str:
     """What becomes of a constant under Cᵀ with constant taps, away from the borders.
 
-    Where a pixel_shuffle reads the layer, each phase of the image has kernels of its own, and what
-    the counts say is no verdict on the image: that depends on the kernels.
+    Where a pixel_shuffle stands behind the layer, the two are judged together: what becomes of a
+    constant under both, with the layer's own taps.
     """
     if layer.shuffles:
-        return f"not judged with {', '.join(layer.shuffles)}"
+        return "; ".join(_shuffle_verdict(layer, one, analysis) for one in layer.shuffles)
+    counts = analysis.coverage
     if counts.interior is None:
         return "even everywhere" if counts.is_even else "no interior"
     if counts.is_even:
         return "even in the interior"
     return f"uneven: {_range_text(counts.interior)}, period {_shape_text(counts.period)}"
+
+
+def _shuffle_verdict(layer: MatrixLayer, shuffle: Shuffle, analysis: Analysis) -> str:
+    difference = analysis.phase_differences.get(shuffle.name)
+    if difference is None:
+        return f"not judged with {shuffle.name}"
+    aside = ", its bias aside" if isinstance(layer.bias, WeightSource) else ""
+    if not difference:
+        return f"even with {shuffle.name}{aside}"
+    return f"uneven with {shuffle.name}{aside}: kernel sums differ by {100 * difference:.3g} %"
 
 
 def _density(layer: MatrixLayer) -> float:
@@ -163,7 +180,7 @@ def _document(layer: MatrixLayer, analysis: Analysis) -> dict[str, object]:
         "overlap_max": counts.overlap_max,
         "interior_overlap": counts.interior,
         "overlap_period": counts.period,
-        "checkerboard": verdict(layer, counts),
+        "checkerboard": verdict(layer, analysis),
         "even_kernel_size": counts.even_kernel_size,
         "unread_inputs": counts.unread_inputs,
     }

@@ -43,8 +43,8 @@ class TestJson:
     @pytest.mark.parametrize(
         ("between", "checkerboard"),
         [
-            ("", "not judged with shuffle"),
             ("{type: batch_norm}, {type: relu}, ", "not judged with shuffle"),
+            ("{type: relu, stands_for: PRelu}, ", "not judged with shuffle"),
             ("{type: conv, out_channels: 4, kernel_size: 1}, ", "even in the interior"),
         ],
     )
@@ -57,6 +57,24 @@ class TestJson:
               {{name: shuffle, type: pixel_shuffle, factor: 2}}]
             """)
         found, *_ = run("analyze", path, "--format", "json").document["layers"]
+        assert found["checkerboard"] == checkerboard
+
+    @pytest.mark.parametrize(
+        ("weight", "checkerboard"),
+        [
+            ("[[[1, 2, 3]], [[3, 2, 1]]]", "even with shuffle"),
+            ("[[[1, 2, 3]], [[3, 2, 0]]]", "uneven with shuffle: kernel sums differ by 16.7 %"),
+        ],
+    )
+    def test_a_layer_and_its_pixel_shuffle_are_judged_by_the_kernels_of_the_phases(
+        self, run: Run, spec: WriteSpec, weight: str, checkerboard: str
+    ) -> None:
+        path = spec(f"""
+            input: [1, 6]
+            layers: [{{type: conv, out_channels: 2, kernel_size: 3, weight: {weight}}},
+              {{type: relu}}, {{name: shuffle, type: pixel_shuffle, factor: 2}}]
+            """)
+        (found,) = run("analyze", path, "--format", "json").document["layers"]
         assert found["checkerboard"] == checkerboard
 
     def test_a_spec_that_cannot_be_read_leaves_the_others(self, run: Run, spec: WriteSpec) -> None:

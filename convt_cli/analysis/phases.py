@@ -1,0 +1,42 @@
+"""Whether a convolution followed by a pixel_shuffle shows a checkerboard.
+
+A pixel_shuffle by r lays r**rank channels of the convolution over a block of the image, so each
+phase of the image has a kernel of its own.  Away from the borders a constant input gives each
+phase the sum of its kernel's taps, for each input channel: only where the phases of every image
+channel have equal sums is a constant image made of a constant input.
+
+Source: A. Aitken and others, "Checkerboard artifact free sub-pixel convolution" (2017).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from convt_cli.arithmetic.convolution import Convolution
+from convt_cli.operators.dtypes import Array
+
+
+def phase_difference(convolution: Convolution, weight: Array, phases: int) -> float:
+    """The largest difference between the kernel sums of an image channel's phases.
+
+    Relative to the largest sum of a kernel's absolute values; 0 where no difference is larger
+    than rounding.  `weight` is (out_channels, in_channels // groups, *kernel_size), real, and
+    channels c * phases ... (c + 1) * phases - 1 are the phases of image channel c.
+    """
+    kernels = weight.reshape(*weight.shape[:2], -1).astype(float)
+    sums = _over_all_inputs(kernels.sum(axis=2), convolution)
+    most = float(np.abs(kernels).sum(axis=2).max())
+    of_phases = sums.reshape(-1, phases, sums.shape[1])
+    difference = float((of_phases.max(axis=1) - of_phases.min(axis=1)).max())
+    rounding = 2 * kernels.shape[2] * float(np.finfo(float).eps) * most
+    return difference / most if difference > rounding else 0.0
+
+
+def _over_all_inputs(sums: Array, convolution: Convolution) -> Array:
+    """(out_channels, in_channels // groups) as (out_channels, in_channels), zeros elsewhere."""
+    groups = convolution.groups
+    rows, columns = sums.shape[0] // groups, sums.shape[1]
+    spread = np.zeros((groups, rows, groups, columns))
+    for group in range(groups):
+        spread[group, :, group] = sums[group * rows : (group + 1) * rows]
+    return spread.reshape(groups * rows, groups * columns)
