@@ -15,7 +15,8 @@ import pytest
 
 from convt_cli.io.onnx_file import open_model
 from convt_cli.spec.load import check_spec, load_spec
-from convt_cli.spec.onnx.convert import Imported, convert
+from convt_cli.spec.onnx.convert import convert
+from convt_cli.spec.onnx.imported import Imported
 from convt_cli.spec.onnx.text import spec_text
 
 onnx = pytest.importorskip("onnx")

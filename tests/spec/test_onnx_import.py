@@ -23,7 +23,7 @@ def constant(values: Any, element: str = "") -> Tensor:
     """A constant with numbers."""
     array = np.asarray(values)
     name = element or {"i": "int64", "f": "float32"}[array.dtype.kind]
-    return Tensor(shape=array.shape, element=name, values=tuple(array.ravel().tolist()))
+    return Tensor(shape=array.shape, element=name, packed=array.astype(name).tobytes())
 
 
 def weight(*shape: int) -> Tensor:
