@@ -13,8 +13,13 @@ from typing import Any
 MOST_FIELDS = 4_000_000
 """Fields of a message beyond which nothing more is counted: a few seconds' walk."""
 
-_PER_MESSAGE = 900
-"""Bytes that a node, a tensor or an attribute takes: parsed, and as one of this package's."""
+_PER_MESSAGE = 250
+"""Bytes that a message takes once it is parsed."""
+
+_PER_KEPT_MESSAGE = 900
+"""The same of one that becomes a value of this package, too."""
+
+_KEPT = ("NodeProto", "AttributeProto", "TensorProto", "SparseTensorProto")
 
 _PER_NAME = 300
 """The same of a name, with its places in tuples, sets and dictionaries."""
@@ -71,7 +76,9 @@ class _Schema:
 
     def _field(self, one: Any, *, in_tensor: bool) -> _Field:
         if one.type in _MESSAGES:
-            return _Field(message=self.of(one.message_type), per_field=_PER_MESSAGE)
+            kept = one.message_type.name in _KEPT
+            cost = _PER_KEPT_MESSAGE if kept else _PER_MESSAGE
+            return _Field(message=self.of(one.message_type), per_field=cost)
         if one.type in _TEXTS:
             return _Field(per_field=_PER_NAME, per_byte=8)  # letters take up to 4 bytes each
         if one.type in _BYTES:

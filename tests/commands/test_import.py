@@ -257,7 +257,7 @@ class TestBadModels:
     def test_a_cycle(self, run: Run, folder: Path) -> None:
         changed = model()
         changed.graph.node[0].input[0] = "r"
-        self.assert_damaged(run, folder, changed, "'r' is not")
+        self.assert_damaged(run, folder, changed, "node 'conv1' (Conv), which reads node 'relu1'")
 
     def test_no_graph(self, run: Run, folder: Path) -> None:
         changed = model()

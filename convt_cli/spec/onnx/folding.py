@@ -263,7 +263,7 @@ def _steps(start: Array, limit: Array, step: Array) -> int:
     """How many numbers a Range has; with floats the runtime divides in double precision."""
     if start.dtype.kind in "iu":
         return max(0, -((int(start) - int(limit)) // int(step)))
-    return max(0, ceil(float(limit - start) / float(step)))
+    return max(0, ceil((float(limit) - float(start)) / float(step)))
 
 
 def _elementwise(arithmetic: Arithmetic) -> Callable[[_Folding], Array]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+_ALL = (2**31 - 1, 2**63 - 1)
+"""Ends that ONNX Runtime takes for "as far as it goes", backwards as well."""
+
 Integers = Callable[[int, str], tuple[int, ...] | None]
 """Finds a node's list by the number of its input, or by the attribute of older opsets."""
 
@@ -26,13 +29,16 @@ def _places(size: int, start: int, end: int, step: int) -> range:
     """The places that start:end:step takes of `size`.
 
     A start or an end below 0 counts from the end.  A start that still lies outside moves to the
-    nearest place, and an end to the nearest place or one past it.
+    nearest place, and an end to the nearest place or one past it.  The largest int32 and int64
+    are as far as it goes, in ONNX Runtime backwards as well.
 
     >>> list(_places(4, -100, -200, -1)), list(_places(4, 1, 99, 2))
     ([0], [1, 3])
     """
     if step == 0:
         raise ValueError("it goes by steps of 0")
+    if step < 0 and end in _ALL:
+        end = -size - 1
     start, end = (place + size if place < 0 else place for place in (start, end))
     if step > 0:
         return range(min(max(start, 0), size), min(max(end, 0), size), step)

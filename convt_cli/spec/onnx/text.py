@@ -153,7 +153,7 @@ def _value(value: Any) -> str:
         case tuple():
             return "[" + ", ".join(map(_value, value)) + "]"
         case Inline():
-            return _value(value.values)
+            return _value(value.values if value.shape else value.values[0])
         case FileReference():
             return quoted(str(value))
         case _:
