@@ -336,6 +336,31 @@ CASES: dict[str, tuple[list[Node], dict[str, Tensor], list[str]]] = {
         ["scale, weight: m.onnx#w"],
     ),
     "addend-for-all": ([node("Add", "x b", "y")], {"b": constant(3.0)}, ["scale, bias: 3.0"]),
+    "addend-that-is-learned": (
+        [node("Add", "x b", "y")],
+        {"b": constant([3.0])},
+        ["scale, bias: [3.0]"],
+    ),
+    "factor-that-no-spec-can-say": (
+        [node("Mul", "x b", "y")],
+        {"b": constant(float("inf"))},
+        ["scale, weight: m.onnx#b"],
+    ),
+    "a-hard-swish-in-parts": (
+        [
+            node("Add", "x three", "a"),
+            node("Clip", "a zero six", "b"),
+            node("Mul", "x b", "c"),
+            node("Div", "c six", "y"),
+        ],
+        {"zero": constant(0.0), "three": constant(3.0), "six": constant(6.0)},
+        [
+            "scale, bias: 3.0",
+            "clip",
+            "mul, from: [input, b]",
+            "scale, weight: 0.16666666666666666",
+        ],
+    ),
     "less": (
         [node("Sub", "x b", "y")],
         {"b": constant([[[1.0]], [[2.0]], [[3.0]], [[-4.0]]])},
