@@ -34,6 +34,7 @@ _MOST_BITS = 70
 """Of a number on the wire: 10 bytes of 7."""
 
 _MESSAGES, _TEXTS, _BYTES, _FIXED_SIZES = (10, 11), (9,), (12,), {1: 8, 2: 4, 6: 8, 7: 4}
+_WITH_LENGTH = 2
 _SKIPPED = {1: 8, 5: 4}
 """By protobuf's number of a wire type: the bytes of a number that has a fixed size."""
 
@@ -92,68 +93,65 @@ def parsing_needs(content: bytes, descriptor: Any) -> Needs:
 
     Where the bytes are no message the counting ends, as parsing does.
     """
-    walk = _Walk(content)
+    counted = _Count()
     with suppress(_NoMessage, IndexError):  # IndexError: the bytes end within a number
-        walk.through(_Schema().of(descriptor))
-    return Needs(walk.size, walk.fields)
+        _count(content, _Schema().of(descriptor), counted)
+    return Needs(counted.size, counted.fields)
 
 
 class _NoMessage(Exception):
     """The bytes are none of protobuf's."""
 
 
-class _Walk:
-    """A walk over the fields of nested messages."""
+@dataclass(slots=True)
+class _Count:
+    """What has been counted so far."""
 
-    def __init__(self, content: bytes) -> None:
-        self.size = 0
-        self.fields = 0
-        self._content = content
-        self._place = 0
+    size: int = 0
+    fields: int = 0
 
-    def through(self, known: dict[int, _Field]) -> None:
-        """Count what the messages take, up to `MOST_FIELDS` fields."""
-        end = len(self._content)
-        outer: list[tuple[int, dict[int, _Field]]] = []
-        while self.fields <= MOST_FIELDS:
-            while self._place >= end:
-                if self._place > end or not outer:
-                    return
-                end, known = outer.pop()
-            self.fields += 1
-            tag = self._number()
-            one, kind = known.get(tag >> 3, _UNKNOWN), tag & 7
-            self.size += one.per_field
-            if kind != 2:
-                self._skip(kind)
-                continue
-            length = self._number()
-            if one.message is None:
-                self.size += length * one.per_byte
-                self._place += length
-            else:
-                outer.append((end, known))
-                end, known = self._place + length, one.message
 
-    def _number(self) -> int:
-        """The number at this place, 7 bits a byte, the lowest first."""
-        content, place = self._content, self._place
+def _count(content: bytes, known: dict[int, _Field], counted: _Count) -> None:
+    """Walk over the fields of nested messages, up to `MOST_FIELDS`."""
+    place, end = 0, len(content)
+    outer: list[tuple[int, dict[int, _Field]]] = []
+    while counted.fields <= MOST_FIELDS:
+        while place >= end:
+            if place > end or not outer:
+                return
+            end, known = outer.pop()
+        counted.fields += 1
+        tag, place = _number(content, place)
+        one, kind = known.get(tag >> 3, _UNKNOWN), tag & 7
+        counted.size += one.per_field
+        if kind != _WITH_LENGTH:
+            place = _behind(content, place, kind)
+            continue
+        length, place = _number(content, place)
+        if one.message is None or not length:
+            counted.size += length * one.per_byte
+            place += length
+        else:
+            outer.append((end, known))
+            end, known = place + length, one.message
+
+
+def _number(content: bytes, place: int) -> tuple[int, int]:
+    """The number at `place`, 7 bits a byte and the lowest first, and the place behind it."""
+    number = content[place]
+    place += 1
+    if number < 128:
+        return number, place
+    number &= 127
+    for shift in range(7, _MOST_BITS, 7):
         byte = content[place]
         place += 1
-        number, shift = byte & 127, 7
-        while byte > 127:
-            if shift == _MOST_BITS:
-                raise _NoMessage
-            byte = content[place]
-            place += 1
-            number |= (byte & 127) << shift
-            shift += 7
-        self._place = place
-        return number
+        number |= (byte & 127) << shift
+        if byte < 128:
+            return number, place
+    raise _NoMessage
 
-    def _skip(self, kind: int) -> None:
-        """Pass over a field that holds one number."""
-        if kind in _SKIPPED:
-            self._place += _SKIPPED[kind]
-        elif kind == 0:
-            self._number()
+
+def _behind(content: bytes, place: int, kind: int) -> int:
+    """The place behind a field that holds one number, which begins at `place`."""
+    return _number(content, place)[1] if kind == 0 else place + _SKIPPED.get(kind, 0)

@@ -816,6 +816,10 @@ REFUSED: dict[str, tuple[Graph, str]] = {
         ),
         "E505",
     ),
+    "starts without ends": (
+        graph_of(node("Slice", "x s e", "y"), s=constant([1, 1]), e=constant([3])),
+        "E505",
+    ),
     "step 0": (
         graph_of(
             node("Slice", "x s e a t", "y"),

@@ -16,8 +16,11 @@ def taken(shape: tuple[int, ...], integers: Integers) -> list[range]:
     starts, ends = integers(1, "starts") or (), integers(2, "ends") or ()
     axes = integers(3, "axes") or tuple(range(len(starts)))
     steps = integers(4, "steps") or (1,) * len(starts)
+    counts = [len(one) for one in (starts, ends, axes, steps)]
+    if len(set(counts)) > 1:
+        raise ValueError("it has {} starts, {} ends, {} axes and {} steps".format(*counts))
     found: dict[int, range] = {}
-    for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
+    for axis, start, end, step in zip(axes, starts, ends, steps):
         number = counted(axis, len(shape))
         if number in found:
             raise ValueError(f"it names axis {number} twice")
