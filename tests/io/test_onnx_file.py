@@ -75,8 +75,10 @@ class TestGraphsInside:
                   body=body(make("Add", ["v", "k"], ["w"]), make("Relu", ["a"], ["u"]),
                             inputs="v s", outputs="w u",
                             constants=[onnx.numpy_helper.from_array(np.float32(1), "k")])), "a", 2),
+            (make("Cases", ["x"], ["y"], "if1", domain="own",
+                  bodies=[body(RELU, outputs="t"), PLAIN]), "a", 2),
         ],
-        ids=["node", "output", "outputs", "nested", "loop", "scan"],
+        ids=["node", "output", "outputs", "nested", "loop", "scan", "several"],
     )  # fmt: skip
     def test_what_they_read_from_around_them(self, inside: Any, captured: str, inner: int) -> None:
         graph = opened(model_of(make("Sigmoid", ["x"], ["a"]), inside))
