@@ -164,6 +164,7 @@ class TestPartial:
         assert_told(
             run("import", "m.onnx", "-o", "m.yaml", "--partial"),
             "cut: node 'up1' (Unheard): no layer type does what it does",
+            "cut: output 'y' of the model: it comes from node 'up1' (Unheard)",
         )
         assert run("check", "m.yaml").status == 0
 
