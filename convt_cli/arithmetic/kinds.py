@@ -61,11 +61,15 @@ class Word(NamedTuple):
 
 
 class Weight(NamedTuple):
-    """A file reference, nested lists, or a fill."""
+    """A file reference, nested lists, or a fill; where `scalar` is true one number, too."""
+
+    scalar: bool = False
 
 
 class Bias(NamedTuple):
     """true, false, or what `Weight` takes."""
+
+    scalar: bool = False
 
 
 class EarlierLayer(NamedTuple):

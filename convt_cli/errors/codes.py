@@ -248,8 +248,8 @@ EXPLANATIONS: dict[str, Explanation] = {
     "E405": Explanation(
         "an ONNX model is whole and well-formed",
         "The file is cut short, corrupt, or no ONNX model; or it contradicts itself: a tensor "
-        "with fewer bytes than its sizes need, a name that is given twice, or used before it is "
-        "given.",
+        "with fewer bytes than its sizes need, a name that is given twice or never, nodes that "
+        "depend on themselves, a name that is not UTF-8.",
     ),
     "E501": Explanation(
         "the result fits into memory",

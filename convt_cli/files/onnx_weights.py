@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from difflib import get_close_matches
 
 import numpy as np
@@ -10,6 +11,7 @@ from convt_cli.errors import ArrayError, FileError, shown
 from convt_cli.files.safetensors import widened
 from convt_cli.io import memory
 from convt_cli.io.onnx_file import Model, open_model
+from convt_cli.io.onnx_graph import Node
 from convt_cli.operators.dtypes import Array
 from convt_cli.spec.onnx.folding import Unfoldable, fold
 
@@ -32,26 +34,38 @@ class OnnxWeights:
         nodes = graph.needed_for((name,))
         if name not in graph.constants and not nodes:
             raise _unknown(self._model, name)
-        given = {"", *graph.constants, *(one for node in nodes for one in node.outputs)}
-        for one in (one for node in nodes for one in node.inputs if one not in given):
+        given = {*graph.constants, *(one for node in nodes for one in node.outputs)}
+        for one in (one for node in nodes for one in node.reads if one not in given):
             reason = f"it is computed from the input '{shown(one)}'"
             raise _no_constant(self._model, name, reason)
-        arrays: dict[str, Array] = {}
+        return self._computed(name, nodes)
+
+    def _computed(self, name: str, nodes: tuple[Node, ...]) -> Array:
+        """What `nodes` come to.  An array is let go of once nothing reads it any more."""
+        readers = Counter([name, *(one for node in nodes for one in node.inputs)])
+        held = _Held(self._model.path)
         for node in nodes:
-            inputs = [self._found(one, arrays) if one else None for one in node.inputs]
+            inputs = [self._found(one, name, held) if one else None for one in node.inputs]
             try:
-                result = fold(node, inputs, self._require)
+                result = fold(node, inputs, held.require)
             except Unfoldable as error:
                 raise _no_constant(self._model, name, f"{node.title}: {error}") from None
-            arrays.update(dict.fromkeys(node.outputs[:1], result))
-        return self._found(name, arrays)
+            for one in node.outputs[:1]:
+                held.add(one, result)
+            readers.subtract(node.inputs)
+            for one in {*node.inputs, *node.outputs[:1]}.intersection(held.arrays):
+                if not readers[one]:
+                    held.drop(one)
+        return self._found(name, name, held)
 
-    def _found(self, name: str, arrays: dict[str, Array]) -> Array:
-        if name in arrays:
-            return arrays[name]
-        if name in self._model.graph.constants:
-            return self._constant(name)
-        raise _no_constant(self._model, name, "it is not the first output of its node")
+    def _found(self, one: str, name: str, held: _Held) -> Array:
+        """The array `one`, which `name` is computed from; it is held from now on."""
+        if one not in held.arrays:
+            if one not in self._model.graph.constants:
+                raise _no_constant(self._model, name, "it is not the first output of its node")
+            held.require(0)
+            held.add(one, self._constant(one))
+        return held.arrays[one]
 
     def _constant(self, name: str) -> Array:
         tensor = self._model.graph.constants[name]
@@ -68,9 +82,45 @@ class OnnxWeights:
         stored = np.dtype(tensor.element).newbyteorder("<")
         return np.frombuffer(content, stored).reshape(tensor.shape)
 
-    def _require(self, needed: int) -> None:
-        what = f"a constant of {shown(self._model.path)}"
-        memory.require(needed, what, help="use a machine with more memory")
+
+class _Held:
+    """Arrays by name, and the memory that they take; some may be views of the same."""
+
+    def __init__(self, path: str) -> None:
+        self.arrays: dict[str, Array] = {}
+        self._path = path
+        self._views: Counter[int] = Counter()
+        self._size = 0
+        self._granted = 0
+
+    def add(self, name: str, array: Array) -> None:
+        whole = _whole(array)
+        self._size += 0 if self._views[id(whole)] else whole.nbytes
+        self._views[id(whole)] += 1
+        self.arrays[name] = array
+
+    def drop(self, name: str) -> None:
+        whole = _whole(self.arrays.pop(name))
+        self._views[id(whole)] -= 1
+        self._size -= 0 if self._views[id(whole)] else whole.nbytes
+
+    def require(self, needed: int) -> None:
+        """Ask for `needed` bytes beside what is held.  Raises RequestError (E501).
+
+        What is held is asked for once more, so that it never takes more than half of the memory
+        that was there at first.
+        """
+        if needed + self._size > self._granted:
+            what = f"what a constant of {shown(self._path)} is computed from"
+            memory.require(needed + self._size, what, help="use a machine with more memory")
+            self._granted = needed + self._size + memory.NEGLIGIBLE
+
+
+def _whole(array: Array) -> Array:
+    """The array that `array` is a view of, or itself."""
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array
 
 
 def _unknown(model: Model, name: str) -> FileError:

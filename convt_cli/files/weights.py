@@ -78,7 +78,7 @@ class Weights:
         if isinstance(source, Fill):
             return filled(source, shape, taps_first=taps_first)
         if isinstance(source, Inline):
-            return written(source)
+            return as_vector(written(source), shape)
         path = contained(self._spec, source.file, allow_outside=self._allow_outside)
         return self._read(path, source.key, shape)
 

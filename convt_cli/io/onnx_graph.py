@@ -1,17 +1,19 @@
 """An ONNX model as plain values: what `onnx_file` makes of one, and what `spec.onnx` reads.
 
 Nothing here knows protobuf.  A graph has been held against itself when it is built: every name
-is given once, and before it is used, so that there are no cycles and nothing is missing.
+that is read is given, and once; nodes are in an order in which they can be computed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from heapq import heappop, heappush
 
 from convt_cli.errors import FileError, shown
 
 MOST_VALUES = 4096
+_MOST_LISTED = 4
 
 Number = int | float
 Sizes = tuple[int | None, ...]
@@ -21,13 +23,13 @@ Sizes = tuple[int | None, ...]
 class Tensor:
     """A constant of the model; `element` is the name of its dtype, '' where it has none.
 
-    `values` are its numbers in row-major order; None where there are more than `MOST_VALUES`,
-    or where they stand in another file.
+    `packed` has its numbers, row-major and little-endian; None where there are more than
+    `MOST_VALUES`, or where they stand in another file.
     """
 
     shape: tuple[int, ...]
     element: str
-    values: tuple[Number, ...] | None = None
+    packed: bytes | None = None
 
 
 Attribute = int | float | str | tuple[int, ...] | tuple[float, ...] | Tensor | None
@@ -35,13 +37,24 @@ Attribute = int | float | str | tuple[int, ...] | tuple[float, ...] | Tensor | N
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """One operation; an input that is left out has the name ''."""
+    """One operation; an input that is left out has the name ''.
+
+    If, Loop and Scan have graphs of their own inside, of `inner` nodes together; `captured` are
+    the names that those read from the graph around them.
+    """
 
     name: str
     operator: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     attributes: Mapping[str, Attribute]
+    captured: tuple[str, ...] = ()
+    inner: int = 0
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The names of all that it depends on."""
+        return tuple(filter(None, (*self.inputs, *self.captured)))
 
     @property
     def title(self) -> str:
@@ -89,15 +102,18 @@ class Node:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Input:
-    """An input of the model; a size is None where the model leaves it open."""
+    """An input of the model; its shape, or a size, is None where the model leaves it open."""
 
     name: str
-    shape: Sizes
+    shape: Sizes | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Graph:
-    """A model: nodes in an order in which they can be computed, and the constants they read."""
+    """A model: its nodes, and the constants they read.
+
+    Nodes are kept in an order in which they can be computed; `in_order` finds one.
+    """
 
     opset: int
     inputs: tuple[Input, ...]
@@ -110,18 +126,14 @@ class Graph:
         given: set[str] = set()
         for name in self._given():
             if name in given:
-                raise _inconsistent("a value is given once", name, "is given twice")
+                raise _inconsistent("a value is given once", f"'{shown(name)}' is given twice")
             given.add(name)
-        given = {*self.constants, *(one.name for one in self.inputs)}
-        for node in self.nodes:
-            for name in node.inputs:
-                if name and name not in given:
-                    rule = f"what {node.title} reads is given before it"
-                    raise _inconsistent(rule, name, "is not")
-            given.update(node.outputs)
         for name in self.outputs:
             if name not in given:
-                raise _inconsistent("an output of the model is computed by it", name, "is not")
+                rule = "an output of the model is computed by it"
+                raise _inconsistent(rule, f"'{shown(name)}' is not")
+        outside = {*self.constants, *(one.name for one in self.inputs)}
+        object.__setattr__(self, "nodes", in_order(self.nodes, outside))
 
     def _given(self) -> Iterator[str]:
         yield from (one.name for one in self.inputs)
@@ -129,18 +141,71 @@ class Graph:
         for node in self.nodes:
             yield from filter(None, node.outputs)
 
-    def needed_for(self, names: tuple[str, ...]) -> tuple[Node, ...]:
+    def needed_for(self, names: Iterable[str]) -> tuple[Node, ...]:
         """The nodes that `names` depend on, in their order."""
         wanted = set(names)
         found = []
         for node in reversed(self.nodes):
             if wanted.intersection(node.outputs):
-                wanted.update(node.inputs)
+                wanted.update(node.reads)
                 found.append(node)
         return tuple(reversed(found))
 
 
-def _inconsistent(rule: str, name: str, problem: str) -> FileError:
-    return FileError(
-        "E405", rule, value=f"'{shown(name)}' {problem}", help="export the model again"
-    )
+def in_order(nodes: tuple[Node, ...], outside: set[str]) -> tuple[Node, ...]:
+    """`nodes`, each behind those that it depends on, and else in the order that they have.
+
+    `outside` are the names that no node gives.  Raises FileError (E405) where a name is missing,
+    or nodes depend on themselves.
+    """
+    sources = _sources(nodes, outside)
+    readers: list[list[int]] = [[] for _ in nodes]
+    for number, found in enumerate(sources):
+        for source in found:
+            readers[source].append(number)
+    left = [len(found) for found in sources]
+    ready = [number for number, count in enumerate(left) if not count]  # ascending: a heap
+    order = []
+    while ready:
+        order.append(first := heappop(ready))
+        for reader in readers[first]:
+            left[reader] -= 1
+            if not left[reader]:
+                heappush(ready, reader)
+    if len(order) < len(nodes):
+        raise _circular(nodes, sources, set(range(len(nodes))).difference(order))
+    return tuple(nodes[number] for number in order)
+
+
+def _sources(nodes: tuple[Node, ...], outside: set[str]) -> list[tuple[int, ...]]:
+    """By a node's number, those of the nodes that it reads from, each once."""
+    givers = {name: number for number, node in enumerate(nodes) for name in node.outputs if name}
+    sources = []
+    for node in nodes:
+        read = dict.fromkeys(name for name in node.reads if name not in outside)
+        for name in read:
+            if name not in givers:
+                rule = f"what {node.title} reads is given by the model"
+                raise _inconsistent(rule, f"'{shown(name)}' is not")
+        sources.append(tuple(dict.fromkeys(givers[name] for name in read)))
+    return sources
+
+
+def _circular(
+    nodes: tuple[Node, ...], sources: list[tuple[int, ...]], stuck: set[int]
+) -> FileError:
+    """The error for nodes that depend on themselves, of which `stuck` holds at least one circle."""
+    path: dict[int, None] = {}
+    number = min(stuck)
+    while number not in path:
+        path[number] = None
+        number = next(one for one in sources[number] if one in stuck)
+    walked = list(path)
+    circle = [nodes[one].title for one in walked[walked.index(number) :]]
+    listed = ", which reads ".join([*circle[:_MOST_LISTED], circle[0]])
+    value = listed if len(circle) <= _MOST_LISTED else f"{len(circle)} nodes, from {circle[0]}"
+    return _inconsistent("no node depends on itself", value)
+
+
+def _inconsistent(rule: str, value: str) -> FileError:
+    return FileError("E405", rule, value=value, help="export the model again")

@@ -102,7 +102,19 @@ def model_reference(spec: str, model: str) -> tuple[str, bool]:
             value=f"got {shown(reference)}",
             help="rename the model or its folder",
         )
+    if not _is_text(reference):
+        raise FileError(
+            "E401",
+            "a spec is UTF-8, and so are the names of the files that it refers to",
+            value=f"got {shown(reference)}",
+            help="rename the model or its folder",
+        )
     return reference, inside
+
+
+def _is_text(path: str) -> bool:
+    """Whether a path can be written as UTF-8: other bytes are surrogates in Python."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in path)
 
 
 def _folder_of(spec: str) -> str:

@@ -100,12 +100,12 @@ def read_value(kind: Kind, node: Node, field: str) -> Any:
             return _flag(node, field)
         case Word():
             return read_word(node, field, kind.choices)
-        case Weight():
-            return _weight(node, field)
-        case Bias():
+        case Weight(scalar):
+            return _weight(node, field, scalar=scalar)
+        case Bias(scalar):
             if isinstance(node, Scalar) and isinstance(node.value, bool):
                 return node.value
-            return _weight(node, field)
+            return _weight(node, field, scalar=scalar)
         case EarlierLayer():
             return read_name(node, field)
 
@@ -228,11 +228,13 @@ def _flag(node: Node, field: str) -> bool:
     return node.value
 
 
-def _weight(node: Node, field: str) -> WeightSource:
+def _weight(node: Node, field: str, *, scalar: bool) -> WeightSource:
     if isinstance(node, Mapping):
         return _fill(node, field)
     if isinstance(node, Sequence):
         return _inline(node, field)
+    if scalar and isinstance(node, Scalar) and type(node.value) in (int, float):
+        return Inline(shape=(), values=(_number(node, field),))
     if not (isinstance(node, Scalar) and isinstance(node.value, str)):
         raise _not_a(
             node,

@@ -212,10 +212,12 @@ class TestNumbers:
             (", weight: [2, 3]", [2, 30]),
             (", bias: [5, 6]", [6, 16]),
             (", weight: [2, 3], bias: true", [2, 30]),
+            (", weight: 2.5", [2.5, 25]),
+            (", weight: [2], bias: 3", [5, 23]),
         ],
     )
     def test_a_scale_has_what_it_is_given(
-        self, spec: WriteSpec, keys: str, expected: list[int]
+        self, spec: WriteSpec, keys: str, expected: list[float]
     ) -> None:
         network = load_spec(spec(ONE.format(shape="[2, 1]", keys=f"type: scale{keys}")))
         found = recorded(network, np.array([[[1.0], [10]]]))

@@ -531,6 +531,15 @@ class TestScale:
         assert_refused(Scale(**keys), ((7, 4, 4),), ("E121", field, None))
         assert resolved(Scale(**{field: numbers(7)}), (7, 4, 4)).parameters == 7
 
+    @pytest.mark.parametrize(("shape", "count"), [((), 0), ((1,), 1)])
+    def test_one_number_for_all_channels_counts_once_in_a_list_and_else_not(
+        self, shape: tuple[int, ...], count: int
+    ) -> None:
+        one = Inline(shape=shape, values=(0.5,))
+        assert resolved(Scale(weight=one, bias=False), (7, 4, 4)).parameters == count
+        assert resolved(Scale(bias=one), (7, 4, 4)).parameters == count
+        assert resolved(Scale(weight=one, bias=self.FILE), (7, 4, 4)).parameters == count + 7
+
 
 class TestReshaping:
     @pytest.mark.parametrize(

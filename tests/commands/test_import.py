@@ -164,6 +164,7 @@ class TestPartial:
         assert_told(
             run("import", "m.onnx", "-o", "m.yaml", "--partial"),
             "cut: node 'up1' (Unheard): no layer type does what it does",
+            "cut: output 'y' of the model: it comes from node 'up1' (Unheard)",
         )
         assert run("check", "m.yaml").status == 0
 
@@ -257,7 +258,7 @@ class TestBadModels:
     def test_a_cycle(self, run: Run, folder: Path) -> None:
         changed = model()
         changed.graph.node[0].input[0] = "r"
-        self.assert_damaged(run, folder, changed, "'r' is not")
+        self.assert_damaged(run, folder, changed, "node 'conv1' (Conv), which reads node 'relu1'")
 
     def test_no_graph(self, run: Run, folder: Path) -> None:
         changed = model()

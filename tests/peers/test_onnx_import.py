@@ -15,7 +15,8 @@ import pytest
 
 from convt_cli.io.onnx_file import open_model
 from convt_cli.spec.load import check_spec, load_spec
-from convt_cli.spec.onnx.convert import Imported, convert
+from convt_cli.spec.onnx.convert import convert
+from convt_cli.spec.onnx.imported import Imported
 from convt_cli.spec.onnx.text import spec_text
 
 onnx = pytest.importorskip("onnx")
@@ -265,3 +266,36 @@ def test_a_depth_to_space_moves_every_channel_to_where_the_runtime_has_it(
             y = y.reshape(2, 2, 2, 2, 3).transpose(0, 3, 1, 4, 2).reshape(2, 4, 6)
 
     np.testing.assert_array_equal(y, expected[0])
+
+
+@pytest.mark.parametrize("per_axis", [False, True])
+def test_an_unsorted_model_with_a_sparse_weight_has_the_values_that_the_runtime_gives(
+    per_axis: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from convt_cli.commands.main import run
+
+    random = np.random.default_rng(2)
+    weight = random.integers(-9, 9, (6, 4, 3, 2)).astype(F32) * (random.random((6, 4, 3, 2)) < 0.2)
+    places = np.argwhere(weight) if per_axis else np.flatnonzero(weight)
+    x = random.integers(0, 9, SHAPE).astype(F32)  # a Relu leaves these as they are
+    nodes = [
+        onnx.helper.make_node("Conv", ["a", "w"], ["y"], "conv"),
+        onnx.helper.make_node("Relu", ["x"], ["a"], "relu"),
+    ]
+    monkeypatch.chdir(tmp_path)
+    model = model_of(tmp_path / "model.onnx", nodes, {}, 13)
+    stored = onnx.helper.make_sparse_tensor(
+        onnx.numpy_helper.from_array(weight[weight != 0], "w"),
+        onnx.numpy_helper.from_array(places, "places"),
+        weight.shape,
+    )
+    model.graph.sparse_initializer.append(stored)
+    onnx.save(model, "model.onnx")
+    session = runtime.InferenceSession("model.onnx", providers=["CPUExecutionProvider"])
+    (expected,) = session.run(None, {"x": x})
+    np.save("x.npy", x)
+
+    assert run(["import", "model.onnx", "-o", "model.yaml"]) == 0
+    assert run(["apply", "model.yaml", "x.npy", "-o", "y.npy", "--forward"]) == 0
+
+    np.testing.assert_array_equal(np.load("y.npy"), expected)

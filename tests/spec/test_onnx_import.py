@@ -23,7 +23,7 @@ def constant(values: Any, element: str = "") -> Tensor:
     """A constant with numbers."""
     array = np.asarray(values)
     name = element or {"i": "int64", "f": "float32"}[array.dtype.kind]
-    return Tensor(shape=array.shape, element=name, values=tuple(array.ravel().tolist()))
+    return Tensor(shape=array.shape, element=name, packed=array.astype(name).tobytes())
 
 
 def weight(*shape: int) -> Tensor:
@@ -335,7 +335,32 @@ CASES: dict[str, tuple[list[Node], dict[str, Tensor], list[str]]] = {
         {"w": weight(4, 1, 1)},
         ["scale, weight: m.onnx#w"],
     ),
-    "addend-for-all": ([node("Add", "x b", "y")], {"b": constant(3.0)}, ["scale, bias: m.onnx#b"]),
+    "addend-for-all": ([node("Add", "x b", "y")], {"b": constant(3.0)}, ["scale, bias: 3.0"]),
+    "addend-that-is-learned": (
+        [node("Add", "x b", "y")],
+        {"b": constant([3.0])},
+        ["scale, bias: [3.0]"],
+    ),
+    "factor-that-no-spec-can-say": (
+        [node("Mul", "x b", "y")],
+        {"b": constant(float("inf"))},
+        ["scale, weight: m.onnx#b"],
+    ),
+    "a-hard-swish-in-parts": (
+        [
+            node("Add", "x three", "a"),
+            node("Clip", "a zero six", "b"),
+            node("Mul", "x b", "c"),
+            node("Div", "c six", "y"),
+        ],
+        {"zero": constant(0.0), "three": constant(3.0), "six": constant(6.0)},
+        [
+            "scale, bias: 3.0",
+            "clip",
+            "mul, from: [input, b]",
+            "scale, weight: 0.16666666666666666",
+        ],
+    ),
     "less": (
         [node("Sub", "x b", "y")],
         {"b": constant([[[1.0]], [[2.0]], [[3.0]], [[-4.0]]])},
@@ -344,12 +369,12 @@ CASES: dict[str, tuple[list[Node], dict[str, Tensor], list[str]]] = {
     "from": (
         [node("Sub", "b x", "y")],
         {"b": constant(1.0)},
-        ["scale, weight: [-1.0, -1.0, -1.0, -1.0], bias: [1.0, 1.0, 1.0, 1.0]"],
+        ["scale, weight: -1.0, bias: 1.0"],
     ),
     "divided": (
         [node("Div", "x b", "y")],
         {"b": constant(4.0)},
-        ["scale, weight: [0.25, 0.25, 0.25, 0.25]"],
+        ["scale, weight: 0.25"],
     ),
     "one-summand": ([node("Sum", "x", "y")], {}, ["identity"]),
     "one-source": ([node("Concat", "x", "y", axis=1)], {}, ["identity"]),
@@ -791,6 +816,10 @@ REFUSED: dict[str, tuple[Graph, str]] = {
         ),
         "E505",
     ),
+    "starts without ends": (
+        graph_of(node("Slice", "x s e", "y"), s=constant([1, 1]), e=constant([3])),
+        "E505",
+    ),
     "step 0": (
         graph_of(
             node("Slice", "x s e a t", "y"),
@@ -935,6 +964,7 @@ class TestPartial:
             "cut: node 'cut1' (LSTM): no layer type does what it does",
             "cut: node 'cut2' (Tanh): it reads node 'cut1' (LSTM)",
             "cut: node 'cut3' (Add): it reads node 'cut2' (Tanh)",
+            "cut: output 'y' of the model: it comes from node 'cut3' (Add)",
         )
 
     def test_the_spec_says_that_something_is_missing(self) -> None:
@@ -959,12 +989,15 @@ class TestGraph:
     def test_a_cycle_is_refused(self) -> None:
         with pytest.raises(FileError) as caught:
             graph_of(node("Relu", "y", "a"), node("Relu", "a", "y"))
-        assert caught.value.value == "'y' is not"
+        assert caught.value.message == "no node depends on itself"
+        assert caught.value.value == (
+            "node 'a' (Relu), which reads node 'y' (Relu), which reads node 'a' (Relu)"
+        )
 
     def test_a_missing_initializer_is_refused(self) -> None:
         with pytest.raises(FileError) as caught:
             graph_of(node("Conv", "x w", "y", "conv1"))
-        assert caught.value.message == "what node 'conv1' (Conv) reads is given before it"
+        assert caught.value.message == "what node 'conv1' (Conv) reads is given by the model"
 
     def test_an_output_that_nothing_gives_is_refused(self) -> None:
         with pytest.raises(FileError):

@@ -431,6 +431,8 @@ class TestValues:
             ("kernel_size: 3, weight: {fill: one}", ("E104", "one")),
             ("kernel_size: 3, weight: {fill: 1}", ("E103", "1")),
             ("kernel_size: 3, weight: {fill: ones, sed: 1}", ("E101", "sed")),
+            ("kernel_size: 3, weight: 2", ("E103", "2")),
+            ("kernel_size: 3, bias: 2.5", ("E103", "2.5")),
             ("kernel_size: 3, weight: {fill: ones, seed: -1}", ("E107", "-1")),
             ("kernel_size: 3, weight: {fill: ones, seed: 1.0}", ("E103", "1.0")),
         ],

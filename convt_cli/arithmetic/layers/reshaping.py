@@ -11,6 +11,7 @@ from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.frameworks import Framework
 from convt_cli.arithmetic.kinds import (
     Bias,
+    Inline,
     Integer,
     Padding,
     PaddingPerAxis,
@@ -42,20 +43,35 @@ _MOST_AXES = 8
 class Scale(Layer):
     """Each channel times a number plus another; what is not given is not there.
 
-    With neither given both are counted, as a batch norm's are.
+    With neither given both are counted, as a batch norm's are.  A list of one number is for all
+    channels and counts once.  A number without a list is part of the formula, as the 3 and the 6
+    of x * clip(x + 3) / 6 are, and no parameter.
     """
 
-    weight: WeightSource | None = key(Weight(), "a factor per channel", default=None)
-    bias: bool | WeightSource | None = key(Bias(), "an addend per channel", default=None)
+    weight: WeightSource | None = key(Weight(scalar=True), "a factor per channel", default=None)
+    bias: bool | WeightSource | None = key(Bias(scalar=True), "an addend per channel", default=None)
 
     def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
         shape = single_source(sources)
-        check_inline("weight", self.weight, shape[:1])
-        check_inline("bias", self.bias, shape[:1])
+        for field, source in (("weight", self.weight), ("bias", self.bias)):
+            if not _is_for_all_channels(source):
+                check_inline(field, source, shape[:1])
         adds = self.bias not in (None, False)
         multiplies = self.weight is not None or not adds
         adds = adds or (self.weight is None and self.bias is None)
-        return Geometry(output=shape, parameters=(multiplies + adds) * shape[0])
+        factors = multiplies * _numbers_in(self.weight, shape[0])
+        return Geometry(output=shape, parameters=factors + adds * _numbers_in(self.bias, shape[0]))
+
+
+def _is_for_all_channels(source: bool | WeightSource | None) -> bool:
+    return isinstance(source, Inline) and source.shape in {(), (1,)}
+
+
+def _numbers_in(source: bool | WeightSource | None, channels: int) -> int:
+    """The parameters of a scale that `source` holds; in a file there is one per channel."""
+    if isinstance(source, Inline):
+        return len(source.values) if source.shape else 0
+    return channels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,8 +7,8 @@ arithmetic gives under the framework's own rules: what is returned here has been
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from math import prod
 
 import numpy as np
@@ -16,11 +16,10 @@ import numpy as np
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.frameworks import FRAMEWORKS, at_opset
 from convt_cli.arithmetic.kinds import LARGEST
-from convt_cli.arithmetic.layers.base import MAX_RANK
 from convt_cli.errors import FileError, RequestError, shown
 from convt_cli.io.onnx_graph import MOST_VALUES, Graph, Input, Node, Tensor
+from convt_cli.spec.onnx.arithmetic import Array
 from convt_cli.spec.onnx.folding import (
-    Array,
     Unfoldable,
     fold,
     from_tensor,
@@ -28,6 +27,8 @@ from convt_cli.spec.onnx.folding import (
     shape_part,
     uniform,
 )
+from convt_cli.spec.onnx.imported import Imported, counted_names
+from convt_cli.spec.onnx.inputs import axes_of, input_shape, is_image, require_known_names
 from convt_cli.spec.onnx.operators import OPERATORS
 from convt_cli.spec.onnx.values import (
     Activation,
@@ -40,37 +41,10 @@ from convt_cli.spec.onnx.values import (
 )
 
 _MOST_BYTES = 8 * MOST_VALUES
+"""Of one constant whose numbers are computed, which may be the input of a Reshape."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Imported:
-    """What came of a graph: inputs and layers by their numbers, which `sources` refer to.
-
-    `outputs` are the numbers that give the model's outputs, by the outputs' names, the main one
-    first.  `notes` counts what the spec says differently, and `cuts` tells what it lacks.
-    """
-
-    opset: int
-    inputs: tuple[tuple[str, Shape], ...]
-    layers: dict[int, ImportedLayer]
-    outputs: dict[str, int]
-    notes: dict[str, int]
-    cuts: tuple[str, ...]
-    producer: str
-
-    @property
-    def messages(self) -> tuple[str, ...]:
-        """What to tell about the spec: further outputs, what stands in, what is missing."""
-        main, *others = self.outputs or [""]
-        listed = ", ".join(map(shown, others))
-        return (
-            *(
-                [f"note: the spec's output is {shown(main)}; also computed: {listed}"]
-                * bool(others)
-            ),
-            *(f"note: {note}, {_times(count)}" for note, count in self.notes.items()),
-            *(f"cut: {cut}" for cut in self.cuts),
-        )
+_MOST_HELD = 2**26
+"""Bytes of all of these together; beyond, only shapes are known."""
 
 
 def convert(
@@ -88,7 +62,7 @@ def convert(
     _require_opset(graph.opset)
     importer = _Importer(graph, model, partial=partial)
     importer.add_inputs(dict(override or {}))
-    for node in graph.needed_for(graph.outputs):
+    for node in importer.needed:
         importer.add(node)
     return importer.result()
 
@@ -100,10 +74,13 @@ class _Importer:
         self.graph = graph
         self.model = model
         self.partial = partial
+        self.needed = graph.needed_for(graph.outputs)
         self.inputs: list[tuple[str, Shape]] = []
         self.layers: dict[int, ImportedLayer] = {}
         self.notes: dict[str, int] = {}
         self.cuts: list[str] = []
+        self.left_out = 0
+        self.held = 0
         self.values: dict[str, Value] = {
             name: _constant(name, tensor) for name, tensor in graph.constants.items()
         }
@@ -111,21 +88,28 @@ class _Importer:
     def add_inputs(self, override: dict[str, Shape]) -> None:
         """Make the inputs that some output depends on inputs of the spec."""
         graph = self.graph
-        read = {name for node in graph.needed_for(graph.outputs) for name in node.inputs}
+        read = {name for node in self.needed for name in node.reads}
         inputs = [one for one in graph.inputs if one.name in read or one.name in graph.outputs]
         if not inputs:
             raise FileError("E405", "a network has an input", value="no output depends on one")
         if len(inputs) == 1 and "" in override:
             override[inputs[0].name] = override.pop("")
-        _require_known_names(override, [one.name for one in inputs])
-        shapes = [_input_shape(one, override.get(one.name)) for one in inputs]
-        self.inputs = [(one.name, shape) for one, shape in zip(inputs, shapes)]
-        for number, (one, shape) in enumerate(zip(inputs, shapes)):
-            batch = (one.shape[0] if one.shape else None) or 1
-            self.values[one.name] = Activation(source=number, shape=shape, batch=batch)
+        require_known_names(override, [one.name for one in inputs])
         for one in inputs:
-            if len(one.shape) == 2:
+            if self.partial and one.name not in override and not is_image(one):
+                self.cuts.append(f"input '{shown(one.name)}': {axes_of(one)}")
+                self.values[one.name] = Cut(cause=f"the input '{one.name}'")
+            else:
+                self._add_input(one, override.get(one.name))
+        for one in inputs:
+            if one.shape is not None and len(one.shape) == 2:
                 self._flatten(one.name)
+
+    def _add_input(self, one: Input, override: Shape | None) -> None:
+        shape = input_shape(one, override)
+        batch = (one.shape[0] if one.shape else None) or 1
+        self.values[one.name] = Activation(source=len(self.inputs), shape=shape, batch=batch)
+        self.inputs.append((one.name, shape))
 
     def _flatten(self, name: str) -> None:
         """A flat input of the model is one of size 1 in a spec, whose inputs have axes."""
@@ -136,7 +120,7 @@ class _Importer:
 
     def add(self, node: Node) -> None:
         """Find what a node gives, and its layers where it has some."""
-        given = [self.values[name] for name in node.inputs if name]
+        given = [self.values[name] for name in node.reads]
         cut = next((value for value in given if isinstance(value, Cut)), None)
         try:
             if cut is not None:
@@ -157,11 +141,13 @@ class _Importer:
             self.values[name] = result if number == 0 else Cut(cause=cause)
 
     def _cut(self, node: Node, reason: str) -> None:
-        self.cuts.append(f"{node.title}: {shown(reason)}")
+        inside = f"; with it go the nodes inside it, {node.inner:,}" if node.inner else ""
+        self.cuts.append(f"{node.title}: {shown(reason)}{inside}")
+        self.left_out += 1 + node.inner
         self.values.update(dict.fromkeys(node.outputs, Cut(cause=node.title)))
 
     def _value(self, node: Node, given: list[Value]) -> Value:
-        if node.operator in ("Shape", "Size") and given and isinstance(given[0], Activation):
+        if node.operator in ("Shape", "Size") and given:
             return _of_shape(node, given[0])
         constant = given and all(isinstance(value, Constant) for value in given)
         if constant and is_foldable(node.operator):
@@ -173,20 +159,31 @@ class _Importer:
         found = [self.values[name] if name else None for name in node.inputs]
         constants = [one for one in found if isinstance(one, Constant)]
         arrays = [one.array if isinstance(one, Constant) else None for one in found]
+        unknown = {
+            number
+            for number, one in enumerate(found)
+            if isinstance(one, Constant) and not one.known
+        }
         named = all(one.name is not None for one in constants)
         name = _referable(node.outputs[0]) if named and node.outputs else None
-        if all(one.known for one in constants):
+        if not unknown:
             try:
-                return Constant(array=fold(node, arrays, _require_small), name=name)
+                return Constant(array=fold(node, arrays, self._hold), name=name)
             except _TooLarge:
                 pass
             except Unfoldable as error:
                 raise Untranslatable(str(error)) from None
         try:
-            array = fold(node, arrays, _require_small, numbers=False)
-        except (Unfoldable, _TooLarge) as error:
+            array = fold(node, arrays, self._hold, numbers=False, unknown=unknown)
+        except Unfoldable as error:
             raise Untranslatable(f"what it comes to is not known: {error}") from None
         return Constant(array=array, known=False, name=name)
+
+    def _hold(self, needed: int) -> None:
+        """Count the bytes of constants.  Raises _TooLarge for large ones, and for too many."""
+        if needed > _MOST_BYTES or self.held + needed > _MOST_HELD:
+            raise _TooLarge
+        self.held += needed
 
     def _translated(self, node: Node) -> Activation:
         rule = OPERATORS.get(node.operator)
@@ -219,33 +216,56 @@ class _Importer:
                 "a spec has at least one layer",
                 value="; ".join(self.cuts[:1]) or "the model's output does not depend on its input",
             )
+        for name, value in found.items():
+            if isinstance(value, Cut):
+                self._cut_output(name, value.cause)
+        constant = [name for name, value in found.items() if isinstance(value, Constant)]
         return Imported(
             opset=self.graph.opset,
             inputs=tuple(self.inputs),
             layers=self.layers,
             outputs=outputs,
             notes=self.notes,
+            idle=tuple(self._idle(constant)),
             cuts=tuple(self.cuts),
+            left_out=self.left_out,
             producer=self.graph.producer,
         )
 
+    def _cut_output(self, name: str, cause: str) -> None:
+        if not self.partial:
+            raise RequestError(
+                "E505",
+                f"output '{shown(name)}' of the model cannot be said in a spec",
+                value=f"it is {cause}",
+                help="--partial leaves it out",
+            )
+        self.cuts.append(f"output '{shown(name)}' of the model: it comes from {cause}")
 
-def _times(count: int) -> str:
-    return "once" if count == 1 else f"{count:,} times"
+    def _idle(self, constant: list[str]) -> Iterator[str]:
+        """What is left out because it has nothing to do with the outputs, or with the inputs."""
+        needed = set(map(id, self.needed))
+        nodes = [node for node in self.graph.nodes if id(node) not in needed]
+        count = len(nodes) + sum(node.inner for node in nodes)
+        inputs = [one.name for one in self.graph.inputs if one.name not in self.values]
+        if nodes:
+            listed = counted_names([node.title for node in nodes], "node", count)
+            yield f"no output depends on {listed}: left out"
+        if inputs:
+            listed = counted_names(list(map(shown, inputs)), "input", len(inputs))
+            yield f"no output depends on {listed}: left out"
+        if constant:
+            listed = counted_names(list(map(shown, constant)), "output", len(constant))
+            yield f"no input decides on {listed}: left out"
 
 
 class _TooLarge(Exception):
-    """A constant is too large for a shape to be read from it."""
-
-
-def _require_small(needed: int) -> None:
-    if needed > _MOST_BYTES:
-        raise _TooLarge(f"{needed:,} bytes")
+    """A constant is too large for sizes to be read from it."""
 
 
 def _constant(name: str, tensor: Tensor) -> Constant:
     own = _referable(name) if tensor.element else None
-    if tensor.values is None:
+    if tensor.packed is None:
         return Constant(array=_stand_in(tensor.shape), known=False, name=own)
     return Constant(array=from_tensor(tensor), name=own)
 
@@ -264,51 +284,20 @@ def _stand_in(shape: Shape) -> Array:
         ) from None
 
 
-def _of_shape(node: Node, value: Activation) -> Constant:
-    """What Shape and Size say of an activation: a constant, once the input's sizes are."""
-    if node.operator == "Size":
-        return Constant(array=np.array(prod(value.full_shape)))
-    return Constant(array=np.array(shape_part(node, value.full_shape), dtype=np.int64))
+def _of_shape(node: Node, value: Value) -> Constant:
+    """What Shape and Size say of a value: a constant, once the input's sizes are."""
+    if isinstance(value, Cut):
+        raise Untranslatable(f"it reads {value.cause}")
+    shape = value.full_shape if isinstance(value, Activation) else value.shape
+    found = prod(shape) if node.operator == "Size" else shape_part(node, shape)
+    try:
+        array = np.array(found, dtype=np.int64)
+    except OverflowError:
+        raise Untranslatable("it counts more elements than int64 can") from None
+    of_model = isinstance(value, Constant) and value.name is not None and bool(node.outputs)
+    return Constant(array=array, name=_referable(node.outputs[0]) if of_model else None)
 
 
 def _require_opset(opset: int) -> None:
     if not 1 <= opset <= LARGEST:
         raise FileError("E405", "an opset is an integer from 1 to 2^53", value=f"got {opset}")
-
-
-def _require_known_names(override: Iterable[str], known: list[str]) -> None:
-    for name in override:
-        if name not in known:
-            named = ", ".join(map(shown, known))
-            raise RequestError(
-                "E503",
-                "--input names an input of the model",
-                value=f"got '{shown(name)}'" if name else "got a shape without a name",
-                help=f"its inputs are {named}",
-            )
-
-
-def _input_shape(one: Input, override: Shape | None) -> Shape:
-    """The shape of an input of the spec, without a batch axis.  Raises RequestError (E506)."""
-    if override is not None:
-        return override
-    sizes = one.shape[1:]
-    if len(sizes) == 1:
-        sizes = (*sizes, 1)
-    if not 2 <= len(sizes) <= MAX_RANK + 1:
-        raise RequestError(
-            "E506",
-            f"an input is [batch, channels, *spatial] with 1 to {MAX_RANK} spatial axes",
-            value=f"'{shown(one.name)}' has {len(one.shape)} axes",
-            help="import the part of the model that reads images",
-        )
-    known = tuple(size for size in sizes if size is not None and size <= LARGEST)
-    if len(known) < len(sizes):
-        example = ",".join("N" if size is None else str(size) for size in sizes)
-        raise RequestError(
-            "E506",
-            "the sizes of every input are known, and at most 2^53",
-            value=f"'{shown(one.name)}' is {shown(list(one.shape))}",
-            help=f"give them, as in --input {shown(one.name)}={example}",
-        )
-    return known

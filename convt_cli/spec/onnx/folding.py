@@ -7,17 +7,17 @@ such as a ConstantOfShape, is held as a view of one element, so that a shape cos
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from math import prod
+from collections.abc import Callable, Collection, Sequence
+from math import ceil, prod
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from convt_cli.errors import shown
 from convt_cli.io.onnx_graph import MOST_VALUES, Node, Tensor
+from convt_cli.spec.onnx.arithmetic import ARITHMETIC, FMOD, MOD, Arithmetic, Array
+from convt_cli.spec.onnx.slicing import as_slice, counted, taken
 
-Array = NDArray[Any]
 Require = Callable[[int], None]
 """Called with the bytes of what is about to be made; raises where they are too many."""
 
@@ -36,7 +36,7 @@ _CASTABLE = {
     13: "u8",
 }
 
-_REFUSALS = (ValueError, IndexError, TypeError, OverflowError, KeyError, RuntimeError)
+_REFUSALS = (ValueError, ArithmeticError, IndexError, TypeError, KeyError, RuntimeError)
 """What NumPy and the rules raise on inputs that do not fit; RuntimeError beyond 32 axes."""
 
 
@@ -45,19 +45,25 @@ class Unfoldable(Exception):
 
 
 def fold(
-    node: Node, inputs: Sequence[Array | None], require: Require, *, numbers: bool = True
+    node: Node,
+    inputs: Sequence[Array | None],
+    require: Require,
+    *,
+    numbers: bool = True,
+    unknown: Collection[int] = (),
 ) -> Array:
     """What the node's only output is, for these inputs; None stands for one left out.
 
-    Without `numbers` it need only have the right shape.  Raises Unfoldable for an operator that
-    is not known here or inputs that do not fit it, and what `require` raises.
+    Without `numbers` it only has the right shape, and takes no memory; `unknown` are the inputs
+    that have theirs and no numbers.  Raises Unfoldable for an operator that is not known here or
+    inputs that do not fit it, and what `require` raises.
     """
     rule = _RULES.get(node.operator)
     if rule is None:
         raise Unfoldable(f"{node.operator} is not computed")
     try:
         with np.errstate(all="ignore"):
-            return rule(_Folding(node, inputs, require, numbers=numbers))
+            return rule(_Folding(node, inputs, require, numbers=numbers, unknown=unknown))
     except _REFUSALS as error:
         raise Unfoldable(shown(str(error).partition("\n")[0])) from None
 
@@ -78,20 +84,30 @@ def is_uniform(array: Array) -> bool:
 
 
 def from_tensor(tensor: Tensor) -> Array:
-    """A tensor whose values are known, as an array."""
-    return np.array(tensor.values, tensor.element).reshape(tensor.shape)
+    """A tensor whose numbers are known, as an array.  Raises ValueError for one that has none."""
+    if tensor.packed is None:
+        raise ValueError("the numbers of a constant are not in the model, or too many")
+    stored = np.dtype(tensor.element).newbyteorder("<")
+    return np.frombuffer(tensor.packed, stored).reshape(tensor.shape).astype(tensor.element)
 
 
 class _Folding:
     """One node with its inputs, as the rules see it."""
 
     def __init__(
-        self, node: Node, inputs: Sequence[Array | None], require: Require, *, numbers: bool
+        self,
+        node: Node,
+        inputs: Sequence[Array | None],
+        require: Require,
+        *,
+        numbers: bool,
+        unknown: Collection[int],
     ) -> None:
         self.node = node
         self.numbers = numbers
         self._inputs = inputs
         self._require = require
+        self._unknown = unknown
 
     def __len__(self) -> int:
         return len(self._inputs)
@@ -105,14 +121,28 @@ class _Folding:
     def optional(self, number: int) -> Array | None:
         return self._inputs[number] if number < len(self._inputs) else None
 
+    def arrays(self) -> list[Array]:
+        return [self.array(number) for number in range(len(self))]
+
+    def known(self, number: int) -> Array:
+        """An input whose numbers decide on the shape of the result."""
+        if number in self._unknown:
+            raise Unfoldable(f"the numbers of input {number} are not known")
+        return self.array(number)
+
     def integers(self, number: int, attribute: str) -> tuple[int, ...] | None:
         """A list that is an input in newer opsets and was an attribute before."""
-        given = self.optional(number)
-        return self.node.integers(attribute) if given is None else whole_numbers(given)
+        if self.optional(number) is None:
+            return self.node.integers(attribute)
+        return whole_numbers(self.known(number))
 
     def made(self, shape: tuple[int, ...], itemsize: int) -> None:
         """Say that an array of this shape is about to be made."""
         self._require(prod(shape) * itemsize)
+
+    def only_shape(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+        """What stands for a result whose numbers are not asked for."""
+        return uniform(shape, np.zeros((), dtype))
 
 
 def whole_numbers(array: Array) -> tuple[int, ...]:
@@ -132,14 +162,25 @@ def _cast(folding: _Folding) -> Array:
     if wanted not in _CASTABLE:
         raise ValueError(f"it casts to ONNX's type {wanted}, which NumPy has not")
     dtype = np.dtype(_CASTABLE[wanted])
+    if not folding.numbers:
+        return folding.only_shape(array.shape, dtype)
     if array.size and is_uniform(array):
-        return uniform(array.shape, array.flat[0].astype(dtype))
-    folding.made(array.shape, dtype.itemsize)
-    return array.astype(dtype)
+        return uniform(array.shape, _as_type(array.flat[0], dtype))
+    folding.made((2, *array.shape), dtype.itemsize + array.itemsize)
+    return _as_type(array, dtype)
+
+
+def _as_type(numbers: Array, dtype: np.dtype[Any]) -> Array:
+    """Numbers in another type.  Raises ValueError for those that no integer of it can be."""
+    converted: Array = numbers.astype(dtype)
+    from_float = numbers.dtype.kind == "f" and dtype.kind in "iu"
+    if from_float and not np.array_equal(np.trunc(numbers), converted):
+        raise ValueError(f"it casts numbers beyond the type {dtype}")
+    return converted
 
 
 def _constant_of_shape(folding: _Folding) -> Array:
-    shape = whole_numbers(folding.array(0))
+    shape = whole_numbers(folding.known(0))
     value = folding.node.attributes.get("value")
     if not isinstance(value, Tensor):
         return uniform(shape, np.float32(0))
@@ -155,7 +196,7 @@ def _reshape(folding: _Folding) -> Array:
     asked = folding.integers(1, "shape") or ()
     if not folding.node.integer("allowzero", 0):
         asked = tuple(array.shape[n] if size == 0 else size for n, size in enumerate(asked))
-    if not is_uniform(array):
+    if folding.numbers and not is_uniform(array):
         folding.made(array.shape, array.itemsize)
     return array.reshape(asked)
 
@@ -169,70 +210,81 @@ def _squeeze(folding: _Folding) -> Array:
 
 
 def _concat(folding: _Folding) -> Array:
-    arrays = [folding.array(number) for number in range(len(folding))]
-    folding.made((sum(array.size for array in arrays),), arrays[0].itemsize)
-    return np.concatenate(arrays, folding.node.integer("axis", 0))
+    arrays = folding.arrays()
+    first, *others = arrays
+    if any(one.dtype != first.dtype for one in others):
+        raise ValueError("it joins numbers of different types")
+    axis = counted(folding.node.integer("axis", 0), first.ndim)
+    rests = {one.shape[:axis] + one.shape[axis + 1 :] for one in arrays}
+    if len(rests) > 1 or any(one.ndim != first.ndim for one in arrays):
+        raise ValueError("it joins arrays that differ along another axis")
+    size = sum(one.shape[axis] for one in arrays)
+    shape = (*first.shape[:axis], size, *first.shape[axis + 1 :])
+    if not folding.numbers:
+        return folding.only_shape(shape, first.dtype)
+    folding.made(shape, first.itemsize)
+    return np.concatenate(arrays, axis)
 
 
 def _gather(folding: _Folding) -> Array:
     array, indices = folding.array(0), folding.array(1)
-    axis = folding.node.integer("axis", 0)
-    folding.made((array.size // max(1, array.shape[axis]), indices.size), array.itemsize)
+    axis = counted(folding.node.integer("axis", 0), array.ndim)
+    shape = (*array.shape[:axis], *indices.shape, *array.shape[axis + 1 :])
+    if not folding.numbers:
+        return folding.only_shape(shape, array.dtype)
+    folding.made(indices.shape, 8)
+    folding.made(shape, array.itemsize)
     return np.take(array, indices.astype(np.int64), axis)
 
 
 def _slice(folding: _Folding) -> Array:
     array = folding.array(0)
-    return array[slices(array.shape, folding.integers)]
-
-
-def slices(
-    shape: tuple[int, ...],
-    integers: Callable[[int, str], tuple[int, ...] | None],
-) -> tuple[slice, ...]:
-    """What a Slice takes of every axis of `shape`; `integers` finds its further inputs."""
-    starts, ends = integers(1, "starts") or (), integers(2, "ends") or ()
-    axes = integers(3, "axes") or tuple(range(len(starts)))
-    steps = integers(4, "steps") or (1,) * len(starts)
-    taken = [slice(None)] * len(shape)
-    for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
-        begin, stop, _ = slice(start, end, step).indices(shape[axis])
-        taken[axis] = slice(begin, None if stop < 0 else stop, step)
-    return tuple(taken)
+    return array[tuple(map(as_slice, taken(array.shape, folding.integers)))]
 
 
 def _expand(folding: _Folding) -> Array:
     array = folding.array(0)
-    shape = np.broadcast_shapes(array.shape, whole_numbers(folding.array(1)))
+    shape = np.broadcast_shapes(array.shape, whole_numbers(folding.known(1)))
     return np.broadcast_to(array, shape)
 
 
 def _range(folding: _Folding) -> Array:
-    start, limit, step = (folding.array(number).reshape(()) for number in range(3))
-    count = max(0, int(np.ceil((limit - start) / step)))
+    start, limit, step = (folding.known(number).reshape(()) for number in range(3))
+    if not start.dtype == limit.dtype == step.dtype:
+        raise ValueError("its inputs have different types")
+    count = _steps(start, limit, step)
+    if not folding.numbers:
+        return folding.only_shape((count,), start.dtype)
     folding.made((3, count), start.itemsize)  # the numbers, scaled, and moved to their start
     return np.asarray(start + np.arange(count, dtype=start.dtype) * step)
 
 
-def _elementwise(function: Callable[..., Any]) -> Callable[[_Folding], Array]:
-    """The rule of a NumPy function over all inputs, which broadcast."""
+def _steps(start: Array, limit: Array, step: Array) -> int:
+    """How many numbers a Range has; with floats the runtime divides in double precision."""
+    if start.dtype.kind in "iu":
+        return max(0, -((int(start) - int(limit)) // int(step)))
+    return max(0, ceil((float(limit) - float(start)) / float(step)))
+
+
+def _elementwise(arithmetic: Arithmetic) -> Callable[[_Folding], Array]:
+    """The rule of an operation over all inputs, which broadcast."""
 
     def rule(folding: _Folding) -> Array:
-        arrays = [folding.array(number) for number in range(len(folding))]
+        arrays = folding.arrays()
         shape = np.broadcast_shapes(*(array.shape for array in arrays))
-        if prod(shape) and (not folding.numbers or all(map(is_uniform, arrays))):
-            return uniform(shape, function(*(array.flat[0] for array in arrays)))
-        folding.made(shape, 8)
-        return np.asarray(function(*arrays))
+        if not folding.numbers:
+            ones = [np.ones((), array.dtype)[()] for array in arrays]
+            return folding.only_shape(shape, arithmetic(ones).dtype)
+        if prod(shape) and all(map(is_uniform, arrays)):
+            return uniform(shape, arithmetic([array.flat[0] for array in arrays]))
+        folding.made((arithmetic.copies, *shape), max(array.itemsize for array in arrays))
+        return arithmetic(arrays)
 
     return rule
 
 
-def _divided(dividend: Any, divisor: Any) -> Any:
-    """The quotient; of integers it is cut towards zero."""
-    if np.asarray(dividend).dtype.kind == "f":
-        return dividend / divisor
-    return np.trunc(np.true_divide(dividend, divisor)).astype(np.asarray(dividend).dtype)
+def _mod(folding: _Folding) -> Array:
+    return _elementwise(FMOD if folding.node.integer("fmod", 0) else MOD)(folding)
 
 
 def _product(folding: _Folding) -> Array:
@@ -243,25 +295,6 @@ def _product(folding: _Folding) -> Array:
     squeezed: Array = np.squeeze(kept, axis=axes)
     return kept if folding.node.integer("keepdims", 1) else squeezed
 
-
-_ELEMENTWISE: dict[str, Callable[..., Any]] = {
-    "Add": np.add,
-    "Sub": np.subtract,
-    "Mul": np.multiply,
-    "Div": _divided,
-    "Neg": np.negative,
-    "Abs": np.abs,
-    "Floor": np.floor,
-    "Ceil": np.ceil,
-    "Round": np.rint,
-    "Sqrt": np.sqrt,
-    "Max": lambda *arrays: np.maximum.reduce(np.broadcast_arrays(*arrays)),
-    "Min": lambda *arrays: np.minimum.reduce(np.broadcast_arrays(*arrays)),
-    "Equal": np.equal,
-    "Greater": np.greater,
-    "Less": np.less,
-    "Where": np.where,
-}
 
 _RULES: dict[str, Callable[[_Folding], Array]] = {
     "Identity": lambda folding: folding.array(0),
@@ -281,7 +314,8 @@ _RULES: dict[str, Callable[[_Folding], Array]] = {
         shape_part(folding.node, folding.array(0).shape), dtype=np.int64
     ),
     "Size": lambda folding: np.array(folding.array(0).size),
-    **{operator: _elementwise(function) for operator, function in _ELEMENTWISE.items()},
+    "Mod": _mod,
+    **{operator: _elementwise(one) for operator, one in ARITHMETIC.items()},
 }
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from convt_cli.spec.onnx.folding import Array
+from convt_cli.spec.onnx.arithmetic import Array
 
 _MOST_COMPARED = 2**16
 """Outputs of an axis that are compared; more would show nothing new."""

@@ -15,7 +15,7 @@ from convt_cli.arithmetic.kinds import FileReference, Inline
 from convt_cli.arithmetic.layers import LAYER_TYPES
 from convt_cli.errors import shown
 from convt_cli.spec.nodes import resolve_plain
-from convt_cli.spec.onnx.convert import Imported
+from convt_cli.spec.onnx.imported import Imported
 from convt_cli.spec.onnx.values import ImportedLayer
 from convt_cli.spec.reader import DEFAULT_INPUT
 
@@ -38,8 +38,8 @@ def _lines(imported: Imported, title: str, model: str, *, expect: bool) -> Itera
     names = layer_names(imported)
     producer = f", written by {shown(imported.producer)[:60]}" if imported.producer else ""
     yield f"# {shown(model)}: an ONNX model{producer}, as convt imports it."
-    if imported.cuts:
-        yield f"# Left out: {len(imported.cuts)} of its nodes, which a spec cannot say."
+    if imported.left_out:
+        yield f"# Left out: {imported.left_out:,} of its nodes, which a spec cannot say."
     yield f"name: {quoted(_legal(title) or 'network')}"
     yield "framework: onnx"
     yield f"opset: {imported.opset}"
@@ -153,7 +153,7 @@ def _value(value: Any) -> str:
         case tuple():
             return "[" + ", ".join(map(_value, value)) + "]"
         case Inline():
-            return _value(value.values)
+            return _value(value.values if value.shape else value.values[0])
         case FileReference():
             return quoted(str(value))
         case _:

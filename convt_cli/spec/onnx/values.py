@@ -17,7 +17,8 @@ from convt_cli.arithmetic.kinds import LARGEST, FileReference
 from convt_cli.arithmetic.layers import LAYER_TYPES, Geometry, LayerType
 from convt_cli.errors import GeometryError
 from convt_cli.io.onnx_graph import MOST_VALUES, Node, Number
-from convt_cli.spec.onnx.folding import Array, whole_numbers
+from convt_cli.spec.onnx.arithmetic import Array
+from convt_cli.spec.onnx.folding import whole_numbers
 
 
 class Untranslatable(Exception):

@@ -66,24 +66,35 @@ def _scale_keys(
 ) -> dict[str, Any] | None:
     """What a scale does for the node; None where a number per channel does not do it.
 
-    A constant of the model is named; what is computed from one can only be written out, which
-    is done where it is short.
+    One number is written out, and so are few that are computed from a constant of the model;
+    the constant itself is named.
     """
-    channels = source.shape[0]
     if not _is_per_channel(source, constant):
         return None
+    written = _written_out(operation, constant) if constant.array.size == 1 else None
+    if written is not None:
+        return written
     field = _FIELDS.get(operation.node.operator)
     if field and constant.name is not None:
         return {field: operation.reference(constant)}
-    if channels > _MOST_WRITTEN or not constant.known:
+    return _written_out(operation, constant)
+
+
+def _written_out(operation: Operation, constant: Constant) -> dict[str, Any] | None:
+    """The keys of a scale with the constant's numbers; None where they are not to be written.
+
+    A number without axes stays one; that is how exporters write the numbers of a formula.
+    """
+    if constant.array.size > _MOST_WRITTEN or not constant.known:
         return None
-    numbers = np.broadcast_to(constant.array.ravel(), (channels,)).astype(float).tolist()
+    numbers = constant.array.ravel().astype(float).tolist()
     first = isinstance(operation.inputs[0], Constant)
     written = _written(operation.node.operator, numbers, constant_first=first)
     if not all(isfinite(number) for values in written.values() for number in values):
         return None
+    shape = (len(numbers),) if constant.shape else ()
     return {
-        key: Inline(shape=(channels,), values=tuple(values)) for key, values in written.items()
+        key: Inline(shape=shape, values=tuple(values)) for key, values in written.items()
     } or None
 
 

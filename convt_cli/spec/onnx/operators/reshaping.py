@@ -9,7 +9,6 @@ import numpy as np
 
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.kinds import LARGEST, Pair, Ratio
-from convt_cli.spec.onnx.folding import slices
 from convt_cli.spec.onnx.nearest import Sampling
 from convt_cli.spec.onnx.operators.attributes import (
     pairs_of,
@@ -17,6 +16,7 @@ from convt_cli.spec.onnx.operators.attributes import (
     short,
     short_pairs,
 )
+from convt_cli.spec.onnx.slicing import taken
 from convt_cli.spec.onnx.values import Activation, Operation
 
 _T = TypeVar("_T", int, float)
@@ -155,9 +155,8 @@ def _slice(operation: Operation) -> Activation:
     source = operation.activation()
     full = source.full_shape
     try:
-        taken = slices(full, operation.integers)
-        ranges = [range(*one.indices(size)) for one, size in zip(taken, full)]
-    except (ValueError, IndexError) as error:
+        ranges = taken(full, operation.integers)
+    except ValueError as error:
         operation.refuse(f"its axes do not fit {list(full)}: {error}")
     if any(len(one) < size for one, size in zip(ranges[:2], full)):
         operation.refuse("it takes some of the channels or of the batch")
