@@ -20,6 +20,7 @@ import click
 
 from convt_cli import __version__
 from convt_cli.errors import ConvtError, ReaderGone, RequestError
+from convt_cli.io.conflicts import one_command
 
 COMMANDS = (
     *("shapes", "check", "table", "solve", "compare", "matrix", "apply"),
@@ -80,7 +81,7 @@ def run(arguments: list[str]) -> int:
     """The exit status of convt on these arguments; everything it prints is printed."""
     with suppress(AttributeError, ValueError):  # a stream of another kind, or none
         sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # suppressed
-    with _signals():
+    with _signals(), one_command():
         try:
             return _run(arguments)
         except ReaderGone:
