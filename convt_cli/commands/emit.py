@@ -10,8 +10,10 @@ from convt_cli.reports.table import Report
 
 
 def is_stdout(path: str | None) -> bool:
-    """Whether what is written to `path` goes to standard output: no path, or '-'."""
-    return path in (None, "-")
+    """Whether what is written to `path` goes to standard output: no path, '-' or /dev/stdout."""
+    from convt_cli.io import writing
+
+    return path is None or writing.is_stdout(path)
 
 
 def emit(report: Report, output_format: str, path: str | None, *, force: bool) -> None:

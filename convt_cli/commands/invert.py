@@ -11,7 +11,7 @@ import click
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.network import MatrixLayer, Network
 from convt_cli.commands.apply import LAYOUTS
-from convt_cli.commands.emit import emit
+from convt_cli.commands.emit import emit, is_stdout
 from convt_cli.commands.main import complain
 from convt_cli.commands.networks import choose_layer, load_network, note_fill
 from convt_cli.commands.options import (
@@ -125,7 +125,7 @@ def command(
 
     if spec == array == STDIN:
         raise click.UsageError("standard input can be SPEC or ARRAY, not both")
-    if output == STDIN and output_format != "text":
+    if is_stdout(output) and output_format != "text":
         raise click.UsageError("--format goes with an OUT that is a file")
     require_writable(locate(output).path, force=force)
     network = load_network(spec, inputs)
@@ -201,7 +201,7 @@ def _report(
     report = inversion_report(
         network, problem.layer, found, damping=damping, tolerance=tolerance, output=output
     )
-    if output == STDIN:
+    if is_stdout(output):
         complain(as_text(report).rstrip("\n"))
     else:
         emit(report, output_format, None, force=False)

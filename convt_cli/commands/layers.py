@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from convt_cli.arithmetic.network import MatrixLayer, Network
 from convt_cli.commands.networks import Loaded, choose_layer
-from convt_cli.errors import ConvtError
+from convt_cli.errors import ConvtError, OutputIsInput
 
 if TYPE_CHECKING:
     from convt_cli.operators.dtypes import Array
@@ -40,6 +40,8 @@ def each_layer(
             for layer in layers:
                 try:
                     done.append((layer, work(layer, weights.weight(layer))))
+                except OutputIsInput:
+                    raise
                 except ConvtError as error:
                     loaded.note(network.spec, error, layer.name)
                 advance(1)

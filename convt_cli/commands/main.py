@@ -1,7 +1,7 @@
 """The group of commands, and the one place where errors become messages and exit statuses.
 
 0 all is well; 1 `check` or `verify` found something; 2 the request could not be met;
-130 interrupted; 143 terminated.
+128 and a signal's number where one ended it: 130 interrupted, 143 terminated.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import click
 
 from convt_cli import __version__
 from convt_cli.errors import ConvtError, Diagnostic, ReaderGone, RequestError
+from convt_cli.io.conflicts import one_command
 
 COMMANDS = (
     *("shapes", "check", "table", "solve", "compare", "matrix", "apply"),
@@ -30,8 +31,14 @@ COMMANDS = (
 FAILED = 2
 _WIDTH = 100
 INTERRUPTED = 130
-TERMINATED = 143
-_STATUSES = {int(signal.SIGINT): INTERRUPTED, int(signal.SIGTERM): TERMINATED}
+_BY_SIGNAL = 128
+"""The exit status of a process that a signal ended is this and the signal's number."""
+_ENDING = (
+    *("SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM", "SIGALRM", "SIGVTALRM", "SIGPROF", "SIGXCPU"),
+    *("SIGUSR1", "SIGUSR2", "SIGPOLL", "SIGPWR", "SIGSTKFLT"),
+)
+"""The signals that end a process which does not handle them, on the systems that have them.  Those
+of a process that has itself gone wrong, such as SIGSEGV, leave nothing to clean up with."""
 
 
 class _LazyGroup(click.Group):
@@ -87,7 +94,7 @@ def run(arguments: list[str]) -> int:
     """The exit status of convt on these arguments; everything it prints is printed."""
     with suppress(AttributeError, ValueError):  # a stream of another kind, or none
         sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # suppressed
-    with _signals():
+    with _signals(), one_command():
         try:
             return _run(arguments)
         except ReaderGone:
@@ -178,15 +185,19 @@ def complain(message: str) -> None:
 
 @contextmanager
 def _signals() -> Iterator[None]:
-    """Let signals unwind like an exit, so that temporary files are removed.
+    """Let the signals that end a process unwind it, so that temporary files are removed.
 
-    One that is ignored, as SIGINT by a shell's background jobs, stays so.
+    One that is ignored, as SIGINT by a shell's background jobs, or handled already, stays so.
     """
 
     def end(number: int, _frame: FrameType | None) -> None:
-        raise SystemExit(_STATUSES[number])
+        raise SystemExit(_BY_SIGNAL + number)
 
-    wanted = [number for number in _STATUSES if signal.getsignal(number) != signal.SIG_IGN]
+    unhandled = (signal.SIG_DFL, signal.default_int_handler)
+    numbers = [getattr(signal, name) for name in _ENDING if hasattr(signal, name)]
+    if hasattr(signal, "SIGRTMIN"):
+        numbers += range(signal.SIGRTMIN, signal.SIGRTMAX + 1)
+    wanted = [number for number in numbers if signal.getsignal(number) in unhandled]
     try:
         before = {number: signal.signal(number, end) for number in wanted}
     except ValueError:  # not the main thread

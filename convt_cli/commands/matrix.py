@@ -20,6 +20,7 @@ from convt_cli.commands.options import (
     outside_option,
     spec_argument,
 )
+from convt_cli.io.writing import require_writable
 from convt_cli.reports.matrix import entries_report, size_report
 from convt_cli.reports.table import Report
 
@@ -90,6 +91,7 @@ def command(
         raise click.UsageError("--sparse-format and --compress go with -o")
     if output is not None and output_format != "text":
         raise click.UsageError("--format goes with --show and --dry-run")
+    require_writable(output, force=force)
     network = load_network(spec, inputs)
     chosen = choose_layer(network, layer)
     source = _Source(network, chosen, dtype, transpose, allow_outside)
@@ -158,13 +160,11 @@ def _export(
     source: _Source, path: str, sparse_format: str | None, *, compress: bool, force: bool
 ) -> None:
     from convt_cli.files.matrices import banded_bytes, matrix_suffix, write_bands
-    from convt_cli.io.writing import require_writable
     from convt_cli.render.progress import progress
 
     suffix = matrix_suffix(path)
     if suffix != ".npz" and (compress or sparse_format is not None):
         raise click.UsageError("--sparse-format and --compress go with .npz")
-    require_writable(path, force=force)
     written = "coo" if suffix == ".mtx" else sparse_format or "csr"
     bands = source.bands(written)
     if bands is None:

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.network import MatrixLayer, Network
+from convt_cli.commands.emit import is_stdout
 from convt_cli.commands.main import FAILED, complain, complain_of, warn_of
-from convt_cli.errors import ConvtError, Diagnostic, RequestError, SpecError
+from convt_cli.errors import ConvtError, Diagnostic, OutputIsInput, RequestError, SpecError
 from convt_cli.io.writing import is_file
 from convt_cli.spec.load import load_spec
 
@@ -36,7 +37,7 @@ class Loaded:
 
     def complete(self, output: str | None, output_format: str) -> bool:
         """Whether there is a report to write: JSON tells of the problems, a file is never half."""
-        in_part = bool(self.networks) and output in (None, "-")
+        in_part = bool(self.networks) and is_stdout(output)
         return not self.status or output_format == "json" or in_part
 
 
@@ -46,6 +47,8 @@ def load_all(specs: Iterable[str], inputs: Sequence[tuple[str, Shape]]) -> Loade
     for spec in expand(specs):
         try:
             network = load_network(spec, inputs)
+        except OutputIsInput:
+            raise
         except ConvtError as error:
             loaded.note(spec, error)
         else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable
 from functools import wraps
@@ -13,7 +12,8 @@ import click
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.kinds import LARGEST
 from convt_cli.arithmetic.layers.base import MAX_RANK
-from convt_cli.errors import ArrayError, FileError, shown
+from convt_cli.errors import ArrayError, shown
+from convt_cli.io.writing import require_writable
 
 TABLE_FORMATS = ("text", "json", "csv", "markdown")
 
@@ -144,33 +144,13 @@ def output_options(function: Callable[..., int]) -> Callable[..., int]:
 
     @wraps(function)
     def checked(**values: Any) -> int:
-        if values["force"]:
-            _require_no_spec(values["output"], [*values.get("specs", ()), values.get("spec")])
+        require_writable(values["output"], force=values["force"])
         return function(**values)
 
     option = click.option(
         "-o", "--output", metavar="FILE", help="Write to FILE, whole or not at all."
     )
     return option(force_option(checked))
-
-
-def _require_no_spec(path: str | None, specs: list[str | None]) -> None:
-    """Raise FileError (E402) where a spec would be replaced by what is made of it."""
-    for spec in specs:
-        if path is not None and spec is not None and _is_same_file(path, spec):
-            raise FileError(
-                "E402",
-                "a spec is not replaced by what is said of it",
-                value=f"-o names {shown(spec)}",
-                help="name another file",
-            )
-
-
-def _is_same_file(one: str, other: str) -> bool:
-    try:
-        return os.path.samefile(one, other)
-    except (OSError, ValueError):  # one of them is no file: what reads or writes it will say so
-        return False
 
 
 def force_option(function: _F) -> _F:

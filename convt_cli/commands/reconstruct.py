@@ -9,7 +9,7 @@ import click
 from convt_cli.analysis.rules import RULES, Rule
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.kinds import LARGEST
-from convt_cli.commands.emit import emit
+from convt_cli.commands.emit import emit, is_stdout
 from convt_cli.commands.main import complain
 from convt_cli.commands.networks import load_network
 from convt_cli.commands.options import (
@@ -99,13 +99,13 @@ def command(
     compute_by_tiles()
     from convt_cli.analysis.reconstruct import reconstruct
     from convt_cli.analysis.run import way_to
-    from convt_cli.files.arrays import is_text, write_array
-    from convt_cli.files.layout import give_back
+    from convt_cli.files.arrays import locate
+    from convt_cli.io.writing import require_writable
     from convt_cli.render.progress import progress
 
     if spec == image == STDIN:
         raise click.UsageError("standard input can be SPEC or IMAGE, not both")
-    _require_writable(output, sheet, force=force)
+    require_writable(output and locate(output).path, sheet, force=force)
     network = load_network(spec, inputs)
     images, form = _read(image, way_to(network, layer).input_shape, batch=batch, sheet=sheet)
     found = reconstruct(
@@ -119,26 +119,12 @@ def command(
         allow_outside=allow_outside,
         progress=progress,
     )
-    if output is not None:
-        pictures = found.pictures
-        if form is not None and top is None:
-            pictures = give_back(pictures, form, text=is_text(output))
-        write_array(output, pictures, force=force)
-    if sheet is not None:
-        _write_sheet(found, images, sheet, force=force)
+    _write(found, images, form if top is None else None, output, sheet, force=force)
     for note in found.notes:
         complain(f"note: {note}")
-    if "-" not in (output, sheet):
+    if not any(is_stdout(path) for path in (output, sheet) if path is not None):
         emit(reconstruction_report(spec, found), output_format, None, force=force)
     return 0
-
-
-def _require_writable(*paths: str | None, force: bool) -> None:
-    from convt_cli.io.writing import require_writable
-
-    for path in paths:
-        if path is not None:
-            require_writable(path, force=force)
 
 
 def _read(name: str, shape: Shape, *, batch: bool, sheet: str | None) -> tuple[Array, Form | None]:
@@ -152,9 +138,34 @@ def _read(name: str, shape: Shape, *, batch: bool, sheet: str | None) -> tuple[A
     return (read_images(name, shape), None) if batch else read_image(name, shape)
 
 
-def _write_sheet(found: Reconstruction, images: Array, path: str, *, force: bool) -> None:
-    """The image and its pictures; of several images, each picture behind its own."""
-    from convt_cli.io.writing import output
+def _write(
+    found: Reconstruction,
+    images: Array,
+    form: Form | None,
+    output: str | None,
+    sheet: str | None,
+    *,
+    force: bool,
+) -> None:
+    """The pictures as an array, in `form` where there is one, and as a sheet: both, or neither."""
+    from convt_cli.files.arrays import is_text, locate, write_into
+    from convt_cli.files.layout import give_back
+    from convt_cli.io.writing import outputs
+
+    drawn = None if sheet is None else _drawn(found, images)
+    paths = [locate(output).path] if output is not None else []
+    with outputs([*paths, *filter(None, (sheet,))], force=force) as files:
+        if output is not None:
+            pictures = found.pictures
+            if form is not None:
+                pictures = give_back(pictures, form, text=is_text(output))
+            write_into(files[0], output, pictures)
+        if drawn is not None:
+            files[-1].write(drawn)
+
+
+def _drawn(found: Reconstruction, images: Array) -> bytes:
+    """The image and its pictures as a .png; of several images, each picture behind its own."""
     from convt_cli.render.pictures import Panel, as_it_is, sheet, stretched
 
     panels = [Panel("image", as_it_is(images[0]))] if len(images) == 1 else []
@@ -162,8 +173,7 @@ def _write_sheet(found: Reconstruction, images: Array, path: str, *, force: bool
         if len(images) > 1:
             panels.append(Panel(f"image {kept.image}", as_it_is(images[kept.image])))
         panels.append(Panel(_title(found.layer, kept), stretched(picture)))
-    with output(path, force=force) as file:
-        file.write(sheet(panels))
+    return sheet(panels)
 
 
 def _title(layer: str, kept: Kept) -> str:

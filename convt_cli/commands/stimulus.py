@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from convt_cli.arithmetic.convolution import Shape
-from convt_cli.commands.emit import emit
+from convt_cli.commands.emit import emit, is_stdout
 from convt_cli.commands.main import complain
 from convt_cli.commands.networks import load_network
 from convt_cli.commands.options import (
@@ -79,15 +79,14 @@ def command(
     compute_by_tiles()
     from convt_cli.analysis.run import way_to
     from convt_cli.analysis.stimulus import stimulus
-    from convt_cli.files.arrays import is_text, write_array
+    from convt_cli.files.arrays import is_text, locate, write_array
     from convt_cli.files.images import read_image
     from convt_cli.files.layout import Form, give_back
     from convt_cli.io.writing import require_writable
 
     if spec == at == STDIN:
         raise click.UsageError("standard input can be SPEC or IMAGE, not both")
-    if output is not None:
-        require_writable(output, force=force)
+    require_writable(output and locate(output).path, force=force)
     network = load_network(spec, inputs)
     image = None if at is None else read_image(at, way_to(network, layer).input_shape)[0]
     found = stimulus(
@@ -104,6 +103,6 @@ def command(
         write_array(output, give_back(found.x[None], form, text=is_text(output)), force=force)
     for note in found.notes:
         complain(f"note: {note}")
-    if output != "-":
+    if output is None or not is_stdout(output):
         emit(stimulus_report(spec, found), output_format, None, force=force)
     return 0

@@ -95,6 +95,10 @@ class FileError(ConvtError):
     """A file that cannot be read, written or trusted."""
 
 
+class OutputIsInput(FileError):
+    """An output of the command is one of its inputs, which ends all of it: nothing is written."""
+
+
 class RequestError(ConvtError):
     """A request that cannot be met: a missing extra, a layer to choose, too little memory."""
 

@@ -251,6 +251,13 @@ EXPLANATIONS: dict[str, Explanation] = {
         "with fewer bytes than its sizes need, a name that is given twice or never, nodes that "
         "depend on themselves, a name that is not UTF-8.",
     ),
+    "E406": Explanation(
+        "no output is an input of the same command",
+        "What was read would be lost, so --force does not help.  Every file that the command reads "
+        "counts, by whatever name: specs, those of a folder too, the weight files that they name, "
+        "arrays, archives, pictures, models and their data, and what standard input comes from.  "
+        "Neither can two outputs be one file.",
+    ),
     "E501": Explanation(
         "the result fits into memory",
         "Sizes are known before anything is allocated; what would not fit is refused.",

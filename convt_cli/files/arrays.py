@@ -21,7 +21,7 @@ from numpy.lib import format as npy
 from convt_cli.errors import ArrayError, ConvtError, FileError, shown
 from convt_cli.files.archive import write_npy, write_npz
 from convt_cli.io import memory
-from convt_cli.io.reading import STDIN, open_regular, standard_input
+from convt_cli.io.reading import STDIN, Opened, open_regular, standard_input
 from convt_cli.io.writing import Sink, output
 from convt_cli.operators.dtypes import Array
 
@@ -108,8 +108,8 @@ def read_array(name: str) -> Array:
     return read_located(locate(name))
 
 
-def read_located(location: Location) -> Array:
-    """The array at `location`.
+def read_located(location: Location, opened: Opened = open_regular) -> Array:
+    """The array at `location`, whose file is `opened` so.
 
     Text comes back with two axes, int64 where all numbers are integers and float64 otherwise.
     Raises FileError (E401), ArrayError (E302, E303), RequestError (E501).
@@ -117,7 +117,7 @@ def read_located(location: Location) -> Array:
     path, key, suffix = location
     if suffix == STDIN:
         return _read_npy(standard_input(), "standard input", None)
-    with open_regular(path) as file:
+    with opened(path) as file:
         size = os.fstat(file.fileno()).st_size
         if suffix in TEXT_DELIMITERS:
             return _read_text(file, path, size, TEXT_DELIMITERS[suffix])
@@ -149,9 +149,15 @@ def header_bytes(shape: tuple[int, ...], dtype: np.dtype[Any]) -> bytes:
 def write_array(name: str, array: Array, *, force: bool) -> None:
     """Write `array` to `name`, row-major, whole or not at all.
 
-    Text takes one or two axes.  Raises FileError (E402, E403), ArrayError (E301, E302).
+    Text takes one or two axes.  Raises FileError (E402, E403, E406), ArrayError (E301, E302).
     """
-    path, key, suffix = locate(name)
+    with output(locate(name).path, force=force) as file:
+        write_into(file, name, array)
+
+
+def _require_fit(name: str, array: Array) -> None:
+    """Raise unless the format and the key of `name` can hold `array`: ArrayError, FileError."""
+    _, key, suffix = locate(name)
     if suffix in TEXT_DELIMITERS and (array.ndim > 2 or array.dtype.kind == "c"):
         raise ArrayError(
             "E301",
@@ -166,13 +172,18 @@ def write_array(name: str, array: Array, *, force: bool) -> None:
             value=f"got {shown(key)}",
             help="use a short name without .. and without / at its ends",
         )
-    with output(path, force=force) as file:
-        if suffix in TEXT_DELIMITERS:
-            _write_text(file, array, TEXT_DELIMITERS[suffix] or " ")
-        elif suffix == ".npz":
-            write_npz(file, {key or _DEFAULT_KEY: _row_major(array)})
-        else:
-            write_npy(file, _row_major(array))
+
+
+def write_into(file: BinaryIO, name: str, array: Array) -> None:
+    """Write `array` into the open file of the output `name`.  Raises as `write_array`."""
+    _require_fit(name, array)
+    _, key, suffix = locate(name)
+    if suffix in TEXT_DELIMITERS:
+        _write_text(file, array, TEXT_DELIMITERS[suffix] or " ")
+    elif suffix == ".npz":
+        write_npz(file, {key or _DEFAULT_KEY: _row_major(array)})
+    else:
+        write_npy(file, _row_major(array))
 
 
 def _row_major(array: Array) -> Array:
@@ -301,7 +312,7 @@ def read_exactly(file: Any, name: str, count: int, dtype: np.dtype[Any]) -> Arra
 def _read_text(file: BinaryIO, path: str, size: int, delimiter: str | None) -> Array:
     memory.require(16 * size, f"the numbers in {shown(path)}", help="use a .npy file")
     with reporting_damage(path):
-        lines = file.read().decode("utf-8-sig").splitlines()
+        lines = file.read(size).decode("utf-8-sig").splitlines()
         if not any(line.strip() for line in lines):
             raise damaged(path, "it is empty")
         whole = all(map(_WHOLE_NUMBERS.fullmatch, lines))

@@ -21,7 +21,7 @@ from convt_cli.arithmetic.convolution import Shape
 from convt_cli.errors import shown
 from convt_cli.files.archive import without_idle_bytes
 from convt_cli.files.arrays import Header, damaged, header_bytes
-from convt_cli.io.reading import unreadable
+from convt_cli.io.reading import require_unchanged, unreadable
 from convt_cli.operators.dtypes import Array
 
 Box = tuple[slice, ...]
@@ -50,6 +50,7 @@ class BoxReader:
 
     def __init__(self, file: BinaryIO, name: str, header: Header, grid: Grid) -> None:
         self._file, self._name, self._header, self._grid = file, name, header, grid
+        self._status = os.fstat(file.fileno())
 
     @property
     def size(self) -> int:
@@ -68,6 +69,10 @@ class BoxReader:
         wanted = zip(inside, wider, strict=True)
         kept = numbers[tuple(slice(p.start - w.start, p.stop - w.start) for p, w in wanted)]
         return kept.transpose(np.argsort(grid.order))
+
+    def require_unchanged(self) -> None:
+        """Raise FileError (E401) where the file was written since the reader was made."""
+        require_unchanged(self._name, self._status, os.fstat(self._file.fileno()))
 
     def pieces(self) -> Iterator[Array]:
         """All the numbers, in parts of a few MiB with one axis, as they lie in the file.

@@ -20,7 +20,7 @@ from scipy.sparse import coo_array, csr_array
 from convt_cli.errors import ArrayError, FileError, shown
 from convt_cli.files.archive import Pieces, write_npz
 from convt_cli.io import memory
-from convt_cli.io.writing import STDOUT, output
+from convt_cli.io.writing import STDOUT, is_file, output
 from convt_cli.operators.dtypes import Array
 from convt_cli.operators.matrix import STREAMED_BAND_BYTES, Band, BandedMatrix
 
@@ -107,7 +107,7 @@ def _least_bytes(matrix: BandedMatrix, sparse_format: str, *, suffix: str, compr
 
 def _require_room(path: str, size: int) -> None:
     """Raise FileError (E402) where the disk has no room for a new file of `size` bytes."""
-    if path == STDOUT or (os.path.exists(path) and not os.path.isfile(path)):
+    if not is_file(path):
         return
     try:
         free = shutil.disk_usage(os.path.dirname(os.path.realpath(path))).free

@@ -10,6 +10,7 @@ import numpy as np
 from convt_cli.errors import ArrayError, FileError, shown
 from convt_cli.files.safetensors import widened
 from convt_cli.io import memory
+from convt_cli.io.folders import Folder
 from convt_cli.io.onnx_file import Model, open_model
 from convt_cli.io.onnx_graph import Node
 from convt_cli.operators.dtypes import Array
@@ -19,11 +20,11 @@ _SHOWN = 8
 
 
 class OnnxWeights:
-    """The constants of one model, which has been opened; `allow_outside` is that of its data."""
+    """The constants of one model, which has been opened; it lies in `folder`."""
 
-    def __init__(self, path: str, *, allow_outside: bool) -> None:
+    def __init__(self, path: str, folder: Folder) -> None:
         """Raises RequestError (E501, E504), FileError (E401, E404, E405)."""
-        self._model = open_model(path, allow_outside=allow_outside)
+        self._model = open_model(path, within=folder)
 
     def read(self, name: str) -> Array:
         """The array that the model calls `name`; it may be a view that must not be written.

@@ -17,7 +17,7 @@ import numpy as np
 from convt_cli.errors import ArrayError, shown
 from convt_cli.files.arrays import damaged, missing_array, read_exactly, reporting_damage
 from convt_cli.io import memory
-from convt_cli.io.reading import open_regular
+from convt_cli.io.reading import Opened, open_regular
 from convt_cli.operators.dtypes import Array
 
 _MOST_HEADER = 100_000_000
@@ -48,12 +48,12 @@ class _Tensor(NamedTuple):
     end: int
 
 
-def read_safetensors(path: str, key: str) -> Array:
+def read_safetensors(path: str, key: str, opened: Opened = open_regular) -> Array:
     """The array `key` of the file `path`; without a key, the only one.  bfloat16 is widened.
 
     Raises FileError (E401), ArrayError (E302, E303), RequestError (E501).
     """
-    with open_regular(path) as file, reporting_damage(path):
+    with opened(path) as file, reporting_damage(path):
         size = os.fstat(file.fileno()).st_size
         tensors = _header(file, path, size)
         start = file.tell()

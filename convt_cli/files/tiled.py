@@ -99,7 +99,7 @@ def apply_by_tiles(
     """Write the result of an action with zero padding on the file `source` to the file `target`.
 
     Both are .npy files that can be read and written at any place.  Raises FileError (E401, E402,
-    E403), ArrayError (E301, E302, E303, E304), RequestError (E501).
+    E403, E406), ArrayError (E301, E302, E303, E304), RequestError (E501).
     """
     before, after = action.shapes
     with opened_npy(source) as (file, header):
@@ -126,6 +126,7 @@ def apply_by_tiles(
 
             with progress("applying", prod(grid.shape)) as advance:
                 each(work, tiling.tasks(batch, at_once), advance)
+            reader.require_unchanged()  # before the target is published
 
 
 def _sample(action: Action, dtype: np.dtype[Any], reader: BoxReader, progress: Progress) -> Array:

@@ -7,6 +7,7 @@ model.onnx#name, each contained to the spec's folder.
 from __future__ import annotations
 
 import os
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from convt_cli.arithmetic.network import MatrixLayer, Network
 from convt_cli.arithmetic.weight_layout import WeightLayout, other_order
 from convt_cli.errors import ArrayError, shape_text
 from convt_cli.files.arrays import located, read_located
-from convt_cli.io.reading import contained
+from convt_cli.io.folders import Folder
 from convt_cli.operators.dtypes import Array, require_numeric
 from convt_cli.operators.fills import filled, written
 
@@ -79,8 +80,11 @@ class Weights:
             return filled(source, shape, taps_first=taps_first)
         if isinstance(source, Inline):
             return as_vector(written(source), shape)
-        path = contained(self._spec, source.file, allow_outside=self._allow_outside)
-        return self._read(path, source.key, shape)
+        return self._read(self._folder.resolved(source.file), source.key, shape)
+
+    @cached_property
+    def _folder(self) -> Folder:
+        return Folder.of(self._spec, allow_outside=self._allow_outside)
 
     def _read(self, path: str, key: str, shape: Shape) -> Array:
         """The array `key` of a file, which its suffix tells how to read."""
@@ -91,16 +95,17 @@ class Weights:
                 # Few specs name such a file, and the others need not load its reader.
                 from convt_cli.files.safetensors import read_safetensors  # noqa: PLC0415
 
-                return read_safetensors(path, key)
+                return read_safetensors(path, key, self._folder.opened)
             case _:
-                return read_located(located(path, key, also=(".safetensors", ".onnx")))
+                location = located(path, key, also=(".safetensors", ".onnx"))
+                return read_located(location, self._folder.opened)
 
     def _model(self, path: str) -> OnnxWeights:
         """The model in a file, which is opened once."""
         if path not in self._models:
             from convt_cli.files.onnx_weights import OnnxWeights  # noqa: PLC0415  # slow, and rare
 
-            self._models[path] = OnnxWeights(path, allow_outside=self._allow_outside)
+            self._models[path] = OnnxWeights(path, self._folder)
         return self._models[path]
 
 

@@ -16,6 +16,8 @@ from typing import Any
 
 from convt_cli.errors import ConvtError, FileError, RequestError, shown
 from convt_cli.io import memory
+from convt_cli.io.conflicts import note_named
+from convt_cli.io.folders import Folder
 from convt_cli.io.onnx_graph import Graph
 from convt_cli.io.onnx_nodes import input_of, node_of, text
 from convt_cli.io.onnx_tensors import (
@@ -28,7 +30,7 @@ from convt_cli.io.onnx_tensors import (
     tensor_of,
 )
 from convt_cli.io.onnx_wire import MOST_FIELDS, parsing_needs
-from convt_cli.io.reading import contained, open_regular
+from convt_cli.io.reading import Opened, open_regular
 
 MOST_BYTES = 2**31
 _MOST_PARTS = 200_000
@@ -43,7 +45,7 @@ class Model:
     path: str
     graph: Graph
     _tensors: dict[str, Any]
-    _allow_outside: bool
+    _folder: Folder
 
     def content(self, name: str) -> bytes:
         """The bytes of a constant, row-major and little-endian.
@@ -64,10 +66,10 @@ class Model:
 
     def _external(self, stored: Any) -> bytes:
         entries = _external_entries(stored)
+        path = self._folder.resolved(entries["location"])
         wanted = byte_count(stored)
         offset = _whole(entries.get("offset", "0"))
-        path = contained(self.path, entries["location"], allow_outside=self._allow_outside)
-        with open_regular(path) as file:
+        with self._folder.opened(path) as file:
             size = os.fstat(file.fileno()).st_size
             if _whole(entries.get("length", str(wanted))) != wanted or offset + wanted > size:
                 raise ValueError(f"external data of {wanted} bytes does not fit its file or length")
@@ -79,13 +81,16 @@ class Model:
         memory.require(needed, f"a tensor of {shown(self.path)}", help=_HELP)
 
 
-def open_model(path: str, *, allow_outside: bool = False) -> Model:
+def open_model(path: str, *, allow_outside: bool = False, within: Folder | None = None) -> Model:
     """The model in the file `path`; `allow_outside` lets its data lie outside its folder.
+
+    Where a spec names the model, it is opened `within` the spec's folder.
 
     Raises RequestError (E501, E504), FileError (E401, E404, E405).
     """
     message = _message_type()
-    content = _read(path)
+    folder = within.below(path) if within else Folder.of(path, allow_outside=allow_outside)
+    content = _read(path, within.opened if within else open_regular)
     _require_parsable(path, content, message.DESCRIPTOR)
     proto = _parsed(path, content, message)
     del content
@@ -98,10 +103,10 @@ def open_model(path: str, *, allow_outside: bool = False) -> Model:
             path=path,
             graph=_graph(proto, tensors),
             _tensors=tensors,
-            _allow_outside=allow_outside,
+            _folder=folder,
         )
         for location in _external_locations(tensors):
-            contained(path, location, allow_outside=allow_outside)
+            note_named(folder.resolved(location))
     return model
 
 
@@ -120,8 +125,8 @@ def _message_type() -> Any:
     return ModelProto
 
 
-def _read(path: str) -> bytes:
-    with open_regular(path) as file:
+def _read(path: str, opened: Opened) -> bytes:
+    with opened(path) as file:
         size = os.fstat(file.fileno()).st_size
         if not 0 < size < MOST_BYTES:
             reason = "it is empty" if not size else "a protobuf file ends below 2 GiB"

@@ -1,15 +1,24 @@
-"""Opening what a person or a spec names: bounded, and for a spec's references contained."""
+"""Opening what a person names, and how a spec names files; `folders` opens those."""
 
 from __future__ import annotations
 
 import os
 import stat
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import BinaryIO
 
 from convt_cli.errors import FileError, shown
+from convt_cli.io.conflicts import note_input
 
 STDIN = "-"
+
+READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)
+"""How files are opened; without O_NONBLOCK opening a FIFO would wait for a writer."""
+
+Opened = Callable[[str], AbstractContextManager[BinaryIO]]
+"""What opens a regular file for reading, for the time of a block."""
 
 _CHECK = "check the path and its permissions"
 
@@ -23,6 +32,7 @@ def read_bytes(path: str, most: int) -> bytes:
         if path == STDIN:
             return standard_input().read(most + 1)
         with open(path, "rb") as file:
+            note_input(path, os.fstat(file.fileno()))
             return file.read(most + 1)
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
         raise unreadable(path, error) from None
@@ -32,20 +42,33 @@ def standard_input() -> BinaryIO:
     """Standard input as bytes.  Raises FileError (E401) where there is none."""
     if sys.stdin is None:
         raise FileError("E401", "standard input is closed", help="name a file instead of -")
+    with suppress(OSError, ValueError):  # a stream that is no file
+        note_input(STDIN, os.fstat(sys.stdin.fileno()))
     return sys.stdin.buffer
 
 
-def open_regular(path: str) -> BinaryIO:
+@contextmanager
+def open_regular(path: str) -> Iterator[BinaryIO]:
     """`path` opened for reading, if it is a regular file: no FIFO, no device.
 
-    Raises FileError (E401).
+    Raises FileError (E401), also where the file is changed during the block.
     """
     try:
-        # Without O_NONBLOCK opening a FIFO would wait for a writer.
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        descriptor = os.open(path, READ)
     except (OSError, ValueError) as error:
         raise unreadable(path, error) from None
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    with regular(descriptor, path) as file:
+        yield file
+
+
+@contextmanager
+def regular(descriptor: int, path: str) -> Iterator[BinaryIO]:
+    """The open file `path`, if it is a regular file; it is closed when the block ends.
+
+    Raises as `open_regular`.
+    """
+    before = os.fstat(descriptor)
+    if not stat.S_ISREG(before.st_mode):
         os.close(descriptor)
         raise FileError(
             "E401",
@@ -53,29 +76,21 @@ def open_regular(path: str) -> BinaryIO:
             value=f"{shown(path)} is a folder, a pipe or a device",
             help="save it to a file first",
         )
-    return os.fdopen(descriptor, "rb")
+    with os.fdopen(descriptor, "rb") as file:
+        note_input(path, before)
+        yield file
+        require_unchanged(path, before, os.fstat(descriptor))
 
 
-def contained(spec: str, reference: str, *, allow_outside: bool) -> str:
-    """The file that `reference` names beside `spec`, never outside its folder.
-
-    Links are followed before the folder is compared.  Raises FileError (E404); with
-    `allow_outside` any path is taken.
-    """
-    try:
-        folder = os.path.realpath(_folder_of(spec))
-        path = os.path.realpath(os.path.join(folder, reference))
-        inside = os.path.commonpath((folder, path)) == folder
-    except (OSError, ValueError) as error:
-        raise unreadable(reference, error) from None
-    if not (inside or allow_outside):
+def require_unchanged(path: str, before: os.stat_result, now: os.stat_result) -> None:
+    """Raise FileError (E401) where the file `path` was written between two looks at it."""
+    if (now.st_size, now.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
         raise FileError(
-            "E404",
-            "a weight file must lie in the folder of its spec",
-            value=f"{shown(reference)} leads outside {shown(folder)}",
-            help="move it there, or pass --allow-outside if you trust the spec",
+            "E401",
+            "a file stays as it is while it is read",
+            value=f"{shown(path)} was changed meanwhile",
+            help="wait until it is written, and try again",
         )
-    return path
 
 
 def reference_path(spec: str, reference: str) -> str:
@@ -89,7 +104,7 @@ def model_reference(spec: str, model: str) -> tuple[str, bool]:
     Raises FileError (E401) for a name that no reference can hold.
     """
     try:
-        folder = os.path.realpath(_folder_of(spec))
+        folder = os.path.realpath(folder_of(spec))
         beside = os.path.join(os.path.realpath(os.path.dirname(model)), os.path.basename(model))
         reference = os.path.relpath(beside, folder)
         inside = os.path.commonpath((folder, os.path.realpath(model))) == folder
@@ -117,7 +132,8 @@ def _is_text(path: str) -> bool:
     return not any("\ud800" <= letter <= "\udfff" for letter in path)
 
 
-def _folder_of(spec: str) -> str:
+def folder_of(spec: str) -> str:
+    """The folder of a spec; of one on standard input, the working folder."""
     return os.getcwd() if spec == STDIN else os.path.dirname(spec) or os.getcwd()
 
 

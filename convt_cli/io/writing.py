@@ -1,8 +1,13 @@
-"""Publishing outputs: whole or not at all, and never over an existing file unasked.
+"""Publishing outputs: whole or not at all, all that a command writes or nothing.
 
 An output is written to a temporary file beside its target, flushed to the disk and published in
 one step: with `force` by a rename, which replaces the target whole; without it by a link, which
-fails if the target has appeared meanwhile.  Until then the target is as it was.
+fails if the target has appeared meanwhile.  Until then the target is as it was.  Of several
+outputs none is published before all are written, and what was published is taken back where a
+later one cannot be.
+
+What is no regular file, and what names a stream that is open already, as /dev/stdout does, is
+written as it comes and never replaced.
 """
 
 from __future__ import annotations
@@ -11,13 +16,19 @@ import errno
 import os
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, BinaryIO, Protocol, cast
 
 from convt_cli.errors import ConvtError, FileError, ReaderGone, shown
+from convt_cli.io.conflicts import identity_of, note_output
+from convt_cli.io.drafts import Draft, exists, publish, reason_of, same
 
 STDOUT = "-"
+
+_DESCRIPTORS = ("/dev/fd", "/proc/self/fd", "/proc/thread-self/fd")
+"""Folders whose files are the descriptors that this process has open."""
+_MOST_LINKS = 40  # as many as Linux follows
 
 
 class Sink(Protocol):
@@ -32,18 +43,36 @@ class Sink(Protocol):
         ...
 
 
-def require_writable(path: str, *, force: bool) -> None:
-    """Raise FileError (E403) where `path` exists already and `force` is not given.
+def require_writable(*paths: str | None, force: bool) -> None:
+    """Raise FileError unless the files, those that are not None, can be outputs of one command.
 
-    Called before the work begins, so that nobody waits for a result that cannot be kept.
+    E403 where one exists already and `force` is not given, E406 where one is an input, or two
+    are one.  Called before anything is read, so that nobody waits for a result that cannot be
+    kept.
     """
-    if path != STDOUT and not force and os.path.lexists(path) and not _is_special(path):
-        raise _exists(path)
+    found: dict[object, str] = {}
+    for path in filter(None, paths):
+        if not force and is_file(path) and os.path.lexists(path):
+            raise exists(path)
+        status = _status(path)
+        if status is not None and stat.S_ISCHR(status.st_mode):
+            continue  # the null device, or a terminal: two outputs may go there
+        place = _real(path) if status is None else identity_of(status)
+        if place in found:
+            raise same(found[place], path)
+        found[place] = path
+        if status is not None:
+            note_output(path, status)
 
 
 def is_file(path: str) -> bool:
     """Whether `path` is, or will be, a file, which can be written at any place: no stream."""
-    return path != STDOUT and not _is_special(path)
+    return path != STDOUT and _descriptor(path) is None and not _is_special(path)
+
+
+def is_stdout(path: str) -> bool:
+    """Whether `path` is '-' or names standard output, as /dev/stdout does."""
+    return path == STDOUT or _descriptor(path) == 1
 
 
 @contextmanager
@@ -51,28 +80,66 @@ def output(path: str, *, force: bool) -> Iterator[BinaryIO]:
     """A binary file that becomes `path` when the block ends well, and vanishes otherwise.
 
     '-' is standard output; a device or a pipe is written as it is.  Raises FileError (E402,
-    E403), ReaderGone.
+    E403, E406), ReaderGone.
     """
-    require_writable(path, force=force)
+    with outputs((path,), force=force) as (file,):
+        yield file
+
+
+@contextmanager
+def outputs(paths: Sequence[str], *, force: bool) -> Iterator[tuple[BinaryIO, ...]]:
+    """Binary files that become `paths` when the block ends well: all of them, or none.
+
+    What a stream has been given cannot be taken back.  Raises as `output`.
+    """
+    require_writable(*paths, force=force)
     try:
-        if path == STDOUT:
-            _require_no_terminal()
-            yield standard_output()
-            standard_output().flush()
-            return
-        if _is_special(path):
-            with open(path, "wb") as device:
-                yield device
-        else:
-            target = _target(path)
-            with _temporary(target) as file:
-                yield file
-                _complete(file)
-                _publish(file.name, target, force=force)
+        places = [Draft(path) if is_file(path) else _Stream(path) for path in paths]
+        try:
+            try:
+                files = tuple([place.opened() for place in places])
+                yield files
+                for place, file in zip(places, files, strict=True):
+                    place.complete(file)
+                publish([place for place in places if isinstance(place, Draft)], force=force)
+            finally:
+                _discard(places)
+        finally:
+            _discard(places)  # again: a signal may have interrupted the first time
     except ConvtError:
         raise
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
-        raise failed_write(path, error) from None
+        raise failed_write(" and ".join(paths), error) from None
+
+
+class _Stream:
+    """An output that is written as it comes: standard output, a descriptor, a device or a pipe."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._file: BinaryIO | None = None
+
+    def opened(self) -> BinaryIO:
+        if is_stdout(self._path):
+            _require_no_terminal()
+            return standard_output()
+        number = _descriptor(self._path)
+        own = os.open(self._path, os.O_WRONLY) if number is None else os.dup(number)
+        self._file = os.fdopen(own, "wb")
+        return self._file
+
+    def complete(self, file: BinaryIO) -> None:
+        file.flush()
+
+    def discard(self) -> None:
+        if self._file is not None:
+            with suppress(OSError):
+                self._file.close()
+
+
+def _discard(places: Sequence[_Stream | Draft]) -> None:
+    for place in places:
+        place.discard()
 
 
 class _Whole:
@@ -110,101 +177,48 @@ def _require_no_terminal() -> None:
         )
 
 
-def _target(path: str) -> str:
-    """The file that `path` leads to, links followed.  Raises FileError (E402) for a folder."""
-    if not os.path.basename(path) or os.path.isdir(path):
-        raise FileError("E402", f"cannot write {shown(path)}", value="it names a folder")
-    return os.path.realpath(path)
-
-
-@contextmanager
-def _temporary(target: str) -> Iterator[BinaryIO]:
-    """A new file beside `target` with the mode it will have, removed when the block ends."""
-    path = os.path.join(os.path.dirname(target), f".convt-{os.urandom(8).hex()}.tmp")
-    try:
-        try:
-            with open(path, "wb", opener=_new_file) as file:
-                with suppress(OSError):
-                    os.chmod(path, stat.S_IMODE(os.stat(target).st_mode))
-                yield file
-        finally:
-            _remove(path)
-    finally:
-        _remove(path)  # a signal may have kept the first from it
-
-
-def _new_file(path: str, _flags: int) -> int:
-    return os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)
-
-
-def _remove(path: str) -> None:
-    with suppress(OSError):
-        os.unlink(path)
-
-
-def _complete(file: BinaryIO) -> None:
-    file.flush()
-    os.fsync(file.fileno())
-    file.close()
-
-
-def _publish(temporary: str, target: str, *, force: bool) -> None:
-    if force:
-        os.replace(temporary, target)
-        return
-    try:
-        os.link(temporary, target)
-    except FileExistsError:
-        raise _exists(target) from None
-    except OSError as error:
-        if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS):
-            raise
-        _publish_by_claim(temporary, target)
-
-
-def _publish_by_claim(temporary: str, target: str) -> None:
-    """Where the file system has no links: claim the name with an empty file, then replace it."""
-    try:
-        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
-        os.replace(temporary, target)
-    except FileExistsError:
-        raise _exists(target) from None
-    except BaseException:
-        _remove_if_empty(target)
-        raise
-
-
-def _remove_if_empty(path: str) -> None:
-    with suppress(OSError):
-        if not os.path.getsize(path):
-            os.unlink(path)
-
-
 def _is_special(path: str) -> bool:
     """Whether `path` is there and is a device, a pipe or a socket."""
-    try:
-        mode = os.stat(path).st_mode
-    except (OSError, ValueError):
-        return False
-    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+    status = _status(path)
+    return status is not None and not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode))
 
 
-def _exists(path: str) -> FileError:
-    return FileError(
-        "E403",
-        f"{shown(path)} exists already",
-        help="pass --force to replace it, or choose another name",
-    )
+def _descriptor(path: str) -> int | None:
+    """The descriptor of this process that `path` names, as /dev/fd/3 does; None if it does not."""
+    with suppress(OSError, ValueError):  # no link, or a zero byte in the name
+        for _ in range(_MOST_LINKS):
+            folder, name = os.path.split(path)
+            folder = os.path.realpath(folder or os.curdir)
+            if name.isdecimal() and folder in map(os.path.realpath, _DESCRIPTORS):
+                return int(name)
+            path = os.path.join(folder, os.readlink(os.path.join(folder, name)))
+    return None
+
+
+def _status(path: str) -> os.stat_result | None:
+    """What the system says of an output; None where it is not there."""
+    with suppress(OSError, ValueError):  # ValueError: a zero byte in the name, or no real stream
+        if path == STDOUT:
+            return None if sys.stdout is None else os.fstat(sys.stdout.fileno())
+        number = _descriptor(path)
+        return os.stat(path) if number is None else os.fstat(number)
+    return None
+
+
+def _real(path: str) -> str:
+    """`path` with links followed; as it is where it cannot be a name."""
+    with suppress(OSError, ValueError):
+        return os.path.realpath(path)
+    return path
 
 
 def failed_write(path: str, error: OSError | ValueError) -> FileError | ReaderGone:
     """What to raise for `error` while writing `path`: a FileError (E402), or ReaderGone."""
     if isinstance(error, BrokenPipeError):
         return ReaderGone()
-    reason = getattr(error, "strerror", None) or str(error)
     return FileError(
         "E402",
         "cannot write standard output" if path == STDOUT else f"cannot write {shown(path)}",
-        value=reason[:1].lower() + reason[1:],
+        value=reason_of(error),
         help="" if path == STDOUT else "what stood there before is untouched",
     )

@@ -7,7 +7,8 @@ from types import MappingProxyType
 
 from convt_cli.arithmetic.network import Network
 from convt_cli.errors import Diagnostic, SpecError
-from convt_cli.io.reading import STDIN, read_bytes
+from convt_cli.io.conflicts import note_named
+from convt_cli.io.reading import STDIN, read_bytes, reference_path
 from convt_cli.spec.reader import InputOverride, NetworkSpec, read
 from convt_cli.spec.resolve import resolve
 from convt_cli.spec.source import MOST_BYTES, Problems, decode
@@ -46,7 +47,10 @@ def _load(path: str, override: InputOverride) -> tuple[Network | None, Problems,
     """The network if there is one, what is wrong with the spec, and its unmet `expect`s."""
     spec, problems = read_spec(path, override)
     mismatches = Problems(path, problems.text)
-    return resolve(spec, problems, mismatches), problems, mismatches
+    network = resolve(spec, problems, mismatches)
+    for file in network.weight_files if network else ():
+        note_named(reference_path(path, file))
+    return network, problems, mismatches
 
 
 def read_spec(path: str, override: InputOverride) -> tuple[NetworkSpec, Problems]:

@@ -435,16 +435,6 @@ class TestFiles:
         assert run("apply", spec(text), "y.npy", "-o", "x.npy", "--force").status == 2
         assert Path("x.npy").read_bytes() == b"old"
 
-    @pytest.mark.parametrize("name", ["y.csv", "y.npz#key"])
-    def test_the_input_can_be_the_output(self, run: Run, spec: WriteSpec, name: str) -> None:
-        saved(name, np.array([[0, 1], [2, 3]]))
-        file = Path(name.partition("#")[0])
-        before = file.read_bytes()
-        assert_refused(run("apply", spec(GUIDE), name, "-o", name), "E403")
-        assert file.read_bytes() == before
-        assert_quiet(run("apply", "net.yaml", name, "-o", name, "--force"))
-        assert read(name, Outcome(0, b"", b"")).shape[-2:] == (4, 4)
-
     @pytest.mark.parametrize("name", ["x.npy", "x.npz", "x.csv", "-"])
     def test_the_same_command_makes_the_same_bytes(
         self, run: Run, spec: WriteSpec, name: str

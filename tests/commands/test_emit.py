@@ -56,17 +56,6 @@ def test_a_dash_is_standard_output_on_a_terminal_too(command: str, spec: WriteSp
     assert on_terminal(command, name, "-o", "-") == on_terminal(command, name) != b""
 
 
-@pytest.mark.parametrize("command", ["check", "deps", "shapes", "table", "compare", "analyze"])
-def test_a_spec_is_not_replaced_by_what_is_said_of_it(
-    command: str, run: Run, spec: WriteSpec
-) -> None:
-    name = spec(GUIDE)
-    before = Path(name).read_bytes()
-    os.symlink(name, "link")
-    assert_refused(run(command, name, "-o", "link", "--force"), "E402")
-    assert Path(name).read_bytes() == before
-
-
 class TestPipes:
     def test_notes_go_to_standard_error(self, run: Run, spec: WriteSpec) -> None:
         spec("input: [1, 4]\nlayers: [{type: conv, out_channels: 1, kernel_size: 2}]")

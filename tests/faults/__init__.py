@@ -3,7 +3,7 @@
  1  readers that leave, of text and of bytes     15  archives with bombs, twins and outside names
  2  disks and quotas that are full               16  pickles, which are never executed
  3  every single system call of a write fails    17  weight references that leave the folder
- 4  SIGKILL at any time while writing            18  outputs that are inputs; two writers at once
+ 4  SIGKILL at any time while writing            18  two writers of one file at once
  5  SIGINT and SIGTERM at any time               19  targets that cannot be written, odd names
  6  too little memory, seen before it is taken   20  arrays of every dtype and order
  7  inputs cut at every length                   21  nan, inf, subnormals and -0.0
@@ -13,5 +13,5 @@
 11  numbers and booleans of older YAML           25  misspelt keys, values and missing extras
 12  integers of thousands of digits              26  anything at all, drawn at random
 13  sizes beside 2^31                            27  the same command twice
-14  matrices whose indices or shapes lie
+14  matrices whose indices or shapes lie       33  outputs that are inputs; outputs together
 """

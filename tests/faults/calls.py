@@ -1,6 +1,6 @@
 """The calls to the system that publishing a file makes: counted, failing, cut short, or the last.
 
-What is patched here is all that `convt_cli.io.writing` and those who write through it call; the
+What is patched here is all that `convt_cli.io.drafts` and those who write through it call; the
 calls that read and those that clean up are left alone.
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from convt_cli.io import writing
+from convt_cli.io import drafts
 
 CHANGING = ("truncate", "posix_fallocate", "pwrite", "chmod", "fsync", "link", "replace")
 
@@ -29,7 +29,7 @@ def watched(before: Before, *others: str) -> Iterator[None]:
     Of `others`, functions of the module os, as well.
     """
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(writing, "open", _opener(before), raising=False)
+        patch.setattr(drafts, "open", _opener(before), raising=False)
         patch.setattr(os, "open", _announced_if_new(before, os.open))
         for name in (*CHANGING, *others):
             patch.setattr(os, name, _announced(before, name, getattr(os, name)))
@@ -56,7 +56,7 @@ def _announced_if_new(before: Before, function: Callable[..., Any]) -> Callable[
 
 
 def _opener(before: Before) -> Callable[..., io.BufferedWriter]:
-    """open as `writing` calls it, of a file that announces its writes and its closing."""
+    """open as `drafts` calls it, of a file that announces its writes and its closing."""
 
     def opened(path: str, mode: str, opener: Any = None) -> io.BufferedWriter:
         file = AnnouncedFile(path, mode, opener=opener)

@@ -15,7 +15,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from convt_cli.commands import main
@@ -35,7 +34,7 @@ class Children:
         """Run a command in the process itself, so that its children have what it imports."""
         assert self._ask(warm=command) == 0
 
-    def ended_at_call(self, command: Sequence[str], call: int, number: signal.Signals) -> int:
+    def ended_at_call(self, command: Sequence[str], call: int, number: int) -> int:
         """How a child ends that gets a signal before one of its calls that publish a file.
 
         It is 0 if the child made fewer calls.
@@ -45,7 +44,10 @@ class Children:
     def ended_after(
         self, commands: Sequence[Sequence[str]], delay: float, number: signal.Signals
     ) -> int:
-        """How a child ends that runs commands over and over and gets a signal after a while."""
+        """How a child ends that runs commands over and over and gets a signal after a while.
+
+        By the signal itself, -number, where it comes between two commands.
+        """
         return self._ask(commands=commands, delay=delay, number=int(number))
 
     def _ask(self, **request: Any) -> int:
@@ -78,18 +80,12 @@ def children(folder: Path) -> Iterator[Children]:
 
 def serve() -> None:
     """Answer every request until there are no more."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, end)  # for a child, before its command begins and after it ended
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
     silence = os.open(os.devnull, os.O_RDWR)
     for stream in (1, 2):
         os.dup2(silence, stream)
     for line in sys.stdin.buffer:
         answers.write(b"%d\n" % answered(json.loads(line)))
-
-
-def end(number: int, _frame: FrameType | None) -> None:
-    raise SystemExit(128 + number)
 
 
 def answered(request: dict[str, Any]) -> int:
@@ -100,13 +96,28 @@ def answered(request: dict[str, Any]) -> int:
     if not child:
         live(request)
     if "delay" in request:
-        time.sleep(request["delay"])
-        os.kill(child, request["number"])
+        return ended_by(child, request["delay"], request["number"])
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def ended_by(child: int, delay: float, number: int) -> int:
+    """How a child ends on a signal, which is sent again after a while.
+
+    Python drops one that comes while a command that has ended takes its handlers away.
+    """
+    while True:
+        time.sleep(delay)
+        os.kill(child, number)
+        for _ in range(500):
+            ended, status = os.waitpid(child, os.WNOHANG)
+            if ended:
+                return os.waitstatus_to_exitcode(status)
+            time.sleep(0.01)
 
 
 def live(request: dict[str, Any]) -> None:
     """Do what a child is asked to, and end."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # as Python would not have it
     status = 70  # of an exception, which nobody sees
     try:
         status = worked(request)

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM end convt with 130 and 143, whatever it is doing, and nothing is left.
+"""Signals end convt with 128 and their number, whatever it is doing, and nothing is left.
 
 The target is what it was or the new file whole, the temporary file is gone, and nothing is said.
 """
@@ -22,10 +22,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from convt_cli.io import writing
+from convt_cli.io import drafts, writing
 from convt_cli.io.writing import output
 from tests.commands.test_streams import finished
-from tests.conftest import GUIDE, WriteSpec, command_line, environment
+from tests.conftest import GUIDE, Run, WriteSpec, assert_quiet, command_line, environment
+from tests.faults.calls import watched
 from tests.faults.children import Children, children
 from tests.faults.outputs import FEW_FILES, Output, write_inputs
 
@@ -36,6 +37,23 @@ SIGNALS = [
     pytest.param(signal.SIGINT, 130, id="SIGINT"),
     pytest.param(signal.SIGTERM, 143, id="SIGTERM"),
 ]
+
+
+UNHARMFUL = {"SIGCHLD", "SIGCONT", "SIGURG", "SIGWINCH", "SIGINFO"}
+UNHARMFUL |= set() if sys.platform == "linux" else {"SIGIO"}
+STOPPING = {"SIGSTOP", "SIGTSTP", "SIGTTIN", "SIGTTOU"}
+OF_FAULTS = {"SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGSEGV", "SIGSYS", "SIGTRAP", "SIGEMT"}
+IGNORED_BY_PYTHON = {"SIGPIPE", "SIGXFSZ"}
+"""What a process gets that writes to nobody, or beyond a limit; the call fails as well."""
+
+
+ENDING = [
+    pytest.param(number, id=number.name)
+    for number in sorted(signal.valid_signals())
+    if isinstance(number, signal.Signals)
+    if number.name not in {"SIGKILL", *UNHARMFUL, *STOPPING, *OF_FAULTS, *IGNORED_BY_PYTHON}
+]
+"""The signals that end a process from outside, but for SIGKILL; of those without a name, two."""
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +107,50 @@ def test_05_before_any_call_a_signal_leaves_the_old_file_or_the_new_one(
     assert first_new >= 5  # open, write, fsync, close, replace or link
 
 
+@pytest.mark.parametrize("number", ENDING)
+def test_05_every_signal_that_ends_a_process_leaves_the_old_file_and_nothing_else(
+    place: tuple[Path, Children], number: int
+) -> None:
+    folder, process = place
+    command = ["apply", "net.yaml", "large.npy", "-o", "x.npy", "--force"]
+    process.warm(command)
+    put(folder / "x.npy", OLD)
+    names = {path.name for path in folder.iterdir()}
+    assert process.ended_at_call(command, 3, number) == 128 + number
+    assert {path.name for path in folder.iterdir()} == names
+    assert content_of(folder / "x.npy") == OLD
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGUSR1])
+def test_05_a_signal_that_is_ignored_or_handled_stays_so(
+    run: Run, spec: WriteSpec, number: signal.Signals
+) -> None:
+    taken: list[int] = []
+    name = spec(GUIDE)
+    for handler in (signal.SIG_IGN, lambda number, _: taken.append(number)):
+        before = signal.signal(number, handler)
+        try:
+            with watched(lambda _: os.kill(os.getpid(), number)):
+                assert_quiet(run("shapes", name, "-o", "out.txt", "--force"))
+            assert signal.getsignal(number) == handler
+        finally:
+            signal.signal(number, before)
+    assert set(taken) == {number}
+
+
+@pytest.mark.slow
+def test_05_a_limit_on_processor_time_leaves_nothing(spec: WriteSpec, folder: Path) -> None:
+    """SIGXCPU comes from the system itself, while convt writes."""
+    script = 'ulimit -S -t 2 && exec "$@"'
+    command = command_line("matrix", spec(LARGE), "--input", "1,3000,3000", "-o", "C.mtx")
+    done = subprocess.run(
+        ["sh", "-c", script, "sh", *command], env=environment(), capture_output=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (128 + signal.SIGXCPU, b"")
+    assert b"Traceback" not in done.stderr
+    assert [path.name for path in folder.iterdir()] == ["net.yaml"]
+
+
 def ended_at_random(place: tuple[Path, Children], seed: int) -> None:
     """End a child that computes and writes two files in turn, and look at what it left."""
     folder, process = place
@@ -104,7 +166,7 @@ def ended_at_random(place: tuple[Path, Children], seed: int) -> None:
     for command in commands:
         (folder / command[4]).write_bytes(OLD)
     delay = 0.01 + chance.uniform(0, 0.05)
-    assert process.ended_after(commands, delay, number) == status
+    assert process.ended_after(commands, delay, number) in (status, -number)
     for command, new in zip(commands, possible):
         assert (folder / command[4]).read_bytes() in (OLD, new)
     assert list(folder.glob(".convt-*")) == []
@@ -284,7 +346,7 @@ def test_05_by_a_signal_work_in_threads_ends_soon_and_leaves_the_old_file(
 
 # --- between any two instructions -------------------------------------------------------------
 
-TRACED = {writing.__file__, contextlib.__file__}
+TRACED = {writing.__file__, drafts.__file__, contextlib.__file__}
 
 
 class Ended(BaseException):

@@ -6,6 +6,7 @@ left of a text is read where it is itself a text of that kind.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from itertools import chain
 from pathlib import Path
@@ -15,7 +16,6 @@ import numpy as np
 import pytest
 
 from convt_cli.files.images import read_image
-from convt_cli.files.onnx_weights import OnnxWeights
 from convt_cli.files.safetensors import read_safetensors
 from convt_cli.io import memory
 from convt_cli.spec.load import load_spec
@@ -25,6 +25,7 @@ from tests.files.samples import (
     Array,
     code_of,
     npy_bytes,
+    onnx_weights,
     outcome_of,
     picture_bytes,
     safetensors_bytes,
@@ -177,7 +178,7 @@ class TestOtherFormats:
 
         def code(part: bytes) -> str:
             Path("m.onnx").write_bytes(part)
-            return code_of(lambda: OnnxWeights("m.onnx", allow_outside=False).read("w"))
+            return code_of(lambda: onnx_weights("m.onnx").read("w"))
 
         assert code(content) == "read"
         wrong = cut_short(content, code, "E405")
@@ -191,7 +192,7 @@ class TestOtherFormats:
             tensor.external_data.add(key=key, value=value)
         graph = onnx.helper.make_graph([], "g", [], [], [tensor])
         Path("m.onnx").write_bytes(onnx.helper.make_model(graph).SerializeToString())
-        model = OnnxWeights("m.onnx", allow_outside=False)
+        model = onnx_weights("m.onnx")
 
         def code(part: bytes) -> str:
             Path("w.bin").write_bytes(part)
@@ -199,6 +200,21 @@ class TestOtherFormats:
 
         assert code(bytes(8) + W.tobytes()) == "read"
         assert cut_short(bytes(8) + W.tobytes(), code, "E405") == {}
+
+    @pytest.mark.parametrize("kept", [0, 7, 8, 9, 50])
+    def test_07_data_outside_of_a_model_that_become_shorter_are_refused(
+        self, monkeypatch: pytest.MonkeyPatch, kept: int
+    ) -> None:
+        """They are cut after their size was looked at, and before they are read."""
+        onnx = pytest.importorskip("onnx")
+        tensor = onnx.TensorProto(name="w", data_type=11, dims=W.shape, data_location=1)
+        tensor.external_data.add(key="location", value="w.bin")
+        graph = onnx.helper.make_graph([], "g", [], [], [tensor])
+        Path("m.onnx").write_bytes(onnx.helper.make_model(graph).SerializeToString())
+        Path("w.bin").write_bytes(W.tobytes())
+        model = onnx_weights("m.onnx")
+        monkeypatch.setattr(memory, "require", lambda *_, **__: os.truncate("w.bin", kept))
+        assert code_of(lambda: model.read("w")) == "E401"
 
 
 class TestSpecs:

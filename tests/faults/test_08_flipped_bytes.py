@@ -16,7 +16,6 @@ import pytest
 
 from convt_cli.files.arrays import opened_npy, read_array
 from convt_cli.files.images import read_image
-from convt_cli.files.onnx_weights import OnnxWeights
 from convt_cli.files.safetensors import read_safetensors
 from convt_cli.io import memory
 from tests.conftest import GUIDE, Run, Shell, WriteSpec
@@ -26,6 +25,7 @@ from tests.files.samples import (
     header_of,
     npy_bytes,
     npz_bytes,
+    onnx_weights,
     outcome_of,
     picture_bytes,
     safetensors_bytes,
@@ -257,7 +257,7 @@ class TestOtherFormats:
         self.assert_codes(
             "m.onnx",
             with_any_bit(content),
-            lambda: OnnxWeights("m.onnx", allow_outside=False).read("v"),
+            lambda: onnx_weights("m.onnx").read("v"),
             {"E302", "E401", "E404", "E405", "E501"},
         )
 

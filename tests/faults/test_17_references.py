@@ -15,9 +15,11 @@ import socket
 import struct
 import subprocess
 import sys
+import time
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +27,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from convt_cli.arithmetic.network import Network
 from convt_cli.errors import FileError
-from convt_cli.io.reading import contained, open_regular
+from convt_cli.files.weights import Weights
+from convt_cli.io.folders import Folder
+from convt_cli.spec.load import load_spec
 from tests.conftest import (
     GUIDE,
     Outcome,
@@ -89,12 +94,19 @@ def matrix_of(box: Path, run: Run) -> MatrixOf:
 def opened(outside: Path) -> Iterator[list[str]]:
     """The files in `outside`, but not below it, that the block opens for reading."""
     found: list[str] = []
+    folders: dict[int | None, str] = {None: ""}
 
     def noticing(real: Callable[..., Any]) -> Callable[..., Any]:
         def call(path: Any, *arguments: Any, **options: Any) -> Any:
-            if not isinstance(path, int) and Path(os.path.realpath(path)).parent == outside:
-                found.append(os.fspath(path))
-            return real(path, *arguments, **options)
+            if isinstance(path, int):
+                return real(path, *arguments, **options)
+            place = os.path.realpath(os.path.join(folders[options.get("dir_fd")], path))
+            file = real(path, *arguments, **options)
+            if Path(place).parent == outside and not os.path.isdir(place):
+                found.append(place)
+            if isinstance(file, int):
+                folders[file] = place
+            return file
 
         return call
 
@@ -305,28 +317,123 @@ class TestContainment:
 
     def test_17_the_message_names_the_way_out(self, folder: Path) -> None:
         with pytest.raises(FileError) as caught:
-            contained(str(folder / "net.yaml"), "../x.npy", allow_outside=False)
+            Folder.of(str(folder / "net.yaml"), allow_outside=False).resolved("../x.npy")
         assert "../x.npy leads outside" in caught.value.value
         assert "--allow-outside" in caught.value.help
 
-    def test_17_a_link_that_is_changed_after_it_was_followed_changes_nothing(
-        self, box: Path
+    @pytest.mark.parametrize("reference", ["link.npy", "near/w.npy", "sub/w.npy", "w.npy"])
+    @pytest.mark.parametrize("parts", [True, False], ids=["part by part", "checked"])
+    def test_17_what_has_become_a_link_since_it_was_looked_at_is_refused(
+        self, box: Path, monkeypatch: pytest.MonkeyPatch, reference: str, parts: bool
     ) -> None:
-        """What was found to lie inside is what is opened: no link is followed a second time."""
+        monkeypatch.setattr("convt_cli.io.folders._BY_PARTS", parts)
         for name, target in (("link.npy", "w.npy"), ("near", "sub")):
             (box / name).symlink_to(target)
-        paths = [
-            contained(str(box / "net.yaml"), reference, allow_outside=False)
-            for reference in ("link.npy", "near/w.npy")
-        ]
-        for name, target in (("link.npy", "../secret.npy"), ("near", "..")):
-            (box / name).unlink()
-            (box / name).symlink_to(target)
-        with opened(box.parent) as files:
-            for path in paths:
-                open_regular(path).close()
-        assert files == []
-        assert paths == [str(box / "w.npy"), str(box / "sub" / "w.npy")]
+        folder = Folder.of(str(box / "net.yaml"), allow_outside=False)
+        path = folder.resolved(reference)
+        np.save(box.parent / "w.npy", WEIGHT)
+        (box / "sub" / "w.npy").unlink()
+        (box / "sub").rmdir()
+        (box / "sub").symlink_to("..")
+        (box / "w.npy").unlink()
+        (box / "w.npy").symlink_to("../secret.npy")
+        with (
+            opened(box.parent) as files,
+            pytest.raises(FileError) as caught,
+            folder.opened(path) as file,
+        ):
+            file.read()
+        assert caught.value.code in ("E401", "E404")
+        assert files == [] or not parts
+
+    @pytest.mark.parametrize("link", [True, False], ids=["a link", "a folder"])
+    def test_17_another_folder_in_the_place_of_the_spec_s_is_refused(
+        self, box: Path, link: bool
+    ) -> None:
+        folder = Folder.of(str(box / "net.yaml"), allow_outside=False)
+        path = folder.resolved("secret.npy")
+        box.rename(box.parent / "moved")
+        if link:
+            box.symlink_to(box.parent)
+        else:
+            box.mkdir()
+            np.save(box / "secret.npy", WEIGHT)
+        reason = "not a directory" if link else "another folder has taken the place"
+        with pytest.raises(FileError, match=reason), folder.opened(path):
+            pass
+
+
+SWAPS = {
+    "a file for a link": ("w.npy", "w.npy", "../outside/w.npy"),
+    "a folder for a link": ("sub/w.npy", "sub", "../outside"),
+    "a link for another": ("near.npy", "near.npy", "../outside/w.npy"),
+    "a link to a folder for another": ("near/w.npy", "near", "../outside"),
+    "a model's folder": ("sub/m.onnx#w", "sub", "../outside"),
+    "a model's data": ("m.onnx#w", "w.bin", "../outside/w.bin"),
+}
+"""A weight, what is swapped to and fro on the way to it, and where the link that comes leads."""
+
+SWAPPING = """\
+import os, sys
+place, link = sys.argv[1:]
+os.symlink(link, "link")
+while True:
+    os.rename(place, "away")
+    os.rename("link", place)
+    os.rename(place, "link")
+    os.rename("away", place)
+"""
+
+
+def save_for_swaps(folder: Path, array: NDArray[np.float64]) -> None:
+    """The weight as an array, and as the data of a model, in `folder`."""
+    folder.mkdir(exist_ok=True)
+    np.save(folder / "w.npy", array)
+    (folder / "w.bin").write_bytes(array.tobytes())
+    with suppress(ImportError):
+        import onnx
+
+        tensor = onnx.TensorProto(name="w", data_type=11, dims=array.shape, data_location=1)
+        tensor.external_data.add(key="location", value="w.bin")
+        graph = onnx.helper.make_graph([], "g", [], [], [tensor])
+        content = onnx.helper.make_model(graph).SerializeToString()
+        (folder / "m.onnx").write_bytes(content)
+
+
+class TestAttacks:
+    @pytest.mark.parametrize("swap", SWAPS)
+    def test_17_a_link_that_comes_and_goes_lets_nothing_in(
+        self, box: Path, monkeypatch: pytest.MonkeyPatch, swap: str
+    ) -> None:
+        monkeypatch.chdir(box)
+        reference, place, link = SWAPS[swap]
+        if "onnx" in reference:
+            pytest.importorskip("onnx")
+        for folder in (box, box / "sub"):
+            save_for_swaps(folder, WEIGHT)
+        save_for_swaps(box.parent / "outside", WEIGHT + 100)
+        (box / "near.npy").symlink_to("w.npy")
+        (box / "near").symlink_to("sub")
+        (box / "net.yaml").write_text(spec_with_weight(reference), encoding="utf-8")
+        network = load_spec("net.yaml")
+        outcomes = Counter[str]()
+        with subprocess.Popen([sys.executable, "-c", SWAPPING, place, link]) as swapping:
+            try:
+                end = time.monotonic() + 2
+                while time.monotonic() < end:
+                    outcomes[self.weight_of(network)] += 1
+            finally:
+                swapping.kill()
+        assert set(outcomes) <= {"inside", "E401", "E404"}
+        assert len(outcomes) > 1  # it was swapped
+
+    def weight_of(self, network: Network) -> str:
+        """Where the weight came from, or the code of the refusal."""
+        try:
+            weight = Weights(network).weight(network.matrix_layers[0])
+        except FileError as error:
+            return error.code
+        return "inside" if np.array_equal(weight, WEIGHT) else "outside"
 
 
 RUN = "import sys; from convt_cli.commands.main import run; sys.exit(run(sys.argv[1:]))"

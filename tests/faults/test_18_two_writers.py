@@ -1,4 +1,4 @@
-"""Outputs that are inputs, and several writers at once: the input survives, one result is whole.
+"""Several writers of one file at once: one result is whole.
 
 Without --force a result is published by a link, so that of several writers one succeeds and the
 others are told that the file exists already; with it the last one wins, whole.
@@ -12,7 +12,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 from scipy.sparse import load_npz
 
@@ -20,21 +19,6 @@ from convt_cli.errors import FileError
 from convt_cli.io.writing import output
 from tests.conftest import Outcome, Run, assert_quiet, assert_refused, command_line, environment
 from tests.faults.outputs import FILES, Output, write_inputs
-
-INPUTS = {
-    "apply": ("apply net.yaml y.npy -o", "y.npy"),
-    "apply csv": ("apply net.yaml y.csv -o", "y.csv"),
-    "invert": ("invert net.yaml y.npy -o", "y.npy"),
-    "reconstruct": ("reconstruct deep.yaml image.npy --layer last -o", "image.npy"),
-    "stimulus": ("stimulus deep.yaml --layer last --unit 1,1,1 --at image.npy -o", "image.npy"),
-    "weight": ("apply net.yaml y.npy -o", "w.npy"),
-    "shapes": ("shapes net.yaml -o", "net.yaml"),
-    "check": ("check net.yaml -o", "net.yaml"),
-    "deps": ("deps net.yaml -o", "net.yaml"),
-    "table": ("table net.yaml -o", "net.yaml"),
-}
-"""A command, and the input of its that is to be its output."""
-ABOUT_A_SPEC = {"shapes", "check", "deps", "table"}
 
 
 @pytest.fixture
@@ -45,59 +29,6 @@ def ready(folder: Path) -> Path:
 
 def listed(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
-
-
-@pytest.mark.parametrize("link", ["itself", "symbolic link", "hard link", "another path"])
-@pytest.mark.parametrize("case", INPUTS)
-def test_18_an_output_that_is_an_input_is_refused_without_force(
-    run: Run, ready: Path, case: str, link: str
-) -> None:
-    command, name = INPUTS[case]
-    target = {"itself": name, "another path": f"./../{ready.name}/{name}"}.get(link, "link.npy")
-    if link == "symbolic link":
-        Path(target).symlink_to(name)
-    if link == "hard link":
-        os.link(name, target)
-    before, names = Path(name).read_bytes(), listed(ready)
-    assert_refused(run(*command.split(), target), "E403")
-    assert Path(name).read_bytes() == before
-    assert listed(ready) == names
-
-
-@pytest.mark.parametrize("case", sorted(ABOUT_A_SPEC))
-def test_18_a_spec_is_not_replaced_with_force_either(run: Run, ready: Path, case: str) -> None:
-    command, name = INPUTS[case]
-    before, names = Path(name).read_bytes(), listed(ready)
-    assert_refused(run(*command.split(), name, "--force"), "E402")
-    assert Path(name).read_bytes() == before
-    assert listed(ready) == names
-
-
-@pytest.mark.parametrize("case", sorted(set(INPUTS) - ABOUT_A_SPEC))
-def test_18_with_force_an_array_is_read_whole_before_it_is_replaced(
-    run: Run, ready: Path, case: str
-) -> None:
-    command, name = INPUTS[case]
-    other = f"other{Path(name).suffix}"
-    run(*command.split(), other)
-    expected = Path(other).read_bytes()
-    outcome = run(*command.split(), name, "--force")
-    assert (outcome.status, outcome.err) == (0, "")
-    assert Path(name).read_bytes() == expected
-
-
-@pytest.mark.parametrize("case", ["apply", "weight"])
-def test_18_a_failure_while_it_is_replaced_leaves_the_input(
-    run: Run, ready: Path, monkeypatch: pytest.MonkeyPatch, case: str
-) -> None:
-    def fsync(_: int) -> None:
-        raise OSError(5, "Input/output error")
-
-    command, name = INPUTS[case]
-    before = Path(name).read_bytes()
-    monkeypatch.setattr(os, "fsync", fsync)
-    assert_refused(run(*command.split(), name, "--force"), "E402")
-    assert Path(name).read_bytes() == before
 
 
 @pytest.mark.parametrize("one", FILES)
@@ -215,12 +146,3 @@ def test_18_make_with_many_jobs_gets_every_file_whole(run: Run, ready: Path) -> 
 def shapes_of(run: Run, size: int) -> bytes:
     """The shapes of the network for an input of that size."""
     return run("shapes", "net.yaml", "--input", f"1,{size},{size}", "--format", "json").stdout
-
-
-def test_18_the_input_of_apply_can_be_its_output(run: Run, ready: Path) -> None:
-    np.save("x.npy", np.ones((1, 4, 4)))
-    arguments = ("apply", "net.yaml", "x.npy", "--forward", "-o", "x.npy")
-    assert_refused(run(*arguments), "E403")
-    assert np.load("x.npy").shape == (1, 4, 4)
-    assert_quiet(run(*arguments, "--force"))
-    assert np.load("x.npy").tolist() == [[[45.0, 45.0], [45.0, 45.0]]]

@@ -14,7 +14,6 @@ from hypothesis import given, settings
 
 from convt_cli.commands import main
 from convt_cli.errors import FileError
-from convt_cli.files.onnx_weights import OnnxWeights
 from convt_cli.io.onnx_file import open_model
 from convt_cli.io.onnx_graph import Node
 from convt_cli.spec.load import check_spec
@@ -23,6 +22,7 @@ from convt_cli.spec.onnx.folding import fold
 from convt_cli.spec.onnx.text import spec_text
 from tests.conftest import Run, assert_refused
 from tests.faults.drawn import attempted, mutated
+from tests.files.samples import onnx_weights
 
 onnx = pytest.importorskip("onnx")
 
@@ -117,7 +117,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def assert_handled(path: Path, content: bytes) -> None:
     """A model is a spec without problems, or a ConvtError says why it is none."""
     path.write_bytes(content)
-    weights = attempted(lambda: OnnxWeights(str(path), allow_outside=False))
+    weights = attempted(lambda: onnx_weights(str(path)))
     if weights is None:
         return
     graph = open_model(str(path)).graph
@@ -201,7 +201,7 @@ def test_26_a_product_of_very_many_numbers_is_not_computed(run: Run, dims: list[
     ]
     assert_refused(imported(run, model(nodes, s=dims)), "E505")
     with pytest.raises(FileError, match="where a few sizes are wanted"):
-        OnnxWeights("m.onnx", allow_outside=False).read("p")
+        onnx_weights("m.onnx").read("p")
 
 
 @pytest.mark.parametrize(

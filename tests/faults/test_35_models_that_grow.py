@@ -17,6 +17,7 @@ from convt_cli.files.onnx_weights import OnnxWeights
 from convt_cli.io import memory, onnx_file
 from convt_cli.io.onnx_wire import MOST_FIELDS, parsing_needs
 from tests.conftest import Run, assert_refused, environment
+from tests.files.samples import onnx_weights
 
 onnx = pytest.importorskip("onnx")
 
@@ -171,7 +172,7 @@ def chained(count: int, last: list[Any], **constants: Any) -> OnnxWeights:
     tensors = [tensor(np.asarray(one), name) for name, one in numbers.items()]
     graph = onnx.helper.make_graph(nodes, "net", [], [], tensors)
     onnx.save(onnx.helper.make_model(graph), "m.onnx")
-    return OnnxWeights("m.onnx", allow_outside=False)
+    return onnx_weights("m.onnx")
 
 
 @pytest.fixture

@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 
 from convt_cli.errors import ConvtError
 from convt_cli.files.arrays import read_array
+from convt_cli.files.onnx_weights import OnnxWeights
+from convt_cli.io.folders import Folder
 
 Array = NDArray[Any]
 
@@ -115,6 +117,12 @@ def objects_of(canary: Canary) -> Array:
     array = np.empty(1, object)
     array[0] = canary
     return array
+
+
+def onnx_weights(path: str) -> OnnxWeights:
+    """The constants of a model, as a spec beside it finds them."""
+    folder = Folder.of(path, allow_outside=False)
+    return OnnxWeights(folder.resolved(path), folder)
 
 
 def code_of(read: Callable[[], Any]) -> str:

@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from convt_cli.errors import ConvtError
+from convt_cli.errors import ConvtError, FileError
 from convt_cli.files import boxes
 from convt_cli.files.arrays import opened_npy, write_array
 from convt_cli.files.boxes import Box, BoxReader, BoxWriter, Grid, runs, without_small_gaps
@@ -171,13 +171,16 @@ class TestReading:
 
     @pytest.mark.parametrize("kept", [0, 100, 128, 128 + 8, 128 + 59 * 8 + 7])
     def test_a_file_that_became_shorter_is_an_error(self, tmp_path: Path, kept: int) -> None:
-        with reader(tmp_path / "x.npy", numbered()) as source:
-            os.truncate(tmp_path / "x.npy", kept)
-            with pytest.raises(ConvtError) as caught:
-                source.read(WHOLE)
-            with pytest.raises(ConvtError):
-                list(source.pieces())
-        assert caught.value.code == "E303"
+        def assert_not_read() -> None:
+            with reader(tmp_path / "x.npy", numbered()) as source:
+                os.truncate(tmp_path / "x.npy", kept)
+                for read in (lambda: source.read(WHOLE), lambda: list(source.pieces())):
+                    with pytest.raises(ConvtError) as caught:
+                        read()
+                    assert caught.value.code == "E303"
+
+        with pytest.raises(FileError, match="was changed meanwhile"):
+            assert_not_read()
 
     def test_what_cannot_be_read_is_one_too(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

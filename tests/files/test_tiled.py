@@ -391,6 +391,22 @@ class TestFailures:
             by_tiles(what, old, source, threads=threads)
         assert caught.value.code == code
 
+    def test_of_a_source_that_is_written_meanwhile_leave_the_target(
+        self, old: Path, monkeypatch: pytest.MonkeyPatch, threads: int
+    ) -> None:
+        def overwrite(*arguments: Any) -> boxes.BoxWriter:
+            with (old / "x.npy").open("r+b") as file:
+                file.seek(-4, os.SEEK_END)
+                file.write(b"9999")
+            os.utime(old / "x.npy", (1, 1))
+            return boxes.BoxWriter(*arguments)
+
+        monkeypatch.setattr(tiled, "BoxWriter", overwrite)
+        what = action(PLAIN, sample(PLAIN.weight_shape, "float32"))
+        with pytest.raises(ConvtError, match="was changed meanwhile") as caught:
+            by_tiles(what, old, sample((5, *PLAIN.input_shape), "float32"), threads=threads)
+        assert caught.value.code == "E401"
+
     @pytest.mark.parametrize("kept", [0, 128, 1000])
     def test_of_a_source_that_becomes_shorter_leave_the_target(
         self, old: Path, monkeypatch: pytest.MonkeyPatch, threads: int, kept: int

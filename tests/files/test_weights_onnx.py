@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from convt_cli.errors import ArrayError, ConvtError, FileError, RequestError
 from convt_cli.files.weights import Weights, as_vector
 from convt_cli.io import memory
+from convt_cli.io.folders import Folder
 from convt_cli.io.onnx_file import open_model
 from convt_cli.spec.load import load_spec
 
@@ -230,9 +231,9 @@ class TestRefused:
 def test_the_model_is_opened_once(monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[str] = []
 
-    def counting(path: str, *, allow_outside: bool) -> Any:
+    def counting(path: str, *, within: Folder) -> Any:
         opened.append(path)
-        return open_model(path, allow_outside=allow_outside)
+        return open_model(path, within=within)
 
     monkeypatch.setattr("convt_cli.files.onnx_weights.open_model", counting)
     save([], tensor(NUMBERS, "w"), tensor(np.arange(4), "b"))

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from convt_cli.errors import FileError, RequestError
-from convt_cli.files.onnx_weights import OnnxWeights
 from convt_cli.io.onnx_file import open_model
 from convt_cli.io.onnx_graph import Graph
 from tests.conftest import Outcome, Run, Shell, assert_refused
+from tests.files.samples import onnx_weights
 
 onnx = pytest.importorskip("onnx")
 
@@ -126,27 +126,27 @@ class TestSparse:
     def test_it_is_read_whole(self, indices: Any) -> None:
         made = sparse(VALUES, indices, [2, 3, 2, 2])
         opened(model_of(self.CONV, sparse_initializer=[made]))
-        found = OnnxWeights("m.onnx", allow_outside=False).read("w")
+        found = onnx_weights("m.onnx").read("w")
         np.testing.assert_array_equal(found, WEIGHT)
         assert found.dtype == np.float32
 
     def test_a_constant_node_may_hold_one(self) -> None:
         made = make("Constant", [], ["w"], sparse_value=sparse(VALUES, FLAT, [2, 3, 2, 2]))
         opened(model_of(made, self.CONV))
-        found = OnnxWeights("m.onnx", allow_outside=False).read("w")
+        found = onnx_weights("m.onnx").read("w")
         np.testing.assert_array_equal(found, WEIGHT)
 
     def test_one_that_is_large_is_read_when_it_is_asked_for(self) -> None:
         made = sparse([5], [99_999], [100_000])
         assert opened(model_of(self.CONV, sparse_initializer=[made])).constants["w"].packed is None
-        found = OnnxWeights("m.onnx", allow_outside=False).read("w")
+        found = onnx_weights("m.onnx").read("w")
         assert (found.sum(), found[-1]) == (5, 5)
 
     def test_one_that_does_not_fit_is_refused(self) -> None:
         made = sparse([5], [9], [2**40])
         opened(model_of(self.CONV, sparse_initializer=[made]))
         with pytest.raises(RequestError, match="needed") as caught:
-            OnnxWeights("m.onnx", allow_outside=False).read("w")
+            onnx_weights("m.onnx").read("w")
         assert caught.value.code == "E501"
 
     @pytest.mark.parametrize(

@@ -104,14 +104,35 @@ class TestFunctions:
 
     @pytest.mark.parametrize("name", ["none", "", "a\0b", "."])
     def test_what_cannot_be_opened_is_refused(self, folder: Path, name: str) -> None:
-        with pytest.raises(FileError) as caught:
-            open_regular(name)
+        with pytest.raises(FileError) as caught, open_regular(name):
+            pass
         assert caught.value.code == "E401"
 
     def test_a_regular_file_is_opened(self, folder: Path) -> None:
         (folder / "x").write_bytes(b"abc")
         with open_regular("x") as file:
             assert stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+            assert file.read() == b"abc"
+
+    @pytest.mark.parametrize("change", ["shorter", "longer", "as long"])
+    def test_a_file_that_changes_while_it_is_read_is_refused(
+        self, folder: Path, change: str
+    ) -> None:
+        path = folder / "x"
+        path.write_bytes(b"abc")
+        os.utime(path, (1, 1))
+        with pytest.raises(FileError, match="was changed meanwhile") as caught, open_regular("x"):
+            path.write_bytes({"shorter": b"a", "longer": b"abcd", "as long": b"xyz"}[change])
+        assert caught.value.code == "E401"
+
+    def test_one_that_is_only_looked_at_meanwhile_is_not(self, folder: Path) -> None:
+        path = folder / "x"
+        path.write_bytes(b"abc")
+        with open_regular("x") as file:
+            path.read_bytes()
+            path.chmod(0o600)
+            os.link(path, "y")
+            path.unlink()
             assert file.read() == b"abc"
 
     @pytest.mark.parametrize(
