@@ -8,8 +8,8 @@ The Python interface.  Importing it costs neither numpy nor scipy: names load on
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False  # type checkers take it for true; `typing` itself takes time to load
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:

@@ -7,19 +7,19 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from importlib import import_module
 from keyword import iskeyword
-from types import FrameType
 from typing import TextIO
 
 import click
 
 from convt_cli import __version__
-from convt_cli.errors import ConvtError, ReaderGone, RequestError
+from convt_cli.errors import ConvtError, ReaderGone, RequestError, shown
+from convt_cli.io.environment import tidy, whole
+from convt_cli.io.loading import require_room_to_begin, watch_over_imports
+from convt_cli.io.signals import unwinding
 
 COMMANDS = (
     *("shapes", "check", "table", "solve", "compare", "matrix", "apply"),
@@ -30,8 +30,6 @@ COMMANDS = (
 FAILED = 2
 _WIDTH = 100
 INTERRUPTED = 130
-TERMINATED = 143
-_STATUSES = {int(signal.SIGINT): INTERRUPTED, int(signal.SIGTERM): TERMINATED}
 
 
 class _LazyGroup(click.Group):
@@ -80,7 +78,9 @@ def run(arguments: list[str]) -> int:
     """The exit status of convt on these arguments; everything it prints is printed."""
     with suppress(AttributeError, ValueError):  # a stream of another kind, or none
         sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # suppressed
-    with _signals():
+    tidy()
+    watch_over_imports()
+    with unwinding():
         try:
             return _run(arguments)
         except ReaderGone:
@@ -91,6 +91,7 @@ def run(arguments: list[str]) -> int:
 
 def _run(arguments: list[str]) -> int:
     try:
+        require_room_to_begin()
         status = group.main(arguments, prog_name="convt", standalone_mode=False)
         return status if isinstance(status, int) else 0
     except click.exceptions.Abort:
@@ -106,6 +107,8 @@ def _run(arguments: list[str]) -> int:
         raise
     except MemoryError as error:
         return _report(_out_of_memory(error))
+    except (ImportError, SystemError) as error:
+        return _report(_not_loaded(error))
     except ConvtError as error:
         return _report(error)
     except OSError as error:  # click's own printing, of help and such
@@ -130,6 +133,25 @@ def _out_of_memory(error: MemoryError) -> RequestError:
     )
 
 
+def _not_loaded(error: ImportError | SystemError) -> RequestError:
+    """What to say where a library cannot be loaded.  Raises `error` where that is not the reason.
+
+    One that finds no memory says so in many ways.
+    """
+    from convt_cli.io import memory
+
+    if memory.least_limit() is not None:
+        return _out_of_memory(MemoryError())
+    if not isinstance(error, ImportError):
+        raise error
+    return RequestError(
+        "E504",
+        "a package that this command needs cannot be loaded",
+        value=shown(str(error).strip().partition("\n")[0]),
+        help="install it again",
+    )
+
+
 def _report(error: ConvtError) -> int:
     complain_of(error)
     return FAILED
@@ -151,37 +173,13 @@ def terminal_width(stream: TextIO | None) -> int:
         columns = os.get_terminal_size(stream.fileno()).columns if stream else _WIDTH
     except (OSError, ValueError):  # no terminal, or no file at all
         return _WIDTH
-    said = os.environ.get("COLUMNS", "")
-    return (int(said) if said.isdecimal() and len(said) < 5 else 0) or columns or _WIDTH
+    return whole("COLUMNS") or columns or _WIDTH
 
 
 def complain(message: str) -> None:
     """Print a message to standard error; if there is none, or it is closed, say nothing."""
     with suppress(OSError):
         click.echo(message, err=True)
-
-
-@contextmanager
-def _signals() -> Iterator[None]:
-    """Let signals unwind like an exit, so that temporary files are removed.
-
-    One that is ignored, as SIGINT by a shell's background jobs, stays so.
-    """
-
-    def end(number: int, _frame: FrameType | None) -> None:
-        raise SystemExit(_STATUSES[number])
-
-    wanted = [number for number in _STATUSES if signal.getsignal(number) != signal.SIG_IGN]
-    try:
-        before = {number: signal.signal(number, end) for number in wanted}
-    except ValueError:  # not the main thread
-        yield
-        return
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _settle_output() -> None:
