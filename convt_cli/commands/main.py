@@ -17,9 +17,9 @@ import click
 
 from convt_cli import __version__
 from convt_cli.errors import ConvtError, ReaderGone, RequestError, shown
-from convt_cli.io.environment import tidy, whole
+from convt_cli.io.environment import said, tidy, whole
 from convt_cli.io.loading import require_room_to_begin, watch_over_imports
-from convt_cli.io.signals import unwinding
+from convt_cli.io.signals import Unwinding
 
 COMMANDS = (
     *("shapes", "check", "table", "solve", "compare", "matrix", "apply"),
@@ -30,6 +30,9 @@ COMMANDS = (
 FAILED = 2
 _WIDTH = 100
 INTERRUPTED = 130
+_COMPLETION = "_CONVT_COMPLETE"
+_COMPLETIONS = (("source", False), ("source", True), ("complete", True))
+"""What a shell can want, and whether the words of its command line are there."""
 
 
 class _LazyGroup(click.Group):
@@ -80,7 +83,7 @@ def run(arguments: list[str]) -> int:
         sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # suppressed
     tidy()
     watch_over_imports()
-    with unwinding():
+    with Unwinding():
         try:
             return _run(arguments)
         except ReaderGone:
@@ -92,6 +95,7 @@ def run(arguments: list[str]) -> int:
 def _run(arguments: list[str]) -> int:
     try:
         require_room_to_begin()
+        _require_completion()
         status = group.main(arguments, prog_name="convt", standalone_mode=False)
         return status if isinstance(status, int) else 0
     except click.exceptions.Abort:
@@ -116,6 +120,25 @@ def _run(arguments: list[str]) -> int:
 
         failure = failed_write(STDOUT, error)
         return _report(failure) if isinstance(failure, ConvtError) else 0
+
+
+def _require_completion() -> None:
+    """Raise RequestError (E503) where a shell asks for completions that cannot be given."""
+    asked = said(_COMPLETION)
+    if not asked:
+        return
+    from click.shell_completion import get_completion_class
+
+    shell, _, wanted = asked.partition("_")
+    word = said("COMP_CWORD") if shell == "fish" else whole("COMP_CWORD")
+    has_words = said("COMP_WORDS") is not None and word is not None
+    if get_completion_class(shell) is None or (wanted, has_words) not in _COMPLETIONS:
+        raise RequestError(
+            "E503",
+            f"{_COMPLETION} is set by a shell's completion script, with COMP_WORDS and COMP_CWORD",
+            value=f"it is {shown(asked)}",
+            help=f"take it out of the environment: unset {_COMPLETION}",
+        )
 
 
 def _out_of_memory(error: MemoryError) -> RequestError:

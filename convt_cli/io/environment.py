@@ -1,8 +1,8 @@
 """What the environment says, through one door.
 
-Its variables hold anything.  What convt itself reads is read by `whole`; what the libraries below
-it read is put in order by `tidy` before they do: some fail on a value that they do not expect,
-and some give other bytes for it.
+Its variables hold anything.  What convt itself reads is read by `whole` and `said`; what the
+libraries below it read is put in order by `tidy` before they do: some fail on a value that they
+do not expect, and some give other bytes for it.
 """
 
 from __future__ import annotations
@@ -29,10 +29,15 @@ def whole(name: str, *, separator: str | None = None) -> int | None:
 
     Of several with a `separator` between them it is the first one.
     """
-    text = os.environ.get(name, "")
+    text = said(name) or ""
     text = (text.partition(separator)[0] if separator else text).strip()
     fits = text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS
     return int(text) if fits else None
+
+
+def said(name: str) -> str | None:
+    """What the variable `name` holds, or None."""
+    return os.environ.get(name)
 
 
 def tidy() -> None:

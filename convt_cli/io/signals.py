@@ -4,6 +4,8 @@ While the program itself loads there is nothing to put away, so a signal ends it
 it unwinds what is being done, so that temporary files are removed.  An exception that is raised
 inside an import can be taken for a failure of the import, and one that is raised inside a
 destructor is dropped; where that would happen, or has happened, it is raised a little later.
+
+This is the first module of convt that a process loads, so it imports little.
 """
 
 from __future__ import annotations
@@ -11,9 +13,10 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from types import FrameType
+
+TYPE_CHECKING = False  # as in `convt_cli`
+if TYPE_CHECKING:
+    from types import FrameType
 
 ENDING = ("SIGINT", "SIGTERM")
 _STATUS = 128
@@ -40,49 +43,48 @@ def _unhandled() -> list[int]:
     return [number for number in numbers if signal.getsignal(number) in ours]
 
 
-@contextmanager
-def unwinding() -> Iterator[None]:
-    """Within, signals raise SystemExit; not in threads other than the main one."""
-    ending = _Ending()
-    try:
-        before = {number: signal.signal(number, ending.end) for number in _unhandled()}
-    except ValueError:  # not the main thread
-        yield
-        return
-    hook, sys.unraisablehook = sys.unraisablehook, ending.dropped
-    try:
-        yield
-    finally:
-        sys.unraisablehook = hook
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-class _Ending:
-    """Raises SystemExit for the first signal, and again where that came to nothing."""
+class Unwinding:
+    """Within its block a signal raises SystemExit, once, and again where that came to nothing."""
 
     def __init__(self) -> None:
         self._first: int | None = None
-        self._passed_on = sys.unraisablehook
+        self._hook = sys.unraisablehook
+        self._before: dict[int, object] = {}
 
-    def end(self, number: int, frame: FrameType | None) -> None:
-        """The handler of a signal."""
-        self._first = self._first or number
-        if _is_importing(frame) and self._comes_again():
+    def __enter__(self) -> None:
+        try:
+            for number in _unhandled():
+                self._before[number] = signal.signal(number, self._end)
+        except ValueError:  # not the main thread
             return
-        raise SystemExit(_STATUS + self._first)
+        sys.unraisablehook = self._dropped
 
-    def dropped(self, lost: sys.UnraisableHookArgs) -> None:
+    def __exit__(self, *_: object) -> None:
+        """Put back what was there.  Raises SystemExit for a signal that was still to be raised."""
+        sys.unraisablehook = self._hook
+        for number, handler in self._before.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]  # what it returned itself
+        if self._first is not None:
+            self._again_in(0)
+            raise SystemExit(_STATUS + self._first)
+
+    def _end(self, number: int, frame: FrameType | None) -> None:
+        self._first = self._first or number
+        if not (_is_importing(frame) and self._again_in(_SOON)):
+            raise SystemExit(_STATUS + self._first)
+
+    def _dropped(self, lost: sys.UnraisableHookArgs) -> None:
         """What Python calls for an exception that cannot be raised where it comes from."""
-        if not (self._first and isinstance(lost.exc_value, SystemExit) and self._comes_again()):
-            self._passed_on(lost)
+        ours = self._first is not None and isinstance(lost.exc_value, SystemExit)
+        if not (ours and self._again_in(_SOON)):
+            self._hook(lost)
 
-    def _comes_again(self) -> bool:
-        """Whether `end` will be called once more in a moment."""
+    def _again_in(self, seconds: float) -> bool:
+        """Whether `_end` will be called once more, after so many seconds; never, after 0."""
         if not hasattr(signal, "setitimer"):
             return False
-        signal.signal(signal.SIGALRM, self.end)
-        signal.setitimer(signal.ITIMER_REAL, _SOON)
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+        signal.signal(signal.SIGALRM, self._end if seconds else signal.SIG_IGN)
         return True
 
 
