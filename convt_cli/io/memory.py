@@ -49,9 +49,10 @@ def require(needed: int, what: str, *, help: str) -> None:
 
 def require_for(need: Need, what: str) -> None:
     """Raise RequestError (E501) unless there is room for `what` to be loaded."""
+    aside = _set_aside()
     for needed, there, limit in (
-        (need.address_space, _left("RLIMIT_AS", "VmSize:"), "ulimit -v"),
-        (need.data, _left("RLIMIT_DATA", "VmData:"), "ulimit -d"),
+        (need.address_space + aside, _left("RLIMIT_AS", "VmSize:"), "ulimit -v"),
+        (need.data + aside, _left("RLIMIT_DATA", "VmData:"), "ulimit -d"),
         (need.resident, _least(_system(), _control_group()), "the container's, or free some"),
     ):
         _require(needed, there, what, f"raise the limit: {limit}")

@@ -75,7 +75,7 @@ class Unwinding:
 
     def _dropped(self, lost: sys.UnraisableHookArgs) -> None:
         """What Python calls for an exception that cannot be raised where it comes from."""
-        ours = self._first is not None and isinstance(lost.exc_value, SystemExit)
+        ours = self._first is not None and issubclass(lost.exc_type, SystemExit)
         if not (ours and self._again_in(_SOON)):
             self._hook(lost)
 
@@ -83,8 +83,8 @@ class Unwinding:
         """Whether `_end` will be called once more, after so many seconds; never, after 0."""
         if not hasattr(signal, "setitimer"):
             return False
-        signal.setitimer(signal.ITIMER_REAL, seconds)
         signal.signal(signal.SIGALRM, self._end if seconds else signal.SIG_IGN)
+        signal.setitimer(signal.ITIMER_REAL, seconds)
         return True
 
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _MOST_READ = 2**20
 """Bytes that one call asks for: as many as a pipe holds at most, unless root says otherwise."""
+_PATIENCE = 0.5
+"""Seconds of one call that waits."""
 
 
 def wait_for_standard_streams() -> None:
@@ -51,6 +53,7 @@ class Waiting(io.RawIOBase):
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
+        self._is_terminal = os.isatty(descriptor)  # one that is gone says no
 
     def fileno(self) -> int:
         """The descriptor."""
@@ -58,7 +61,7 @@ class Waiting(io.RawIOBase):
 
     def isatty(self) -> bool:
         """Whether it is a terminal."""
-        return os.isatty(self._descriptor)
+        return self._is_terminal
 
     def readable(self) -> bool:
         """Whether it can be read: for all that is known, yes."""
@@ -72,11 +75,12 @@ class Waiting(io.RawIOBase):
         """How many bytes have arrived in `buffer`.  Raises OSError, also for a lost terminal."""
         room = memoryview(buffer).cast("B")
         while True:
+            self._wait([self._descriptor], [])
             try:
                 data = os.read(self._descriptor, min(len(room), _MOST_READ))
                 break
-            except BlockingIOError:
-                select.select([self._descriptor], [], [])
+            except BlockingIOError:  # another process was faster
+                continue
         if not data and room and self._has_hung_up():
             raise OSError(errno.EIO, "the terminal is gone, perhaps before the end of the data")
         room[: len(data)] = data
@@ -88,11 +92,22 @@ class Waiting(io.RawIOBase):
             try:
                 return os.write(self._descriptor, data)
             except BlockingIOError:
-                select.select([], [self._descriptor], [])
+                self._wait([], [self._descriptor])
+
+    def _wait(self, reading: list[int], writing: list[int]) -> None:
+        """Return when one of the descriptors is ready.
+
+        A signal that comes just before a call that blocks is seen by Python after the call, so
+        no call here blocks for long.
+        """
+        if not hasattr(select, "poll"):
+            return  # as on Windows, where only sockets are waited for, and nothing fails to block
+        while not any(select.select(reading, writing, [], _PATIENCE)):
+            pass
 
     def _has_hung_up(self) -> bool:
         """Whether it is a terminal whose other side is closed: all reads say "end" then."""
-        if not self.isatty() or not hasattr(select, "poll"):
+        if not (self._is_terminal and hasattr(select, "poll")):
             return False
         events = select.poll()
         events.register(self._descriptor, 0)
