@@ -89,11 +89,10 @@ def _load_matplotlib() -> None:
     other, and fails on one that it cannot read.  So for that time the working folder is the one
     where its own defaults lie.  Raises ImportError.
     """
-    if "matplotlib" in sys.modules:
+    found = None if "matplotlib" in sys.modules else find_spec("matplotlib")
+    if found is None or found.origin is None:  # it is there already, or not at all
+        import_module("matplotlib")
         return
-    found = find_spec("matplotlib")
-    if found is None or found.origin is None:
-        raise ImportError
     with working_in(os.path.join(os.path.dirname(found.origin), "mpl-data")):
         import_module("matplotlib")
 
