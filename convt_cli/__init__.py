@@ -7,9 +7,7 @@ The Python interface.  Importing it costs neither numpy nor scipy: names load on
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False  # type checkers take it for true; `typing` itself takes time to load
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
@@ -75,6 +73,8 @@ __all__ = [
 
 def __getattr__(name: str) -> object:
     if name in _HOMES:
+        from importlib import import_module  # noqa: PLC0415  # takes time, and is seldom needed
+
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

@@ -16,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 
 from convt_cli.arithmetic.convolution import Convolution, Shape
-from convt_cli.errors import RequestError
+from convt_cli.errors import RequestError, shown
 from convt_cli.operators.dtypes import Array
 
 _MODES: dict[str, Literal["constant", "wrap", "reflect", "edge"]] = {
@@ -88,8 +88,11 @@ def peer_result(peer: Peer, convolution: Convolution, weight: Array, source: Arr
         if convolution.adjoint:
             return _cropped(np.asarray(peer.transposed(source, weight, window)), convolution)
         return np.asarray(peer.direct(_padded(source, convolution), weight, window))
+    except MemoryError:
+        raise
     except Exception as error:  # every library has exceptions of its own
-        raise PeerRefused(str(error).partition("\n")[0][:200] or type(error).__name__) from None
+        reason = shown(str(error).partition("\n")[0])[:200]
+        raise PeerRefused(reason or type(error).__name__) from None
 
 
 def _padded(x: Array, convolution: Convolution) -> Array:

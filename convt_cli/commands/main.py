@@ -7,20 +7,21 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
+from contextlib import suppress
 from importlib import import_module
 from keyword import iskeyword
-from types import FrameType
 from typing import TextIO
 
 import click
 
 from convt_cli import __version__
-from convt_cli.errors import ConvtError, Diagnostic, ReaderGone, RequestError
+from convt_cli.errors import ConvtError, Diagnostic, ReaderGone, RequestError, shown
 from convt_cli.io.conflicts import one_command
+from convt_cli.io.environment import said, tidy, whole
+from convt_cli.io.loading import require_room_to_begin, watch_over_imports
+from convt_cli.io.signals import Unwinding
 
 COMMANDS = (
     *("shapes", "check", "table", "solve", "compare", "matrix", "apply"),
@@ -31,14 +32,9 @@ COMMANDS = (
 FAILED = 2
 _WIDTH = 100
 INTERRUPTED = 130
-_BY_SIGNAL = 128
-"""The exit status of a process that a signal ended is this and the signal's number."""
-_ENDING = (
-    *("SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM", "SIGALRM", "SIGVTALRM", "SIGPROF", "SIGXCPU"),
-    *("SIGUSR1", "SIGUSR2", "SIGPOLL", "SIGPWR", "SIGSTKFLT"),
-)
-"""The signals that end a process which does not handle them, on the systems that have them.  Those
-of a process that has itself gone wrong, such as SIGSEGV, leave nothing to clean up with."""
+_COMPLETION = "_CONVT_COMPLETE"
+_COMPLETIONS = (("source", False), ("source", True), ("complete", True))
+"""What a shell can want, and whether the words of its command line are there."""
 
 
 class _LazyGroup(click.Group):
@@ -94,7 +90,9 @@ def run(arguments: list[str]) -> int:
     """The exit status of convt on these arguments; everything it prints is printed."""
     with suppress(AttributeError, ValueError):  # a stream of another kind, or none
         sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # suppressed
-    with _signals(), one_command():
+    tidy()
+    watch_over_imports()
+    with Unwinding(), one_command():
         try:
             return _run(arguments)
         except ReaderGone:
@@ -105,6 +103,8 @@ def run(arguments: list[str]) -> int:
 
 def _run(arguments: list[str]) -> int:
     try:
+        require_room_to_begin()
+        _require_completion()
         status = group.main(arguments, prog_name="convt", standalone_mode=False)
         return status if isinstance(status, int) else 0
     except click.exceptions.Abort:
@@ -120,6 +120,8 @@ def _run(arguments: list[str]) -> int:
         raise
     except MemoryError as error:
         return _report(_out_of_memory(error))
+    except (ImportError, SystemError) as error:
+        return _report(_not_loaded(error))
     except ConvtError as error:
         return _report(error)
     except OSError as error:  # click's own printing, of help and such
@@ -127,6 +129,25 @@ def _run(arguments: list[str]) -> int:
 
         failure = failed_write(STDOUT, error)
         return _report(failure) if isinstance(failure, ConvtError) else 0
+
+
+def _require_completion() -> None:
+    """Raise RequestError (E503) where a shell asks for completions that cannot be given."""
+    asked = said(_COMPLETION)
+    if not asked:
+        return
+    from click.shell_completion import get_completion_class
+
+    shell, _, wanted = asked.partition("_")
+    word = said("COMP_CWORD") if shell == "fish" else whole("COMP_CWORD")
+    has_words = said("COMP_WORDS") is not None and word is not None
+    if get_completion_class(shell) is None or (wanted, has_words) not in _COMPLETIONS:
+        raise RequestError(
+            "E503",
+            f"{_COMPLETION} is set by a shell's completion script, with COMP_WORDS and COMP_CWORD",
+            value=f"it is {shown(asked)}",
+            help=f"take it out of the environment: unset {_COMPLETION}",
+        )
 
 
 def _out_of_memory(error: MemoryError) -> RequestError:
@@ -141,6 +162,25 @@ def _out_of_memory(error: MemoryError) -> RequestError:
         "memory ran out",
         value=", ".join(filter(None, known)),
         help="use a smaller layer, or split the batch",
+    )
+
+
+def _not_loaded(error: ImportError | SystemError) -> RequestError:
+    """What to say where a library cannot be loaded.  Raises `error` where that is not the reason.
+
+    One that finds no memory says so in many ways.
+    """
+    from convt_cli.io import memory
+
+    if memory.least_limit() is not None:
+        return _out_of_memory(MemoryError())
+    if not isinstance(error, ImportError):
+        raise error
+    return RequestError(
+        "E504",
+        "a package that this command needs cannot be loaded",
+        value=shown(str(error).strip().partition("\n")[0]),
+        help="install it again",
     )
 
 
@@ -173,41 +213,13 @@ def terminal_width(stream: TextIO | None) -> int:
         columns = os.get_terminal_size(stream.fileno()).columns if stream else _WIDTH
     except (OSError, ValueError):  # no terminal, or no file at all
         return _WIDTH
-    said = os.environ.get("COLUMNS", "")
-    return (int(said) if said.isdecimal() and len(said) < 5 else 0) or columns or _WIDTH
+    return whole("COLUMNS") or columns or _WIDTH
 
 
 def complain(message: str) -> None:
     """Print a message to standard error; if there is none, or it is closed, say nothing."""
     with suppress(OSError):
         click.echo(message, err=True)
-
-
-@contextmanager
-def _signals() -> Iterator[None]:
-    """Let the signals that end a process unwind it, so that temporary files are removed.
-
-    One that is ignored, as SIGINT by a shell's background jobs, or handled already, stays so.
-    """
-
-    def end(number: int, _frame: FrameType | None) -> None:
-        raise SystemExit(_BY_SIGNAL + number)
-
-    unhandled = (signal.SIG_DFL, signal.default_int_handler)
-    numbers = [getattr(signal, name) for name in _ENDING if hasattr(signal, name)]
-    if hasattr(signal, "SIGRTMIN"):
-        numbers += range(signal.SIGRTMIN, signal.SIGRTMAX + 1)
-    wanted = [number for number in numbers if signal.getsignal(number) in unhandled]
-    try:
-        before = {number: signal.signal(number, end) for number in wanted}
-    except ValueError:  # not the main thread
-        yield
-        return
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _settle_output() -> None:

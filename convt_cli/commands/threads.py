@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 import click
 
-from convt_cli.io.processors import BLAS_VARIABLES, granted
+from convt_cli.io.loading import one_thread_per_product
+from convt_cli.io.processors import granted
 
 
 def compute_by_tiles() -> None:
     """Let the command compute tiles side by side; to be called before anything imports NumPy."""
-    count = _one_thread_per_product()
+    count = _threads_for_tiles()
     from convt_cli.operators.threads import tiles_at_once
 
     click.get_current_context().with_resource(tiles_at_once(count))
 
 
-def _one_thread_per_product() -> int:
+def _threads_for_tiles() -> int:
     """How many threads to work with, each of which does its matrix products alone.
 
     A BLAS that splits a product among threads adds up in another order for every number of
@@ -28,5 +28,5 @@ def _one_thread_per_product() -> int:
     if "numpy" in sys.modules:
         return 1
     count = granted()
-    os.environ.update(dict.fromkeys(BLAS_VARIABLES, "1"))
+    one_thread_per_product()
     return count

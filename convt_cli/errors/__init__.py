@@ -8,15 +8,18 @@ or reads a file; the one handler that turns errors into text and exit statuses i
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
 _MOST_SHOWN = 300
+_OBJECTS = re.compile(r" at 0x[0-9a-fA-F]+(?=>)|(?<=<_io)\.\w+ [^>]*(?=>)")
+"""Where an object lies in memory, and the number of an open file: other ones in every run."""
 
 
 def shown(value: object) -> str:
-    """A value as a message quotes it: on one line, and never long."""
-    text = value if isinstance(value, str) else repr(value)
+    """A value as a message quotes it: on one line, never long, and in every run the same."""
+    text = _OBJECTS.sub("", value if isinstance(value, str) else repr(value))
     text = text if text.isprintable() else ascii(text)[1:-1]
     return (
         text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}... ({len(text):,} characters)"

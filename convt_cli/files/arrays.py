@@ -260,7 +260,10 @@ def _read_header(file: Any, name: str) -> Header:
         raise damaged(name, f"format version {version} is not that of an array of numbers")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        shape, fortran, dtype = read(counted)  # type: ignore[arg-type]  # as above
+        try:
+            shape, fortran, dtype = read(counted)  # type: ignore[arg-type]  # as above
+        except MemoryError:  # so Python says that its parser is too deep in a text
+            raise ValueError("its header is nested too deeply") from None
     if dtype.hasobject or dtype.kind not in "biufc":
         raise ArrayError(
             "E302",
@@ -331,7 +334,7 @@ def reporting_damage(name: str) -> Iterator[None]:
     """
     try:
         yield
-    except ConvtError:
+    except (ConvtError, MemoryError):
         raise
     except Exception as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -1,29 +1,64 @@
 """How much memory there is, and refusing what would not fit before it is allocated.
 
 The budget is the least of what the system has available, what the control group still allows
-and what RLIMIT_AS leaves.  Where none of them can be read there is no budget, and no refusal.
+and what the process's own limits, RLIMIT_AS and RLIMIT_DATA, leave.  Where none of them can be
+read there is no budget, and no refusal.
+
+The limits of a process count memory that is promised, not only what is used.  OpenBLAS, which
+NumPy and SciPy bring each for itself, takes a buffer at its first product and another one at its
+first decomposition; where it is refused one it tries for ever, or ends the process.  So within
+such limits these buffers are always left free, and a little memory is asked for as well.
 """
 
 from __future__ import annotations
 
-import os
 import re
-from pathlib import Path
+import sys
+from typing import NamedTuple
 
 from convt_cli.errors import RequestError
 
 NEGLIGIBLE = 16 * 2**20
+_BUFFER = 36 * 2**20
+"""Bytes of a buffer of OpenBLAS, 32 MiB on all processors that it knows, and a little more."""
+_OF_A_THREAD = 128 * 2**20
+"""Bytes that a thread can come to take: its stack, its part of the heap, its BLAS buffer."""
+_ROOMY = 4 * 2**30
+"""Bytes of a limit that leaves room for threads."""
+_MOST_THREADS = 4
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
+
+
+class Need(NamedTuple):
+    """What a package takes when it is loaded: address space, of that data, and memory in use."""
+
+    address_space: int
+    data: int
+    resident: int
 
 
 def require(needed: int, what: str, *, help: str) -> None:
     """Raise RequestError (E501) unless `needed` bytes, for `what`, fit into the budget.
 
-    What any process takes by itself is not worth asking the system for.
+    What any process takes by itself is not worth asking the system for, unless it is limited.
     """
-    if needed <= NEGLIGIBLE:
+    if needed <= NEGLIGIBLE and least_limit() is None:
         return
-    there = available()
+    _require(needed, available(), what, help)
+
+
+def require_for(need: Need, what: str) -> None:
+    """Raise RequestError (E501) unless there is room for `what` to be loaded."""
+    aside = _set_aside()
+    for needed, there, limit in (
+        (need.address_space + aside, _left("RLIMIT_AS", "VmSize:"), "ulimit -v"),
+        (need.data + aside, _left("RLIMIT_DATA", "VmData:"), "ulimit -d"),
+        (need.resident, _least(_system(), _control_group()), "the container's, or free some"),
+    ):
+        _require(needed, there, what, f"raise the limit: {limit}")
+
+
+def _require(needed: int, there: int | None, what: str, help: str) -> None:
     if there is not None and needed > there:
         raise RequestError(
             "E501",
@@ -35,10 +70,32 @@ def require(needed: int, what: str, *, help: str) -> None:
 
 def available() -> int | None:
     """Bytes that can still be allocated, or None where the system does not say."""
-    known = [
-        limit for limit in (_system(), _control_group(), _address_space()) if limit is not None
-    ]
-    return max(0, min(known)) if known else None
+    limits = _least(_left("RLIMIT_AS", "VmSize:"), _left("RLIMIT_DATA", "VmData:"))
+    own = None if limits is None else max(0, limits - _set_aside())
+    return _least(_system(), _control_group(), own)
+
+
+def least_limit() -> int | None:
+    """Bytes that the process's own limits allow it in all, or None where there are none."""
+    return _least(_limit("RLIMIT_AS"), _limit("RLIMIT_DATA"))
+
+
+def has_room_for_threads() -> bool:
+    """Whether no limit of the process is so low that threads would take a large part of it."""
+    limit = least_limit()
+    return limit is None or limit >= _ROOMY
+
+
+def _least(*known: int | None) -> int | None:
+    numbers = [number for number in known if number is not None]
+    return max(0, min(numbers)) if numbers else None
+
+
+def _set_aside() -> int:
+    """What BLAS and threads may yet take of the process's own limits."""
+    libraries = sum(name in sys.modules for name in ("numpy", "scipy.linalg"))
+    threads = _MOST_THREADS if has_room_for_threads() else 0
+    return libraries * _BUFFER + threads * _OF_A_THREAD
 
 
 def text(size: int) -> str:
@@ -62,39 +119,45 @@ def _control_group() -> int | None:
     """What the process's own control group (v2 or v1) leaves of its limit."""
     rooms = []
     for folder, limit_name, usage_name in _group_folders():
-        limit, usage = _number(folder / limit_name), _number(folder / usage_name)
+        limit, usage = _number(f"{folder}/{limit_name}"), _number(f"{folder}/{usage_name}")
         if limit is not None and usage is not None:
             rooms.append(limit - usage)
     return min(rooms) if rooms else None
 
 
-def _group_folders() -> list[tuple[Path, str, str]]:
+def _group_folders() -> list[tuple[str, str, str]]:
     """The folder of the process's group and of every group above it, with its files' names."""
-    root = Path("/sys/fs/cgroup")
-    group = root / _group_path()
-    above = [folder for folder in (group, *group.parents) if folder.is_relative_to(root)]
+    root = "/sys/fs/cgroup"
+    names = _group_path().strip("/").split("/")
+    above = ["/".join((root, *names[:depth])) for depth in range(len(names), -1, -1)]
     return [
         *((folder, "memory.max", "memory.current") for folder in above),
-        (root / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes"),
+        (f"{root}/memory", "memory.limit_in_bytes", "memory.usage_in_bytes"),
     ]
 
 
 def _group_path() -> str:
     for line in _read("/proc/self/cgroup").splitlines():
         if line.startswith("0::"):
-            return line[3:].lstrip("/")
+            return line[3:]
     return ""
 
 
-def _address_space() -> int | None:
-    """What RLIMIT_AS leaves beyond the address space already in use."""
+def _left(name: str, field: str) -> int | None:
+    """What a limit of the process leaves beyond what `field` says is in use."""
+    limit = _limit(name)
+    used = None if limit is None else _field("/proc/self/status", field)
+    return None if limit is None or used is None else max(0, limit - used)
+
+
+def _limit(name: str) -> int | None:
+    """A limit of the process in bytes, or None where there is none."""
     try:
         import resource  # noqa: PLC0415  # not on every system
     except ImportError:
         return None
-    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
-    used = _field("/proc/self/status", "VmSize:")
-    return None if limit == resource.RLIM_INFINITY or used is None else limit - used
+    limit, _ = resource.getrlimit(getattr(resource, name))
+    return None if limit == resource.RLIM_INFINITY else limit
 
 
 def _field(path: str, name: str) -> int | None:
@@ -103,13 +166,14 @@ def _field(path: str, name: str) -> int | None:
     return int(found[1]) * 1024 if found else None
 
 
-def _number(path: Path) -> int | None:
-    content = _read(os.fspath(path)).strip()
+def _number(path: str) -> int | None:
+    content = _read(path).strip()
     return int(content) if content.isdigit() else None
 
 
 def _read(path: str) -> str:
     try:
-        return Path(path).read_text(encoding="ascii", errors="replace")
+        with open(path, encoding="ascii", errors="replace") as file:
+            return file.read()
     except OSError:
         return ""

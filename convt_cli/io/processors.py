@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 
+from convt_cli.io.environment import whole
+from convt_cli.io.memory import has_room_for_threads
+
 BLAS_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 """What says how many threads a BLAS takes."""
 
@@ -11,11 +14,22 @@ MOST_THREADS = 4
 
 
 def granted() -> int:
-    """As many as a BLAS is told to take, or as this process has processors; few of many."""
-    # OMP_NUM_THREADS can have a number for each level of nesting; the first one counts.
-    wanted = [os.environ.get(name, "").partition(",")[0].strip() for name in BLAS_VARIABLES]
-    asked = [int(value) for value in wanted if value.isdecimal() and int(value)]
+    """As many as a BLAS is told to take, or as this process has processors; few of many.
+
+    One where a limit on the process's memory leaves little room for threads.
+    """
+    if not has_room_for_threads():
+        return 1
+    asked = [count for count in map(_asked, BLAS_VARIABLES) if count]
     return min(asked[0] if asked else _processors(), MOST_THREADS)
+
+
+def _asked(name: str) -> int | None:
+    """The threads that a variable asks for, or None.
+
+    OMP_NUM_THREADS can have a number for each level of nesting; the first one counts.
+    """
+    return whole(name, separator=",")
 
 
 def _processors() -> int:

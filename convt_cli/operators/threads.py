@@ -9,6 +9,7 @@ BLAS to divide: then a pool that is kept does as many tiles at a time as there a
 from __future__ import annotations
 
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -45,7 +46,7 @@ class _Pool:
         self._is_closed = False
 
     def begin(self, work: Callable[[_Task], _Done], task: _Task) -> Future[_Done]:
-        """The task in a thread; done at once where none takes it, as when the interpreter ends."""
+        """The task in a thread; done at once where there are none, as when the interpreter ends."""
         try:
             return self._begun().submit(_inside, work, task)
         except RuntimeError:
@@ -62,10 +63,28 @@ class _Pool:
         if self._is_closed:
             raise RuntimeError
         if self._executor is None or self._process != os.getpid():  # no thread outlives a fork
-            from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  # seldom needed
-
-            self._executor, self._process = ThreadPoolExecutor(self._count), os.getpid()
+            self._executor, self._process = self._all_begun(), os.getpid()
         return self._executor
+
+    def _all_begun(self) -> ThreadPoolExecutor:
+        """An executor whose threads have all begun.
+
+        One that cannot begin another thread has taken the task all the same, and would do it a
+        second time when one of its threads is free.  Raises RuntimeError where one cannot begin,
+        for good.
+        """
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  # seldom needed
+
+        executor, gate = ThreadPoolExecutor(self._count), threading.Event()
+        try:
+            for _ in range(self._count):
+                executor.submit(gate.wait)
+        except RuntimeError:
+            self._is_closed = True
+            raise
+        finally:
+            gate.set()
+        return executor
 
 
 def _inside(work: Callable[[_Task], _Done], task: _Task) -> _Done:

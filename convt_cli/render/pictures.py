@@ -9,7 +9,11 @@ image is shown from its smallest number to its largest.
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Sequence
+from importlib import import_module
+from importlib.util import find_spec
 from io import BytesIO
 from math import ceil, sqrt
 from typing import NamedTuple
@@ -17,6 +21,7 @@ from typing import NamedTuple
 import numpy as np
 
 from convt_cli.errors import RequestError
+from convt_cli.io.loading import working_in
 from convt_cli.operators.dtypes import Array
 
 _PERCENTILE = 99
@@ -68,7 +73,7 @@ def require_sheet(shape: tuple[int, ...]) -> None:
             help="write an array with -o",
         )
     try:
-        import matplotlib  # noqa: F401, PLC0415  # an extra
+        _load_matplotlib()
     except ImportError:
         raise RequestError(
             "E504",
@@ -77,8 +82,30 @@ def require_sheet(shape: tuple[int, ...]) -> None:
         ) from None
 
 
+def _load_matplotlib() -> None:
+    """Import matplotlib, whatever a matplotlibrc in the working folder or elsewhere says.
+
+    It reads the first one it finds while it is imported, from the working folder before any
+    other, and fails on one that it cannot read.  So for that time the working folder is the one
+    where its own defaults lie.  Raises ImportError.
+    """
+    found = None if "matplotlib" in sys.modules else find_spec("matplotlib")
+    if found is None or found.origin is None:  # it is there already, or not at all
+        import_module("matplotlib")
+        return
+    with working_in(os.path.join(os.path.dirname(found.origin), "mpl-data")):
+        import_module("matplotlib")
+
+
 def sheet(panels: Sequence[Panel]) -> bytes:
     """The panels row by row as a .png, in about as many rows as columns."""
+    import matplotlib  # noqa: PLC0415  # an extra
+
+    with matplotlib.rc_context(matplotlib.rcParamsDefault):  # what others set is not ours
+        return _drawn(panels)
+
+
+def _drawn(panels: Sequence[Panel]) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
     from matplotlib.figure import Figure  # noqa: PLC0415
 

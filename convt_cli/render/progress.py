@@ -1,7 +1,7 @@
 """A progress bar on standard error, for people who wait at a terminal and for nobody else.
 
 What works is handed a callback and knows of no terminal; the bar appears once the work has
-taken a second, and goes when it is done.
+taken a second, and goes when it is done.  It is drawn by what works, so it needs no thread.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 _PATIENCE = 1.0  # seconds before the bar appears
+_PACE = 0.1  # seconds between two drawings of it
 
 
 @contextmanager
@@ -44,6 +45,7 @@ class _Bar:
         self._clock = clock
         self._start = clock()
         self._done = 0
+        self._drawn = 0.0
         self._shown: Progress | None = None
 
     def advance(self, amount: int) -> None:
@@ -53,6 +55,14 @@ class _Bar:
             self._shown = _started(self._label, self._total)
         if self._shown is not None:
             self._shown.update(self._shown.task_ids[0], completed=self._done)
+            self._refresh(self._shown)
+
+    def _refresh(self, shown: Progress) -> None:
+        """Draw the bar anew, unless that was done a moment ago."""
+        now = self._clock()
+        if now - self._drawn >= _PACE:
+            self._drawn = now
+            shown.refresh()
 
     def close(self) -> None:
         """Take the bar away."""
@@ -64,7 +74,7 @@ def _started(label: str, total: int) -> Progress:
     from rich.console import Console  # noqa: PLC0415  # costs time, and is seldom needed
     from rich.progress import Progress  # noqa: PLC0415
 
-    bar = Progress(console=Console(stderr=True), transient=True)
+    bar = Progress(console=Console(stderr=True), transient=True, auto_refresh=False)
     bar.add_task(label, total=total)
     bar.start()
     return bar

@@ -19,13 +19,13 @@ class TestThreads:
         for name in BLAS_VARIABLES:
             monkeypatch.setenv(name, "3")
         monkeypatch.delitem(sys.modules, "numpy")
-        assert threads._one_thread_per_product() == 3
+        assert threads._threads_for_tiles() == 3
         assert {os.environ[name] for name in BLAS_VARIABLES} == {"1"}
 
     def test_are_left_to_a_blas_that_has_begun(self, monkeypatch: pytest.MonkeyPatch) -> None:
         for name in BLAS_VARIABLES:
             monkeypatch.setenv(name, "2")
-        assert threads._one_thread_per_product() == 1
+        assert threads._threads_for_tiles() == 1
         assert {os.environ[name] for name in BLAS_VARIABLES} == {"2"}
 
 

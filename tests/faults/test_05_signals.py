@@ -11,6 +11,7 @@ import random
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -25,7 +26,15 @@ import pytest
 from convt_cli.io import drafts, writing
 from convt_cli.io.writing import output
 from tests.commands.test_streams import finished
-from tests.conftest import GUIDE, Run, WriteSpec, assert_quiet, command_line, environment
+from tests.conftest import (
+    GUIDE,
+    Outcome,
+    Run,
+    WriteSpec,
+    assert_quiet,
+    command_line,
+    environment,
+)
 from tests.faults.calls import watched
 from tests.faults.children import Children, children
 from tests.faults.outputs import FEW_FILES, Output, write_inputs
@@ -421,16 +430,115 @@ def no_link(*_: object) -> None:
     raise PermissionError(1, "no links here")
 
 
-def test_05_an_interrupt_while_the_command_line_is_loaded_has_no_traceback(
-    folder: Path,
+@pytest.mark.parametrize(("number", "status"), SIGNALS)
+def test_05_a_signal_while_the_command_line_is_loaded_ends_it(
+    folder: Path, number: signal.Signals, status: int
 ) -> None:
     (folder / "click").mkdir()
-    (folder / "click" / "__init__.py").write_text("raise KeyboardInterrupt", encoding="utf-8")
+    sending = f"import os\nos.kill(os.getpid(), {int(number)})\nfor _ in range(10**9): pass"
+    (folder / "click" / "__init__.py").write_text(sending, encoding="utf-8")
     paths = os.pathsep.join((str(folder), environment()["PYTHONPATH"]))
     done = subprocess.run(
         command_line("--version"),
         env=environment(PYTHONPATH=paths),
         capture_output=True,
+        timeout=60,
         check=False,
     )
-    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
+    assert (done.returncode, done.stdout, done.stderr) == (status, b"", b"")
+
+
+# --- while modules load -----------------------------------------------------------------------
+
+AT_IMPORT = """
+import os, signal, sys
+number, wanted = int(sys.argv[1]), int(sys.argv[2])
+sys.argv[1:] = sys.argv[3:]
+
+class Counting:
+    count = 0
+    def find_spec(self, *_):
+        Counting.count += 1
+        if Counting.count == wanted:
+            os.kill(os.getpid(), number)
+
+from convt_cli.__main__ import main
+sys.meta_path.append(Counting())
+sys.meta_path.insert(0, sys.meta_path.pop())
+main()
+"""
+"""A program that sends itself a signal when the n-th module is looked for."""
+
+
+def signalled_at_import(wanted: int, number: int, *arguments: str) -> Outcome:
+    """What comes of convt that gets a signal while it looks for the module of one number."""
+    done = subprocess.run(
+        [sys.executable, "-c", AT_IMPORT, str(number), str(wanted), *arguments],
+        env=environment(),
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    return Outcome(done.returncode, done.stdout, done.stderr)
+
+
+LOADING = ["shapes net.yaml", "analyze net.yaml", "apply net.yaml y.npy -o out.npy"]
+
+
+def assert_ended_while_loading(wanted: int, command: str, number: int, status: int) -> None:
+    """It ends with the signal's status, or has loaded fewer modules; and says nothing."""
+    before = set(os.listdir())
+    outcome = signalled_at_import(wanted, number, *command.split())
+    assert outcome.err == ""
+    assert outcome.status in (status, 0)
+    assert {*os.listdir()} - before <= {"out.npy"}
+    if outcome.status == 0:
+        assert wanted > 100
+
+
+@pytest.mark.parametrize(("number", "status"), SIGNALS)
+@pytest.mark.parametrize("wanted", [1, 2, 60, 200, 320])
+@pytest.mark.parametrize("command", LOADING)
+def test_05_a_signal_while_modules_load_ends_convt(
+    folder: Path, command: str, wanted: int, number: signal.Signals, status: int
+) -> None:
+    write_inputs(folder)
+    assert_ended_while_loading(wanted, command, number, status)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("wanted", range(3, 500, 7))
+@pytest.mark.parametrize("command", LOADING[1:])
+def test_05_so_it_does_at_any_module(folder: Path, command: str, wanted: int) -> None:
+    write_inputs(folder)
+    assert_ended_while_loading(wanted, command, signal.SIGINT, 130)
+
+
+@pytest.mark.parametrize("wrapping", ["importing", "destroying", "swallowing an import error"])
+def test_05_a_signal_is_not_lost_where_python_drops_exceptions(folder: Path, wrapping: str) -> None:
+    """In an import it can be taken for the import's failure, and a destructor drops it."""
+    code = {
+        "importing": "os.kill(os.getpid(), signal.SIGTERM)\nsleep()",
+        "destroying": "class Dying:\n    def __del__(self):\n"
+        "        os.kill(os.getpid(), signal.SIGTERM)\n        sleep()\nDying()",
+        "swallowing an import error": "try:\n    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    sleep()\nexcept BaseException:\n    raise ImportError('no room') from None",
+    }[wrapping]
+    lines = "import os, signal, time\ndef sleep():\n    for _ in range(2): time.sleep(0.001)\n"
+    loaded = folder / "loaded.py"
+    loaded.write_text(lines + (code if wrapping != "destroying" else ""), encoding="utf-8")
+    program = (
+        "import sys, time\nfrom convt_cli.io.signals import Unwinding\n"
+        "with Unwinding():\n    import loaded\n"
+        + ("    import os, signal\n    sleep = loaded.sleep\n" if wrapping == "destroying" else "")
+        + (textwrap.indent(code, "    ") + "\n" if wrapping == "destroying" else "")
+        + "    for _ in range(1000): time.sleep(0.01)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=environment(PYTHONPATH=os.pathsep.join((str(folder), environment()["PYTHONPATH"]))),
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (143, b"")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import resource
 from collections.abc import Mapping
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import example, given
@@ -112,10 +113,33 @@ class TestBudget:
         fake_files(monkeypatch, {"/proc/meminfo": MEMINFO, **files})
         assert memory.available() == 0
 
-    def test_is_what_the_address_space_leaves(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        fake_files(monkeypatch, {"/proc/meminfo": MEMINFO, "/proc/self/status": "VmSize: 100 kB\n"})
+    @pytest.mark.parametrize("field", ["VmSize", "VmData"])
+    def test_is_what_a_limit_of_the_process_leaves(
+        self, monkeypatch: pytest.MonkeyPatch, field: str
+    ) -> None:
+        status = {"/proc/self/status": f"{field}: 100 kB\n"}
+        fake_files(monkeypatch, {"/proc/meminfo": MEMINFO} | status)
         monkeypatch.setattr(resource, "getrlimit", lambda _: (101 * 1024, 200 * 1024))
+        monkeypatch.setattr(memory, "_set_aside", lambda: 0)
         assert memory.available() == 1024
+
+    @pytest.mark.parametrize(
+        ("loaded", "limit", "expected"),
+        [
+            ((), 2**30, 2**30),
+            (("numpy",), 2**30, 2**30 - memory._BUFFER),
+            (("numpy", "scipy.linalg"), 2**30, 2**30 - 2 * memory._BUFFER),
+            (("numpy", "scipy.linalg"), memory._BUFFER, 0),
+            ((), memory._ROOMY, memory._ROOMY - 4 * memory._OF_A_THREAD),
+        ],
+    )
+    def test_within_a_limit_what_blas_and_threads_take_is_left_free(
+        self, monkeypatch: pytest.MonkeyPatch, loaded: tuple[str, ...], limit: int, expected: int
+    ) -> None:
+        fake_files(monkeypatch, {"/proc/self/status": "VmSize: 0 kB\n"})
+        monkeypatch.setattr(resource, "getrlimit", lambda _: (limit, limit))
+        monkeypatch.setattr(memory, "sys", SimpleNamespace(modules=loaded))
+        assert memory.available() == expected
 
     def test_where_the_system_says_nothing_there_is_none(
         self, monkeypatch: pytest.MonkeyPatch
@@ -189,6 +213,12 @@ class TestNegligible:
         assert not asked
         memory.require(1001, "a matrix", help="")
         assert asked
+
+    def test_within_a_limit_all_is_asked_for(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(memory, "NEGLIGIBLE", self.NEGLIGIBLE)
+        monkeypatch.setattr(memory, "least_limit", lambda: 2**40)
+        with pytest.raises(RequestError, match="a matrix does not fit into memory"):
+            memory.require(1, "a matrix", help="")
 
 
 """A matrix of 10^12 entries, from a weight of 10^6."""
