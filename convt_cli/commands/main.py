@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib import import_module
+from io import StringIO
 from keyword import iskeyword
 from types import FrameType
 from typing import TextIO
@@ -19,7 +20,7 @@ from typing import TextIO
 import click
 
 from convt_cli import __version__
-from convt_cli.errors import ConvtError, ReaderGone, RequestError
+from convt_cli.errors import ConvtError, ReaderGone, RequestError, visible
 
 COMMANDS = (
     *("shapes", "check", "table", "solve", "compare", "matrix", "apply"),
@@ -96,9 +97,7 @@ def _run(arguments: list[str]) -> int:
     except click.exceptions.Abort:
         return INTERRUPTED
     except click.ClickException as error:
-        with suppress(OSError):
-            if sys.stderr is not None:
-                error.show()
+        complain(_usage_text(error))
         return FAILED
     except SystemExit as exiting:
         if exiting.code == 1:  # click's answer to a closed pipe
@@ -113,6 +112,14 @@ def _run(arguments: list[str]) -> int:
 
         failure = failed_write(STDOUT, error)
         return _report(failure) if isinstance(failure, ConvtError) else 0
+
+
+def _usage_text(error: click.ClickException) -> str:
+    """What click says of a wrong use, in which it quotes the arguments."""
+    text = StringIO()
+    error.show(text)
+    said = text.getvalue().rstrip("\n")
+    return said.replace(error.message, visible(error.message)) if error.message else said
 
 
 def _out_of_memory(error: MemoryError) -> RequestError:
@@ -159,6 +166,11 @@ def complain(message: str) -> None:
     """Print a message to standard error; if there is none, or it is closed, say nothing."""
     with suppress(OSError):
         click.echo(message, err=True)
+
+
+def remark(message: str) -> None:
+    """Print a message to standard error on one line, whatever the names in it hold."""
+    complain(visible(message))
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from convt_cli.analysis.rules import RULES, Rule
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.kinds import LARGEST
 from convt_cli.commands.emit import emit
-from convt_cli.commands.main import complain
+from convt_cli.commands.main import remark
 from convt_cli.commands.options import (
     force_option,
     format_option,
@@ -127,7 +127,7 @@ def command(
     if sheet is not None:
         _write_sheet(found, images, sheet, force=force)
     for note in found.notes:
-        complain(f"note: {note}")
+        remark(f"note: {note}")
     if "-" not in (output, sheet):
         emit(reconstruction_report(spec, found), output_format, None, force=force)
     return 0
