@@ -20,7 +20,7 @@ from typing import TextIO
 import click
 
 from convt_cli import __version__
-from convt_cli.errors import ConvtError, ReaderGone, RequestError, visible
+from convt_cli.errors import ConvtError, ReaderGone, visible
 
 COMMANDS = (
     *("shapes", "check", "table", "solve", "compare", "matrix", "apply"),
@@ -104,7 +104,10 @@ def _run(arguments: list[str]) -> int:
             return 0
         raise
     except MemoryError as error:
-        return _report(_out_of_memory(error))
+        from convt_cli.io import memory
+
+        help = "use a smaller layer, or split the batch"
+        return _report(memory.ran_out(error, "memory ran out", help=help))
     except ConvtError as error:
         return _report(error)
     except OSError as error:  # click's own printing, of help and such
@@ -120,21 +123,6 @@ def _usage_text(error: click.ClickException) -> str:
     error.show(text)
     said = text.getvalue().rstrip("\n")
     return said.replace(error.message, visible(error.message)) if error.message else said
-
-
-def _out_of_memory(error: MemoryError) -> RequestError:
-    """What to say where memory ran out that nobody had asked for: NumPy knows how much."""
-    from convt_cli.io import memory
-
-    there = memory.available()
-    wanted = str(error)[:1].lower() + str(error)[1:]
-    known = (wanted, "" if there is None else f"{memory.text(there)} there")
-    return RequestError(
-        "E501",
-        "memory ran out",
-        value=", ".join(filter(None, known)),
-        help="use a smaller layer, or split the batch",
-    )
 
 
 def _report(error: ConvtError) -> int:

@@ -119,10 +119,9 @@ def read_picture(path: str, shape: Shape) -> Array:
             _require_end(file, picture.format)
         except ConvtError:
             raise
-        except MemoryError:
-            raise RequestError(
-                "E501", f"{shown(path)} does not fit into memory", help="use a smaller picture"
-            ) from None
+        except MemoryError as error:
+            what = f"memory ran out while {shown(path)} was read"
+            raise memory.ran_out(error, what, help="use a smaller picture") from None
         except Exception as error:  # whatever a decoder finds wrong with its bytes
             raise damaged(path, str(error).partition("\n")[0] or type(error).__name__) from None
     pixels = np.asarray(fitted, np.float32).reshape(*shape[1:], shape[0]) / 255
