@@ -106,8 +106,8 @@ def _run(arguments: list[str]) -> int:
     except MemoryError as error:
         from convt_cli.io import memory
 
-        help = "use a smaller layer, or split the batch"
-        return _report(memory.ran_out(error, "memory ran out", help=help))
+        remedy = "use a smaller layer, or split the batch"
+        return _report(memory.ran_out(error, "memory ran out", help=remedy))
     except ConvtError as error:
         return _report(error)
     except OSError as error:  # click's own printing, of help and such

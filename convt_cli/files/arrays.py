@@ -19,7 +19,7 @@ import numpy as np
 from numpy.lib import format as npy
 
 from convt_cli.errors import ArrayError, ConvtError, FileError, shown
-from convt_cli.files.archive import write_npy, write_npz
+from convt_cli.files.archive import opened_npz, write_npy, write_npz
 from convt_cli.files.text import TEXT_DELIMITERS, read_text, write_text
 from convt_cli.io import memory
 from convt_cli.io.reading import STDIN, open_regular, standard_input
@@ -182,9 +182,8 @@ def _row_major(array: Array) -> Array:
 
 
 def _read_npz(file: BinaryIO, path: str, key: str) -> Array:
-    import zipfile  # noqa: PLC0415  # costs time, and most files are no archives
-
-    with reporting_damage(path), zipfile.ZipFile(file) as archive:
+    with reporting_damage(path):
+        archive = opened_npz(file, path)
         member = _member(archive, path, key)
         with archive.open(member) as stream:
             return _read_npy(stream, f"{shown(path)}#{shown(member.filename)}", member.file_size)
