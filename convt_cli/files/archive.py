@@ -1,6 +1,7 @@
 """Writing .npy and .npz so that the same arrays make the same bytes, to files and pipes alike.
 
-Also opening an .npz, whose directory is bounded before it is read.  An array need not be there to be written: `Pieces` is one that is made while it goes out.
+An array need not be there to be written: `Pieces` is one that is made while it goes out.  Also
+opening an .npz, whose directory is bounded before it is read.
 """
 
 from __future__ import annotations
