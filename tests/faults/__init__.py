@@ -13,5 +13,6 @@
 11  numbers and booleans of older YAML           25  misspelt keys, values and missing extras
 12  integers of thousands of digits              26  anything at all, drawn at random
 13  sizes beside 2^31                            27  the same command twice
-14  matrices whose indices or shapes lie
+14  matrices whose indices or shapes lie        35  small files that become large
+                                                36  names that something else reads as more
 """
