@@ -41,6 +41,7 @@ _DIGITS = re.compile(r"[-+]?[0-9]+")
 _SIGNED = (-(2**63), 2**63 - 1)
 _UNSIGNED = (0, 2**64 - 1)
 _NO_NUMBER = "is no number"
+_TOO_LARGE = "is too large for float64"
 _EXACT = 2.0**53
 """float64 holds every whole number below it."""
 
@@ -203,11 +204,12 @@ class _Rows:
         got = f"got {shown(cell)}"
         if flaw == _NO_NUMBER:
             return _malformed(self._path, f"{place} is none, {got if cell else 'it is empty'}")
+        rounded = "write it with a point, as in 1.5e30, if the nearest float64 will do"
         return ArrayError(
             "E302",
             f"{place} in {shown(self._path)} {flaw}",
             value=got,
-            help="write it with a point, as in 1.5e30, if the nearest float64 will do",
+            help="write a smaller number, or inf" if flaw == _TOO_LARGE else rounded,
         )
 
 
@@ -244,7 +246,7 @@ def _float_flaw(cell: str) -> str:
     except ValueError:
         return _NO_NUMBER
     if abs(number) == inf and "n" not in cell.lower():
-        return "is too large for float64"
+        return _TOO_LARGE
     exact = not _DIGITS.fullmatch(cell) or int(cell.lstrip("+-0") or "0") == abs(number)
     return "" if exact else "is a whole number that float64 cannot hold, in a file of float64"
 
