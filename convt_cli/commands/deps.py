@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
+
 import click
 
-from convt_cli.commands.emit import put
+from convt_cli.commands.emit import put_bytes
 from convt_cli.commands.networks import load_network
 from convt_cli.commands.options import output_options, spec_argument
-from convt_cli.errors import RequestError
+from convt_cli.errors import RequestError, shown
 from convt_cli.io.reading import STDIN, reference_path
 
-_UNSPEAKABLE = frozenset("\t\n\r\\;|=%*?[]()~&\"'<>")
-"""What means something else to make or its shell wherever it stands."""
+_UNSPEAKABLE = frozenset("\\;|=%*?[]()~&\"'<>$`")
+"""What means something else to make, or to the shell of a recipe that says $< or $^."""
+_SPECIAL = re.compile(r"(\.[^./]+){1,2}")
+""".PHONY and the like are instructions to make itself, .c.o is a rule for all such files."""
 
 
 @click.command(
@@ -32,7 +36,8 @@ def command(spec: str, targets: tuple[str, ...], output: str | None, force: bool
     """Print a make rule that names the spec's weight files.
 
     With --target the rule says that NAME is made from the spec and its weight files; without it,
-    that the spec depends on them.
+    that the spec depends on them.  A name that make or a recipe's shell would read as more than a
+    name is refused.
     """
     if "" in targets:
         raise click.UsageError("--target needs a name")
@@ -40,20 +45,24 @@ def command(spec: str, targets: tuple[str, ...], output: str | None, force: bool
     own = [] if spec == STDIN else [spec]
     files = [reference_path(spec, file) for file in network.weight_files]
     names, needed = (targets, own + files) if targets else (own or [network.name], files)
-    rule = " ".join([*map(_escaped, names)]) + ": " + " ".join(map(_escaped, needed))
-    put(rule.rstrip() + "\n", output, force=force)
+    behind = "".join(f" {_escaped(name)}" for name in needed)
+    rules = "".join(f"{_escaped(name)}:{behind}\n" for name in names)
+    put_bytes(rules.encode("utf-8", "surrogateescape"), output, force=force)
     return 0
 
 
 def _escaped(name: str) -> str:
     """A file name as make reads it.  Raises RequestError (E503) for one it cannot read."""
-    if _UNSPEAKABLE & set(name):
+    if _UNSPEAKABLE & set(name) or _SPECIAL.fullmatch(name) or not _is_text(name):
         raise RequestError(
             "E503",
-            "make has no way to write this file name",
-            value=ascii(name),
-            help="rename it without ; | = % and the like",
+            "a make rule cannot hold this file name safely",
+            value=f"got {shown(name)}",
+            help="rename it: letters, digits, - and _ are safe, with a dot inside",
         )
-    for character in " #:":
-        name = name.replace(character, f"\\{character}")
-    return name.replace("$", "$$")
+    return re.sub("[ #:]", r"\\\g<0>", name)
+
+
+def _is_text(name: str) -> bool:
+    """Whether every character of `name` shows, is a space, or stands for an undecodable byte."""
+    return re.sub("[\u00a0\u3000\udc80-\udcff]", "", name).isprintable()

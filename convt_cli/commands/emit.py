@@ -26,11 +26,19 @@ def put(text: str, path: str | None, *, force: bool) -> None:
     """Write `text` to `path`, whole or not at all, or to standard output.  Raises FileError."""
     if path is None or is_stdout(path):
         print_text(text)
+    else:
+        put_bytes(text.encode("utf-8", errors="backslashreplace"), path, force=force)
+
+
+def put_bytes(content: bytes, path: str | None, *, force: bool) -> None:
+    """Write `content` as it is to `path`, or to standard output.  Raises FileError."""
+    if path is None or is_stdout(path):
+        _print(content)
         return
     from convt_cli.io.writing import output
 
     with output(path, force=force) as file:
-        file.write(text.encode("utf-8", errors="surrogateescape"))
+        file.write(content)
 
 
 def print_text(text: str) -> None:
@@ -39,11 +47,15 @@ def print_text(text: str) -> None:
     Where it is a pipe whose reader has gone, there is nobody to tell.  Raises FileError (E402)
     where there is no standard output or it cannot be written.
     """
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    _print(text.encode(encoding, errors="replace"))
+
+
+def _print(content: bytes) -> None:
     from convt_cli.io.writing import STDOUT, failed_write, standard_output
 
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     try:
-        standard_output().write(text.encode(encoding, errors="replace"))
+        standard_output().write(content)
         sys.stdout.flush()
     except OSError as error:
         failure = failed_write(STDOUT, error)

@@ -8,7 +8,7 @@ import click
 
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.commands.emit import put
-from convt_cli.commands.main import complain
+from convt_cli.commands.main import remark
 from convt_cli.commands.options import force_option, input_option
 from convt_cli.io.reading import model_reference
 from convt_cli.io.writing import require_writable
@@ -57,7 +57,7 @@ def command(
     text = spec_text(imported, title=title, model=os.path.basename(model), expect=expect)
     put(text, output, force=force)
     for message in imported.messages:
-        complain(message)
+        remark(message)
     if not inside:
-        complain(f"warning: {reference} is outside the spec's folder: --allow-outside reads it")
+        remark(f"warning: {reference} is outside the spec's folder: --allow-outside reads it")
     return 0

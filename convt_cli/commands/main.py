@@ -11,13 +11,14 @@ import sys
 from collections.abc import Iterable
 from contextlib import suppress
 from importlib import import_module
+from io import StringIO
 from keyword import iskeyword
 from typing import TextIO
 
 import click
 
 from convt_cli import __version__
-from convt_cli.errors import ConvtError, Diagnostic, ReaderGone, RequestError, shown
+from convt_cli.errors import ConvtError, Diagnostic, ReaderGone, RequestError, shown, visible
 from convt_cli.io.conflicts import one_command
 from convt_cli.io.environment import said, tidy, whole
 from convt_cli.io.loading import require_room_to_begin, watch_over_imports
@@ -110,9 +111,7 @@ def _run(arguments: list[str]) -> int:
     except click.exceptions.Abort:
         return INTERRUPTED
     except click.ClickException as error:
-        with suppress(OSError):
-            if sys.stderr is not None:
-                error.show()
+        complain(_usage_text(error))
         return FAILED
     except SystemExit as exiting:
         if exiting.code == 1:  # click's answer to a closed pipe
@@ -150,19 +149,20 @@ def _require_completion() -> None:
         )
 
 
+def _usage_text(error: click.ClickException) -> str:
+    """What click says of a wrong use, in which it quotes the arguments."""
+    text = StringIO()
+    error.show(text)
+    said = text.getvalue().rstrip("\n")
+    return said.replace(error.message, visible(error.message)) if error.message else said
+
+
 def _out_of_memory(error: MemoryError) -> RequestError:
     """What to say where memory ran out that nobody had asked for: NumPy knows how much."""
     from convt_cli.io import memory
 
-    there = memory.available()
-    wanted = str(error)[:1].lower() + str(error)[1:]
-    known = (wanted, "" if there is None else f"{memory.text(there)} there")
-    return RequestError(
-        "E501",
-        "memory ran out",
-        value=", ".join(filter(None, known)),
-        help="use a smaller layer, or split the batch",
-    )
+    remedy = "use a smaller layer, or split the batch"
+    return memory.ran_out(error, "memory ran out", help=remedy)
 
 
 def _not_loaded(error: ImportError | SystemError) -> RequestError:
@@ -220,6 +220,11 @@ def complain(message: str) -> None:
     """Print a message to standard error; if there is none, or it is closed, say nothing."""
     with suppress(OSError):
         click.echo(message, err=True)
+
+
+def remark(message: str) -> None:
+    """Print a message to standard error on one line, whatever the names in it hold."""
+    complain(visible(message))
 
 
 def _settle_output() -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.network import MatrixLayer, Network
 from convt_cli.commands.emit import is_stdout
-from convt_cli.commands.main import FAILED, complain, complain_of, warn_of
+from convt_cli.commands.main import FAILED, complain_of, remark, warn_of
 from convt_cli.errors import ConvtError, Diagnostic, OutputIsInput, RequestError, SpecError
 from convt_cli.io.writing import is_file
 from convt_cli.spec.load import load_spec
@@ -130,4 +130,4 @@ def choose_layer(network: Network, name: str | None) -> MatrixLayer:
 def note_fill(layer: MatrixLayer) -> None:
     """Say on standard error that a layer without a weight was filled."""
     if layer.is_filled:
-        complain(f"note: {layer.name} has no weight; using {layer.weight}")
+        remark(f"note: {layer.name} has no weight; using {layer.weight}")

@@ -10,7 +10,7 @@ from convt_cli.analysis.rules import RULES, Rule
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.kinds import LARGEST
 from convt_cli.commands.emit import emit, is_stdout
-from convt_cli.commands.main import complain
+from convt_cli.commands.main import remark
 from convt_cli.commands.networks import load_network
 from convt_cli.commands.options import (
     force_option,
@@ -121,7 +121,7 @@ def command(
     )
     _write(found, images, form if top is None else None, output, sheet, force=force)
     for note in found.notes:
-        complain(f"note: {note}")
+        remark(f"note: {note}")
     if not any(is_stdout(path) for path in (output, sheet) if path is not None):
         emit(reconstruction_report(spec, found), output_format, None, force=force)
     return 0

@@ -8,7 +8,7 @@ import click
 
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.commands.emit import emit, is_stdout
-from convt_cli.commands.main import complain
+from convt_cli.commands.main import remark
 from convt_cli.commands.networks import load_network
 from convt_cli.commands.options import (
     force_option,
@@ -102,7 +102,7 @@ def command(
         form = Form(channels_last=False)
         write_array(output, give_back(found.x[None], form, text=is_text(output)), force=force)
     for note in found.notes:
-        complain(f"note: {note}")
+        remark(f"note: {note}")
     if output is None or not is_stdout(output):
         emit(stimulus_report(spec, found), output_format, None, force=force)
     return 0

@@ -19,10 +19,27 @@ _OBJECTS = re.compile(r" at 0x[0-9a-fA-F]+(?=>)|(?<=<_io)\.\w+ [^>]*(?=>)")
 
 def shown(value: object) -> str:
     """A value as a message quotes it: on one line, never long, and in every run the same."""
-    text = _OBJECTS.sub("", value if isinstance(value, str) else repr(value))
-    text = text if text.isprintable() else ascii(text)[1:-1]
+    text = visible(_OBJECTS.sub("", value if isinstance(value, str) else repr(value)))
     return (
         text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}... ({len(text):,} characters)"
+    )
+
+
+def visible(text: str) -> str:
+    r"""`text` on one line, with Python's escape for every character that no line shows.
+
+    These are control characters, line ends, marks that change the direction of writing, and the
+    surrogates that stand for a file name's undecodable bytes.  Where there is one, a backslash is
+    doubled, so that the text can be told from one that spells such an escape out.
+
+    >>> visible("a\\b é"), visible("a\\b\x1b[2J é")
+    ('a\\b é', 'a\\\\b\\x1b[2J é')
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        letter if letter.isprintable() and letter != "\\" else ascii(letter)[1:-1]
+        for letter in text
     )
 
 

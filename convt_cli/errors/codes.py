@@ -208,7 +208,10 @@ EXPLANATIONS: dict[str, Explanation] = {
     "E302": Explanation(
         "an array holds numbers convt can compute with",
         "Integers, floats and complex numbers; not bool, text, dates, records or pickled objects, "
-        "and not the floats of 8 bits and less, which NumPy has not: save them as float32.",
+        "and not the floats of 8 bits and less, which NumPy has not: save them as float32.  "
+        "In a text file, only numbers that are kept: no whole number beyond 64 bits, and among "
+        "decimals none that float64 cannot hold.  A picture has 8 bits a channel, or is grey with "
+        "16, and is one picture.",
     ),
     "E303": Explanation(
         "an array file is whole and well-formed",

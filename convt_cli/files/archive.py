@@ -1,20 +1,30 @@
 """Writing .npy and .npz so that the same arrays make the same bytes, to files and pipes alike.
 
-An array need not be there to be written: `Pieces` is one that is made while it goes out.
+An array need not be there to be written: `Pieces` is one that is made while it goes out.  Also
+opening an .npz, whose directory is bounded before it is read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from numpy.lib import format as npy
 
+from convt_cli.errors import ArrayError, shown
+from convt_cli.io import memory
 from convt_cli.io.writing import Sink
 from convt_cli.operators.dtypes import Array
 
+if TYPE_CHECKING:
+    import zipfile
+
+_MOST_DIRECTORY = 8 * 2**20
+"""Bytes of an archive's directory: enough for 60,000 arrays with names of 80 letters."""
+_MEMORY_PER_BYTE = 16
+"""Bytes that zipfile takes for a byte of the directory: 700 for an entry of at least 46."""
 _X87_MANTISSA = 63
 _X87_BYTES = 10
 
@@ -93,3 +103,40 @@ def write_npz(
         archive.fp = None
         raise
     archive.close()
+
+
+def opened_npz(file: BinaryIO, path: str) -> zipfile.ZipFile:
+    """The archive in an open file.  Raises ArrayError (E303), RequestError (E501)."""
+    import zipfile  # noqa: PLC0415  # costs time, and most files are no archives
+
+    directory = _Directory(file, path)
+    archive = zipfile.ZipFile(directory)
+    directory.is_read = True
+    return archive
+
+
+class _Directory:
+    """An archive's file, of which no more is read as its directory than is believed.
+
+    zipfile makes an object of every entry, about ten times as large, before it can be asked how
+    many there are.
+    """
+
+    def __init__(self, file: BinaryIO, path: str) -> None:
+        self._file = file
+        self._path = path
+        self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
+        self.is_read = False
+
+    def read(self, size: int = -1) -> bytes:
+        if not self.is_read and size > _MOST_DIRECTORY:
+            raise ArrayError(
+                "E303",
+                f"the directory of an archive has at most {_MOST_DIRECTORY:,} bytes",
+                value=f"that of {shown(self._path)} has {size:,}",
+                help="use an archive of fewer arrays",
+            )
+        if not self.is_read:
+            what = f"the directory of {shown(self._path)}"
+            memory.require(_MEMORY_PER_BYTE * size, what, help="use an archive of fewer arrays")
+        return self._file.read(size)

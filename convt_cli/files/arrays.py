@@ -11,7 +11,7 @@ import os
 import re
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from math import prod
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
@@ -19,19 +19,18 @@ import numpy as np
 from numpy.lib import format as npy
 
 from convt_cli.errors import ArrayError, ConvtError, FileError, shown
-from convt_cli.files.archive import write_npy, write_npz
+from convt_cli.files.archive import opened_npz, write_npy, write_npz
+from convt_cli.files.text import TEXT_DELIMITERS, read_text, write_text
 from convt_cli.io import memory
 from convt_cli.io.reading import STDIN, Opened, open_regular, standard_input
-from convt_cli.io.writing import Sink, output
+from convt_cli.io.writing import output
 from convt_cli.operators.dtypes import Array
 
 if TYPE_CHECKING:
     import zipfile
 
-TEXT_DELIMITERS: dict[str, str | None] = {".csv": ",", ".txt": None}
 ARRAY_SUFFIXES = (".npy", ".npz", *TEXT_DELIMITERS)
 
-_WHOLE_NUMBERS = re.compile(r"[-+0-9,\s]*")
 _CHUNK = 64 * 2**20
 _MOST_HEADER = 10_000
 """Bytes of a header; NumPy refuses a longer one too, but after it has read all of it."""
@@ -111,7 +110,7 @@ def read_array(name: str) -> Array:
 def read_located(location: Location, opened: Opened = open_regular) -> Array:
     """The array at `location`, whose file is `opened` so.
 
-    Text comes back with two axes, int64 where all numbers are integers and float64 otherwise.
+    Text comes back with two axes, of integers where all its numbers are, and float64 otherwise.
     Raises FileError (E401), ArrayError (E302, E303), RequestError (E501).
     """
     path, key, suffix = location
@@ -120,7 +119,8 @@ def read_located(location: Location, opened: Opened = open_regular) -> Array:
     with opened(path) as file:
         size = os.fstat(file.fileno()).st_size
         if suffix in TEXT_DELIMITERS:
-            return _read_text(file, path, size, TEXT_DELIMITERS[suffix])
+            with reporting_damage(path):
+                return read_text(file, path, TEXT_DELIMITERS[suffix])
         if suffix == ".npz":
             return _read_npz(file, path, key)
         return _read_npy(file, shown(path), size)
@@ -179,7 +179,7 @@ def write_into(file: BinaryIO, name: str, array: Array) -> None:
     _require_fit(name, array)
     _, key, suffix = locate(name)
     if suffix in TEXT_DELIMITERS:
-        _write_text(file, array, TEXT_DELIMITERS[suffix] or " ")
+        write_text(file, array, TEXT_DELIMITERS[suffix])
     elif suffix == ".npz":
         write_npz(file, {key or _DEFAULT_KEY: _row_major(array)})
     else:
@@ -191,19 +191,12 @@ def _row_major(array: Array) -> Array:
     return array.copy(order="C") if array.flags.fnc else array
 
 
-def _write_text(file: Sink, array: Array, delimiter: str) -> None:
-    """One line per row; every number with as many digits as tell it from all others."""
-    for row in np.atleast_2d(array) if array.ndim == 2 else array.reshape(-1, 1):
-        file.write((delimiter.join(row.astype(str)) + "\n").encode())
-
-
 # --- reading ----------------------------------------------------------------------------------
 
 
 def _read_npz(file: BinaryIO, path: str, key: str) -> Array:
-    import zipfile  # noqa: PLC0415  # costs time, and most files are no archives
-
-    with reporting_damage(path), zipfile.ZipFile(file) as archive:
+    with reporting_damage(path):
+        archive = opened_npz(file, path)
         member = _member(archive, path, key)
         with archive.open(member) as stream:
             return _read_npy(stream, f"{shown(path)}#{shown(member.filename)}", member.file_size)
@@ -262,8 +255,8 @@ def _read_header(file: Any, name: str) -> Header:
         warnings.simplefilter("ignore")
         try:
             shape, fortran, dtype = read(counted)  # type: ignore[arg-type]  # as above
-        except MemoryError:  # so Python says that its parser is too deep in a text
-            raise ValueError("its header is nested too deeply") from None
+        except MemoryError:  # Python's parser calls it that
+            raise damaged(name, "its header is nested too deeply") from None
     if dtype.hasobject or dtype.kind not in "biufc":
         raise ArrayError(
             "E302",
@@ -312,19 +305,6 @@ def read_exactly(file: Any, name: str, count: int, dtype: np.dtype[Any]) -> Arra
     return flat
 
 
-def _read_text(file: BinaryIO, path: str, size: int, delimiter: str | None) -> Array:
-    memory.require(16 * size, f"the numbers in {shown(path)}", help="use a .npy file")
-    with reporting_damage(path):
-        lines = file.read(size).decode("utf-8-sig").splitlines()
-        if not any(line.strip() for line in lines):
-            raise damaged(path, "it is empty")
-        whole = all(map(_WHOLE_NUMBERS.fullmatch, lines))
-        for dtype in (np.int64, np.float64) if whole else (np.float64,):
-            with suppress(ValueError, OverflowError):
-                return np.loadtxt(lines, dtype, delimiter=delimiter, ndmin=2, comments=None)
-        raise damaged(path, "its rows are not numbers, or not all as long")
-
-
 @contextmanager
 def reporting_damage(name: str) -> Iterator[None]:
     """Turn what zipfile, zlib, lzma and NumPy raise on damaged files into an ArrayError (E303).
@@ -334,8 +314,11 @@ def reporting_damage(name: str) -> Iterator[None]:
     """
     try:
         yield
-    except (ConvtError, MemoryError):
+    except ConvtError:
         raise
+    except MemoryError as error:
+        what = f"memory ran out while {shown(name)} was read"
+        raise memory.ran_out(error, what, help="use a machine with more memory") from None
     except Exception as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise damaged(name, reason.partition("\n")[0]) from None

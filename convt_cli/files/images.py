@@ -1,8 +1,10 @@
 """Images as (channels, *sizes): any array file, and .png or .jpg where Pillow is there.
 
 An array is taken as it is.  A picture becomes float32 from 0 to 1 in one channel, grey, or
-three, red, green and blue; it is resized until it just covers the wanted size, and what then
-sticks out is cut off on both sides alike.
+three, red, green and blue; it is turned as its EXIF orientation says, resized until it just
+covers the wanted size, and what then sticks out is cut off on both sides alike.  Transparency is
+left out: a pixel has the colour that the file gives it.  Grey of 16 bits keeps all of them; colour
+of 16 bits, which Pillow reads as 8, animations and CMYK are refused.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ import os
 import warnings
 from collections.abc import Sequence
 from math import prod
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, NoReturn
 
 import numpy as np
 
@@ -28,8 +30,15 @@ if TYPE_CHECKING:
 
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
 _MODES = {1: "L", 3: "RGB"}
+_READ_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "I", "I;16", "I;16B")
+_LARGEST_OF_16_BITS = 2**16 - 1
+_PNG_BEGIN = b"\x89PNG\r\n\x1a\n"
+_PNG_DEPTH = 24
+"""Where a PNG's header gives the bits of a number; the kind of its colours, 0 for grey, follows."""
 _PNG_END = b"IEND\xaeB`\x82"
 _JPEG_END = b"\xff\xd9"
+_BYTES_PER_PIXEL = 12
+"""Of a picture unpacked, turned and converted: 2, 4 and 4 for grey of 16 bits, 3 times 4 else."""
 _MOST_PIXELS_PER_BYTE = 8 * 1032
 """Deflate makes a byte of up to 1,032, each of eight pixels; JPEG has a bit for 64 at least."""
 
@@ -102,7 +111,7 @@ def read_picture(path: str, shape: Shape) -> Array:
             help="use an array file",
         )
     try:
-        from PIL import Image  # noqa: PLC0415  # an extra
+        from PIL import Image, ImageOps  # noqa: PLC0415  # an extra
     except ImportError:
         raise RequestError(
             "E504",
@@ -111,22 +120,57 @@ def read_picture(path: str, shape: Shape) -> Array:
         ) from None
     with open_regular(path) as file:
         try:
+            _require_depth(file, path)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # the size is held against the memory there is
                 picture = Image.open(file, formats=("PNG", "JPEG"))
                 _require_room(file, path, picture.size, shape)
-                fitted = _fitted(picture.convert(_MODES[shape[0]]), shape[1:])
+                _require_one_of(picture, path)
+                pixels = _pixels(ImageOps.exif_transpose(picture), shape)
             _require_end(file, picture.format)
         except ConvtError:
             raise
-        except MemoryError:
-            raise RequestError(
-                "E501", f"{shown(path)} does not fit into memory", help="use a smaller picture"
-            ) from None
+        except MemoryError as error:
+            what = f"memory ran out while {shown(path)} was read"
+            raise memory.ran_out(error, what, help="use a smaller picture") from None
         except Exception as error:  # whatever a decoder finds wrong with its bytes
             raise damaged(path, str(error).partition("\n")[0] or type(error).__name__) from None
+    return pixels
+
+
+def _pixels(picture: Image, shape: Shape) -> Array:
+    """A picture as float32 of `shape` from 0 to 1."""
+    if picture.mode.startswith("I"):  # grey of 16 bits: Pillow's L would cut it off at 255
+        deep = np.asarray(_fitted(picture.convert("I").convert("F"), shape[1:]), np.float32)
+        return np.repeat((deep / _LARGEST_OF_16_BITS).clip(0, 1)[np.newaxis], shape[0], axis=0)
+    fitted = _fitted(picture.convert(_MODES[shape[0]]), shape[1:])
     pixels = np.asarray(fitted, np.float32).reshape(*shape[1:], shape[0]) / 255
     return np.moveaxis(pixels, -1, 0)
+
+
+def _require_depth(file: BinaryIO, path: str) -> None:
+    """Raise ArrayError (E302) for a PNG of which Pillow would drop half of every number."""
+    head = file.read(_PNG_DEPTH + 2)
+    file.seek(0)
+    if head.startswith(_PNG_BEGIN) and head[_PNG_DEPTH:] > b"\x10\x00":
+        _refuse("colour or transparency of 16 bits", path, help="save it with 8 bits a channel")
+
+
+def _require_one_of(picture: Image, path: str) -> None:
+    """Raise ArrayError (E302) for an animation, and for colours that are none of a screen's."""
+    if picture.format == "PNG" and getattr(picture, "n_frames", 1) > 1:
+        _refuse("an animation", path, help="save one of its frames")
+    if picture.mode not in _READ_MODES:
+        _refuse(f"a picture in {picture.mode}", path, help="convert it to RGB")
+
+
+def _refuse(what: str, path: str, *, help: str) -> NoReturn:
+    raise ArrayError(
+        "E302",
+        "a picture has 8 bits a channel, or is grey with 16",
+        value=f"{shown(path)} is {what}",
+        help=f"{help}, or use an array file",
+    )
 
 
 def _require_room(file: BinaryIO, path: str, size: tuple[int, int], shape: Shape) -> None:
@@ -137,7 +181,7 @@ def _require_room(file: BinaryIO, path: str, size: tuple[int, int], shape: Shape
     length = os.fstat(file.fileno()).st_size
     if prod(size) > _MOST_PIXELS_PER_BYTE * length:
         raise ValueError(f"{length:,} bytes are too few for {size[0]:,} by {size[1]:,} pixels")
-    needed = length + 8 * prod(size) + 9 * prod(shape)
+    needed = length + _BYTES_PER_PIXEL * prod(size) + 9 * prod(shape)
     memory.require(needed, shown(path), help="use a smaller picture, or a smaller --input")
 
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+import re
+from array import array
+from collections.abc import Iterable, Iterator
 from math import prod
 from typing import Any, BinaryIO, NamedTuple, TypeGuard
 
@@ -21,6 +23,23 @@ from convt_cli.io.reading import Opened, open_regular
 from convt_cli.operators.dtypes import Array
 
 _MOST_HEADER = 100_000_000
+_MEMORY_PER_BYTE = 8
+"""Bytes taken for a byte of the header: its text twice, and every tensor's name and place."""
+_MOST_DIGITS = 18
+"""Digits of a size: 64 bits hold them all."""
+_MOST_AXES = 64
+
+_SPACE = r"[ \t\n\r]*+"
+_STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+_OPENING = re.compile(rf"{_SPACE}\{{{_SPACE}")
+_COLON = re.compile(rf"{_SPACE}:{_SPACE}")
+_COMMA = re.compile(rf'{_SPACE}(?:,{_SPACE}(?=")|(?=\}}))')
+_ENTRY = re.compile(r"\{[^{}]{0,4000}\}")
+"""A tensor's dtype, shape and offsets.  They take no more characters, as there are few axes."""
+_METADATA = re.compile(
+    rf"\{{{_SPACE}(?:{_STRING}{_SPACE}:{_SPACE}{_STRING}{_SPACE},?+{_SPACE})*+\}}", re.DOTALL
+)
+
 _DTYPES = {
     "F64": "<f8",
     "F32": "<f4",
@@ -55,10 +74,10 @@ def read_safetensors(path: str, key: str, opened: Opened = open_regular) -> Arra
     """
     with opened(path) as file, reporting_damage(path):
         size = os.fstat(file.fileno()).st_size
-        tensors = _header(file, path, size)
+        index = _Index(_tensors(_header(file, path, size), path), key)
         start = file.tell()
-        _require_seamless(path, tensors.values(), size - start)
-        tensor = _chosen(tensors, path, key)
+        index.require_seamless(path, size - start)
+        tensor = index.chosen(path, key)
         if tensor.element not in _DTYPES:
             raise ArrayError(
                 "E302",
@@ -80,16 +99,47 @@ def widened(bits: Array) -> Array:
     return (bits.astype(np.uint32) << 16).view(np.float32)
 
 
-def _header(file: BinaryIO, path: str, size: int) -> dict[str, _Tensor]:
+def _header(file: BinaryIO, path: str, size: int) -> str:
+    """The JSON text of the header."""
     length = int.from_bytes(file.read(8), "little")
     if size < 8 or length > min(size - 8, _MOST_HEADER):
         raise damaged(path, f"the header's length is {length}, the file's {size}")
-    memory.require(10 * length, f"the header of {shown(path)}", help="use a larger machine")
-    document = json.loads(file.read(length).decode("utf-8"), object_pairs_hook=_distinct)
-    if not isinstance(document, dict):
-        raise damaged(path, "its header is no mapping")
-    document.pop("__metadata__", None)
-    return {name: _tensor(path, name, entry) for name, entry in document.items()}
+    what = f"the header of {shown(path)}"
+    memory.require(_MEMORY_PER_BYTE * length, what, help="use a larger machine")
+    return file.read(length).decode("utf-8")
+
+
+def _tensors(text: str, path: str) -> Iterator[tuple[str, _Tensor]]:
+    """Name and entry of every tensor, one after the other: a header can have a great many."""
+    at = _behind(_OPENING, text, 0)
+    while text[at : at + 1] != "}":
+        if text[at : at + 1] != '"':
+            raise ValueError(f"its header has no name at character {at}")
+        name, at = _DECODER.raw_decode(text, at)
+        at = _behind(_COLON, text, at)
+        entry = (_METADATA if name == "__metadata__" else _ENTRY).match(text, at)
+        if entry is None:
+            raise damaged(path, f"its header has no dtype, shape and offsets for '{shown(name)}'")
+        if name != "__metadata__":
+            yield name, _tensor(path, name, _DECODER.decode(entry[0]))
+        at = _behind(_COMMA, text, entry.end())
+    if text[at + 1 :].strip():
+        raise ValueError("there is more behind the mapping in its header")
+
+
+def _behind(mark: re.Pattern[str], text: str, at: int) -> int:
+    """The place behind a mark, which begins at `at`.  Raises ValueError where it is not there."""
+    found = mark.match(text, at)
+    if found is None:
+        raise ValueError(f"its header is no JSON mapping at character {at}")
+    return found.end()
+
+
+def _size(digits: str) -> int:
+    """An integer of the header.  Raises ValueError for more digits than any size has."""
+    if len(digits) > _MOST_DIGITS:
+        raise ValueError(f"a size in its header has {len(digits):,} digits")
+    return int(digits)
 
 
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -99,13 +149,15 @@ def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
+_DECODER = json.JSONDecoder(object_pairs_hook=_distinct, parse_int=_size)
+
+
 def _tensor(path: str, name: str, entry: Any) -> _Tensor:
     """One entry of the header, its kinds checked."""
-    if isinstance(entry, dict) and isinstance(entry.get("dtype"), str):
-        shape, offsets = entry.get("shape"), entry.get("data_offsets")
-        if _are_sizes(shape) and _are_sizes(offsets) and len(offsets) == 2:
-            begin, end = offsets
-            return _Tensor(entry["dtype"], tuple(shape), begin, end)
+    shape, offsets = entry.get("shape"), entry.get("data_offsets")
+    are_sizes = _are_sizes(shape) and _are_sizes(offsets) and len(offsets) == 2
+    if isinstance(entry.get("dtype"), str) and are_sizes and len(shape) <= _MOST_AXES:
+        return _Tensor(entry["dtype"], tuple(shape), *offsets)
     raise damaged(path, f"its header has no dtype, shape and offsets for '{shown(name)}'")
 
 
@@ -113,20 +165,35 @@ def _are_sizes(value: Any) -> TypeGuard[list[int]]:
     return isinstance(value, list) and all(type(size) is int and size >= 0 for size in value)
 
 
-def _require_seamless(path: str, tensors: Iterable[_Tensor], size: int) -> None:
-    """Raise ArrayError (E303) unless the tensors lie one behind the other, and to the end."""
-    reached = 0
-    for tensor in sorted(tensors, key=lambda one: (one.begin, one.end)):
-        if tensor.begin != reached or tensor.end < tensor.begin:
-            raise damaged(path, f"its tensors overlap, or leave a gap, at byte {reached}")
-        reached = tensor.end
-    if reached != size:
-        raise damaged(path, f"its tensors take {reached} bytes, there are {size}")
+class _Index:
+    """What is kept of all tensors: their names, the bytes they take, and the one wanted."""
 
+    def __init__(self, tensors: Iterable[tuple[str, _Tensor]], key: str) -> None:
+        self.names: dict[str, None] = {}
+        self.wanted: _Tensor | None = None
+        self._spans = array("q")
+        for name, tensor in tensors:
+            if name in self.names:
+                raise ValueError("a name stands twice in its header")
+            self.names[name] = None
+            self._spans.extend((tensor.begin, tensor.end))
+            if name == key or not (key or self.wanted):
+                self.wanted = tensor
 
-def _chosen(tensors: dict[str, _Tensor], path: str, key: str) -> _Tensor:
-    if key in tensors:
-        return tensors[key]
-    if not key and len(tensors) == 1:
-        return next(iter(tensors.values()))
-    raise missing_array(path, key, list(tensors))
+    def require_seamless(self, path: str, size: int) -> None:
+        """Raise ArrayError (E303) unless they lie one behind the other, and to the end."""
+        spans = np.array(self._spans, np.int64).reshape(-1, 2)
+        begins, ends = spans[np.lexsort(spans.T[::-1])].T
+        reached = np.concatenate(([0], ends))
+        wrong = np.flatnonzero((begins != reached[:-1]) | (ends < begins))
+        if wrong.size:
+            at = reached[wrong[0]]
+            raise damaged(path, f"its tensors overlap, or leave a gap, at byte {at}")
+        if reached[-1] != size:
+            raise damaged(path, f"its tensors take {reached[-1]} bytes, there are {size}")
+
+    def chosen(self, path: str, key: str) -> _Tensor:
+        """The tensor that is wanted.  Raises FileError (E401)."""
+        if self.wanted is None or (not key and len(self.names) > 1):
+            raise missing_array(path, key, list(self.names))
+        return self.wanted

@@ -68,6 +68,14 @@ def _require(needed: int, there: int | None, what: str, help: str) -> None:
         )
 
 
+def ran_out(error: MemoryError, what: str, *, help: str) -> RequestError:
+    """The RequestError (E501) for memory that nobody had asked for: NumPy knows how much."""
+    there = available()
+    wanted = str(error)[:1].lower() + str(error)[1:]
+    known = (wanted, "" if there is None else f"{text(there)} there")
+    return RequestError("E501", what, value=", ".join(filter(None, known)), help=help)
+
+
 def available() -> int | None:
     """Bytes that can still be allocated, or None where the system does not say."""
     limits = _least(_left("RLIMIT_AS", "VmSize:"), _left("RLIMIT_DATA", "VmData:"))

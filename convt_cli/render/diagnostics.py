@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from convt_cli.errors import ConvtError, Diagnostic, SpecError, shown
+from convt_cli.errors import ConvtError, Diagnostic, SpecError, shown, visible
 from convt_cli.render.text import columns_of
 
 _WIDTH = 100
 """Columns of a message where the terminal does not say how many there are."""
 _NARROWEST = 40
 _CUT = "…"
+_HIDDEN = "\N{REPLACEMENT CHARACTER}"
+"""What stands in a source line for a character that no line shows: as wide, so that the caret
+still points at its place."""
 
 
 def error_text(error: ConvtError, width: int = _WIDTH) -> str:
     """Any convt error as the lines that go to standard error."""
     if isinstance(error, SpecError):
         return "\n".join(diagnostic_text(one, width) for one in error.diagnostics)
-    value = f": {error.value}" if error.value else ""
-    return f"error[{error.code}]: {error.message}{value}\n{_help_line('', error.help, error.code)}"
+    message = visible(f"{error.message}: {error.value}" if error.value else error.message)
+    return f"error[{error.code}]: {message}\n{_help_line('', error.help, error.code)}"
 
 
 def diagnostic_text(one: Diagnostic, width: int = _WIDTH) -> str:
@@ -27,20 +30,28 @@ def diagnostic_text(one: Diagnostic, width: int = _WIDTH) -> str:
     """
     margin = " " * len(str(one.line))
     room = max(_NARROWEST, width) - len(margin) - 3
-    excerpt, start = _around(one.excerpt.replace("\t", " "), one.column - 1, room)
+    excerpt, start = _around(_on_one_line(one.excerpt), one.column - 1, room)
     carets = "^" * max(1, min(one.width, len(excerpt.removesuffix(_CUT)) - start))
     pointer = " " * columns_of(excerpt[:start]) + carets
-    fits = len(pointer) + 1 + columns_of(one.value) <= room
-    below = [f"{pointer} {one.value}".rstrip()] if fits else [pointer, one.value]
+    value = visible(one.value)
+    fits = len(pointer) + 1 + columns_of(value) <= room
+    below = [f"{pointer} {value}".rstrip()] if fits else [pointer, value]
+    place = f"{shown(one.spec)}:{one.line}:{one.column}"
     return "\n".join(
         (
-            f"{shown(one.spec)}:{one.line}:{one.column}: {one.severity}[{one.code}]: {one.message}",
+            f"{place}: {one.severity}[{one.code}]: {visible(one.message)}",
             f"{margin} |",
             f"{one.line} | {excerpt}",
             *(f"{margin} | {line}" for line in below),
             _help_line(margin + " ", one.help, one.code),
         )
     )
+
+
+def _on_one_line(source: str) -> str:
+    """A line of a spec with one visible character in place of each of its own."""
+    spaced = source.replace("\t", " ")
+    return "".join(letter if letter.isprintable() else _HIDDEN for letter in spaced)
 
 
 def _around(line: str, column: int, room: int) -> tuple[str, int]:
@@ -55,5 +66,5 @@ def _around(line: str, column: int, room: int) -> tuple[str, int]:
 
 
 def _help_line(margin: str, help: str, code: str) -> str:
-    remedy = f"{help}{' ' if help.endswith('?') else '; '}" if help else ""
+    remedy = f"{visible(help)}{' ' if help.endswith('?') else '; '}" if help else ""
     return f"{margin}= help: {remedy}`convt explain {code}` says why"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from textwrap import wrap
 
+from convt_cli.errors import visible
 from convt_cli.render.text import Grid, Line, columns_of, grid_lines, grid_of, total_width
 from convt_cli.reports.table import Kind, Table
 
@@ -27,7 +28,7 @@ def fitted_lines(table: Table, width: int) -> list[Line]:
             else []
         ),
     ]
-    return grid_lines(table, grid, [part for note in notes for part in wrap(note, width)])
+    return grid_lines(table, grid, [part for note in notes for part in wrap(visible(note), width)])
 
 
 def _fitted(table: Table, width: int) -> tuple[Grid, str]:

@@ -8,11 +8,14 @@ import json
 from collections.abc import Callable, Mapping
 from math import isfinite
 
+from convt_cli.errors import visible
 from convt_cli.render.text import NUMBERS, in_full, shape_text
 from convt_cli.reports.table import Cell, Report, Table
 
 _SHORT = 88
-_MARKDOWN = "\\|*_<>`[]~&!#"
+_MARKDOWN = "\\|*_<>`[]~&!#$"
+_FORMULA = tuple("=+-@＝＋－＠")  # the wide ones are meant
+"""What a spreadsheet takes for the beginning of a formula; in some languages, the wide ones."""
 
 
 def as_json(report: Report) -> str:
@@ -23,7 +26,8 @@ def as_json(report: Report) -> str:
 def as_csv(report: Report) -> str:
     """The rows of every table under its columns' names, which are not said twice.
 
-    Where tables are about specs, the first column is the spec.
+    Where tables are about specs, the first column is the spec.  A text that a spreadsheet would
+    run as a formula has a ' in front, as a spreadsheet itself writes it; numbers have none.
     """
     target = io.StringIO()
     writer = csv.writer(target, lineterminator="\n")
@@ -35,7 +39,7 @@ def as_csv(report: Report) -> str:
             writer.writerow(names)
             head = names
         for row in table.rows:
-            writer.writerow([spec for _, spec in about] + [_csv_cell(cell) for cell in row])
+            writer.writerow([_csv_cell(cell) for cell in (*(spec for _, spec in about), *row)])
     return target.getvalue()
 
 
@@ -52,7 +56,21 @@ RENDERERS: dict[str, Callable[[Report], str]] = {
 
 
 def _csv_cell(cell: Cell) -> str:
-    return shape_text(cell, "x") if isinstance(cell, tuple) else in_full(cell)
+    if isinstance(cell, tuple):
+        return shape_text(cell, "x")
+    text = in_full(cell)
+    return f"'{text}" if isinstance(cell, str) and _is_formula(text) else text
+
+
+def _is_formula(text: str) -> bool:
+    """Whether a spreadsheet would take `text` for a formula: a dash alone and -1 are none."""
+    if len(text) < 2 or not text.startswith(_FORMULA):
+        return False
+    try:
+        float(text)
+    except ValueError:
+        return True
+    return False
 
 
 def _markdown_table(table: Table) -> str:
@@ -74,8 +92,8 @@ def _markdown_row(cells: list[str]) -> str:
 
 
 def _markdown_text(text: str) -> str:
-    escaped = "".join(f"\\{letter}" if letter in _MARKDOWN else letter for letter in text)
-    return " ".join(escaped.split())
+    shown = visible(" ".join(text.split()))
+    return "".join(f"\\{letter}" if letter in _MARKDOWN else letter for letter in shown)
 
 
 def _json_text(value: object, depth: int) -> str:
@@ -99,7 +117,15 @@ def _json_text(value: object, depth: int) -> str:
 
 
 def _json(value: object) -> str:
-    return json.dumps(_finite(value), ensure_ascii=False, allow_nan=False)
+    r"""`value` on one line of JSON, with `\u` escapes for the characters that no line shows.
+
+    A file name's undecodable byte 0x80 becomes `\udc80`, from which Python's os.fsencode makes the
+    byte again; so the text is always UTF-8.
+    """
+    text = json.dumps(_finite(value), ensure_ascii=False, allow_nan=False)
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else json.dumps(one)[1:-1] for one in text)
 
 
 def _finite(value: object) -> object:

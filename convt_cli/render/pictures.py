@@ -123,7 +123,7 @@ def _drawn(panels: Sequence[Panel]) -> bytes:
         box = left / size[0], bottom / size[1], _INCHES / size[0], height / size[1]
         axes = figure.add_axes(box)
         axes.imshow(panel.pixels, interpolation="nearest", aspect="auto")
-        axes.set_title(panel.title, fontsize=7, pad=3)
+        axes.set_title(panel.title, fontsize=7, pad=3, parse_math=False)
         axes.set_axis_off()
     stream = BytesIO()
     figure.savefig(stream, format="png", metadata={"Software": None})

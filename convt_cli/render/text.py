@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Literal, NamedTuple
 from unicodedata import combining, east_asian_width
 
+from convt_cli.errors import visible
 from convt_cli.reports.table import Cell, Column, Kind, Report, Table
 
 NUMBERS = (Kind.COUNT, Kind.TALLY, Kind.AMOUNT)
@@ -57,7 +58,7 @@ def grid_lines(table: Table, grid: Grid, notes: Sequence[str]) -> list[Line]:
     """The lines of `table` with its cells as in `grid`."""
     widths = grid.widths()
     rule = Line("─" * total_width(widths), "rule")
-    lines = [Line(table.title, "title"), Line("", "note")]
+    lines = [Line(visible(table.title), "title"), Line("", "note")]
     lines += _row_lines(grid.columns, grid.titles, widths, "head")
     lines.append(rule)
     for number, row in enumerate(grid.rows):
@@ -66,7 +67,7 @@ def grid_lines(table: Table, grid: Grid, notes: Sequence[str]) -> list[Line]:
     if grid.total:
         lines.append(rule)
         lines += _row_lines(grid.columns, grid.total, widths, "total")
-    return lines + [Line(note, "note") for note in (("", *notes) if notes else ())]
+    return lines + [Line(visible(note), "note") for note in (("", *notes) if notes else ())]
 
 
 def grid_of(table: Table) -> Grid:
@@ -161,11 +162,10 @@ def amount(count: int) -> str:
 
 
 def in_full(cell: Cell) -> str:
-    """A cell with every digit: (3, 4) as 3×4.  What no line can hold is written as in Python."""
+    """A cell with every digit: (3, 4) as 3×4.  What no line shows is written as in Python."""
     if isinstance(cell, tuple):
         return shape_text(cell, "×")
-    text = "" if cell is None else str(cell)
-    return text if text.isprintable() else ascii(text)[1:-1]
+    return "" if cell is None else visible(str(cell))
 
 
 def shape_text(cell: tuple[int | str, ...] | tuple[tuple[int, ...], ...], times: str) -> str:

@@ -13,8 +13,9 @@
 11  numbers and booleans of older YAML           25  misspelt keys, values and missing extras
 12  integers of thousands of digits              26  anything at all, drawn at random
 13  sizes beside 2^31                            27  the same command twice
-14  matrices whose indices or shapes lie       33  outputs that are inputs; outputs together
+14  matrices whose indices or shapes lie
+33  outputs that are inputs; outputs together
 34  streams that do not block, sockets, terminals that are gone
-35  limits on address space, data and threads
-36  variables of any content, a matplotlibrc, the same bytes in every run
+35  limits on address space, data and threads; small files that become large
+36  variables of any content, a matplotlibrc, names that something else reads as more
 """

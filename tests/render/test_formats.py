@@ -108,10 +108,12 @@ class TestCsv:
 
     @given(name=st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=20))
     @example(name='a,"b"')
-    @example(name="=1+2")
     def test_parses_back(self, name: str) -> None:
+        """But for the ' in front of what a spreadsheet would take for a formula."""
         text = as_csv(report((name, (1,), 2, 3)))
-        assert list(csv.reader(io.StringIO(text, newline="")))[1:] == [[name, "1", "2", "3"]]
+        _, [found, *others] = csv.reader(io.StringIO(text, newline=""))
+        assert found in (name, f"'{name}")
+        assert others == ["1", "2", "3"]
 
     def test_names_the_columns_of_like_tables_once(self) -> None:
         one = report(("a", (1,), 2, 3))
