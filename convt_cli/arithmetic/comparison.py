@@ -17,8 +17,8 @@ on, and at shift 0 the two matrices are one.  `after` alone changes nothing.  Wh
 no shift makes them equal: one gives elements that the other has not.
 
 What a window is filled with can differ too.  Padding that repeats the input moves with the
-borders, so it is equal or it is not; and the divisor of an average counts padding or leaves it
-out, which shows where a window reads padding.
+borders, so it is equal or it is not; and averages are equal where every window has the same
+divisor, whatever the keys that say so (see `averages`).
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from convt_cli.arithmetic.averages import asked_pads, counts_padding, divisor_sums
 from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.dissent import dissents
@@ -128,15 +129,6 @@ def symmetric(axes: Sequence[Axis], *, adjoint: bool) -> Symmetric | None:
     )
 
 
-def counts_padding(definition: LayerType, framework: Framework) -> bool:
-    """Whether padding counts in the divisor of an average pool; False for all other layers."""
-    if not isinstance(definition, AveragePool):
-        return False
-    if definition.count_include_pad is None:
-        return framework.average_counts_padding
-    return definition.count_include_pad
-
-
 def _read(layer: NetworkLayer, framework: Framework) -> Reading:
     definition = _without_storage(layer.definition, framework)
     errors = list(definition.problems(framework))
@@ -186,10 +178,21 @@ def _filled_alike(
         return None
     if any(shift) and getattr(definition, "padding_mode", "zeros") != "zeros":
         return None
-    if not isinstance(definition, AveragePool) or _reads_no_padding((*own.axes, *other.axes)):
-        return shift
-    counted = {counts_padding(definition, one.framework) for one in (own, other)}
-    return shift if counted == {True} or (not any(shift) and len(counted) == 1) else None
+    if isinstance(definition, AveragePool) and not _divided_alike(own, other, definition, shift):
+        return None
+    return shift
+
+
+def _divided_alike(own: Reading, other: Reading, pool: AveragePool, shift: Shape) -> bool:
+    """Whether every window of an average has the same divisor in both readings."""
+    counts = [counts_padding(pool, one.framework) for one in (own, other)]
+    if any(shift) and not all(counts):
+        return _reads_no_padding((*own.axes, *other.axes))
+    mine, theirs = (
+        divisor_sums(one.axes, asked_pads(pool, one.axes, one.framework), counts=counted)
+        for one, counted in zip((own, other), counts, strict=True)
+    )
+    return mine == theirs
 
 
 def _reads_no_padding(axes: Iterable[Axis]) -> bool:

@@ -15,7 +15,7 @@ from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.frameworks import Framework
 from convt_cli.arithmetic.network import Network, NetworkLayer
 from convt_cli.errors import Diagnostic
-from convt_cli.reports.code_lines import code_line, target_of
+from convt_cli.reports.code_lines import Line, layer_line
 from convt_cli.reports.table import VERSION, Cell, Kind, Report, Table, column
 
 _COLUMNS = (
@@ -54,9 +54,9 @@ class Compared:
             return None
         return symmetric(axes_of(self.layer.geometry), adjoint=self.is_transposed)
 
-    def code(self, framework: Framework) -> str | None:
+    def line(self, framework: Framework) -> Line:
         """The line that gives in `framework` what the layer's own framework gives."""
-        return code_line(target_of(self.layer, self.network.rules), framework.name)
+        return layer_line(self.layer, self.network.rules, framework.name)
 
 
 def comparison_report(layers: Sequence[Compared], problems: Sequence[Diagnostic]) -> Report:
@@ -127,11 +127,18 @@ def _notes(compared: Compared) -> Iterator[str]:
         yield from (f"{reading.framework.name}'s tools: {text}." for text in reading.dissents)
     if any(reading.is_flipped for reading in compared.readings):
         yield f"Between jax and the others {_FLIPPED}."
-    lines = [(one.framework, compared.code(one.framework)) for one in compared.readings[1:]]
-    if any(text for _, text in lines):
+    lines = [(one.framework.name, compared.line(one.framework)) for one in compared.readings[1:]]
+    if lines:
         yield f"To have the values of {own}:"
-    for framework, text in lines:
-        yield f"  {framework.name}: {text or 'no line of code can say it'}"
+    yield from (f"  {name}{_line_text(line)}" for name, line in lines)
+
+
+def _line_text(line: Line) -> str:
+    """The line behind the sizes it holds for, unless these are all; or why there is none."""
+    if line.text is None:
+        return f": convt knows no single line for this, as {line.reason}"
+    narrow = line.condition is not None and line.condition.is_narrow
+    return f"{f' ({line.condition})' if narrow else ''}: {line.text}"
 
 
 def _shift_note(own: str, *, is_transposed: bool) -> str:
@@ -186,6 +193,7 @@ def _symmetric_document(usual: Symmetric, is_transposed: bool) -> dict[str, obje
 
 def _reading_document(compared: Compared, reading: Reading) -> dict[str, object]:
     geometry, axes = reading.geometry, reading.axes
+    line = compared.line(reading.framework)
     accepted = geometry is not None
     return {
         "framework": reading.framework.name,
@@ -198,7 +206,15 @@ def _reading_document(compared: Compared, reading: Reading) -> dict[str, object]
         ),
         "shift": reading.shift,
         "equal": reading.is_equal,
-        "note": _FLIPPED if reading.is_flipped else None,
+        "code": line.text,
+        "condition": None if line.condition is None else str(line.condition),
+        "note": "; ".join(_document_notes(reading, line)) or None,
         "dissent": reading.dissents,
-        "code": compared.code(reading.framework),
     }
+
+
+def _document_notes(reading: Reading, line: Line) -> Iterator[str]:
+    if reading.is_flipped:
+        yield _FLIPPED
+    if line.reason is not None:
+        yield f"convt knows no single line for this, as {line.reason}"

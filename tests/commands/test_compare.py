@@ -138,8 +138,8 @@ class TestTables:
             "The usual padding=3 of pytorch gives the same size, but values shifted by -1.",
             "pytorch refuses it: padding 'same' needs stride 1 in pytorch: got stride 2.",
             "To have the values of keras:",
-            "  pytorch: nn.Conv2d(3, 64, 7, stride=2)(F.pad(x, (2, 3, 2, 3)))",
-            "  onnx: helper.make_node('Conv', ['x', 'w', 'b'], ['y'], "
+            "  pytorch (even input sizes): nn.Conv2d(3, 64, 7, stride=2)(F.pad(x, (2, 3, 2, 3)))",
+            "  onnx (even input sizes): helper.make_node('Conv', ['x', 'w', 'b'], ['y'], "
             + "kernel_shape=[7, 7], strides=[2, 2], pads=[2, 2, 3, 3])",
         ]
 
