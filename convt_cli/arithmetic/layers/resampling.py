@@ -22,7 +22,7 @@ from convt_cli.arithmetic.kinds import (
     per_axis,
     require_rank,
 )
-from convt_cli.arithmetic.layers.base import Geometry, Layer, Spans, spatial_source
+from convt_cli.arithmetic.layers.base import Geometry, Layer, Spans, foreign_key, spatial_source
 from convt_cli.arithmetic.spans import (
     Span,
     cubic_span,
@@ -75,6 +75,7 @@ class Upsample(Layer):
     def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
         channels, *sizes = spatial_source(sources)
         self._check_rank(len(sizes))
+        _require_mode(self.mode, len(sizes), framework)
         output, factors = self._sizes_and_factors(tuple(sizes))
         spans = (self._span(n, o, factor) for n, o, factor in zip(sizes, output, factors))
         return Geometry(output=(channels, *output), reach=Spans(axes=tuple(spans)))
@@ -115,6 +116,10 @@ class PixelShuffle(Layer):
 
     factor: int = key(Integer(1), "how much longer every spatial axis gets")
 
+    def problems(self, framework: Framework) -> Iterator[GeometryError]:
+        if not framework.reorders_axes:
+            yield foreign_key("type", "pixel_shuffle", framework)
+
     def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
         channels, *sizes = spatial_source(sources)
         block = self.factor ** len(sizes)
@@ -137,12 +142,28 @@ class PixelUnshuffle(Layer):
 
     factor: int = key(Integer(1), "how much shorter every spatial axis gets")
 
+    def problems(self, framework: Framework) -> Iterator[GeometryError]:
+        if not framework.reorders_axes:
+            yield foreign_key("type", "pixel_unshuffle", framework)
+
     def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
         channels, *sizes = spatial_source(sources)
         shorter = each_axis(len(sizes), lambda n: _divided(sizes[n], self.factor))
         span = Span(step=self.factor, last=self.factor - 1)
         output = (channels * self.factor ** len(sizes), *shorter)
         return Geometry(output=output, reach=Spans(axes=(span,) * len(sizes)))
+
+
+def _require_mode(mode: str, rank: int, framework: Framework) -> None:
+    """Raise GeometryError (E125) where the framework has no such mode on `rank` axes."""
+    if rank not in framework.upsampling.axes(mode):
+        raise GeometryError(
+            "E125",
+            f"{framework.title} has no such upsampling on {rank} spatial axes",
+            field="mode",
+            value=f"got {mode}",
+            help="use another mode, or another framework",
+        )
 
 
 def _ratio_per_axis(factor: Ratio | tuple[Ratio, ...], rank: int) -> tuple[Ratio, ...]:

@@ -16,14 +16,22 @@ from dataclasses import dataclass, replace
 
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.frameworks import Framework
+from convt_cli.arithmetic.layers import Conv, ConvTranspose
+from convt_cli.arithmetic.layers.pools import AdaptivePool, AveragePool, MaxPool
 from convt_cli.arithmetic.network import NetworkLayer
 from convt_cli.errors import GeometryError
-from convt_cli.reports.code_lines import caffe, jax, keras, onnx, pytorch, tensorflow
-from convt_cli.reports.code_lines.condition import Condition, condition_of
-from convt_cli.reports.code_lines.target import NoLineError, Target, target_of
+from convt_cli.reports.code_lines import caffe, jax, keras, onnx, pytorch, resizing, tensorflow
+from convt_cli.reports.code_lines.condition import Condition, Sizes, condition_of
+from convt_cli.reports.code_lines.target import (
+    NoLineError,
+    Target,
+    plain_pool_target,
+    target_of,
+)
 
 __all__ = ["Line", "Target", "code_line", "layer_line", "target_of"]
 
+_WINDOWED = (Conv, ConvTranspose, MaxPool, AveragePool)
 _LINES: dict[str, Callable[[Target], str]] = {
     "pytorch": pytorch.line,
     "tensorflow": tensorflow.line,
@@ -55,6 +63,8 @@ def code_line(target: Target, framework: str) -> Line:
 
 def layer_line(layer: NetworkLayer, own: Framework, framework: str) -> Line:
     """The line that gives in `framework` what the layer gives in its own, and its condition."""
+    if not isinstance(layer.definition, _WINDOWED):
+        return _unwindowed_line(layer, own, framework)
     line = code_line(target_of(layer, own), framework)
     if line.text is None:
         return line
@@ -64,6 +74,28 @@ def layer_line(layer: NetworkLayer, own: Framework, framework: str) -> Line:
         return None if resized is None else code_line(target_of(resized, own), framework).text
 
     return replace(line, condition=condition_of(layer, writes))
+
+
+def _unwindowed_line(layer: NetworkLayer, own: Framework, framework: str) -> Line:
+    """The line for a layer whose windows have no stride: an adaptive pool, a resize, a shuffle."""
+    try:
+        if not isinstance(layer.definition, AdaptivePool):
+            text, holds = resizing.line(layer, own, framework)
+            return Line(text=text, condition=_sizes(layer, any_size=holds))
+        adaptive = resizing.adaptive_pool(layer, framework)
+        if adaptive is not None:
+            return Line(text=adaptive, condition=_sizes(layer, any_size=True))
+        line = code_line(plain_pool_target(layer, resizing.plain_windows(layer)), framework)
+        return line if line.text is None else replace(line, condition=_sizes(layer, any_size=False))
+    except NoLineError as error:
+        return Line(reason=str(error))
+
+
+def _sizes(layer: NetworkLayer, *, any_size: bool) -> Condition:
+    sizes = layer.inputs[0][1:]
+    return Condition(
+        axes=tuple(Sizes(start=1 if any_size else n, step=int(any_size)) for n in sizes)
+    )
 
 
 def _resized(layer: NetworkLayer, own: Framework, sizes: Shape) -> NetworkLayer | None:

@@ -130,6 +130,20 @@ def target_of(layer: NetworkLayer, framework: Framework) -> Target:
     )
 
 
+def plain_pool_target(layer: NetworkLayer, windows: Sequence[Pair]) -> Target:
+    """An adaptive pool as the plain one that it is, (kernel_size, stride) per axis."""
+    axes = tuple(
+        Axis.conv(input_size=size, kernel_size=kernel_size, stride=stride)
+        for size, (kernel_size, stride) in zip(layer.inputs[0][1:], windows, strict=True)
+    )
+    return Target(
+        type=layer.type.removeprefix("adaptive_"),
+        axes=axes,
+        channels=(layer.inputs[0][0], layer.output[0]),
+        pads=((0, 0),) * len(axes),
+    )
+
+
 def _of_convolution(layer: NetworkLayer, convolution: Convolution) -> Target:
     source, result = convolution.action_shapes
     return Target(
