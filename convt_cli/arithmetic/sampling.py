@@ -8,11 +8,11 @@ smaller output is smoothed, and how an area mean weighs what lies at its window'
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from math import gcd
 
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.frameworks import Framework, Upsampling, interpolation
-from convt_cli.arithmetic.kinds import Ratio
 from convt_cli.arithmetic.layers.resampling import Upsample
 
 
@@ -35,8 +35,9 @@ def scales_exactly(layer: Upsample, sizes: Sequence[tuple[int, int]]) -> bool:
     factor = layer.scale_factor
     if factor is None:
         return True
-    factors = [factor] * len(sizes) if isinstance(factor, Ratio) else list(factor)
-    return all(o * f.denominator == n * f.numerator for (n, o), f in zip(sizes, factors))
+    factors = factor if isinstance(factor, tuple) else (factor,) * len(sizes)
+    exact = (Fraction(str(each)) for each in factors)
+    return all(o == n * each for (n, o), each in zip(sizes, exact))
 
 
 def _axis_alike(kind: str, n: int, o: int, mine: Upsampling, theirs: Upsampling) -> bool:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from convt_cli.arithmetic.averages import asked_pads
 from convt_cli.arithmetic.axis import Axis
-from convt_cli.arithmetic.kinds import Ratio
-from convt_cli.arithmetic.layers import Windows
+from convt_cli.arithmetic.layers import LayerType, Windows
 from convt_cli.arithmetic.layers.pools import AdaptivePool, AveragePool, MaxPool
 from convt_cli.arithmetic.layers.resampling import PixelShuffle, PixelUnshuffle, Upsample
 from convt_cli.arithmetic.network import Network, NetworkLayer
@@ -41,13 +40,15 @@ _TRANSPOSED_NOTES = (
     "It equals a direct one with s' = 1 over its input stretched to i', padded p' on both sides.",
 )
 _CEILING_NOTE = (
-    "ceil: the last window of a pool with ceil_mode may reach past the padding; a is below 0 by "
-    "as much as it does."
+    "ceil((i + before + after - ke) / s) + 1: the last window of a pool with ceil_mode may reach "
+    "past the padding."
 )
 _DROPPED_NOTE = (
     "A window that would begin at or past the end of the input, i + before, is dropped: - 1."
 )
-_ADAPTIVE_NOTE = "adaptive: window q reads floor(q*i / o) to ceil((q + 1)*i / o) - 1."
+_ADAPTIVE_NOTE = (
+    "adaptive: o is output_size, and window q reads floor(q*i / o) to ceil((q + 1)*i / o) - 1."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +103,7 @@ def _notes(
     """The formulas of the kinds of layer that the network has, and what has none."""
     rows = [row for _, of_layer in computed for row in of_layer]
     direct = [row for row in rows if row.axis is not None and not row.is_transposed]
-    if direct:
+    if any(not row.is_ceiled for row in direct):
         yield _DIRECT_NOTE
     if any(row.is_ceiled for row in rows):
         yield _CEILING_NOTE
@@ -134,11 +135,10 @@ def _rows(layer: NetworkLayer, network: Network) -> Iterator[_Row]:
     if windows.axes:
         yield from _window_rows(layer, windows, network)
         return
-    formula = _formula(layer)
-    if formula is not None:
-        pairs = zip(layer.inputs[0][1:], layer.output[1:], strict=True)
-        for number, (size, result) in enumerate(pairs):
-            yield _Row(text=formula(number, size, result), input_size=size, output_size=result)
+    for number, (size, result) in enumerate(zip(layer.inputs[0][1:], layer.output[1:])):
+        text = _formula(layer.definition, number, size, result)
+        if text is not None:
+            yield _Row(text=text, input_size=size, output_size=result)
 
 
 def _window_rows(layer: NetworkLayer, windows: Windows, network: Network) -> Iterator[_Row]:
@@ -173,27 +173,24 @@ def _ceiled_pads(
     return asked_pads(pool, windows.axes, network.rules) if ceils else None
 
 
-def _formula(layer: NetworkLayer) -> Callable[[int, int, int], str] | None:
-    """What writes the size of an axis, from its number, input size and output size."""
-    definition = layer.definition
-    if isinstance(definition, PixelShuffle):
-        return lambda _, size, result: f"{size}*{definition.factor}"
-    if isinstance(definition, PixelUnshuffle):
-        return lambda _, size, result: f"{size} / {definition.factor}"
-    if isinstance(definition, AdaptivePool):
-        return lambda _, size, result: f"{result}, as output_size has it"
-    if not isinstance(definition, Upsample):
-        return None
-    factor = definition.scale_factor
-    if factor is None:
-        return lambda _, size, result: f"{result}, as output_size has it"
-    return lambda number, size, result: _scaled(
-        size, factor if isinstance(factor, Ratio) else factor[number]
-    )
+def _formula(definition: LayerType, number: int, size: int, result: int) -> str | None:
+    """The size of axis `number` as a formula; None for a layer that has none."""
+    match definition:
+        case PixelShuffle(factor=factor):
+            return f"{size}*{factor}"
+        case PixelUnshuffle(factor=factor):
+            return f"{size} / {factor}"
+        case AdaptivePool() | Upsample(scale_factor=None):
+            return str(result)
+        case Upsample(scale_factor=tuple(factors)):
+            return _scaled(size, str(factors[number]))
+        case Upsample(scale_factor=one):
+            return _scaled(size, str(one))
+    return None
 
 
-def _scaled(size: int, factor: Ratio) -> str:
-    return f"{size}*{factor}" if factor.denominator == 1 else f"floor({size} * {factor})"
+def _scaled(size: int, factor: str) -> str:
+    return f"{size}*{factor}" if factor.isdigit() else f"floor({size} * {factor})"
 
 
 def _windows(layer: NetworkLayer) -> Windows:

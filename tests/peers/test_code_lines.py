@@ -114,7 +114,7 @@ def by_torch(line: str, x: Array, weight: Array, b: Array) -> Array:
 
 def by_jax(line: str, x: Array, weight: Array, b: Array) -> Array:
     jax = import_module("jax")
-    names = {"lax": jax.lax, "jnp": jax.numpy, "x": jax.numpy.asarray(channels_last(x))}
+    names = {"jax": jax, "lax": jax.lax, "jnp": jax.numpy, "x": jax.numpy.asarray(channels_last(x))}
     return channels_first(eval(line, names | {"w": stored(weight), "b": b.astype(np.float32)}))
 
 

@@ -32,7 +32,7 @@ from convt_cli.reports.code_lines.target import (
 __all__ = ["Line", "Target", "code_line", "layer_line", "target_of"]
 
 _WINDOWED = (Conv, ConvTranspose, MaxPool, AveragePool)
-_LINES: dict[str, Callable[[Target], str]] = {
+WRITERS: dict[str, Callable[[Target], str]] = {
     "pytorch": pytorch.line,
     "tensorflow": tensorflow.line,
     "keras": keras.line,
@@ -53,10 +53,10 @@ class Line:
 
 def code_line(target: Target, framework: str) -> Line:
     """The line that does in `framework` what `target` says."""
-    if framework not in _LINES:
+    if framework not in WRITERS:
         return Line(reason=f"convt writes no code for {framework}")
     try:
-        return Line(text=_LINES[framework](target))
+        return Line(text=WRITERS[framework](target))
     except NoLineError as error:
         return Line(reason=str(error))
 
