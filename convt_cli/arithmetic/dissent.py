@@ -7,12 +7,11 @@ shape inference and reference implementation, 1.23, ONNX Runtime 1.32 and Tensor
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.frameworks import Framework, interpolation
-from convt_cli.arithmetic.kinds import Pair
 from convt_cli.arithmetic.layers import ConvTranspose, Geometry, LayerType, Windows
 from convt_cli.arithmetic.layers.convolutions import Conv
 from convt_cli.arithmetic.layers.pools import AveragePool, MaxPool
@@ -53,29 +52,31 @@ def _transposed(layer: ConvTranspose, windows: Windows, framework: Framework) ->
             "transposed layer with padding 'same' by one element"
         )
     if framework.name == "jax" and layer.padding not in (*FRAMEWORK_WORDS, "valid"):
-        pairs = [_consistent_pads(axis) for axis in axes]
-        if any(pair != (axis.before, axis.after) for pair, axis in zip(pairs, axes)):
-            sizes = tuple(
-                axis.input_size + axis.before + axis.after - sum(pair)
-                for pair, axis in zip(pairs, axes)
-            )
-            result = f"an output of {_text(sizes)}" if min(sizes) > 0 else "no output at all"
-            yield (
-                "with use_consistent_padding=True, which JAX has had since October 2025 "
-                f"(jax#32268), the same pads are the direct convolution's: {result}"
-            )
+        yield from _consistent_padding(axes)
+
+
+def _consistent_padding(axes: Sequence[Axis]) -> Iterator[str]:
+    """The output whose stretched pads are read as pads of the direct convolution, if another."""
+    stretched = [axis.zero_inserted() for axis in axes]
+    sizes = tuple(
+        (axis.output_size - 1) * axis.stride + axis.effective_kernel - pads.before - pads.after
+        for axis, pads in zip(axes, stretched)
+    )
+    if any(
+        axis.before != pads.before or axis.input_size != size
+        for axis, pads, size in zip(axes, stretched, sizes)
+    ):
+        result = f"an output of {_text(sizes)}" if min(sizes) > 0 else "no output at all"
+        yield (
+            "with use_consistent_padding=True, which JAX has had since October 2025 "
+            f"(jax#32268), the same pads are the direct convolution's: {result}"
+        )
 
 
 def _centred_by_torch(axis: Axis) -> int:
     """What Keras's torch backend cropped before the fix: half of all, rounded up."""
     total = axis.effective_kernel - axis.stride
     return max(0, -(-total // 2)) if axis.stride > 1 else axis.before
-
-
-def _consistent_pads(axis: Axis) -> Pair:
-    """The pads of C's input where those of the stretched one are read as its own."""
-    reach = axis.effective_kernel - 1
-    return reach - axis.before, reach - axis.after
 
 
 def _shuffles(layer: PixelShuffle | PixelUnshuffle, framework: Framework) -> Iterator[str]:
