@@ -13,7 +13,7 @@ import numpy as np
 from convt_cli.analysis.activations import ACTIVATIONS
 from convt_cli.analysis.rules import Rule
 from convt_cli.analysis.step import Kind, Place, Step, StepType
-from convt_cli.arithmetic.comparison import counts_padding
+from convt_cli.arithmetic.averages import asked_pads, counts_padding
 from convt_cli.arithmetic.convolution import Convolution
 from convt_cli.arithmetic.layers import Spans, Windows
 from convt_cli.arithmetic.layers.joins import Concat
@@ -21,8 +21,6 @@ from convt_cli.arithmetic.layers.pools import AveragePool
 from convt_cli.arithmetic.layers.resampling import PixelShuffle, PixelUnshuffle, Upsample
 from convt_cli.arithmetic.layers.reshaping import Transpose
 from convt_cli.arithmetic.network import NetworkLayer
-from convt_cli.arithmetic.padding import direct_pads
-from convt_cli.arithmetic.windows import Window
 from convt_cli.operators.direct import apply_forward, apply_transpose
 from convt_cli.operators.dtypes import Array
 from convt_cli.operators.functions import Route
@@ -123,13 +121,7 @@ def _counts(place: Place) -> list[Array]:
     if not counts_padding(definition, place.rules):
         return elements_met(_walks(place))
     pool, axes = cast("AveragePool", definition), cast("Windows", reach).axes
-    window = Window(
-        kernel_size=tuple(axis.kernel_size for axis in axes),
-        stride=tuple(axis.stride for axis in axes),
-        dilation=tuple(axis.dilation for axis in axes),
-    )
-    sizes = tuple(axis.input_size for axis in axes)
-    pairs = direct_pads(pool.padding, sizes, window, place.rules, "a pool")
+    pairs = asked_pads(pool, axes, place.rules)
     return taps_within(axes, [after for _, after in pairs])
 
 

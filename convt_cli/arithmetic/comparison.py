@@ -17,25 +17,38 @@ on, and at shift 0 the two matrices are one.  `after` alone changes nothing.  Wh
 no shift makes them equal: one gives elements that the other has not.
 
 What a window is filled with can differ too.  Padding that repeats the input moves with the
-borders, so it is equal or it is not; and the divisor of an average counts padding or leaves it
-out, which shows where a window reads padding.
+borders, so it is equal or it is not; and averages are equal where every window has the same
+divisor, whatever the keys that say so (see `averages`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
+from convt_cli.arithmetic.averages import asked_pads, counts_padding, divisor_sums
 from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.dissent import dissents
 from convt_cli.arithmetic.frameworks import Framework
 from convt_cli.arithmetic.layers import Convolutional, ConvTranspose, Geometry, LayerType, Windows
-from convt_cli.arithmetic.layers.pools import AveragePool
+from convt_cli.arithmetic.layers.convolutions import Conv
+from convt_cli.arithmetic.layers.pools import AdaptivePool, AveragePool, MaxPool, MaxUnpool
+from convt_cli.arithmetic.layers.resampling import PixelShuffle, PixelUnshuffle, Upsample
 from convt_cli.arithmetic.network import Network, NetworkLayer
+from convt_cli.arithmetic.sampling import sampled_alike
 from convt_cli.errors import GeometryError
 
-COMPARED_TYPES = ("conv", "conv_transpose", "max_pool", "avg_pool")
+COMPARED = (
+    *(Conv, ConvTranspose, MaxPool, AveragePool, AdaptivePool, MaxUnpool),
+    *(Upsample, PixelShuffle, PixelUnshuffle),
+)
+"""The classes of the layers that frameworks read each in its own way, or have not all."""
+
+
+Difference = Literal["size", "divisor", "padding", "samples"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,15 +56,17 @@ class Reading:
     """A layer as one framework reads it; `errors` say why it does not take it.
 
     `shift` is per axis, in elements of C's input, and None where no shift makes this reading
-    equal to the layer's own; zeros are equality.  `is_flipped`: the stored kernel, applied as it
-    stands, has its taps in the reverse of the own reading's order.  `dissents` are what the tools
-    of this framework disagree on among themselves.
+    equal to the layer's own; zeros are equality, and all there is for a layer without a window
+    that moves.  `difference` says what is not the same where there is no shift.  `is_flipped`:
+    the stored kernel, applied as it stands, has its taps in the reverse of the own reading's
+    order.  `dissents` are what the tools of this framework disagree on among themselves.
     """
 
     framework: Framework
     geometry: Geometry | None
     errors: tuple[str, ...] = ()
     shift: Shape | None = None
+    difference: Difference | None = None
     is_flipped: bool = False
     dissents: tuple[str, ...] = ()
 
@@ -76,8 +91,13 @@ class Symmetric:
 
 
 def compared_layers(network: Network) -> list[NetworkLayer]:
-    """The layers whose windows frameworks read each in its own way."""
-    return [layer for layer in network.layers if layer.type in COMPARED_TYPES]
+    """The layers that frameworks read each in its own way."""
+    return [layer for layer in network.layers if isinstance(layer.definition, COMPARED)]
+
+
+def left_out(network: Network, chosen: Container[str]) -> dict[str, int]:
+    """How many layers of each type are not among the names `chosen`, in order."""
+    return dict(Counter(layer.type for layer in network.layers if layer.name not in chosen))
 
 
 def readings(
@@ -86,7 +106,7 @@ def readings(
     """The layer as its own framework reads it, and as each of the others does."""
     mine = _read(layer, own)
     every = (mine, *(_read(layer, framework) for framework in others))
-    return tuple(_beside(mine, reading, layer.definition) for reading in every)
+    return tuple(_beside(mine, reading, layer) for reading in every)
 
 
 def axes_of(geometry: Geometry) -> tuple[Axis, ...]:
@@ -128,15 +148,6 @@ def symmetric(axes: Sequence[Axis], *, adjoint: bool) -> Symmetric | None:
     )
 
 
-def counts_padding(definition: LayerType, framework: Framework) -> bool:
-    """Whether padding counts in the divisor of an average pool; False for all other layers."""
-    if not isinstance(definition, AveragePool):
-        return False
-    if definition.count_include_pad is None:
-        return framework.average_counts_padding
-    return definition.count_include_pad
-
-
 def _read(layer: NetworkLayer, framework: Framework) -> Reading:
     definition = _without_storage(layer.definition, framework)
     errors = list(definition.problems(framework))
@@ -165,31 +176,52 @@ def _without_storage(definition: LayerType, framework: Framework) -> LayerType:
     return definition
 
 
-def _beside(own: Reading, other: Reading, definition: LayerType) -> Reading:
+def _beside(own: Reading, other: Reading, layer: NetworkLayer) -> Reading:
     """`other` with what sets it apart from `own`."""
     if own.geometry is None or other.geometry is None:
         return other
     layouts = (own.geometry.weight_layout, other.geometry.weight_layout)
     has_order = any(axis.kernel_size > 1 for axis in other.axes)
+    found: Shape | Difference = "size"
+    if own.geometry.output == other.geometry.output:
+        found = _shift_or_difference(own, other, layer)
     return replace(
         other,
-        shift=_filled_alike(own, other, definition, axes_shift(own.axes, other.axes)),
+        shift=found if isinstance(found, tuple) else None,
+        difference=found if isinstance(found, str) else None,
         is_flipped=has_order and layouts[0].unflipped != layouts[1].unflipped,
     )
 
 
-def _filled_alike(
-    own: Reading, other: Reading, definition: LayerType, shift: Shape | None
-) -> Shape | None:
-    """`shift`, or None where what stands in the padding, or the divisor, sets the two apart."""
+def _shift_or_difference(own: Reading, other: Reading, layer: NetworkLayer) -> Shape | Difference:
+    """The shift that makes two readings of one size the same; else what no shift mends."""
+    definition = layer.definition
+    if isinstance(definition, Upsample):
+        frameworks = own.framework, other.framework
+        alike = sampled_alike(definition, layer.inputs[0], layer.output, *frameworks)
+        return (0,) * (len(layer.output) - 1) if alike else "samples"
+    if not other.axes:
+        return (0,) * (len(layer.output) - 1)
+    shift = axes_shift(own.axes, other.axes)
     if shift is None:
-        return None
+        return "size"
     if any(shift) and getattr(definition, "padding_mode", "zeros") != "zeros":
-        return None
-    if not isinstance(definition, AveragePool) or _reads_no_padding((*own.axes, *other.axes)):
-        return shift
-    counted = {counts_padding(definition, one.framework) for one in (own, other)}
-    return shift if counted == {True} or (not any(shift) and len(counted) == 1) else None
+        return "padding"
+    if isinstance(definition, AveragePool) and not _divided_alike(own, other, definition, shift):
+        return "divisor"
+    return shift
+
+
+def _divided_alike(own: Reading, other: Reading, pool: AveragePool, shift: Shape) -> bool:
+    """Whether every window of an average has the same divisor in both readings."""
+    counts = [counts_padding(pool, one.framework) for one in (own, other)]
+    if any(shift) and not all(counts):
+        return _reads_no_padding((*own.axes, *other.axes))
+    mine, theirs = (
+        divisor_sums(one.axes, asked_pads(pool, one.axes, one.framework), counts=counted)
+        for one, counted in zip((own, other), counts, strict=True)
+    )
+    return mine == theirs
 
 
 def _reads_no_padding(axes: Iterable[Axis]) -> bool:

@@ -7,13 +7,15 @@ shape inference and reference implementation, 1.23, ONNX Runtime 1.32 and Tensor
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.convolution import Shape
-from convt_cli.arithmetic.frameworks import Framework
+from convt_cli.arithmetic.frameworks import Framework, interpolation
 from convt_cli.arithmetic.layers import ConvTranspose, Geometry, LayerType, Windows
 from convt_cli.arithmetic.layers.convolutions import Conv
 from convt_cli.arithmetic.layers.pools import AveragePool, MaxPool
+from convt_cli.arithmetic.layers.resampling import PixelShuffle, PixelUnshuffle, Upsample
 from convt_cli.arithmetic.padding import FRAMEWORK_WORDS
 
 _TENSORFLOW = ("tensorflow", "keras")
@@ -26,14 +28,72 @@ def dissents(
     definition: LayerType, source: Shape, geometry: Geometry, framework: Framework
 ) -> tuple[str, ...]:
     """What the framework's tools say of a layer on `source`, where they do not say the same."""
+    if isinstance(definition, PixelShuffle | PixelUnshuffle):
+        return tuple(_shuffles(definition, framework))
+    if isinstance(definition, Upsample):
+        return tuple(_resizes(definition, source, framework))
     if not isinstance(geometry.reach, Windows):
         return ()
     if framework.name == "onnx":
         return tuple(_onnx(definition, source, geometry, geometry.reach, framework.opset or 0))
-    dilated = any(axis.dilation > 1 for axis in geometry.reach.axes)
-    if isinstance(definition, ConvTranspose) and dilated and framework.name in _TENSORFLOW:
-        return ("TensorFlow refuses a dilated transposed convolution on a CPU without oneDNN",)
+    if isinstance(definition, ConvTranspose):
+        return tuple(_transposed(definition, geometry.reach, framework))
     return ()
+
+
+def _transposed(layer: ConvTranspose, windows: Windows, framework: Framework) -> Iterator[str]:
+    axes = windows.axes
+    if any(axis.dilation > 1 for axis in axes) and framework.name in _TENSORFLOW:
+        yield "TensorFlow refuses a dilated transposed convolution on a CPU without oneDNN"
+    moved = any(_centred_by_torch(axis) != axis.before for axis in axes)
+    if framework.name == "keras" and layer.padding == "same" and moved:
+        yield (
+            "until May 2026 (keras#22876) the torch backend moved the values of a strided "
+            "transposed layer with padding 'same' by one element"
+        )
+    if framework.name == "jax" and layer.padding not in (*FRAMEWORK_WORDS, "valid"):
+        yield from _consistent_padding(axes)
+
+
+def _consistent_padding(axes: Sequence[Axis]) -> Iterator[str]:
+    """The output whose stretched pads are read as pads of the direct convolution, if another."""
+    stretched = [axis.zero_inserted() for axis in axes]
+    sizes = tuple(
+        (axis.output_size - 1) * axis.stride + axis.effective_kernel - pads.before - pads.after
+        for axis, pads in zip(axes, stretched)
+    )
+    if any(
+        axis.before != pads.before or axis.input_size != size
+        for axis, pads, size in zip(axes, stretched, sizes)
+    ):
+        result = f"an output of {_text(sizes)}" if min(sizes) > 0 else "no output at all"
+        yield (
+            "with use_consistent_padding=True, which JAX has had since October 2025 "
+            f"(jax#32268), the same pads are the direct convolution's: {result}"
+        )
+
+
+def _centred_by_torch(axis: Axis) -> int:
+    """What Keras's torch backend cropped before the fix: half of all, rounded up."""
+    total = axis.effective_kernel - axis.stride
+    return max(0, -(-total // 2)) if axis.stride > 1 else axis.before
+
+
+def _shuffles(layer: PixelShuffle | PixelUnshuffle, framework: Framework) -> Iterator[str]:
+    """Operators of the like that order channels otherwise."""
+    deepens = isinstance(layer, PixelUnshuffle)
+    if framework.name in _TENSORFLOW:
+        name = "space_to_depth" if deepens else "depth_to_space"
+        module = "tf.nn" if framework.name == "tensorflow" else "keras.ops"
+        yield f"{module}.{name} has the place in a block before the channels, not behind"
+    if framework.name == "onnx":
+        name = "SpaceToDepth" if deepens else "DepthToSpace in its default mode DCR"
+        yield f"{name} has the place in a block before the channels, not behind"
+
+
+def _resizes(layer: Upsample, source: Shape, framework: Framework) -> Iterator[str]:
+    if framework.name == "onnx" and interpolation(layer.mode) == "cubic" and len(source) != 3:
+        yield "ONNX Runtime has cubic on two spatial axes alone"
 
 
 def _onnx(
@@ -57,6 +117,14 @@ def _onnx_transposed(
             for n, axis in enumerate(windows.axes)
         )
         yield from _sizes(geometry.output[1:], inferred, reference)
+        full = tuple(
+            _full(axis.output_size, layer, windows, n) for n, axis in enumerate(windows.axes)
+        )
+        if full != geometry.output[1:]:
+            yield (
+                f"until October 2025 (openvino#32608) OpenVINO did without the pads that auto_pad "
+                f"asks for: an output of {_text(full)}"
+            )
     elif layer.output_size is not None and layer.padding not in FRAMEWORK_WORDS:
         yield "the reference implementation refuses output_shape here, or keeps the pads beside it"
     if any(_extra(layer, n) >= axis.stride for n, axis in enumerate(windows.axes)):

@@ -16,7 +16,49 @@ from typing import Literal
 
 from convt_cli.arithmetic.folding import PADDING_MODES
 
+Shape = tuple[int, ...]
+
 DEFAULT_OPSET = 22
+
+
+_ANY_AXES = (1, 2, 3)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upsampling:
+    """The resizing operators of a framework: which there are, and what they read.
+
+    `nearest`, `linear`, `cubic` and `area` are the numbers of spatial axes that they take.
+    """
+
+    nearest: Shape = _ANY_AXES
+    linear: Shape = ()
+    cubic: Shape = ()
+    area: Shape = ()
+    scales_by: Literal["factor", "sizes"]
+    """Positions are those of the factor as it is written, or of output size over input size."""
+    nearest_rounds: Literal["down", "centre"]
+    """Nearest reads floor(q / factor), or floor((q + 1/2) / factor)."""
+    cubic_kernel: Literal["-3/4", "-1/2", "-1/2 tabulated"] = "-3/4"
+    """Keys' parameter a; TensorFlow takes the kernel from a table of 1024 steps."""
+    smooths: bool = False
+    """Linear and cubic widen their kernel where the output is smaller than the input."""
+    area_shares: bool = False
+    """An area mean weighs elements by how much of them lies in the window, not all alike."""
+
+    def axes(self, mode: str) -> Shape:
+        """The numbers of spatial axes on which there is `mode`, a word of a spec."""
+        ranks: Shape = getattr(self, interpolation(mode))
+        return ranks
+
+
+def interpolation(mode: str) -> str:
+    """nearest, linear, cubic or area: what `mode`, a word of a spec, is on any axis.
+
+    >>> interpolation("bilinear"), interpolation("area")
+    ('linear', 'area')
+    """
+    return next((kind for kind in ("linear", "cubic") if mode.endswith(kind)), mode)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +103,14 @@ class Framework:
     """With the ceiling, a last window that starts past the input goes even without padding."""
     max_pool_dilation: Literal["any", "alone", "none"] = "any"
     """Any, one without stride and without `same`, or none."""
+    adaptive_pools: bool = False
+    """Has adaptive pools; without them, one that is a plain pool is still legal (see `pools`)."""
+    max_unpool: bool = False
+    """Has an operator that puts maxima back where they stood."""
+    reorders_axes: bool = True
+    """Has an operator that transposes, of which with reshapes a pixel shuffle is made."""
+    upsampling: Upsampling
+    """What its resizing operators do."""
     average_pool_dilation: bool = False
     average_counts_padding: bool
     """Whether padding counts in an average's divisor where the spec does not say."""
@@ -97,6 +147,15 @@ _PYTORCH = Framework(
     padding_modes=PADDING_MODES,
     transposed_same_words=(),
     output_padding_below="stride or dilation",
+    adaptive_pools=True,
+    max_unpool=True,
+    upsampling=Upsampling(
+        linear=_ANY_AXES,
+        cubic=(2,),
+        area=_ANY_AXES,
+        scales_by="factor",
+        nearest_rounds="down",
+    ),
     pool_same_words=(),
     pool_padding="half kernel",
     pool_ceil=False,
@@ -107,8 +166,18 @@ _PYTORCH = Framework(
     layer_norm_axes="all",
     weight_axes="first",
 )
+_TENSORFLOW_UPSAMPLING = Upsampling(
+    linear=(2,),
+    cubic=(2,),
+    area=(2,),
+    scales_by="sizes",
+    nearest_rounds="centre",
+    cubic_kernel="-1/2 tabulated",
+    area_shares=True,
+)
 _TENSORFLOW = Framework(
     name="tensorflow",
+    upsampling=_TENSORFLOW_UPSAMPLING,
     same_words=("same",),
     transposed_same_words=("same",),
     transposed_same="forward",
@@ -127,6 +196,8 @@ _TENSORFLOW = Framework(
 _KERAS = replace(
     _TENSORFLOW,
     name="keras",
+    adaptive_pools=True,
+    upsampling=replace(_TENSORFLOW_UPSAMPLING, area=()),
     strided_dilation=False,
     transposed_groups=False,
     max_pool_dilation="none",
@@ -134,6 +205,10 @@ _KERAS = replace(
 _ONNX = Framework(
     name="onnx",
     opset=DEFAULT_OPSET,
+    max_unpool=True,
+    upsampling=Upsampling(
+        linear=_ANY_AXES, cubic=_ANY_AXES, scales_by="factor", nearest_rounds="down"
+    ),
     same_words=("same", "same_lower"),
     transposed_same_words=("same", "same_lower"),
     transposed_same="runtime",
@@ -151,6 +226,14 @@ _ONNX = Framework(
 )
 _JAX = Framework(
     name="jax",
+    upsampling=Upsampling(
+        linear=_ANY_AXES,
+        cubic=_ANY_AXES,
+        scales_by="sizes",
+        nearest_rounds="centre",
+        cubic_kernel="-1/2",
+        smooths=True,
+    ),
     same_words=("same", "same_lower"),
     transposed_groups=False,
     transposed_same_words=("same", "same_lower"),
@@ -170,6 +253,8 @@ _JAX = Framework(
 )
 _CAFFE = Framework(
     name="caffe",
+    reorders_axes=False,
+    upsampling=Upsampling(nearest=(), scales_by="sizes", nearest_rounds="down"),
     same_words=(),
     transposed_same_words=(),
     output_padding_below="nothing",

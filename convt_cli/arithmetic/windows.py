@@ -6,7 +6,7 @@ each of its spatial axes; an error names the axis at fault.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -24,6 +24,15 @@ class Window:
     kernel_size: tuple[int, ...]
     stride: tuple[int, ...]
     dilation: tuple[int, ...]
+
+    @classmethod
+    def of(cls, axes: Sequence[Axis]) -> Window:
+        """The window that `axes` have."""
+        return cls(
+            kernel_size=tuple(axis.kernel_size for axis in axes),
+            stride=tuple(axis.stride for axis in axes),
+            dilation=tuple(axis.dilation for axis in axes),
+        )
 
 
 def direct_axes(

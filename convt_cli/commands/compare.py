@@ -1,4 +1,4 @@
-"""convt compare: every layer with a window under each framework."""
+"""convt compare: every layer that frameworks differ on, under each of them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import click
 
-from convt_cli.arithmetic.comparison import compared_layers, readings
+from convt_cli.arithmetic.comparison import compared_layers, left_out, readings
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.frameworks import FRAMEWORKS, Framework
 from convt_cli.arithmetic.network import Network, NetworkLayer
@@ -15,7 +15,7 @@ from convt_cli.commands.networks import Loaded, load_all
 from convt_cli.commands.options import format_option, input_option, output_options, specs_argument
 from convt_cli.errors import RequestError
 from convt_cli.errors.suggestions import suggestion
-from convt_cli.reports.comparison import Compared, comparison_report
+from convt_cli.reports.comparison import Compared, LeftOut, comparison_report
 
 
 def _frameworks(text: str) -> tuple[Framework, ...]:
@@ -59,15 +59,17 @@ def command(
     output: str | None,
     force: bool,
 ) -> int:
-    """Print what each framework makes of every convolution and pool, written the same way.
+    """Print what each framework makes of every convolution, pool and upsample.
 
     The output shape, the explicit pads, whether the values are those of the spec's framework or
-    shifted, and the line of code that makes them equal.
+    shifted, and the line of code that makes them equal, with the input sizes it holds for.
+    Layers that are not compared are counted below.
     """
     loaded = load_all(specs, inputs)
     compared = _compared_all(loaded, layer, others)
     if loaded.complete(output, output_format):
-        report = comparison_report(compared, loaded.problems)
+        rest = [] if layer is not None else [_left_out(network) for network in loaded.networks]
+        report = comparison_report(compared, loaded.problems, rest)
         emit(report, output_format, output, force=force)
     return loaded.status
 
@@ -87,16 +89,21 @@ def _compared_all(loaded: Loaded, name: str | None, others: Sequence[Framework])
 
 
 def _chosen(network: Network, name: str | None) -> list[NetworkLayer]:
-    """All layers with a window, or the one called `name`.  Raises RequestError (E502)."""
+    """All layers that are compared, or the one called `name`.  Raises RequestError (E502)."""
     layers = compared_layers(network)
     found = [layer for layer in layers if name in (None, layer.name)]
     if name is not None and not found:
         raise RequestError(
             "E502",
-            f"{network.name} has no convolution or pool '{name}'",
+            f"{network.name} has no layer '{name}' that frameworks differ on",
             help=suggestion(name, [layer.name for layer in layers]) if layers else "",
         )
     return found
+
+
+def _left_out(network: Network) -> LeftOut:
+    chosen = {layer.name for layer in compared_layers(network)}
+    return LeftOut(network=network, types=left_out(network, chosen))
 
 
 def _compared(network: Network, layer: NetworkLayer, others: Sequence[Framework]) -> Compared:

@@ -181,7 +181,9 @@ EXPLANATIONS: dict[str, Explanation] = {
         "the framework has what the layer asks for",
         "Some keys, and some of their values, belong to certain frameworks: transpose_kernel to "
         "JAX, the dilation of an average pool to ONNX, ceil_mode to PyTorch, ONNX and Caffe, "
-        "padding modes other than zeros to PyTorch, opset to ONNX.",
+        "padding modes other than zeros to PyTorch, opset to ONNX.  So do some layers: max_unpool "
+        "to PyTorch and ONNX, adaptive pools to PyTorch and Keras (elsewhere only those that are "
+        "a plain pool are legal), and the modes of upsample on one, two or three axes.",
     ),
     "E126": Explanation(
         "a factor divides what it splits",

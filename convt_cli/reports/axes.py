@@ -23,8 +23,22 @@ def arithmetic_text(axis: Axis, transposed: bool) -> str:
     if transposed:
         stretched = f"({axis.output_size} - 1)*{axis.stride} + {effective}"
         return f"{stretched}{_less(axis.before)}{_less(axis.after)} + {axis.output_padding}"
-    padded = f"{axis.input_size}{_plus(axis.before)}{_plus(axis.after)}"
-    return f"floor(({padded} - {effective}) / {axis.stride}) + 1"
+    return f"floor(({_padded(axis, axis.after)} - {effective}) / {axis.stride}) + 1"
+
+
+def ceiling_text(axis: Axis, asked_after: int, *, dropped: bool) -> str:
+    """The formula of a pool that takes the ceiling, with the pads that it was asked for.
+
+    >>> pool = Axis.conv(input_size=4, kernel_size=3, stride=2, after=1)
+    >>> ceiling_text(pool, 0, dropped=False)
+    'ceil((4 + 0 + 0 - 3) / 2) + 1'
+    """
+    room = f"ceil(({_padded(axis, asked_after)} - {axis.effective_kernel}) / {axis.stride})"
+    return f"{room} + 1{' - 1' if dropped else ''}"
+
+
+def _padded(axis: Axis, after: int) -> str:
+    return f"{axis.input_size}{_plus(axis.before)}{_plus(after)}"
 
 
 def _plus(term: int) -> str:

@@ -7,15 +7,15 @@ in each of the others, what the layer's own framework gives.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from convt_cli.arithmetic.comparison import Reading, Symmetric, axes_of, symmetric
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.frameworks import Framework
 from convt_cli.arithmetic.network import Network, NetworkLayer
 from convt_cli.errors import Diagnostic
-from convt_cli.reports.code_lines import code_line, target_of
+from convt_cli.reports.code_lines import Line, layer_line
 from convt_cli.reports.table import VERSION, Cell, Kind, Report, Table, column
 
 _COLUMNS = (
@@ -54,21 +54,59 @@ class Compared:
             return None
         return symmetric(axes_of(self.layer.geometry), adjoint=self.is_transposed)
 
-    def code(self, framework: Framework) -> str | None:
+    def line(self, framework: Framework) -> Line:
         """The line that gives in `framework` what the layer's own framework gives."""
-        return code_line(target_of(self.layer, self.network.rules), framework.name)
+        return layer_line(self.layer, self.network.rules, framework.name)
 
 
-def comparison_report(layers: Sequence[Compared], problems: Sequence[Diagnostic]) -> Report:
-    """One table per layer; `problems` of specs that have none go into the document."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """How many layers of each type of a network were not compared."""
+
+    network: Network
+    types: Mapping[str, int]
+
+    def __str__(self) -> str:
+        counted = ", ".join(f"{name} × {count}" for name, count in self.types.items())
+        return f"Not compared, as convt knows no difference for them: {counted}."
+
+
+def comparison_report(
+    layers: Sequence[Compared],
+    problems: Sequence[Diagnostic],
+    left_out: Sequence[LeftOut] = (),
+) -> Report:
+    """One table per layer; `problems` of specs that have none go into the document.
+
+    What was left out of a network is told below its last layer, or in a table without rows.
+    """
     return Report(
-        tables=tuple(_table(compared) for compared in layers),
+        tables=tuple(_tables(layers, left_out)),
         plain=lambda: {
             "version": VERSION,
             "layers": [_layer_document(compared) for compared in layers],
+            "not_compared": [
+                {"spec": one.network.spec, "types": dict(one.types)} for one in left_out
+            ],
             "problems": [problem.document() for problem in problems],
         },
     )
+
+
+def _tables(layers: Sequence[Compared], left_out: Sequence[LeftOut]) -> Iterator[Table]:
+    waiting = {id(one.network): one for one in left_out if one.types}
+    last = {id(compared.network): compared for compared in layers}
+    for compared in layers:
+        table = _table(compared)
+        if last[id(compared.network)] is compared:
+            told = waiting.pop(id(compared.network), None)
+            table = replace(table, notes=(*table.notes, *([str(told)] if told else [])))
+        yield table
+    for one in waiting.values():
+        title = f"{one.network.name} ({one.network.rules.title})"
+        yield Table(
+            title=title, columns=_COLUMNS, rows=(), notes=(str(one),), spec=one.network.spec
+        )
 
 
 def _table(compared: Compared) -> Table:
@@ -89,24 +127,21 @@ def _row(compared: Compared, reading: Reading) -> tuple[Cell, ...]:
     name = (compared.layer.name, reading.framework.name)
     if reading.geometry is None:
         return (*name, None, None, None, "refused")
-    pads = " ".join(f"({axis.before},{axis.after})" for axis in reading.axes)
+    pads = " ".join(f"({axis.before},{axis.after})" for axis in reading.axes) or None
     extras = " ".join(str(axis.output_padding) for axis in reading.axes)
     return (
         *name,
         reading.geometry.output,
         pads,
         extras if compared.is_transposed else None,
-        "as written" if reading is compared.own else _values(compared.own, reading),
+        "as written" if reading is compared.own else _values(reading),
     )
 
 
-def _values(own: Reading, other: Reading) -> str:
+def _values(other: Reading) -> str:
     """What becomes of the values, in a few words."""
     if other.shift is None:
-        is_same_size = (
-            own.geometry and other.geometry and own.geometry.output == other.geometry.output
-        )
-        return "other divisor" if is_same_size else "other size"
+        return f"other {other.difference}"
     flipped = ", flipped" if other.is_flipped else ""
     return f"shifted by {_signed(other.shift)}{flipped}" if any(other.shift) else f"equal{flipped}"
 
@@ -127,11 +162,18 @@ def _notes(compared: Compared) -> Iterator[str]:
         yield from (f"{reading.framework.name}'s tools: {text}." for text in reading.dissents)
     if any(reading.is_flipped for reading in compared.readings):
         yield f"Between jax and the others {_FLIPPED}."
-    lines = [(one.framework, compared.code(one.framework)) for one in compared.readings[1:]]
-    if any(text for _, text in lines):
+    lines = [(one.framework.name, compared.line(one.framework)) for one in compared.readings[1:]]
+    if lines:
         yield f"To have the values of {own}:"
-    for framework, text in lines:
-        yield f"  {framework.name}: {text or 'no line of code can say it'}"
+    yield from (f"  {name}{_line_text(line)}" for name, line in lines)
+
+
+def _line_text(line: Line) -> str:
+    """The line behind the sizes it holds for, unless these are all; or why there is none."""
+    if line.text is None:
+        return f": convt knows no single line for this, as {line.reason}"
+    narrow = line.condition is not None and line.condition.is_narrow
+    return f"{f' ({line.condition})' if narrow else ''}: {line.text}"
 
 
 def _shift_note(own: str, *, is_transposed: bool) -> str:
@@ -186,19 +228,28 @@ def _symmetric_document(usual: Symmetric, is_transposed: bool) -> dict[str, obje
 
 def _reading_document(compared: Compared, reading: Reading) -> dict[str, object]:
     geometry, axes = reading.geometry, reading.axes
+    line = compared.line(reading.framework)
     accepted = geometry is not None
     return {
         "framework": reading.framework.name,
         "accepted": accepted,
         "error": "; ".join(reading.errors) or None,
         "output": geometry.output if geometry is not None else None,
-        "padding": [(axis.before, axis.after) for axis in axes] if accepted else None,
+        "padding": [(axis.before, axis.after) for axis in axes] if axes else None,
         "output_padding": (
             [axis.output_padding for axis in axes] if accepted and compared.is_transposed else None
         ),
         "shift": reading.shift,
         "equal": reading.is_equal,
-        "note": _FLIPPED if reading.is_flipped else None,
+        "code": line.text,
+        "condition": None if line.condition is None else str(line.condition),
+        "note": "; ".join(_document_notes(reading, line)) or None,
         "dissent": reading.dissents,
-        "code": compared.code(reading.framework),
     }
+
+
+def _document_notes(reading: Reading, line: Line) -> Iterator[str]:
+    if reading.is_flipped:
+        yield _FLIPPED
+    if line.reason is not None:
+        yield f"convt knows no single line for this, as {line.reason}"

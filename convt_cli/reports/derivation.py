@@ -1,16 +1,23 @@
-"""The arithmetic of a spec: per layer with a window, and per axis, its formula with numbers."""
+"""The arithmetic of a spec: per layer whose sizes are computed, and per axis, its formula."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
-from convt_cli.arithmetic.layers import Windows
+from convt_cli.arithmetic.averages import asked_pads
+from convt_cli.arithmetic.axis import Axis
+from convt_cli.arithmetic.layers import LayerType, Windows
+from convt_cli.arithmetic.layers.pools import AdaptivePool, AveragePool, MaxPool
+from convt_cli.arithmetic.layers.resampling import PixelShuffle, PixelUnshuffle, Upsample
 from convt_cli.arithmetic.network import Network, NetworkLayer
 from convt_cli.errors import Diagnostic
 from convt_cli.reports.axes import (
     EQUIVALENT_COLUMNS,
     arithmetic_text,
     axis_document,
+    ceiling_text,
     equivalent_cells,
 )
 from convt_cli.reports.table import VERSION, Cell, Kind, Report, Table, column
@@ -32,10 +39,34 @@ _TRANSPOSED_NOTES = (
     "transposed: (i - 1)s + ke - before - after + output_padding, with ke = d(k - 1) + 1.",
     "It equals a direct one with s' = 1 over its input stretched to i', padded p' on both sides.",
 )
+_CEILING_NOTE = (
+    "ceil((i + before + after - ke) / s) + 1: the last window of a pool with ceil_mode may reach "
+    "past the padding."
+)
+_DROPPED_NOTE = (
+    "A window that would begin at or past the end of the input, i + before, is dropped: - 1."
+)
+_ADAPTIVE_NOTE = (
+    "adaptive: o is output_size, and window q reads floor(q*i / o) to ceil((q + 1)*i / o) - 1."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Row:
+    """One axis of a layer, as a formula with its numbers put in and what it comes to."""
+
+    text: str
+    input_size: int
+    output_size: int
+    axis: Axis | None = None
+    """The direct axis of a layer with a window."""
+    is_transposed: bool = False
+    is_ceiled: bool = False
+    is_dropped: bool = False
 
 
 def derivation_report(networks: Sequence[Network], problems: Sequence[Diagnostic]) -> Report:
-    """Per layer with a window, and per axis, the formula with its numbers put in."""
+    """Per layer whose sizes are computed, and per axis, the formula with its numbers put in."""
     return Report(
         tables=tuple(_table(network) for network in networks),
         plain=lambda: {
@@ -45,7 +76,8 @@ def derivation_report(networks: Sequence[Network], problems: Sequence[Diagnostic
                     "spec": network.spec,
                     "name": network.name,
                     "framework": network.framework,
-                    "layers": [_layer_document(layer) for layer in _windowed(network)],
+                    "layers": [_layer_document(layer, rows) for layer, rows in _computed(network)],
+                    "left_out": dict(_left_out(network)),
                 }
                 for network in networks
             ],
@@ -55,28 +87,110 @@ def derivation_report(networks: Sequence[Network], problems: Sequence[Diagnostic
 
 
 def _table(network: Network) -> Table:
-    rows = [row for layer in _windowed(network) for row in _layer_rows(layer)]
+    computed = _computed(network)
     return Table(
         title=f"{network.name} ({network.rules.title})",
         columns=_COLUMNS,
-        rows=tuple(rows),
-        notes=_notes(network),
+        rows=tuple(cells for layer, rows in computed for cells in _layer_rows(layer, rows)),
+        notes=tuple(_notes(network, computed)),
         spec=network.spec,
     )
 
 
-def _notes(network: Network) -> tuple[str, ...]:
-    """The formulas of the kinds of layer that the network has."""
-    kinds = {_windows(layer).adjoint for layer in _windowed(network)}
-    return (
-        *((_DIRECT_NOTE,) if False in kinds else ()),
-        *(_TRANSPOSED_NOTES if True in kinds else ()),
-    )
+def _notes(
+    network: Network, computed: Sequence[tuple[NetworkLayer, Sequence[_Row]]]
+) -> Iterator[str]:
+    """The formulas of the kinds of layer that the network has, and what has none."""
+    rows = [row for _, of_layer in computed for row in of_layer]
+    direct = [row for row in rows if row.axis is not None and not row.is_transposed]
+    if any(not row.is_ceiled for row in direct):
+        yield _DIRECT_NOTE
+    if any(row.is_ceiled for row in rows):
+        yield _CEILING_NOTE
+    if any(row.is_dropped for row in rows):
+        yield _DROPPED_NOTE
+    if any(row.is_transposed for row in rows):
+        yield from _TRANSPOSED_NOTES
+    if any(isinstance(layer.definition, AdaptivePool) for layer, _ in computed):
+        yield _ADAPTIVE_NOTE
+    counted = ", ".join(f"{name} × {count}" for name, count in _left_out(network).items())
+    if counted:
+        yield f"Without a formula of its own: {counted}."
 
 
-def _windowed(network: Network) -> list[NetworkLayer]:
-    """The layers that are a direct or a transposed convolution or a pool."""
-    return [layer for layer in network.layers if _windows(layer).axes]
+def _computed(network: Network) -> list[tuple[NetworkLayer, list[_Row]]]:
+    """The layers that have a formula, and a row for every axis of each."""
+    found = ((layer, list(_rows(layer, network))) for layer in network.layers)
+    return [(layer, rows) for layer, rows in found if rows]
+
+
+def _left_out(network: Network) -> Counter[str]:
+    """How many layers of each type have none."""
+    named = {layer.name for layer, _ in _computed(network)}
+    return Counter(layer.type for layer in network.layers if layer.name not in named)
+
+
+def _rows(layer: NetworkLayer, network: Network) -> Iterator[_Row]:
+    windows = _windows(layer)
+    if windows.axes:
+        yield from _window_rows(layer, windows, network)
+        return
+    for number, (size, result) in enumerate(zip(layer.inputs[0][1:], layer.output[1:])):
+        text = _formula(layer.definition, number, size, result)
+        if text is not None:
+            yield _Row(text=text, input_size=size, output_size=result)
+
+
+def _window_rows(layer: NetworkLayer, windows: Windows, network: Network) -> Iterator[_Row]:
+    asked = _ceiled_pads(layer, windows, network)
+    for number, axis in enumerate(windows.axes):
+        sizes = (axis.output_size, axis.input_size)
+        source, result = sizes if windows.adjoint else sizes[::-1]
+        text, dropped = arithmetic_text(axis, windows.adjoint), False
+        if asked is not None:
+            room = axis.input_size + sum(asked[number]) - axis.effective_kernel
+            dropped = -(-room // axis.stride) + 1 > axis.output_size
+            text = ceiling_text(axis, asked[number][1], dropped=dropped)
+        yield _Row(
+            text=text,
+            input_size=source,
+            output_size=result,
+            axis=axis,
+            is_transposed=windows.adjoint,
+            is_ceiled=asked is not None,
+            is_dropped=dropped,
+        )
+
+
+def _ceiled_pads(
+    layer: NetworkLayer, windows: Windows, network: Network
+) -> tuple[tuple[int, int], ...] | None:
+    """The pads that a pool was asked for, if it takes the ceiling; None for other layers."""
+    pool = layer.definition
+    if not isinstance(pool, MaxPool | AveragePool):
+        return None
+    ceils = network.rules.pool_ceil if pool.ceil_mode is None else pool.ceil_mode
+    return asked_pads(pool, windows.axes, network.rules) if ceils else None
+
+
+def _formula(definition: LayerType, number: int, size: int, result: int) -> str | None:
+    """The size of axis `number` as a formula; None for a layer that has none."""
+    match definition:
+        case PixelShuffle(factor=factor):
+            return f"{size}*{factor}"
+        case PixelUnshuffle(factor=factor):
+            return f"{size} / {factor}"
+        case AdaptivePool() | Upsample(scale_factor=None):
+            return str(result)
+        case Upsample(scale_factor=tuple(factors)):
+            return _scaled(size, str(factors[number]))
+        case Upsample(scale_factor=one):
+            return _scaled(size, str(one))
+    return None
+
+
+def _scaled(size: int, factor: str) -> str:
+    return f"{size}*{factor}" if factor.isdigit() else f"floor({size} * {factor})"
 
 
 def _windows(layer: NetworkLayer) -> Windows:
@@ -86,33 +200,35 @@ def _windows(layer: NetworkLayer) -> Windows:
     return Windows(axes=())
 
 
-def _layer_rows(layer: NetworkLayer) -> Iterable[tuple[Cell, ...]]:
+def _layer_rows(layer: NetworkLayer, rows: Sequence[_Row]) -> Iterable[tuple[Cell, ...]]:
     """One row for each axis; axes that are alike share one."""
-    windows = _windows(layer)
-    for axis in dict.fromkeys(windows.axes):
-        numbers = [str(n) for n, other in enumerate(windows.axes) if other == axis]
+    for row in dict.fromkeys(rows):
+        numbers = [str(n) for n, other in enumerate(rows) if other == row]
         yield (
             layer.name,
             layer.type,
             ", ".join(numbers),
-            arithmetic_text(axis, windows.adjoint),
-            axis.input_size if windows.adjoint else axis.output_size,
-            axis.output_padding,
-            *equivalent_cells(axis, windows.adjoint),
+            row.text,
+            row.output_size,
+            None if row.axis is None else row.axis.output_padding,
+            *(
+                (None,) * len(EQUIVALENT_COLUMNS)
+                if row.axis is None
+                else equivalent_cells(row.axis, row.is_transposed)
+            ),
         )
 
 
-def _layer_document(layer: NetworkLayer) -> dict[str, object]:
-    windows = _windows(layer)
+def _layer_document(layer: NetworkLayer, rows: Sequence[_Row]) -> dict[str, object]:
     return {
         "name": layer.name,
         "type": layer.type,
         "line": layer.line,
-        "axes": [
-            {
-                "arithmetic": arithmetic_text(axis, windows.adjoint),
-                **axis_document(axis, windows.adjoint),
-            }
-            for axis in windows.axes
-        ],
+        "axes": [{"arithmetic": row.text, **_axis_document(row)} for row in rows],
     }
+
+
+def _axis_document(row: _Row) -> dict[str, object]:
+    if row.axis is None:
+        return {"input_size": row.input_size, "output_size": row.output_size}
+    return axis_document(row.axis, row.is_transposed)

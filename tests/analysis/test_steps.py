@@ -155,7 +155,7 @@ class TestTable:
     def test_an_upsample_has_one_unless_it_interpolates(
         self, spec: WriteSpec, mode: str, known: bool
     ) -> None:
-        text = ONE.format(shape="[1, 4]", keys=f"type: upsample, scale_factor: 2, mode: {mode}")
+        text = ONE.format(shape="[1, 4, 4]", keys=f"type: upsample, scale_factor: 2, mode: {mode}")
         assert (step_type(load_spec(spec(text)).layers[0]) is not None) is known
 
 

@@ -18,8 +18,9 @@ from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.comparison import Reading, axes_shift, readings, symmetric
 from convt_cli.arithmetic.convolution import Convolution, Shape
 from convt_cli.arithmetic.frameworks import FRAMEWORKS, Framework, at_opset
-from convt_cli.arithmetic.kinds import Inline
+from convt_cli.arithmetic.kinds import Inline, Ratio
 from convt_cli.arithmetic.layers import LAYER_TYPES
+from convt_cli.arithmetic.layers.pools import MaxPool, MaxUnpool
 from convt_cli.arithmetic.network import NetworkLayer
 from convt_cli.errors import GeometryError
 from tests.oracle import Array, matrix
@@ -258,6 +259,16 @@ class TestAverages:
         keys = {"kernel_size": 2, "padding": 1, "count_include_pad": False}
         assert read("pytorch", "avg_pool", (1, 6), **keys)["onnx"].is_equal
 
+    @pytest.mark.parametrize("keys", [
+        {"kernel_size": 3, "stride": 2, "ceil_mode": True},
+        {"kernel_size": 3, "stride": 2, "padding": ((0, 1),), "count_include_pad": False},
+    ])  # fmt: skip
+    def test_the_divisors_decide_and_not_the_keys(self, keys: dict[str, Any]) -> None:
+        """A ceiling's overhang counts nowhere, so that it is all one what counts."""
+        found = read("onnx", "avg_pool", (1, 4), **keys)
+        assert {name for name, one in found.items() if one.geometry is not None} >= {"onnx"}
+        assert all(one.is_equal for one in found.values() if one.geometry is not None)
+
     def test_without_padding_there_is_one_divisor(self) -> None:
         found = read("pytorch", "avg_pool", (1, 6), kernel_size=2)
         assert all(one.is_equal for one in found.values())
@@ -272,7 +283,9 @@ class TestDissents:
             ("conv_transpose", (1, 3),
              {"kernel_size": 3, "stride": 2, "padding": "same", "output_padding": 1},
              ["6 in ONNX Runtime", "7 in shape inference", "6 in the reference"]),
-            ("conv_transpose", (1, 3), {"kernel_size": 3, "stride": 2, "padding": "same"}, []),
+            ("conv_transpose", (1, 3), {"kernel_size": 3, "stride": 2, "padding": "same"},
+             ["until October 2025 (openvino#32608)", "an output of 7"]),
+            ("conv_transpose", (1, 3), {"kernel_size": 3, "stride": 2, "padding": 1}, []),
             ("conv_transpose", (2, 3), {"kernel_size": 3, "groups": 2}, ["a group above 1"]),
             ("conv_transpose", (1, 3), {"kernel_size": 3, "stride": 2, "output_size": 6},
              ["output_shape"]),
@@ -314,3 +327,68 @@ class TestDissents:
     def test_of_tensorflow_and_a_dilated_transposed_layer(self) -> None:
         found = read("pytorch", "conv_transpose", (1, 5), kernel_size=2, dilation=2)
         assert "oneDNN" in found["keras"].dissents[0]
+
+    @pytest.mark.parametrize(
+        ("kernel_size", "stride", "told"),
+        [(3, 2, True), (4, 2, False), (5, 2, True), (4, 3, True), (3, 1, False), (2, 3, False)],
+    )
+    def test_of_keras_before_its_torch_backend_was_mended(
+        self, kernel_size: int, stride: int, *, told: bool
+    ) -> None:
+        keys = {"kernel_size": kernel_size, "stride": stride, "padding": "same"}
+        found = read("keras", "conv_transpose", (1, 5), **keys)["keras"].dissents
+        assert any("keras#22876" in one for one in found) == told
+
+    @pytest.mark.parametrize(
+        ("padding", "words"),
+        [(0, ["jax#32268", "an output of 7"]), (1, []), (4, ["no output at all"]), ("same", [])],
+    )
+    def test_of_jax_since_it_has_consistent_padding(
+        self, padding: int | str, words: list[str]
+    ) -> None:
+        keys = {"kernel_size": 3, "stride": 2, "padding": padding}
+        told = "; ".join(read("jax", "conv_transpose", (1, 3), **keys)["jax"].dissents)
+        assert bool(told) == bool(words), told
+        assert all(word in told for word in words)
+
+    @pytest.mark.parametrize("layer_type", ["pixel_shuffle", "pixel_unshuffle"])
+    def test_of_operators_that_order_channels_otherwise(self, layer_type: str) -> None:
+        found = read("pytorch", layer_type, (4, 4, 4), factor=2)
+        told = {name for name, one in found.items() if one.dissents}
+        assert told == {"tensorflow", "keras", "onnx"}
+        assert found["tensorflow"].is_equal
+
+
+class TestResizing:
+    @pytest.mark.parametrize(
+        ("keys", "apart"),
+        [
+            ({"scale_factor": Ratio(numerator=2)}, set()),
+            ({"output_size": 5}, {"tensorflow", "keras", "jax"}),
+            ({"output_size": 5, "mode": "linear"}, set()),
+            ({"output_size": 2, "mode": "linear"}, {"jax"}),
+            ({"output_size": 8, "mode": "cubic"}, {"tensorflow", "keras", "jax"}),
+            ({"output_size": 2, "mode": "area"}, set()),
+            ({"output_size": 3, "mode": "area"}, {"tensorflow"}),
+        ],
+    )
+    def test_who_reads_or_weighs_otherwise(self, keys: dict[str, Any], apart: set[str]) -> None:
+        found = read("pytorch", "upsample", (1, 4, 4), **keys)
+        assert {name for name, one in found.items() if one.difference == "samples"} == apart
+        taken = {name for name, one in found.items() if one.geometry is not None}
+        assert {name for name, one in found.items() if one.is_equal} == taken - apart
+
+    def test_an_adaptive_pool_is_refused_where_it_is_none_of_the_plain_ones(self) -> None:
+        found = read("pytorch", "adaptive_avg_pool", (1, 8), output_size=3)
+        assert {name for name, one in found.items() if one.is_equal} == {"pytorch", "keras"}
+        assert "plain pool" in found["onnx"].errors[0]
+
+    def test_a_pixel_shuffle_takes_axes_that_can_be_reordered(self) -> None:
+        found = read("pytorch", "pixel_shuffle", (4, 4, 4), factor=2)
+        assert {name for name, one in found.items() if one.errors} == {"caffe"}
+
+    def test_max_unpool_is_refused_where_there_is_none(self) -> None:
+        for name, rules in FRAMEWORKS.items():
+            pool = MaxPool(kernel_size=2)
+            refused = list(MaxUnpool(pool=pool).problems(rules))
+            assert bool(refused) == (name not in ("pytorch", "onnx"))

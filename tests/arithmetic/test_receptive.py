@@ -552,7 +552,8 @@ class TestAllLayerTypes:
         self, mode: str, factor: Fraction, extent: int
     ) -> None:
         layer = Upsample(scale_factor=written(factor), mode=mode)
-        geometry = layer.resolve(((1, 36),), PYTORCH)
+        rules = FRAMEWORKS["onnx"] if mode == "cubic" else PYTORCH  # which has it on two axes alone
+        geometry = layer.resolve(((1, 36),), rules)
         assert behind(Receptive.of_input((1, 36)), geometry.reach).field == (extent,)
 
     @pytest.mark.parametrize(("size", "output_size"), [(7, 3), (10, 4), (3, 7), (12, 4), (5, 5)])

@@ -26,7 +26,7 @@ NAMES = ["keras", "pytorch", "tensorflow", "onnx", "jax", "caffe"]
 class TestJson:
     def test_has_these_keys(self, run: Run, spec: WriteSpec) -> None:
         document = run("compare", spec(SPEC), "--format", "json").document
-        assert list(document) == ["version", "layers", "problems"]
+        assert list(document) == ["version", "layers", "not_compared", "problems"]
         assert document["version"] == 1
         assert document["problems"] == []
         assert [one["layer"] for one in document["layers"]] == ["conv1", "pool1"]
@@ -113,9 +113,19 @@ class TestLayers:
         document = run("compare", spec(SPEC), "--format", "json").document
         assert document["layers"][1]["input"] == [64, 112, 112]
 
-    def test_a_network_without_windows_is_no_error(self, run: Run, spec: WriteSpec) -> None:
-        outcome = run("compare", spec("input: [1, 4]\nlayers: [{type: relu}]"))
+    def test_a_network_of_other_layers_says_what_they_are(self, run: Run, spec: WriteSpec) -> None:
+        outcome = run("compare", spec("input: [1, 4]\nlayers: [{type: relu}, {type: relu}]"))
         assert (outcome.status, outcome.err) == (0, "")
+        assert "Not compared, as convt knows no difference for them: relu × 2." in outcome.out
+
+    def test_those_left_out_are_counted(self, run: Run, spec: WriteSpec) -> None:
+        document = run("compare", spec(SPEC), "--format", "json").document
+        assert document["not_compared"] == [{"spec": "net.yaml", "types": {"relu": 1}}]
+        text = run("compare", "net.yaml").out
+        assert text.rstrip().endswith(
+            "Not compared, as convt knows no difference for them: relu × 1."
+        )
+        assert "Not compared" not in run("compare", "net.yaml", "--layer", "conv1").out
 
     def test_another_input_can_be_given(self, run: Run, spec: WriteSpec) -> None:
         outcome = run("compare", spec(SPEC), "--input", "3,225,225", "--format", "json")
@@ -138,8 +148,8 @@ class TestTables:
             "The usual padding=3 of pytorch gives the same size, but values shifted by -1.",
             "pytorch refuses it: padding 'same' needs stride 1 in pytorch: got stride 2.",
             "To have the values of keras:",
-            "  pytorch: nn.Conv2d(3, 64, 7, stride=2)(F.pad(x, (2, 3, 2, 3)))",
-            "  onnx: helper.make_node('Conv', ['x', 'w', 'b'], ['y'], "
+            "  pytorch (even input sizes): nn.Conv2d(3, 64, 7, stride=2)(F.pad(x, (2, 3, 2, 3)))",
+            "  onnx (even input sizes): helper.make_node('Conv', ['x', 'w', 'b'], ['y'], "
             + "kernel_shape=[7, 7], strides=[2, 2], pads=[2, 2, 3, 3])",
         ]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
-from math import floor
+from math import ceil, floor
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,7 @@ SWEEP = ("table", "--type", "conv", "--input-size", "5", "--kernel-size", "3")
 
 def evaluated(arithmetic: str) -> object:
     """What a formula comes to."""
-    return eval(arithmetic, {"__builtins__": {}, "floor": floor})
+    return eval(arithmetic, {"__builtins__": {}, "floor": floor, "ceil": ceil})
 
 
 def axes_of(document: Any) -> Iterator[dict[str, Any]]:
@@ -75,6 +75,38 @@ class TestSpec:
             axis["output_size"] for axis in axes
         ]
 
+    def test_a_layer_that_computes_sizes_without_a_window_has_a_formula(
+        self, run: Run, spec: WriteSpec
+    ) -> None:
+        text = """
+            input: [4, 7, 9]
+            layers:
+              - {type: upsample, scale_factor: [2, 1.5]}
+              - {type: adaptive_avg_pool, output_size: [4, 6]}
+              - {type: pixel_shuffle, factor: 2}
+              - {type: pixel_unshuffle, factor: 4}
+              - {type: relu}
+            """
+        document = run("table", spec(text), "--format", "json").document
+        axes = list(axes_of(document))
+        assert [axis["arithmetic"] for axis in axes] == [
+            *("7*2", "floor(9 * 3/2)", "4", "6", "4*2", "6*2", "8 / 4", "12 / 4")
+        ]
+        assert [evaluated(axis["arithmetic"]) for axis in axes] == [
+            axis["output_size"] for axis in axes
+        ]
+        assert document["networks"][0]["left_out"] == {"relu": 1}
+        assert "Without a formula of its own: relu × 1." in run("table", "net.yaml").out
+
+    def test_a_pool_with_ceil_mode_says_when_its_last_window_is_dropped(
+        self, run: Run, spec: WriteSpec
+    ) -> None:
+        layer = "{type: max_pool, kernel_size: 2, stride: 3, padding: 1, ceil_mode: true}"
+        outcome = run("table", spec(f"input: [1, 5, 3]\nlayers: [{layer}]"))
+        assert "ceil((5 + 1 + 1 - 2) / 3) + 1 - 1" in outcome.out
+        assert "ceil((3 + 1 + 1 - 2) / 3) + 1  " in outcome.out
+        assert "begin at or past the end of the input, i + before, is dropped" in outcome.out
+
     def test_every_equivalent_has_the_output_s_size(self, run: Run, spec: WriteSpec) -> None:
         axes = axes_of(run("table", spec(SPEC), "--format", "json").document)
         transposed = [axis for axis in axes if axis["transposed"]]
@@ -98,7 +130,7 @@ class TestSpec:
         document = run("table", spec(SPEC), "--format", "json").document
         (network,) = document["networks"]
         assert list(document) == ["version", "networks", "problems"]
-        assert list(network) == ["spec", "name", "framework", "layers"]
+        assert list(network) == ["spec", "name", "framework", "layers", "left_out"]
         assert list(network["layers"][0]) == ["name", "type", "line", "axes"]
 
     def test_only_layers_with_a_window_are_listed(self, run: Run, spec: WriteSpec) -> None:

@@ -6,6 +6,7 @@ What a layer gives is computed by the oracle from the explicit pads alone.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
@@ -15,76 +16,24 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
-from hypothesis import strategies as st
 
+from convt_cli.arithmetic.averages import counts_padding
 from convt_cli.arithmetic.axis import Axis
-from convt_cli.arithmetic.comparison import axes_of, counts_padding
+from convt_cli.arithmetic.comparison import axes_of
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.frameworks import FRAMEWORKS
-from convt_cli.arithmetic.layers import LAYER_TYPES
 from convt_cli.arithmetic.network import NetworkLayer
-from convt_cli.errors import GeometryError
-from convt_cli.reports.code_lines import Target, code_line, target_of
+from convt_cli.reports.code_lines import Target, code_line, layer_line, target_of
+from convt_cli.reports.code_lines.condition import Condition
 from tests import oracle
 from tests.oracle import Array
 from tests.strategies import geometry, window
+from tests.written import TYPES, layer_of, layers, on_sizes
 
 pytestmark = pytest.mark.peers
 
-TYPES = ("conv", "conv_transpose", "max_pool", "avg_pool")
-WORDS = ("valid", "half", "full", "causal", "same", "same_lower")
-
-
-def layer_of(framework: str, layer_type: str, source: Shape, keys: dict[str, Any]) -> NetworkLayer:
-    """One layer resolved.  Raises GeometryError where its framework refuses it."""
-    definition, rules = LAYER_TYPES[layer_type](**keys), FRAMEWORKS[framework]
-    for error in definition.problems(rules):
-        raise error
-    return NetworkLayer(
-        name="one",
-        type=layer_type,
-        line=1,
-        definition=definition,
-        sources=("input",),
-        inputs=(source,),
-        geometry=definition.resolve((source,), rules),
-    )
-
-
-@st.composite
-def layers(draw: st.DrawFn, layer_type: str) -> tuple[NetworkLayer, str]:
-    """A layer of this type, and the framework in whose words it is written."""
-    rank = draw(st.sampled_from((1, 2, 2, 3)))
-    framework = draw(st.sampled_from(sorted(FRAMEWORKS)))
-    per_axis = st.lists
-    keys: dict[str, Any] = {
-        "kernel_size": tuple(draw(per_axis(st.integers(1, 4), min_size=rank, max_size=rank))),
-        "stride": tuple(draw(per_axis(st.integers(1, 3), min_size=rank, max_size=rank))),
-        "padding": draw(st.one_of(st.sampled_from(WORDS), pads(rank), st.integers(0, 2))),
-    }
-    groups = 1
-    if not layer_type.endswith("_pool"):
-        groups = draw(st.sampled_from((1, 1, 2)))
-        keys |= {"out_channels": 2 * groups, "groups": groups, "bias": draw(st.booleans())}
-    if layer_type != "avg_pool":
-        keys["dilation"] = draw(st.sampled_from((1, 1, 2)))
-    if layer_type == "conv_transpose":
-        keys["output_padding"] = draw(st.sampled_from((None, 0, 1)))
-    if layer_type.endswith("_pool"):
-        keys["ceil_mode"] = draw(st.sampled_from((None, True)))
-    if layer_type == "avg_pool":
-        keys["count_include_pad"] = draw(st.sampled_from((None, True, False)))
-    sizes = draw(per_axis(st.integers(1, 6), min_size=rank, max_size=rank))
-    try:
-        return layer_of(framework, layer_type, (2 * groups, *sizes), keys), framework
-    except GeometryError:
-        assume(False)
-        raise
-
-
-def pads(rank: int) -> st.SearchStrategy[tuple[tuple[int, int], ...]]:
-    pair = st.tuples(st.integers(0, 3), st.integers(0, 3))
-    return st.lists(pair, min_size=rank, max_size=rank).map(tuple)
+EXAMPLES = int(os.environ.get("CODE_LINE_EXAMPLES", "40"))
+"""Layers drawn for each framework and type."""
 
 
 def numbers(shape: Shape, salt: int) -> Array:
@@ -158,13 +107,14 @@ def by_torch(line: str, x: Array, weight: Array, b: Array) -> Array:
 
             return make
 
-    names = {"nn": Filled(), "F": torch.nn.functional, "x": torch.from_numpy(x)[None]}
+    names = {"nn": Filled(), "F": torch.nn.functional, "torch": torch}
+    names |= {"x": torch.from_numpy(x)[None], "b": torch.from_numpy(b)}
     return np.asarray(eval(line, names)[0].detach())
 
 
 def by_jax(line: str, x: Array, weight: Array, b: Array) -> Array:
     jax = import_module("jax")
-    names = {"lax": jax.lax, "jnp": jax.numpy, "x": jax.numpy.asarray(channels_last(x))}
+    names = {"jax": jax, "lax": jax.lax, "jnp": jax.numpy, "x": jax.numpy.asarray(channels_last(x))}
     return channels_first(eval(line, names | {"w": stored(weight), "b": b.astype(np.float32)}))
 
 
@@ -176,15 +126,17 @@ def stored(weight: Array) -> Array:
 def by_onnxruntime(line: str, x: Array, weight: Array, b: Array) -> Array:
     onnx, runtime = import_module("onnx"), import_module("onnxruntime")
     helper, floating = onnx.helper, onnx.TensorProto.FLOAT
-    node = eval(line, {"helper": helper})
-    values = {"w": weight, "b": b}
+    said = eval(line, {"helper": helper})
+    nodes = said if isinstance(said, list) else [said]
+    inputs = {name for node in nodes for name in node.input}
     constants = [
-        onnx.numpy_helper.from_array(values[name].astype(np.float32), name)
-        for name in node.input[1:]
+        onnx.numpy_helper.from_array(values.astype(np.float32), name)
+        for name, values in {"w": weight, "b": b}.items()
+        if name in inputs
     ]
     source = helper.make_tensor_value_info("x", floating, (1, *x.shape))
     result = helper.make_tensor_value_info("y", floating, [None] * (x.ndim + 1))
-    graph = helper.make_graph([node], "one", [source], [result], constants)
+    graph = helper.make_graph(nodes, "one", [source], [result], constants)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 22)], ir_version=10)
     runtime.set_default_logger_severity(4)
     session = runtime.InferenceSession(
@@ -215,7 +167,8 @@ def by_keras(line: str, x: Array, weight: Array, b: Array) -> Array:
         layers = Layers()
         ops = keras.ops
 
-    return channels_first(eval(line, {"keras": Keras(), "x": channels_last(x)}))
+    names = {"keras": Keras(), "x": channels_last(x), "b": b.astype(np.float32)}
+    return channels_first(eval(line, names))
 
 
 def filled(layer: Any, source: Any, kernel: Array, b: Array) -> Any:
@@ -238,28 +191,56 @@ RUNNERS: dict[str, tuple[str, Callable[[str, Array, Array, Array], Array]]] = {
 @pytest.mark.parametrize("layer_type", TYPES)
 @pytest.mark.parametrize("framework", RUNNERS)
 def test_a_line_gives_what_its_layer_gives(framework: str, layer_type: str) -> None:
-    module, runner = RUNNERS[framework]
+    module, _ = RUNNERS[framework]
     if find_spec(module) is None:
         pytest.skip(f"{module} is not installed")
 
     @settings(
-        max_examples=80, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
+        max_examples=EXAMPLES,
+        deadline=None,
+        derandomize=True,
+        suppress_health_check=list(HealthCheck),
     )
     @given(layers(layer_type))
     def check(drawn: tuple[NetworkLayer, str]) -> None:
         layer, own = drawn
-        target = target_of(layer, FRAMEWORKS[own])
-        line = code_line(target, framework)
-        assume(line is not None)
-        assume(not (framework == "jax" and aborts_in_xla(layer)))
-        x, weight, b = arrays_of(layer, target)
-        assume(layer_type.endswith("conv") or every_window_reads(target))
-        expected = given_values(layer, own, x, weight, b)
-        actual = runner(str(line), x, kernel_for(framework, target, weight), b)
-        assert actual.shape == expected.shape, line
-        np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-4, err_msg=str(line))
+        line = layer_line(layer, FRAMEWORKS[own], framework)
+        assume(line.text is not None and line.condition is not None)
+        for sizes in others_of(line.condition, layer.inputs[0][1:]):
+            resized = on_sizes(layer, own, sizes)
+            if resized is not None:
+                assert_gives_what_it_does(str(line.text), framework, resized, own)
 
     check()
+
+
+def assert_gives_what_it_does(line: str, framework: str, layer: NetworkLayer, own: str) -> None:
+    """The line, run by its framework, gives what the oracle makes of the layer."""
+    target = target_of(layer, FRAMEWORKS[own])
+    if framework == "jax" and aborts_in_xla(layer):
+        return
+    if not (layer.type.startswith("conv") or every_window_reads(target)):
+        return
+    x, weight, b = arrays_of(layer, target)
+    expected = given_values(layer, own, x, weight, b)
+    actual = RUNNERS[framework][1](line, x, kernel_for(framework, target, weight), b)
+    assert actual.shape == expected.shape, line
+    np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-4, err_msg=line)
+
+
+def others_of(condition: Condition | None, sizes: Shape) -> list[Shape]:
+    """The sizes themselves, the least the condition names, and some larger ones of it."""
+    assert condition is not None
+    assert all(size in axis for size, axis in zip(sizes, condition.axes, strict=True))
+    least = tuple(axis.start for axis in condition.axes)
+    moved = [
+        tuple(
+            size + axis.step * more[n % len(more)]
+            for n, (size, axis) in enumerate(zip(sizes, condition.axes, strict=True))
+        )
+        for more in ((1, 2), (3, 1), (5,))
+    ]
+    return list(dict.fromkeys([sizes, least, *moved]))
 
 
 def aborts_in_xla(layer: NetworkLayer) -> bool:
@@ -314,5 +295,5 @@ def arrays_of(layer: NetworkLayer, target: Target) -> tuple[Array, Array, Array]
 )
 def test_lines_of_pytorch(framework: str, keys: dict[str, Any], source: Shape, line: str) -> None:
     layer = layer_of(framework, "conv", source, {"out_channels": 2, **keys})
-    assert code_line(target_of(layer, FRAMEWORKS[framework]), "pytorch") == line
+    assert code_line(target_of(layer, FRAMEWORKS[framework]), "pytorch").text == line
     assert axes_of(layer.geometry)

@@ -117,7 +117,7 @@ class TestDocument:
         for entry in entries(report_of(tmp_path, STRIDED_SAME)).values():
             assert list(entry) == [
                 *("framework", "accepted", "error", "output", "padding", "output_padding"),
-                *("shift", "equal", "note", "dissent", "code"),
+                *("shift", "equal", "code", "condition", "note", "dissent"),
             ]
 
     def test_of_one_that_refuses_has_the_rule_and_nothing_else(self, tmp_path: Path) -> None:
@@ -158,7 +158,8 @@ LINES = {
     TRANSPOSED_SAME: {
         "keras": "keras.layers.Conv1DTranspose(1, 3, strides=2, padding='same', use_bias=False)(x)",
         "pytorch": "F.pad(nn.ConvTranspose1d(1, 1, 3, stride=2, bias=False)(x), (0, -1))",
-        "tensorflow": "tf.nn.conv_transpose(x, w, [x.shape[0], 6, 1], strides=[2], padding='SAME')",
+        "tensorflow": "tf.nn.conv_transpose(x, w, [x.shape[0], x.shape[1] * 2, 1], "
+        "strides=[2], padding='SAME')",
         "onnx": "helper.make_node('ConvTranspose', ['x', 'w'], ['y'], kernel_shape=[3], "
         "strides=[2], pads=[0, 1])",
         "jax": "lax.conv_transpose(x, w, (2,), [(2, 1)], transpose_kernel=True)",
@@ -199,7 +200,10 @@ def test_lines_of_code(tmp_path: Path, text: str, framework: str) -> None:
             "pooling_param { pool: AVE kernel_h: 2 kernel_w: 3 stride: 1 }",
         ),
         ("{type: max_pool, kernel_size: 2, stride: 2, dilation: 2}", None),
-        ("{type: max_pool, kernel_size: 3, stride: 2}", None),
+        (
+            "{type: max_pool, kernel_size: 3, stride: 2}",
+            "pooling_param { pool: MAX kernel_size: 3 stride: 2 round_mode: FLOOR }",
+        ),
         ("{type: avg_pool, kernel_size: 3, padding: 1, count_include_pad: false}", None),
         ("{type: conv_transpose, out_channels: 2, kernel_size: 3, stride: 2, output_padding: 1}",
          None),
@@ -223,18 +227,28 @@ CASES: list[tuple[str, str, dict[str, str | None]]] = [
     ("pytorch", f"{UP}, stride: 2, padding: 2", {
         "keras": "keras.layers.Cropping1D((2, 2))("
         + "keras.layers.Conv1DTranspose(2, 3, strides=2, padding='valid')(x))",
-        "tensorflow": "tf.nn.conv_transpose(x, w, [x.shape[0], 17, 2], strides=[2], "
-        + "padding='VALID')[:, 2:-2, :] + b",
+        "tensorflow": "tf.nn.conv_transpose(x, w, [x.shape[0], x.shape[1] * 2 + 1, 2], "
+        + "strides=[2], padding='VALID')[:, 2:-2, :] + b",
     }),
     ("jax", f"{UP}, padding: [[4, 2]], bias: false", {
         "pytorch": "F.pad(nn.ConvTranspose1d(2, 2, 3, bias=False)(x), (2, 0))",
         "keras": "keras.layers.ZeroPadding1D((2, 0))("
         + "keras.layers.Conv1DTranspose(2, 3, padding='valid', use_bias=False)(x))",
-        "tensorflow": "tf.pad(tf.nn.conv_transpose(x, w, [x.shape[0], 10, 2], strides=[1], "
-        + "padding='VALID'), [[0, 0], [2, 0], [0, 0]])",
-        "onnx": None,
+        "tensorflow": "tf.pad(tf.nn.conv_transpose(x, w, [x.shape[0], x.shape[1] + 2, 2], "
+        + "strides=[1], padding='VALID'), [[0, 0], [2, 0], [0, 0]])",
+        "onnx": "[helper.make_node('ConvTranspose', ['x', 'w'], ['whole'], kernel_shape=[3]), "
+        + "helper.make_node('Constant', [], ['pads'], value_ints=[0, 0, 2, 0, 0, 0]), "
+        + "helper.make_node('Pad', ['whole', 'pads'], ['y'])]",
     }),
-    ("jax", f"{UP}, padding: [[4, 2]]", {"pytorch": None, "keras": None}),
+    ("jax", f"{UP}, padding: [[4, 2]]", {
+        "pytorch": "F.pad(nn.ConvTranspose1d(2, 2, 3, bias=False)(x), (2, 0)) + b[:, None]",
+        "keras": "keras.layers.ZeroPadding1D((2, 0))("
+        + "keras.layers.Conv1DTranspose(2, 3, padding='valid', use_bias=False)(x)) + b",
+    }),
+    ("onnx", "type: conv_transpose, out_channels: 2, kernel_size: 2, stride: 2, "
+        + "padding: same_lower, output_padding: 1", {
+        "pytorch": "F.pad(nn.ConvTranspose1d(2, 2, 2, stride=2, output_padding=1)(x), (-1, 0))",
+    }),
     ("jax", f"{UP}, padding: valid", {"jax": "lax.conv_transpose(x, w, (1,), [(2, 2)]) + b"}),
     ("keras", f"{UP}, stride: 2, padding: same, output_padding: 0", {
         "keras": "keras.layers.Conv1DTranspose(2, 3, strides=2, padding='same', "
@@ -251,7 +265,11 @@ CASES: list[tuple[str, str, dict[str, str | None]]] = [
         + '} } } layer { type: "Crop" bottom: "whole" bottom: "size" top: "y" crop_param '
         + "{ axis: 2 offset: 1 } }",
     }),
-    ("pytorch", f"{UP}, groups: 2", {"keras": None, "jax": None}),
+    ("pytorch", f"{UP}, groups: 2", {
+        "keras": None,
+        "jax": "jnp.concatenate([lax.conv_transpose(a, k, (1,), [(2, 2)], transpose_kernel=True) "
+        + "for a, k in zip(jnp.split(x, 2, -1), jnp.split(w, 2, -1))], -1) + b",
+    }),
     ("pytorch", "type: conv, out_channels: 2, kernel_size: 3, padding: causal", {
         "keras": "keras.layers.Conv1D(2, 3, padding='valid')("
         + "keras.layers.ZeroPadding1D((2, 0))(x))",
@@ -259,8 +277,19 @@ CASES: list[tuple[str, str, dict[str, str | None]]] = [
         + "padding='VALID') + b",
     }),
     ("pytorch", "type: conv, out_channels: 2, kernel_size: 3, stride: 2, dilation: 2", {
-        "keras": None,
-        "tensorflow": None,
+        "keras": "keras.layers.Conv1D(2, 3, padding='valid', dilation_rate=2)(x)[:, ::2, :]",
+        "tensorflow": "tf.nn.convolution(x, w, strides=[1], padding='VALID', dilations=[2])"
+        + "[:, ::2, :] + b",
+    }),
+    ("pytorch", f"{UP}, stride: 2, dilation: 2", {"keras": None}),
+    ("pytorch", "type: conv, out_channels: 2, kernel_size: 3, padding: 1, padding_mode: reflect", {
+        "keras": "keras.layers.Conv1D(2, 3, padding='valid')("
+        + "keras.ops.pad(x, [[0, 0], [1, 1], [0, 0]], mode='reflect'))",
+        "tensorflow": "tf.nn.convolution(tf.pad(x, [[0, 0], [1, 1], [0, 0]], mode='REFLECT'), w, "
+        + "strides=[1], padding='VALID') + b",
+        "jax": "lax.conv_general_dilated(jnp.pad(x, [(0, 0), (1, 1), (0, 0)], mode='reflect'), w, "
+        + "(1,), [(0, 0)], dimension_numbers=('NWC', 'WIO', 'NWC')) + b",
+        "caffe": None,
     }),
     ("jax", "type: max_pool, kernel_size: 3, stride: 2, padding: [[0, 1]]", {
         "keras": "keras.layers.MaxPooling1D(3, strides=2, padding='same')(x)",
@@ -271,7 +300,10 @@ CASES: list[tuple[str, str, dict[str, str | None]]] = [
         "pytorch": "nn.MaxPool1d(2, stride=1)(F.pad(x, (2, 2), value=float('-inf')))",
         "keras": "keras.layers.MaxPooling1D(2, strides=1, padding='valid')(keras.ops.pad(x, "
         + "[[0, 0], [2, 2], [0, 0]], constant_values=float('-inf')))",
-        "onnx": None,
+        "onnx": "[helper.make_node('Constant', [], ['pads'], value_ints=[0, 0, 2, 0, 0, 2]), "
+        + "helper.make_node('Constant', [], ['value'], value_float=float('-inf')), "
+        + "helper.make_node('Pad', ['x', 'pads', 'value'], ['padded']), "
+        + "helper.make_node('MaxPool', ['padded'], ['y'], kernel_shape=[2])]",
     }),
     ("pytorch", "type: max_pool, kernel_size: 3, stride: 1, dilation: 2", {
         "keras": None,
@@ -279,7 +311,10 @@ CASES: list[tuple[str, str, dict[str, str | None]]] = [
         "jax": "lax.reduce_window(x, -jnp.inf, lax.max, (1, 3, 1), (1, 1, 1), "
         + "[(0, 0), (0, 0), (0, 0)], window_dilation=(1, 2, 1))",
     }),
-    ("pytorch", "type: max_pool, kernel_size: 2, dilation: 3", {"tensorflow": None}),
+    ("pytorch", "type: max_pool, kernel_size: 2, dilation: 3", {
+        "tensorflow": "tf.nn.pool(x, [2], 'MAX', strides=[1], padding='VALID', dilations=[3])"
+        + "[:, ::2, :]",
+    }),
     ("pytorch", "type: avg_pool, kernel_size: 3, stride: 2, padding: 1", {
         "pytorch": "nn.AvgPool1d(3, stride=2, padding=1)(x)",
         "keras": "keras.layers.AveragePooling1D(3, strides=2, padding='valid')("
@@ -291,16 +326,25 @@ CASES: list[tuple[str, str, dict[str, str | None]]] = [
     }),
     ("pytorch", "type: avg_pool, kernel_size: 3, stride: 2, padding: 1, ceil_mode: true", {
         "pytorch": "nn.AvgPool1d(3, stride=2, padding=1, ceil_mode=True)(x)",
-        **dict.fromkeys(("keras", "tensorflow", "onnx", "jax"), None),
+        "tensorflow": "tf.nn.avg_pool(tf.pad(x, [[0, 0], [1, 2], [0, 0]]), [3], strides=[2], "
+        + "padding='VALID') / tf.nn.avg_pool(tf.pad(tf.pad(tf.ones_like(x), "
+        + "[[0, 0], [1, 1], [0, 0]], constant_values=1), [[0, 0], [0, 1], [0, 0]]), [3], "
+        + "strides=[2], padding='VALID')",
+        "onnx": "helper.make_node('AveragePool', ['x'], ['y'], kernel_shape=[3], strides=[2], "
+        + "pads=[1, 1], ceil_mode=1, count_include_pad=1)",
     }),
     ("keras", "type: avg_pool, kernel_size: 3, stride: 2, padding: same", {
-        "pytorch": "nn.AvgPool1d(3, stride=2, ceil_mode=True, count_include_pad=False)(x)",
+        "pytorch": "nn.AvgPool1d(3, stride=2, ceil_mode=True)(x)",
         "tensorflow": "tf.nn.avg_pool(x, [3], strides=[2], padding='SAME')",
     }),
     ("onnx", "type: avg_pool, kernel_size: 3, stride: 2, padding: [[2, 1]]", {
-        **dict.fromkeys(("keras", "tensorflow", "pytorch"), None),
+        "pytorch": "nn.AvgPool1d(3, stride=2)(F.pad(x, (2, 1))) / "
+        + "nn.AvgPool1d(3, stride=2)(F.pad(torch.ones_like(x), (2, 1)))",
     }),
-    ("onnx", "type: avg_pool, kernel_size: 3, dilation: 2", {"pytorch": None}),
+    ("onnx", "type: avg_pool, kernel_size: 3, dilation: 2", {
+        "pytorch": "F.conv1d(x, x.new_ones(2, 1, 3), stride=3, dilation=2, groups=2) / 3",
+        "keras": None,
+    }),
 ]  # fmt: skip
 
 

@@ -6,7 +6,7 @@ and never start past the input.  Source: `pooling_output_shape` in PyTorch's ATe
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from convt_cli.arithmetic.axis import Axis, effective_kernel
@@ -174,6 +174,8 @@ class AdaptivePool(Layer):
     def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
         channels, *sizes = spatial_source(sources)
         output = per_axis(self.output_size, len(sizes), "output_size")
+        if not framework.adaptive_pools:
+            _require_plain_pools(sizes, output, framework)
         spans = (None if o == 1 else shared_span(n, o) for n, o in zip(sizes, output))
         return Geometry(output=(channels, *output), reach=Spans(axes=tuple(spans)))
 
@@ -192,6 +194,10 @@ class MaxUnpool(Layer):
         "the wanted size, or `source` for that of the pool's source",
         default=None,
     )
+
+    def problems(self, framework: Framework) -> Iterator[GeometryError]:
+        if not framework.max_unpool:
+            yield foreign_key("type", "max_unpool", framework)
 
     def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
         *own, pooled = sources
@@ -276,6 +282,37 @@ def _check_unpooled(output: tuple[int, ...], sizes: tuple[range, ...]) -> None:
                 axis=number,
                 value=f"got {size}, reachable are {max(1, reachable[0])} to {reachable[-1]}",
                 help="use one of these, or a pool with a larger stride",
+            )
+
+
+def plain_pool(size: int, output_size: int) -> Pair | None:
+    """(kernel_size, stride) of the plain pool that an adaptive one is; None where it is none.
+
+    Windows begin a constant step apart just where the remainder of size / output_size is 0 or
+    1; with 0 they are as long as the step, with 1 one longer.
+
+    >>> plain_pool(6, 3), plain_pool(5, 2), plain_pool(7, 3), plain_pool(8, 3)
+    ((2, 2), (3, 2), (3, 2), None)
+    """
+    stride, remainder = divmod(size, output_size)
+    if output_size == 1:
+        return size, size
+    return (stride + remainder, stride) if stride > 0 and remainder <= 1 else None
+
+
+def _require_plain_pools(
+    sizes: Sequence[int], output: tuple[int, ...], framework: Framework
+) -> None:
+    """Raise GeometryError (E125) where windows are not alike, without an operator for them."""
+    for number, (size, wanted) in enumerate(zip(sizes, output, strict=True)):
+        if plain_pool(size, wanted) is None:
+            raise GeometryError(
+                "E125",
+                f"{framework.title} has no adaptive pools but those that are a plain pool",
+                field="output_size",
+                axis=number,
+                value=f"{wanted} windows over {size} are not of one length and one step",
+                help="use an output_size that divides the size, or another framework",
             )
 
 

@@ -35,6 +35,7 @@ from convt_cli.arithmetic.layers.base import (
     Rearranged,
     Reshaped,
     Spans,
+    foreign_key,
     spatial_source,
 )
 from convt_cli.arithmetic.spans import (
@@ -104,6 +105,7 @@ class Upsample(Layer):
     def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
         channels, *sizes = spatial_source(sources)
         self._check_rank(len(sizes))
+        _require_mode(self.mode, len(sizes), framework)
         output, factors = self._sizes_and_factors(tuple(sizes), framework)
         spans = (self._span(n, o, factor) for n, o, factor in zip(sizes, output, factors))
         return Geometry(output=(channels, *output), reach=Spans(axes=tuple(spans)))
@@ -145,6 +147,10 @@ class PixelShuffle(Layer):
 
     factor: int = key(Integer(1), "how much longer every spatial axis gets")
 
+    def problems(self, framework: Framework) -> Iterator[GeometryError]:
+        if not framework.reorders_axes:
+            yield foreign_key("type", "pixel_shuffle", framework)
+
     def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
         channels, *sizes = spatial_source(sources)
         block = self.factor ** len(sizes)
@@ -169,6 +175,10 @@ class PixelUnshuffle(Layer):
 
     factor: int = key(Integer(1), "how much shorter every spatial axis gets")
 
+    def problems(self, framework: Framework) -> Iterator[GeometryError]:
+        if not framework.reorders_axes:
+            yield foreign_key("type", "pixel_unshuffle", framework)
+
     def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
         channels, *sizes = spatial_source(sources)
         shorter = each_axis(len(sizes), lambda n: _divided(sizes[n], self.factor))
@@ -177,6 +187,18 @@ class PixelUnshuffle(Layer):
         behind, ahead = (tuple(start + 2 * n for n in range(rank)) for start in (2, 1))
         output = (channels * self.factor**rank, *shorter)
         return _rearranged(apart, (0, *behind, *ahead), output)
+
+
+def _require_mode(mode: str, rank: int, framework: Framework) -> None:
+    """Raise GeometryError (E125) where the framework has no such mode on `rank` axes."""
+    if rank not in framework.upsampling.axes(mode):
+        raise GeometryError(
+            "E125",
+            f"{framework.title} has no such upsampling on {rank} spatial axes",
+            field="mode",
+            value=f"got {mode}",
+            help="use another mode, or another framework",
+        )
 
 
 def scaled_size(size: int, factor: Factor, framework: Framework) -> int:

@@ -3,20 +3,36 @@
 A line is an expression on `x`, an input with a batch axis in the framework's own order, that
 gives what the layer gives, whatever word the spec has for it: where the framework cannot say a
 padding itself the line pads or crops around its operator.  Where `w` stands for the kernel and
-`b` for the bias they have the framework's own layout.  A module for each family knows how it
-spells a layer; `target` is what all of them are told, integers and nothing of a spec.
+`b` for the bias they have the framework's own layout; in ONNX a line is a node, or a list of
+nodes, from `x` to `y`.  A module for each family knows how it spells a layer, and raises
+NoLineError where it knows no line; `target` is what all of them are told, integers and nothing
+of a spec.  `condition` says for which other input sizes the same line holds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 
-from convt_cli.reports.code_lines import caffe, jax, keras, onnx, pytorch, tensorflow
-from convt_cli.reports.code_lines.target import Target, target_of
+from convt_cli.arithmetic.convolution import Shape
+from convt_cli.arithmetic.frameworks import Framework
+from convt_cli.arithmetic.layers import Conv, ConvTranspose
+from convt_cli.arithmetic.layers.pools import AdaptivePool, AveragePool, MaxPool
+from convt_cli.arithmetic.network import NetworkLayer
+from convt_cli.errors import GeometryError
+from convt_cli.reports.code_lines import caffe, jax, keras, onnx, pytorch, resizing, tensorflow
+from convt_cli.reports.code_lines.condition import Condition, Sizes, condition_of
+from convt_cli.reports.code_lines.target import (
+    NoLineError,
+    Target,
+    plain_pool_target,
+    target_of,
+)
 
-__all__ = ["Target", "code_line", "target_of"]
+__all__ = ["Line", "Target", "code_line", "layer_line", "target_of"]
 
-_LINES: dict[str, Callable[[Target], str | None]] = {
+_WINDOWED = (Conv, ConvTranspose, MaxPool, AveragePool)
+WRITERS: dict[str, Callable[[Target], str]] = {
     "pytorch": pytorch.line,
     "tensorflow": tensorflow.line,
     "keras": keras.line,
@@ -26,6 +42,67 @@ _LINES: dict[str, Callable[[Target], str | None]] = {
 }
 
 
-def code_line(target: Target, framework: str) -> str | None:
-    """The line that does in `framework` what `target` says; None where no line can."""
-    return _LINES[framework](target)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """A line of code and the input sizes it holds for, or the reason why none is known."""
+
+    text: str | None = None
+    condition: Condition | None = None
+    reason: str | None = None
+
+
+def code_line(target: Target, framework: str) -> Line:
+    """The line that does in `framework` what `target` says."""
+    if framework not in WRITERS:
+        return Line(reason=f"convt writes no code for {framework}")
+    try:
+        return Line(text=WRITERS[framework](target))
+    except NoLineError as error:
+        return Line(reason=str(error))
+
+
+def layer_line(layer: NetworkLayer, own: Framework, framework: str) -> Line:
+    """The line that gives in `framework` what the layer gives in its own, and its condition."""
+    if not isinstance(layer.definition, _WINDOWED):
+        return _unwindowed_line(layer, own, framework)
+    line = code_line(target_of(layer, own), framework)
+    if line.text is None:
+        return line
+
+    def writes(sizes: Shape) -> str | None:
+        resized = _resized(layer, own, sizes)
+        return None if resized is None else code_line(target_of(resized, own), framework).text
+
+    return replace(line, condition=condition_of(layer, writes))
+
+
+def _unwindowed_line(layer: NetworkLayer, own: Framework, framework: str) -> Line:
+    """The line for a layer whose windows have no stride: an adaptive pool, a resize, a shuffle."""
+    try:
+        if not isinstance(layer.definition, AdaptivePool):
+            text, holds = resizing.line(layer, own, framework)
+            return Line(text=text, condition=_sizes(layer, any_size=holds))
+        adaptive = resizing.adaptive_pool(layer, framework)
+        if adaptive is not None:
+            return Line(text=adaptive, condition=_sizes(layer, any_size=True))
+        line = code_line(plain_pool_target(layer, resizing.plain_windows(layer)), framework)
+        return line if line.text is None else replace(line, condition=_sizes(layer, any_size=False))
+    except NoLineError as error:
+        return Line(reason=str(error))
+
+
+def _sizes(layer: NetworkLayer, *, any_size: bool) -> Condition:
+    sizes = layer.inputs[0][1:]
+    return Condition(
+        axes=tuple(Sizes(start=1 if any_size else n, step=int(any_size)) for n in sizes)
+    )
+
+
+def _resized(layer: NetworkLayer, own: Framework, sizes: Shape) -> NetworkLayer | None:
+    """The layer on an input of these spatial sizes; None where it refuses it."""
+    source = (layer.inputs[0][0], *sizes)
+    try:
+        geometry = layer.definition.resolve((source,), own)
+    except GeometryError:
+        return None
+    return replace(layer, inputs=(source,), geometry=geometry)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from convt_cli.arithmetic.averages import divisor_sums
 from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.layers.pools import pool_axis
 from convt_cli.arithmetic.windows import Window
-from convt_cli.reports.code_lines.target import Target
+from convt_cli.reports.code_lines.target import NoLineError, Target
+
+_POOLS = {"max_pool": "MAX", "avg_pool": "AVE"}
 
 
-def line(target: Target) -> str | None:
+def line(target: Target) -> str:
     """The layer as prototxt, from blob `x` to blob `y`."""
     if target.padding_mode != "zeros":
-        return None
+        raise NoLineError("Caffe pads with zeros alone")
     if target.type == "conv":
         pads = [_padding(axis) for axis in target.axes]
         starts = [(pad - axis.before) // axis.stride for pad, axis in zip(pads, target.axes)]
@@ -36,11 +39,11 @@ def _found(axis: Axis, padding: int) -> int:
     return (axis.input_size + 2 * padding - axis.effective_kernel) // axis.stride + 1
 
 
-def _deconvolution(target: Target) -> str | None:
+def _deconvolution(target: Target) -> str:
     """The padding itself where it is symmetric; else the whole output, cropped."""
     least = [axis.after - axis.output_padding for axis in target.axes]
     if any(axis.before < 0 or after < 0 for axis, after in zip(target.axes, least)):
-        return None
+        raise NoLineError("Caffe has no layer that puts zeros around an output")
     pads = [min(axis.before, after) for axis, after in zip(target.axes, least)]
     starts = [axis.before - pad for axis, pad in zip(target.axes, pads)]
     found = [
@@ -59,11 +62,17 @@ def _cropped(
         sizes = [axis.input_size for axis in target.axes]
     if sizes == list(found):
         return _layer(kind, "y", _convolution_param(target, pads))
+    whole = _layer(kind, "whole", _convolution_param(target, pads))
+    return _behind_crop(whole, sizes, starts)
+
+
+def _behind_crop(whole: str, sizes: Sequence[int], starts: Sequence[int]) -> str:
+    """The layer `whole` and what cuts `sizes` out of its output, from `starts` on."""
     dims = " ".join(f"dim: {size}" for size in (1, 1, *sizes))
     offsets = " ".join(f"offset: {start}" for start in starts)
     return " ".join(
         (
-            _layer(kind, "whole", _convolution_param(target, pads)),
+            whole,
             f'layer {{ type: "DummyData" top: "size" dummy_data_param {{ shape {{ {dims} }} }} }}',
             'layer { type: "Crop" bottom: "whole" bottom: "size" top: "y" '
             + f"crop_param {{ axis: 2 {offsets} }} }}",
@@ -96,48 +105,59 @@ def _repeated(name: str, values: Sequence[int], default: int | None = None) -> s
     return " ".join(f"{name}: {value}" for value in shown)
 
 
-def _pool(target: Target) -> str | None:
-    """A pool has two axes, takes the ceiling, and drops a window past the input if it is padded."""
-    if target.rank != 2 or max(target.dilation) > 1 or not all(map(_pools, _windows(target))):
-        return None
-    is_even = all(before == after for before, after in target.pads)
-    if target.is_padded_average and not (target.counts_padding and is_even):
-        return None
-    if target.is_padded_average and not target.overhangs and _reaches_past(target):
-        return None
-    kind = {"max_pool": "MAX", "avg_pool": "AVE"}[target.type]
-    sizes = (
-        *(_each("kernel", target.kernel_size)),
-        *(_each("stride", target.stride)),
-        *(_each("pad", [axis.before for axis in target.axes])),
-    )
-    return _layer("Pooling", "y", f"pooling_param {{ pool: {kind} {' '.join(sizes)} }}")
+def _pool(target: Target) -> str:
+    """A pool on two axes: with the ceiling, Caffe's default, with FLOOR, or a larger one cropped.
+
+    FLOOR is in Caffe's sources since August 2018, and in none of its numbered releases.
+    """
+    if target.rank != 2:
+        raise NoLineError("Caffe's pools have two axes")
+    if max(target.dilation) > 1:
+        raise NoLineError("Caffe's pools have no dilation")
+    befores = [axis.before for axis in target.axes]
+    for ceils in (True, False):
+        if _pools_alike(target, befores, ceils=ceils):
+            return _layer("Pooling", "y", _pooling_param(target, befores, ceils=ceils))
+    if target.type == "avg_pool":
+        raise NoLineError("Caffe's averages have padding on both sides alike, and count it")
+    return _larger_pool(target)
 
 
-def _windows(target: Target) -> list[tuple[Axis, bool]]:
-    """Every axis, and whether any is padded."""
-    padded = any(axis.before for axis in target.axes)
-    return [(axis, padded) for axis in target.axes]
+def _larger_pool(target: Target) -> str:
+    """More padding on both sides, from which no maximum is taken, and the output cropped."""
+    pads = [_padding(axis) for axis in target.axes]
+    if any(pad >= taps for pad, taps in zip(pads, target.kernel_size)):
+        raise NoLineError("Caffe's pools take less padding than kernel_size")
+    starts = [(pad - axis.before) // axis.stride for pad, axis in zip(pads, target.axes)]
+    sizes = [axis.output_size for axis in target.axes]
+    parameters = _pooling_param(target, pads, ceils=False)
+    return _behind_crop(_layer("Pooling", "whole", parameters), sizes, starts)
 
 
-def _pools(axis_and_padded: tuple[Axis, bool]) -> bool:
-    axis, padded = axis_and_padded
-    if not 0 <= axis.before < axis.kernel_size:
+def _pools_alike(target: Target, pads: Sequence[int], *, ceils: bool) -> bool:
+    """Whether Caffe's pool with `pads` on both sides has the windows and the divisors."""
+    window, axes = Window.of(target.axes), []
+    drops = any(pads)  # without padding a window past the input stays
+    for number, (axis, pad) in enumerate(zip(target.axes, pads)):
+        if not 0 <= pad < axis.kernel_size or axis.input_size + 2 * pad < axis.kernel_size:
+            return False
+        axes.append(pool_axis(axis.input_size, window, number, (pad, pad), ceils, drops=drops))
+    if [axis.output_size for axis in axes] != [axis.output_size for axis in target.axes]:
         return False
-    if axis.input_size + 2 * axis.before < axis.effective_kernel:
-        return False
-    found = _ceiled(axis, drops=padded)
-    return found.output_size == axis.output_size
+    if target.type == "max_pool":
+        return True
+    return divisor_sums(axes, [(pad, pad) for pad in pads], counts=True) == target.divisor_sums
 
 
-def _ceiled(axis: Axis, *, drops: bool) -> Axis:
-    window = Window(kernel_size=(axis.kernel_size,), stride=(axis.stride,), dilation=(1,))
-    return pool_axis(axis.input_size, window, 0, (axis.before, axis.before), True, drops=drops)
-
-
-def _reaches_past(target: Target) -> bool:
-    ceiled = (_ceiled(axis, drops=padded) for axis, padded in _windows(target))
-    return any(axis.after > axis.before for axis in ceiled)
+def _pooling_param(target: Target, pads: Sequence[int], *, ceils: bool) -> str:
+    parts = [
+        f"pool: {_POOLS[target.type]}",
+        *_each("kernel", target.kernel_size),
+        *_each("stride", target.stride),
+        *_each("pad", pads),
+        *([] if ceils else ["round_mode: FLOOR"]),
+    ]
+    return f"pooling_param {{ {' '.join(parts)} }}"
 
 
 def _each(name: str, values: Sequence[int]) -> list[str]:

@@ -1,9 +1,11 @@
-"""JAX: `jax.lax`, with channels behind the spatial axes."""
+"""JAX: `jax.lax`, with channels behind the spatial axes, and `jnp.pad` for what it cannot fill."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 
+from convt_cli.arithmetic.kinds import Pair
 from convt_cli.reports.code_lines.target import (
     Target,
     call,
@@ -14,62 +16,66 @@ from convt_cli.reports.code_lines.target import (
 )
 
 _LAYOUTS = {1: "W", 2: "HW", 3: "DHW"}
+_PAD_MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 
 
-def line(target: Target) -> str | None:
+def line(target: Target) -> str:
     """The layer as a call of a function of `lax` on `x` and `w`; the bias is added to it."""
     if target.type == "conv":
         return with_bias(_conv(target), target)
     if target.type == "conv_transpose":
         return with_bias(_conv_transpose(target), target)
-    return _pool(target)
+    if target.type == "max_pool":
+        return _window(target, "x", "-jnp.inf", "lax.max", target.direct_pads)
+    return _average(target)
 
 
-def _conv(target: Target) -> str | None:
-    if target.padding_mode != "zeros":
-        return None
+def _conv(target: Target) -> str:
     spatial = _LAYOUTS[target.rank]
     layout = (f"N{spatial}C", f"{spatial}IO", f"N{spatial}C")
+    mode = _PAD_MODES.get(target.padding_mode)
+    source = "x" if mode is None else _padded("x", target.direct_pads, mode=repr(mode))
+    pads = target.direct_pads if mode is None else ((0, 0),) * target.rank
     return call(
         "lax.conv_general_dilated",
-        "x",
+        source,
         "w",
         tuple_text(target.stride),
-        pairs_text(target.direct_pads),
+        pairs_text(pads),
         rhs_dilation=_dilation(target),
         dimension_numbers=tuple_text(layout),
         feature_group_count=unless_all(1, [target.groups]),
     )
 
 
-def _conv_transpose(target: Target) -> str | None:
-    """The tuple pads the stretched input."""
-    if target.groups > 1:
-        return None
+def _conv_transpose(target: Target) -> str:
+    """The tuple pads the stretched input; groups, which JAX has not here, one after the other."""
     equal = [axis.zero_inserted() for axis in target.axes]
-    return call(
+    grouped = target.groups > 1
+    text = call(
         "lax.conv_transpose",
-        "x",
-        "w",
+        "a" if grouped else "x",
+        "k" if grouped else "w",
         tuple_text(target.stride),
         pairs_text([(axis.before, axis.after) for axis in equal]),
         rhs_dilation=_dilation(target),
         transpose_kernel=None if target.is_unflipped else "True",
     )
+    if not grouped:
+        return text
+    parts = ", ".join(f"jnp.split({name}, {target.groups}, -1)" for name in "xw")
+    return f"jnp.concatenate([{text} for a, k in zip({parts})], -1)"
 
 
-def _pool(target: Target) -> str | None:
-    if target.type == "max_pool":
-        return _window(target, "x", "-jnp.inf", "lax.max")
-    total = _window(target, "x", "0.0", "lax.add")
-    if target.counts_all or not target.is_padded_average:
+def _average(target: Target) -> str:
+    total = _window(target, "x", "0.0", "lax.add", target.direct_pads)
+    if target.divides_by_kernel:
         return f"{total} / {prod(target.kernel_size)}"
-    if target.counts_padding:
-        return None
-    return f"{total} / {_window(target, 'jnp.ones_like(x)', '0.0', 'lax.add')}"
+    ones = _padded("jnp.ones_like(x)", target.counted_pads, constant_values="1")
+    return f"{total} / {_window(target, ones, '0.0', 'lax.add', target.uncounted_pads)}"
 
 
-def _window(target: Target, source: str, start: str, function: str) -> str:
+def _window(target: Target, source: str, start: str, function: str, pads: Sequence[Pair]) -> str:
     dilation = None if max(target.dilation) == 1 else tuple_text((1, *target.dilation, 1))
     return call(
         "lax.reduce_window",
@@ -78,9 +84,16 @@ def _window(target: Target, source: str, start: str, function: str) -> str:
         function,
         tuple_text((1, *target.kernel_size, 1)),
         tuple_text((1, *target.stride, 1)),
-        pairs_text([(0, 0), *target.direct_pads, (0, 0)]),
+        pairs_text([(0, 0), *pads, (0, 0)]),
         window_dilation=dilation,
     )
+
+
+def _padded(source: str, pairs: Sequence[Pair], **named: str | None) -> str:
+    """`pairs` around the spatial axes of `source`; nothing where all are 0."""
+    if not any(map(any, pairs)):
+        return source
+    return call("jnp.pad", source, pairs_text([(0, 0), *pairs, (0, 0)]), **named)
 
 
 def _dilation(target: Target) -> str | None:

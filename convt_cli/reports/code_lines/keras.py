@@ -7,26 +7,70 @@ from operator import ge
 
 from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.kinds import Pair
-from convt_cli.reports.code_lines.target import Target, call, per_axis_text, tuple_text, unless_all
+from convt_cli.reports.code_lines.target import (
+    NoLineError,
+    Target,
+    call,
+    padded_and_cropped,
+    per_axis_text,
+    strided_text,
+    tuple_text,
+    unless_all,
+)
+
+_FOLDED = {
+    "circular": "keras.ops.arange({first}, x.shape[{axis}]{past}) % x.shape[{axis}]",
+    "replicate": (
+        "keras.ops.clip(keras.ops.arange({first}, x.shape[{axis}]{past}), 0, x.shape[{axis}] - 1)"
+    ),
+}
+"""The positions that a padded axis reads."""
 
 
-def line(target: Target) -> str | None:
+def line(target: Target) -> str:
     """The layer as a Keras layer called on `x`."""
-    if target.is_strided_and_dilated or target.padding_mode != "zeros":
-        return None
     if target.type == "conv":
-        return f"{_conv(target, _word(target))}({_source(target)})"
+        return _conv_line(target)
     if target.type == "conv_transpose":
-        return None if target.groups > 1 else _conv_transpose(target)
-    return _pool(target)
+        return _conv_transpose(target)
+    if max(target.dilation) > 1:
+        raise NoLineError("the pooling layers of Keras have no dilation")
+    return _max_pool(target) if target.type == "max_pool" else _average(target)
 
 
-def _conv(target: Target, word: str) -> str:
+def _conv_line(target: Target) -> str:
+    """A Conv layer; with a stride and a dilation, which exclude each other, it is thinned out."""
+    if target.padding_mode != "zeros":
+        word, source = "valid", _folded(target)
+    else:
+        word, source = _word(target), _source(target)
+    if not target.is_strided_and_dilated:
+        return f"{_conv(target, word)}({source})"
+    if word == "same":
+        word, source = "valid", around_text("x", target.direct_pads)
+    text = f"{_conv(target, word, stride=(1,) * target.rank)}({source})"
+    return text + strided_text(target.stride)
+
+
+def _folded(target: Target) -> str:
+    """`x` in padding that repeats it."""
+    if target.padding_mode == "reflect":
+        return _padded("x", target.direct_pads, mode="'reflect'")
+    text = "x"
+    for axis, (before, after) in enumerate(target.direct_pads, start=1):
+        if before or after:
+            past = f" + {after}" if after else ""
+            places = _FOLDED[target.padding_mode].format(first=-before, axis=axis, past=past)
+            text = call("keras.ops.take", text, places, axis=str(axis))
+    return text
+
+
+def _conv(target: Target, word: str, stride: Sequence[int] | None = None) -> str:
     return call(
         f"keras.layers.Conv{target.rank}D",
         str(target.channels[1]),
         per_axis_text(target.kernel_size),
-        strides=unless_all(1, target.stride),
+        strides=unless_all(1, target.stride if stride is None else stride),
         padding=repr(word),
         dilation_rate=unless_all(1, target.dilation),
         groups=unless_all(1, [target.groups]),
@@ -34,8 +78,12 @@ def _conv(target: Target, word: str) -> str:
     )
 
 
-def _conv_transpose(target: Target) -> str | None:
+def _conv_transpose(target: Target) -> str:
     """`same` where it gives the very crop; else `valid`, whose output is cropped or padded."""
+    if target.groups > 1:
+        raise NoLineError("the transposed layers of Keras have no groups")
+    if target.is_strided_and_dilated:
+        raise NoLineError("the layers of Keras take a stride or a dilation, not both")
     around = [(-axis.before, axis.input_size + axis.before - _valid(axis)) for axis in target.axes]
     if any(map(any, around)) and target.is_same:
         if all(axis.input_size == axis.output_size * axis.stride for axis in target.axes):
@@ -44,21 +92,27 @@ def _conv_transpose(target: Target) -> str | None:
         if len(extras) == target.rank:
             return f"{_transposed(target, 'same', per_axis_text(extras))}(x)"
     if target.adds_bias_to(around):
-        return _extended(target)
+        return _extended(target, around)
     return around_text(f"{_transposed(target, 'valid')}(x)", around)
 
 
-def _extended(target: Target) -> str | None:
-    """`valid` with the output_padding that reaches the end; None where it cannot."""
+def _extended(target: Target, around: Sequence[Pair]) -> str:
+    """`valid` with the output_padding that reaches the end, or with the bias behind the zeros."""
     ends = [axis.output_padding - axis.after for axis in target.axes]
     extras = [max(0, end) for end in ends]
-    around = [(-axis.before, min(0, end)) for axis, end in zip(target.axes, ends)]
-    if target.adds_bias_to(around) or any(map(ge, extras, target.stride)):
-        return None
-    return around_text(f"{_transposed(target, 'valid', per_axis_text(extras))}(x)", around)
+    cut = [(-axis.before, min(0, end)) for axis, end in zip(target.axes, ends)]
+    if target.adds_bias_to(cut) or any(map(ge, extras, target.stride)):
+        bare = _transposed(target, "valid", use_bias="False")
+        return f"{around_text(f'{bare}(x)', around)} + b"
+    return around_text(f"{_transposed(target, 'valid', per_axis_text(extras))}(x)", cut)
 
 
-def _transposed(target: Target, word: str, output_padding: str | None = None) -> str:
+def _transposed(
+    target: Target,
+    word: str,
+    output_padding: str | None = None,
+    use_bias: str | None = None,
+) -> str:
     return call(
         f"keras.layers.Conv{target.rank}DTranspose",
         str(target.channels[1]),
@@ -67,7 +121,7 @@ def _transposed(target: Target, word: str, output_padding: str | None = None) ->
         padding=repr(word),
         output_padding=output_padding,
         dilation_rate=unless_all(1, target.dilation),
-        use_bias=None if target.has_bias else "False",
+        use_bias=use_bias if target.has_bias else "False",
     )
 
 
@@ -101,8 +155,7 @@ def _source(target: Target) -> str:
 
 def around_text(source: str, pairs: Sequence[Pair]) -> str:
     """`source` with `pairs` around it: layers that pad, and that crop what is negative."""
-    cut = [(max(0, -before), max(0, -after)) for before, after in pairs]
-    added = [(max(0, before), max(0, after)) for before, after in pairs]
+    added, cut = padded_and_cropped(pairs)
     for name, sizes in (("Cropping", cut), ("ZeroPadding", added)):
         if any(map(any, sizes)):
             text = tuple_text(sizes[0] if len(sizes) == 1 else sizes)
@@ -110,29 +163,38 @@ def around_text(source: str, pairs: Sequence[Pair]) -> str:
     return source
 
 
-def _pool(target: Target) -> str | None:
-    if max(target.dilation) > 1:
-        return None
-    word = _word(target)
-    if target.is_padded_average and target.counts_padding:
-        word = "valid"
-    if target.is_padded_average and word == "valid" and not target.counts_all:
-        return None
-    name = {"max_pool": "MaxPooling", "avg_pool": "AveragePooling"}[target.type]
-    pool = call(
-        f"keras.layers.{name}{target.rank}D",
+def _max_pool(target: Target) -> str:
+    """`same`, or `valid` on `x` in padding that no maximum is taken from."""
+    if _word(target) == "same":
+        return f"{_pool(target, 'Max', 'same')}(x)"
+    source = _padded("x", target.direct_pads, constant_values="float('-inf')")
+    return f"{_pool(target, 'Max', 'valid')}({source})"
+
+
+def _average(target: Target) -> str:
+    """`same` counts elements; else means over whole windows, divided anew if need be."""
+    if _word(target) == "same" and target.divides_by_elements:
+        return f"{_pool(target, 'Average', 'same')}(x)"
+    pool = _pool(target, "Average", "valid")
+    means = f"{pool}({around_text('x', target.direct_pads)})"
+    if target.divides_by_kernel:
+        return means
+    counted = _padded("keras.ops.ones_like(x)", target.counted_pads, constant_values="1")
+    return f"{means} / {pool}({around_text(counted, target.uncounted_pads)})"
+
+
+def _pool(target: Target, name: str, word: str) -> str:
+    return call(
+        f"keras.layers.{name}Pooling{target.rank}D",
         per_axis_text(target.kernel_size),
         strides=per_axis_text(target.stride),
         padding=repr(word),
     )
-    if word == "same" or _is_bare(target):
-        return f"{pool}(x)"
-    return f"{pool}({_pool_source(target)})"
 
 
-def _pool_source(target: Target) -> str:
-    """`x` in padding that no maximum is taken from, or that counts as zeros."""
-    if target.type == "avg_pool":
-        return around_text("x", target.direct_pads)
-    pads = str([[0, 0], *(list(pair) for pair in target.direct_pads), [0, 0]])
-    return call("keras.ops.pad", "x", pads, constant_values="float('-inf')")
+def _padded(source: str, pairs: Sequence[Pair], **named: str | None) -> str:
+    """`pairs` around the spatial axes of `source`; nothing where all are 0."""
+    if not any(map(any, pairs)):
+        return source
+    pads = str([[0, 0], *(list(pair) for pair in pairs), [0, 0]])
+    return call("keras.ops.pad", source, pads, **named)

@@ -1,11 +1,19 @@
-"""ONNX: one node, its attributes written out."""
+"""ONNX: a node, its attributes written out, or a list of nodes where one cannot say it.
+
+What a list adds are `Pad` nodes before or behind the operator, their pads in a `Constant`; the
+nodes lead from `x` to `y`, and the names between them are `padded` and `whole`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from convt_cli.arithmetic.averages import divisor_sums
+from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.kinds import Pair
-from convt_cli.reports.code_lines.target import Target, call
+from convt_cli.arithmetic.layers.pools import pool_axis
+from convt_cli.arithmetic.windows import Window
+from convt_cli.reports.code_lines.target import NoLineError, Target, call
 
 _OPERATORS = {
     "conv": "Conv",
@@ -13,46 +21,129 @@ _OPERATORS = {
     "max_pool": "MaxPool",
     "avg_pool": "AveragePool",
 }
+_PAD_MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 
 
-def line(target: Target) -> str | None:
-    """The layer as a node made by `onnx.helper`; None where one node cannot say it."""
-    if target.padding_mode != "zeros":
-        return None
+def line(target: Target) -> str:
+    """The layer as a node made by `onnx.helper`, or as a list of nodes."""
+    if target.type == "conv":
+        return _conv(target)
     if target.type == "conv_transpose":
         return _conv_transpose(target)
-    pads = target.direct_pads
-    if target.type == "conv":
-        return _node(target, pads)
-    if any(max(pair) >= taps for pair, taps in zip(pads, target.kernel_size)):
-        return None
-    if not target.is_padded_average:
-        return _node(target, pads)
-    if target.counts_padding and target.overhangs:
-        return None
-    return _node(target, pads, count_include_pad="1" if target.counts_padding else None)
+    return _max_pool(target) if target.type == "max_pool" else _average(target)
 
 
-def _conv_transpose(target: Target) -> str | None:
-    """Pads, and what they fall short of the output size as output_padding below the stride."""
+def _conv(target: Target) -> str:
+    mode = _PAD_MODES.get(target.padding_mode)
+    if mode is None or not any(map(any, target.direct_pads)):
+        return _node(target, target.direct_pads)
+    nodes = _pad_nodes("x", "padded", target.direct_pads, mode=repr(mode))
+    return _list([*nodes, _node(target, source="padded")])
+
+
+def _max_pool(target: Target) -> str:
+    """A pool takes less padding than its kernel has taps; more is put before it."""
+    if _takes_pads(target):
+        return _node(target, target.direct_pads)
+    nodes = _pad_nodes("x", "padded", target.direct_pads, value="float('-inf')")
+    return _list([*nodes, _node(target, source="padded")])
+
+
+def _average(target: Target) -> str:
+    """A pool that has these divisors: with its windows' pads, or with those asked for and ceil."""
+    if _takes_pads(target):
+        if target.divides_by_elements:
+            return _node(target, target.direct_pads)
+        if target.divides_by_kernel:
+            return _node(target, target.direct_pads, count_include_pad="1")
+        if _ceils_alike(target):
+            return _node(target, target.pads, ceil_mode="1", count_include_pad="1")
+    if target.divides_by_kernel:
+        nodes = _pad_nodes("x", "padded", target.direct_pads)
+        return _list([*nodes, _node(target, source="padded")])
+    raise NoLineError("no attributes of AveragePool give these divisors")
+
+
+def _takes_pads(target: Target) -> bool:
+    pairs = zip(target.direct_pads, target.kernel_size, strict=True)
+    return all(max(pair) < taps for pair, taps in pairs)
+
+
+def _ceils_alike(target: Target) -> bool:
+    """Whether ceil_mode with the pads asked for has the windows and the divisors."""
+    window = Window.of(target.axes)
+    axes: list[Axis] = []
+    for number, (axis, pair) in enumerate(zip(target.axes, target.pads, strict=True)):
+        if axis.input_size + sum(pair) < axis.effective_kernel:
+            return False
+        axes.append(pool_axis(axis.input_size, window, number, pair, True))
+    sizes = [axis.output_size for axis in axes]
+    return (
+        sizes == [axis.output_size for axis in target.axes]
+        and divisor_sums(axes, target.pads, counts=True) == target.divisor_sums
+    )
+
+
+def _conv_transpose(target: Target) -> str:
+    """Pads, and what they fall short of the output size as output_padding below the stride.
+
+    Else an output without pads, cropped or padded by a node behind it, which then also adds the
+    bias to the zeros.
+    """
     least = [axis.after - axis.output_padding for axis in target.axes]
     extras = [max(0, -after) for after in least]
-    if any(axis.before < 0 or extra >= axis.stride for axis, extra in zip(target.axes, extras)):
-        return None
-    pads = [(axis.before, max(0, after)) for axis, after in zip(target.axes, least)]
-    return _node(target, pads, output_padding=str(extras) if any(extras) else None)
+    if all(axis.before >= 0 and extra < axis.stride for axis, extra in zip(target.axes, extras)):
+        pads = [(axis.before, max(0, after)) for axis, after in zip(target.axes, least)]
+        return _node(target, pads, output_padding=str(extras) if any(extras) else None)
+    around = [(-axis.before, -after) for axis, after in zip(target.axes, least)]
+    if not target.adds_bias_to(around):
+        return _list([_node(target, result="whole"), *_pad_nodes("whole", "y", around)])
+    shape = [1, -1, *(1 for _ in target.axes)]
+    return _list(
+        [
+            _node(target, result="whole", has_bias=False),
+            *_pad_nodes("whole", "padded", around),
+            f"helper.make_node('Constant', [], ['shape'], value_ints={shape})",
+            "helper.make_node('Reshape', ['b', 'shape'], ['bias'])",
+            "helper.make_node('Add', ['padded', 'bias'], ['y'])",
+        ]
+    )
 
 
-def _node(target: Target, pads: Sequence[Pair], **more: str | None) -> str:
-    inputs = ["x"]
+def _pad_nodes(source: str, result: str, pairs: Sequence[Pair], **named: str) -> list[str]:
+    """Nodes that put `pairs` around `source`; `value` stands in them where it is not 0."""
+    flat = [side for end in (0, 1) for side in (0, 0, *(pair[end] for pair in pairs))]
+    nodes = [f"helper.make_node('Constant', [], ['pads'], value_ints={flat})"]
+    inputs = [source, "pads"]
+    value = named.pop("value", None)
+    if value is not None:
+        nodes.append(f"helper.make_node('Constant', [], ['value'], value_float={value})")
+        inputs.append("value")
+    return [*nodes, call("helper.make_node", "'Pad'", str(inputs), str([result]), **named)]
+
+
+def _list(nodes: Sequence[str]) -> str:
+    return f"[{', '.join(nodes)}]"
+
+
+def _node(
+    target: Target,
+    pads: Sequence[Pair] = (),
+    *,
+    source: str = "x",
+    result: str = "y",
+    has_bias: bool = True,
+    **more: str | None,
+) -> str:
+    inputs = [source]
     if not target.type.endswith("_pool"):
-        inputs += ["w", "b"] if target.has_bias else ["w"]
+        inputs += ["w", "b"] if target.has_bias and has_bias else ["w"]
     flat = [pair[end] for end in (0, 1) for pair in pads]
     return call(
         "helper.make_node",
         f"'{_OPERATORS[target.type]}'",
         str(inputs),
-        "['y']",
+        str([result]),
         kernel_shape=str(list(target.kernel_size)),
         strides=_unless_ones(target.stride),
         pads=str(flat) if any(flat) else None,

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
+from math import prod
 
+from convt_cli.arithmetic.averages import divisor_sums
 from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.kinds import Pair
 from convt_cli.arithmetic.layers.pools import pool_axis
@@ -11,13 +14,13 @@ from convt_cli.arithmetic.windows import Window
 from convt_cli.reports.code_lines.target import Target, call, per_axis_text, tuple_text, unless_all
 
 
-def line(target: Target) -> str | None:
+def line(target: Target) -> str:
     """The layer as a module called on `x`."""
     if target.type == "conv":
         return _conv(target)
     if target.type == "conv_transpose":
         return _conv_transpose(target)
-    return _pool(target)
+    return _max_pool(target) if target.type == "max_pool" else _average(target)
 
 
 def _conv(target: Target) -> str:
@@ -35,93 +38,130 @@ def _conv(target: Target) -> str:
     return f"{module}({'x' if says else _padded('x', target.direct_pads, mode=mode)})"
 
 
-def _conv_transpose(target: Target) -> str | None:
-    """Padding and output_padding where they can say it; else the whole output, cropped."""
-    says = [_says(axis) for axis in target.axes]
-    axes = list(zip(target.axes, says, strict=True))
+def _conv_transpose(target: Target) -> str:
+    """Padding and output_padding where they can say it; else more of the output, cropped.
+
+    Zeros that are put around an output have no bias yet: then it is added behind them.
+    """
+    chosen = [_chosen(axis) for axis in target.axes]
+    around = [pair for _, _, pair in chosen]
+    outside = target.adds_bias_to(around)
+    shared = _shared(target) | ({"bias": "False"} if outside else {})
     module = call(
         f"nn.ConvTranspose{target.rank}d",
         *_sizes(target),
         stride=unless_all(1, target.stride),
-        padding=unless_all(0, [axis.before if said else 0 for axis, said in axes]),
-        output_padding=unless_all(0, [_reached(axis) if said else 0 for axis, said in axes]),
-        **_shared(target),
+        padding=unless_all(0, [padding for padding, _, _ in chosen]),
+        output_padding=unless_all(0, [extra for _, extra, _ in chosen]),
+        **shared,
     )
-    around = [(0, 0) if said else (-axis.before, -_least(axis)) for axis, said in axes]
-    if target.adds_bias_to(around):
-        return None
-    return f"{module}(x)" if all(says) else _padded(f"{module}(x)", around)
+    text = _padded(f"{module}(x)", around) if any(map(any, around)) else f"{module}(x)"
+    return f"{text} + b[:, {', '.join(['None'] * target.rank)}]" if outside else text
 
 
-def _says(axis: Axis) -> bool:
-    return axis.before >= 0 and 0 <= _reached(axis) < max(axis.stride, axis.dilation)
+def _chosen(axis: Axis) -> tuple[int, int, Pair]:
+    """padding, output_padding, and what is then to be put around the output."""
+    least = axis.after - axis.output_padding
+    most = max(axis.stride, axis.dilation) - 1
+    if axis.before >= 0 and 0 <= axis.before - least <= most:
+        return axis.before, axis.before - least, (0, 0)
+    extra = min(max(0, -least), most)
+    return 0, extra, (-axis.before, -least - extra)
 
 
-def _reached(axis: Axis) -> int:
-    """The output_padding that goes with padding `before` on both sides."""
-    return axis.before - _least(axis)
-
-
-def _least(axis: Axis) -> int:
-    """The padding behind that reaches the output size without any output_padding."""
-    return axis.after - axis.output_padding
-
-
-def _pool(target: Target) -> str | None:
-    name = {"max_pool": "MaxPool", "avg_pool": "AvgPool"}[target.type]
-    if target.type == "avg_pool" and max(target.dilation) > 1:
-        return None
+def _max_pool(target: Target) -> str:
     found = _pool_ceil(target)
+    module = _pool(target, "MaxPool", ceil_mode=found)
+    if found is not None:
+        return f"{module}(x)"
+    lowest = "float('-inf')"
+    return f"{module}({_padded('x', target.direct_pads, value=lowest)})"
+
+
+def _average(target: Target) -> str:
+    """A module that has these divisors; else means over whole windows, divided anew."""
+    if max(target.dilation) > 1:
+        return _sums_of_taps(target)
+    for ceil_mode, counts in product((False, True), (True, False)):
+        if _averages(target, ceil_mode=ceil_mode, counts=counts):
+            return f"{_pool(target, 'AvgPool', ceil_mode=ceil_mode, counts=counts)}(x)"
+    module = _pool(target, "AvgPool")
+    means = f"{module}({_padded('x', target.direct_pads)})"
+    return means if target.divides_by_kernel else f"{means} / {module}({_ones(target)})"
+
+
+def _sums_of_taps(target: Target) -> str:
+    """PyTorch's averages have no dilation; a convolution with ones, channel by channel, has."""
+    channels = target.channels[0]
+    ones = f"x.new_ones({channels}, 1, {', '.join(map(str, target.kernel_size))})"
+
+    def sums(source: str) -> str:
+        return call(
+            f"F.conv{target.rank}d",
+            source,
+            ones,
+            stride=unless_all(1, target.stride),
+            dilation=unless_all(1, target.dilation),
+            groups=unless_all(1, [channels]),
+        )
+
+    divisor = str(prod(target.kernel_size))
+    if not target.divides_by_kernel:
+        divisor = sums(_ones(target))
+    return f"{sums(_padded('x', target.direct_pads))} / {divisor}"
+
+
+def _ones(target: Target) -> str:
+    """Ones where an average counts elements, zeros in the rest of its padding."""
+    counted = _padded("torch.ones_like(x)", target.counted_pads, value="1")
+    return _padded(counted, target.uncounted_pads)
+
+
+def _pool(target: Target, name: str, *, ceil_mode: bool | None = None, counts: bool = True) -> str:
+    """A pool with the padding on both sides; without any where `ceil_mode` is None."""
     padding = [axis.before for axis in target.axes]
-    if found is None and target.is_padded_average and not target.counts_all:
-        return None
-    module = call(
+    return call(
         f"nn.{name}{target.rank}d",
         per_axis_text(target.kernel_size),
         stride=per_axis_text(target.stride),
-        padding=None if found is None else unless_all(0, padding),
+        padding=None if ceil_mode is None else unless_all(0, padding),
         dilation=unless_all(1, target.dilation),
-        ceil_mode="True" if found else None,
-        count_include_pad=_excludes(target),
+        ceil_mode="True" if ceil_mode else None,
+        count_include_pad=None if counts else "False",
     )
-    if found is not None:
-        return f"{module}(x)"
-    value = "float('-inf')" if target.type == "max_pool" else None
-    return f"{module}({_padded('x', target.direct_pads, value=value)})"
 
 
 def _pool_ceil(target: Target) -> bool | None:
-    """The ceil_mode with which padding on both sides gives the pool; None where neither does."""
-    modes = [False, True]
-    if target.is_padded_average and target.counts_padding:
-        is_even = all(before == after for before, after in target.pads)
-        modes = ([True] if is_even else []) if target.overhangs else [False]
-    if target.type == "avg_pool" and target.rank == 3 and _is_short(target):
-        return None
-    window = Window(kernel_size=target.kernel_size, stride=target.stride, dilation=target.dilation)
-    for ceil_mode in modes:
-        if all(_pools(axis, window, n, ceil_mode) for n, axis in enumerate(target.axes)):
+    """The ceil_mode with which padding on both sides gives the windows; None if neither does."""
+    for ceil_mode in (False, True):
+        if _pool_axes(target, ceil_mode=ceil_mode) is not None:
             return ceil_mode
     return None
 
 
-def _is_short(target: Target) -> bool:
-    """The bare input is smaller than the kernel, which a 3-D average pool refuses."""
-    return any(axis.input_size < axis.kernel_size for axis in target.axes)
-
-
-def _pools(axis: Axis, window: Window, number: int, ceil_mode: bool) -> bool:
-    if not 0 <= axis.before <= axis.kernel_size // 2:
+def _averages(target: Target, *, ceil_mode: bool, counts: bool) -> bool:
+    """Whether an AvgPool with these options has the windows and the divisors."""
+    if target.rank == 3 and any(axis.input_size < axis.kernel_size for axis in target.axes):
+        return False  # PyTorch refuses it, whatever the padding
+    axes = _pool_axes(target, ceil_mode=ceil_mode)
+    if axes is None:
         return False
-    if axis.input_size + 2 * axis.before < axis.effective_kernel:
-        return False
-    pair = (axis.before, axis.before)
-    found = pool_axis(axis.input_size, window, number, pair, ceil_mode)
-    return found.output_size == axis.output_size
+    pads = [(axis.before, axis.before) for axis in target.axes]
+    return divisor_sums(axes, pads, counts=counts) == target.divisor_sums
 
 
-def _excludes(target: Target) -> str | None:
-    return "False" if target.is_padded_average and not target.counts_padding else None
+def _pool_axes(target: Target, *, ceil_mode: bool) -> list[Axis] | None:
+    """The axes of PyTorch's pool with `before` on both sides, if its windows are the target's."""
+    window, axes = Window.of(target.axes), []
+    for number, axis in enumerate(target.axes):
+        if not 0 <= axis.before <= axis.kernel_size // 2:
+            return None
+        if axis.input_size + 2 * axis.before < axis.effective_kernel:
+            return None
+        pair = (axis.before, axis.before)
+        axes.append(pool_axis(axis.input_size, window, number, pair, ceil_mode))
+    sizes = [axis.output_size for axis in axes]
+    return axes if sizes == [axis.output_size for axis in target.axes] else None
 
 
 def _fits(axis: Axis, before: int, after: int) -> bool:
@@ -146,6 +186,6 @@ def _shared(target: Target) -> dict[str, str | None]:
 
 
 def _padded(source: str, pairs: Sequence[Pair], **named: str | None) -> str:
-    """`pairs` around `source`, the last axis first as F.pad has them."""
+    """`pairs` around `source`, the last axis first as F.pad has them; nothing where all are 0."""
     flat = [size for pair in reversed(pairs) for size in pair]
-    return call("F.pad", source, tuple_text(flat), **named)
+    return call("F.pad", source, tuple_text(flat), **named) if any(flat) else source

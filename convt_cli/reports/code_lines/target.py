@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from convt_cli.arithmetic.averages import asked_pads, counts_padding, divisor_sums
 from convt_cli.arithmetic.axis import Axis
-from convt_cli.arithmetic.comparison import axes_of, counts_padding
+from convt_cli.arithmetic.comparison import axes_of
 from convt_cli.arithmetic.convolution import Convolution, Shape
 from convt_cli.arithmetic.frameworks import Framework
-from convt_cli.arithmetic.kinds import Pair, per_axis
+from convt_cli.arithmetic.kinds import Pair
 from convt_cli.arithmetic.layers.pools import AveragePool, MaxPool
 from convt_cli.arithmetic.network import NetworkLayer
-from convt_cli.arithmetic.padding import direct_pads, same_pads
-from convt_cli.arithmetic.windows import Window
+from convt_cli.arithmetic.padding import same_pads
+
+
+class NoLineError(Exception):
+    """No single line is known; the text is the reason, a fact about the framework."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,9 +25,9 @@ class Target:
     """A conv, conv_transpose, max_pool or avg_pool with every size known.
 
     `channels` are those of the layer's own input and output.  `pads` are a pool's as they were
-    asked for: with ceil_mode its last window may reach past them, which tells in an average that
-    counts padding.  `is_unflipped` says that the stored kernel is the one JAX's conv_transpose
-    takes without transpose_kernel.
+    asked for: with ceil_mode its last window may reach past them, and what lies there is in no
+    divisor.  `is_unflipped` says that the stored kernel is the one JAX's conv_transpose takes
+    without transpose_kernel.
     """
 
     type: str
@@ -62,20 +66,40 @@ class Target:
         return tuple(_fitting(axis) for axis in self.axes)
 
     @property
-    def overhangs(self) -> bool:
-        """A pool's last window reaches past the pads that were asked for."""
-        return any(axis.after > after for axis, (_, after) in zip(self.axes, self.pads))
+    def divisor_sums(self) -> Shape:
+        """The sum of the divisors of an average, per axis."""
+        return divisor_sums(self.axes, self.pads, counts=self.counts_padding)
 
     @property
-    def is_padded_average(self) -> bool:
-        """The divisor tells whether padding was counted."""
-        partial = (axis.entries() < axis.kernel_size * axis.output_size for axis in self.axes)
-        return self.type == "avg_pool" and any(partial)
-
-    @property
-    def counts_all(self) -> bool:
+    def divides_by_kernel(self) -> bool:
         """Every divisor of an average is the whole kernel."""
-        return self.counts_padding and not self.overhangs
+        whole = tuple(axis.kernel_size * axis.output_size for axis in self.axes)
+        return self.divisor_sums == whole
+
+    @property
+    def divides_by_elements(self) -> bool:
+        """Every divisor of an average is the number of input elements that the window reads."""
+        return self.divisor_sums == tuple(axis.entries() for axis in self.axes)
+
+    @property
+    def counted_pads(self) -> tuple[Pair, ...]:
+        """The part of `direct_pads` that is in the divisor of an average."""
+        if not self.counts_padding:
+            return ((0, 0),) * self.rank
+        return tuple(
+            (before, min(after, asked))
+            for (before, after), (_, asked) in zip(self.direct_pads, self.pads, strict=True)
+        )
+
+    @property
+    def uncounted_pads(self) -> tuple[Pair, ...]:
+        """The rest of `direct_pads`."""
+        return tuple(
+            (before - counted_before, after - counted_after)
+            for (before, after), (counted_before, counted_after) in zip(
+                self.direct_pads, self.counted_pads, strict=True
+            )
+        )
 
     @property
     def is_same(self) -> bool:
@@ -96,13 +120,27 @@ def target_of(layer: NetworkLayer, framework: Framework) -> Target:
     convolution, axes = layer.geometry.convolution, axes_of(layer.geometry)
     if convolution is not None:
         return _of_convolution(layer, convolution)
-    channels = (layer.inputs[0][0], layer.output[0])
+    channels, pool = (layer.inputs[0][0], layer.output[0]), layer.definition
     return Target(
         type=layer.type,
         axes=axes,
         channels=channels,
-        pads=_asked_pads(layer, axes, framework),
-        counts_padding=counts_padding(layer.definition, framework),
+        pads=asked_pads(pool, axes, framework) if isinstance(pool, MaxPool | AveragePool) else (),
+        counts_padding=counts_padding(pool, framework),
+    )
+
+
+def plain_pool_target(layer: NetworkLayer, windows: Sequence[Pair]) -> Target:
+    """An adaptive pool as the plain one that it is, (kernel_size, stride) per axis."""
+    axes = tuple(
+        Axis.conv(input_size=size, kernel_size=kernel_size, stride=stride)
+        for size, (kernel_size, stride) in zip(layer.inputs[0][1:], windows, strict=True)
+    )
+    return Target(
+        type=layer.type.removeprefix("adaptive_"),
+        axes=axes,
+        channels=(layer.inputs[0][0], layer.output[0]),
+        pads=((0, 0),) * len(axes),
     )
 
 
@@ -117,20 +155,6 @@ def _of_convolution(layer: NetworkLayer, convolution: Convolution) -> Target:
         padding_mode=convolution.padding_mode,
         is_unflipped=layer.geometry.weight_layout.unflipped,
     )
-
-
-def _asked_pads(
-    layer: NetworkLayer, axes: tuple[Axis, ...], framework: Framework
-) -> tuple[Pair, ...]:
-    pool = layer.definition
-    if not isinstance(pool, MaxPool | AveragePool):
-        return ()
-    window = Window(
-        kernel_size=tuple(axis.kernel_size for axis in axes),
-        stride=tuple(axis.stride for axis in axes),
-        dilation=per_axis(pool.dilation, len(axes), "dilation"),
-    )
-    return direct_pads(pool.padding, layer.inputs[0][1:], window, framework, "a pool")
 
 
 def _fitting(axis: Axis) -> Pair:
@@ -148,9 +172,30 @@ def call(name: str, *arguments: str, **named: str | None) -> str:
     return f"{name}({', '.join((*arguments, *keys))})"
 
 
-def with_bias(text: str | None, target: Target) -> str | None:
+def with_bias(text: str, target: Target) -> str:
     """The line with the bias `b` added to it, where the layer has one."""
-    return f"{text} + b" if text and target.has_bias else text
+    return f"{text} + b" if target.has_bias else text
+
+
+def padded_and_cropped(pairs: Sequence[Pair]) -> tuple[tuple[Pair, ...], tuple[Pair, ...]]:
+    """What `pairs` add around something, and what the negative ones of them cut off it.
+
+    >>> padded_and_cropped([(1, -2)])
+    (((1, 0),), ((0, 2),))
+    """
+    added = tuple((max(0, before), max(0, after)) for before, after in pairs)
+    cut = tuple((max(0, -before), max(0, -after)) for before, after in pairs)
+    return added, cut
+
+
+def strided_text(stride: Sequence[int]) -> str:
+    """The index that takes every stride-th of the spatial axes of (batch, *spatial, channels).
+
+    >>> strided_text((2, 1))
+    '[:, ::2, :, :]'
+    """
+    steps = [f"::{step}" if step > 1 else ":" for step in stride]
+    return f"[:, {', '.join(steps)}, :]"
 
 
 def per_axis_text(values: Sequence[int]) -> str:

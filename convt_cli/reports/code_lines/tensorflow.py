@@ -2,36 +2,81 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from convt_cli.arithmetic.kinds import Pair
-from convt_cli.reports.code_lines.target import Target, call, crop_text, with_bias
+from convt_cli.reports.code_lines.target import (
+    Target,
+    call,
+    crop_text,
+    padded_and_cropped,
+    strided_text,
+    with_bias,
+)
+
+_FOLDED = {
+    "circular": "tf.range({first}, x.shape[{axis}]{past}) % x.shape[{axis}]",
+    "replicate": (
+        "tf.clip_by_value(tf.range({first}, x.shape[{axis}]{past}), 0, x.shape[{axis}] - 1)"
+    ),
+}
+"""The positions that a padded axis reads."""
 
 
-def line(target: Target) -> str | None:
+def line(target: Target) -> str:
     """The layer as a call of a function of `tf.nn` on `x` and `w`; the bias is added to it."""
-    if target.padding_mode != "zeros":
-        return None
     if target.type == "conv":
         return with_bias(_conv(target), target)
     if target.type == "conv_transpose":
         return with_bias(_conv_transpose(target), target)
-    return _pool(target)
+    return _max_pool(target) if target.type == "max_pool" else _average(target)
 
 
-def _conv(target: Target) -> str | None:
+def _conv(target: Target) -> str:
+    if target.padding_mode != "zeros":
+        return _valid(target, _folded(target))
     if target.rank == 2:
         return call("tf.nn.conv2d", "x", "w", **_keys(target, _explicit(target)))
-    if target.is_strided_and_dilated or (target.rank == 3 and target.groups > 1):
-        return None
     word, source = _word_and_source(target)
+    if word == "VALID":
+        return _valid(target, source)
     return call("tf.nn.convolution", source, "w", **_keys(target, repr(word)))
 
 
-def _conv_transpose(target: Target) -> str | None:
-    """SAME where it gives the very crop; else VALID, whose output is cropped or padded."""
+def _valid(target: Target, source: str) -> str:
+    """A convolution without padding: strided and dilated at once only on two axes."""
+    if target.rank == 2:
+        return call("tf.nn.conv2d", source, "w", **_keys(target, "'VALID'"))
+    thinned = target.is_strided_and_dilated
+    keys = _keys(target, "'VALID'", stride=(1,) * target.rank if thinned else target.stride)
     if target.rank == 3 and target.groups > 1:
-        return None
+        text = _each_group(target, call("tf.nn.convolution", "a", "k", **keys), source)
+    else:
+        text = call("tf.nn.convolution", source, "w", **keys)
+    return text + strided_text(target.stride) if thinned else text
+
+
+def _each_group(target: Target, text: str, source: str) -> str:
+    """`text`, on `a` and `k`, for every group: three axes take no groups."""
+    parts = ", ".join(f"tf.split({name}, {target.groups}, -1)" for name in (source, "w"))
+    return f"tf.concat([{text} for a, k in zip({parts})], -1)"
+
+
+def _folded(target: Target) -> str:
+    """`x` in padding that repeats it."""
+    if target.padding_mode == "reflect":
+        return _padded("x", target.direct_pads, mode="'REFLECT'")
+    text = "x"
+    for axis, (before, after) in enumerate(target.direct_pads, start=1):
+        if before or after:
+            past = f" + {after}" if after else ""
+            places = _FOLDED[target.padding_mode].format(first=-before, axis=axis, past=past)
+            text = call("tf.gather", text, places, axis=str(axis))
+    return text
+
+
+def _conv_transpose(target: Target) -> str:
+    """SAME where it gives the very crop; else VALID, whose output is cropped or padded."""
     sizes = [axis.input_size for axis in target.axes]
     full = [(axis.output_size - 1) * axis.stride + axis.effective_kernel for axis in target.axes]
     around = [
@@ -40,54 +85,89 @@ def _conv_transpose(target: Target) -> str | None:
     ]
     if any(map(any, around)) and target.is_same:
         return _transposed(target, sizes, "SAME")
-    cut = [(max(0, -before), max(0, -after)) for before, after in around]
-    added = [(max(0, before), max(0, after)) for before, after in around]
+    added, cut = padded_and_cropped(around)
     text = _transposed(target, full, "VALID") + (crop_text(cut) if any(map(any, cut)) else "")
-    return _padded(text, added) if any(map(any, added)) else text
+    return _padded(text, added)
 
 
 def _transposed(target: Target, sizes: Sequence[int], word: str) -> str:
-    shape = ", ".join(["x.shape[0]", *map(str, sizes), str(target.channels[1])])
-    return call("tf.nn.conv_transpose", "x", "w", f"[{shape}]", **_keys(target, repr(word)))
+    grouped = target.rank == 3 and target.groups > 1
+    channels = target.channels[1] // (target.groups if grouped else 1)
+    shape = ", ".join(["x.shape[0]", *_sizes(target, sizes), str(channels)])
+    names = ("a", "k") if grouped else ("x", "w")
+    text = call("tf.nn.conv_transpose", *names, f"[{shape}]", **_keys(target, repr(word)))
+    return _each_group(target, text, "x") if grouped else text
 
 
-def _pool(target: Target) -> str | None:
-    if target.is_strided_and_dilated:
-        return None
-    needs_valid = max(target.dilation) > 1 or (target.is_padded_average and target.counts_padding)
-    word, source = _word_and_source(target, is_valid=needs_valid)
-    if target.is_padded_average and word == "VALID" and not target.counts_all:
-        return None
-    kernel, keys = str(list(target.kernel_size)), _keys(target, repr(word))
+def _sizes(target: Target, sizes: Sequence[int]) -> Iterator[str]:
+    """The sizes of an output as what they are for any input."""
+    for number, (axis, size) in enumerate(zip(target.axes, sizes, strict=True), start=1):
+        scaled = f"x.shape[{number}]" + (f" * {axis.stride}" if axis.stride > 1 else "")
+        more = size - axis.output_size * axis.stride
+        yield scaled + (f" {'+' if more > 0 else '-'} {abs(more)}" if more else "")
+
+
+def _max_pool(target: Target) -> str:
+    word, source = _word_and_source(target, is_valid=max(target.dilation) > 1, lowest=True)
+    return _pool(target, source, word)
+
+
+def _average(target: Target) -> str:
+    """SAME counts elements; else means over whole windows, divided anew if need be."""
+    plain = max(target.dilation) == 1
+    if plain and target.is_same and target.divides_by_elements and not _is_bare(target):
+        return _pool(target, "x", "SAME")
+    means = _pool(target, _padded("x", target.direct_pads), "VALID")
+    if target.divides_by_kernel:
+        return means
+    counted = _padded("tf.ones_like(x)", target.counted_pads, constant_values="1")
+    return f"{means} / {_pool(target, _padded(counted, target.uncounted_pads), 'VALID')}"
+
+
+def _pool(target: Target, source: str, word: str) -> str:
+    """A pool of either kind; one with a dilation has no stride, and is thinned out."""
+    kernel = str(list(target.kernel_size))
     if max(target.dilation) == 1:
-        return call(f"tf.nn.{target.type}", source, kernel, **keys)
+        return call(f"tf.nn.{target.type}", source, kernel, **_keys(target, repr(word)))
     kind = {"max_pool": "MAX", "avg_pool": "AVG"}[target.type]
-    return call("tf.nn.pool", source, kernel, repr(kind), **keys)
+    thinned = target.is_strided_and_dilated
+    keys = _keys(target, repr(word), stride=(1,) * target.rank if thinned else target.stride)
+    text = call("tf.nn.pool", source, kernel, repr(kind), **keys)
+    return text + strided_text(target.stride) if thinned else text
 
 
-def _keys(target: Target, padding: str) -> dict[str, str | None]:
+def _keys(
+    target: Target, padding: str, stride: Sequence[int] | None = None
+) -> dict[str, str | None]:
     dilation = None if max(target.dilation) == 1 else str(list(target.dilation))
-    return {"strides": str(list(target.stride)), "padding": padding, "dilations": dilation}
+    strides = str(list(target.stride if stride is None else stride))
+    return {"strides": strides, "padding": padding, "dilations": dilation}
 
 
 def _explicit(target: Target) -> str:
-    if not any(map(any, target.direct_pads)):
+    if _is_bare(target):
         return "'VALID'"
     return repr("SAME") if target.is_same else _pads_text(target.direct_pads)
 
 
-def _word_and_source(target: Target, *, is_valid: bool = False) -> tuple[str, str]:
+def _word_and_source(
+    target: Target, *, is_valid: bool = False, lowest: bool = False
+) -> tuple[str, str]:
     """SAME or VALID, and `x` with the padding that the word does not bring."""
-    if not any(map(any, target.direct_pads)):
-        return "VALID", "x"
-    if target.is_same and not is_valid:
+    takes_same = not (target.is_strided_and_dilated or (target.rank == 3 and target.groups > 1))
+    if target.is_same and takes_same and not _is_bare(target) and not is_valid:
         return "SAME", "x"
-    return "VALID", _padded("x", target.direct_pads, lowest=target.type == "max_pool")
-
-
-def _padded(source: str, pairs: Sequence[Pair], *, lowest: bool = False) -> str:
     value = "float('-inf')" if lowest else None
-    return call("tf.pad", source, _pads_text(pairs), constant_values=value)
+    return "VALID", _padded("x", target.direct_pads, constant_values=value)
+
+
+def _is_bare(target: Target) -> bool:
+    return not any(map(any, target.direct_pads))
+
+
+def _padded(source: str, pairs: Sequence[Pair], **named: str | None) -> str:
+    """`pairs` around the spatial axes of `source`; nothing where all are 0."""
+    return call("tf.pad", source, _pads_text(pairs), **named) if any(map(any, pairs)) else source
 
 
 def _pads_text(pairs: Sequence[Pair]) -> str:

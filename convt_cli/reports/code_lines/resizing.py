@@ -1,0 +1,220 @@
+"""Adaptive pools, upsamples and pixel shuffles as lines of code: all but what has a stride.
+
+A shuffle is the same rearrangement everywhere: a reshape that splits axes, a transposition, and a
+reshape that joins them.  Operators of that name order channels otherwise in some frameworks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import chain
+
+from convt_cli.arithmetic.convolution import Shape
+from convt_cli.arithmetic.frameworks import FRAMEWORKS, Framework, interpolation
+from convt_cli.arithmetic.layers.pools import plain_pool
+from convt_cli.arithmetic.layers.resampling import PixelShuffle, PixelUnshuffle, Upsample
+from convt_cli.arithmetic.network import NetworkLayer
+from convt_cli.arithmetic.sampling import sampled_alike, scales_exactly
+from convt_cli.reports.code_lines.target import NoLineError, call, per_axis_text
+
+ADAPTIVE = {
+    "pytorch": {
+        "adaptive_max_pool": "nn.AdaptiveMaxPool",
+        "adaptive_avg_pool": "nn.AdaptiveAvgPool",
+    },
+    "keras": {
+        "adaptive_max_pool": "keras.layers.AdaptiveMaxPooling",
+        "adaptive_avg_pool": "keras.layers.AdaptiveAveragePooling",
+    },
+}
+"""The modules of the frameworks that have adaptive pools."""
+_RESHAPES = {
+    "pytorch": ("{x}.reshape({to})", "{x}.permute({to})"),
+    "tensorflow": ("tf.reshape({x}, {to})", "tf.transpose({x}, {to})"),
+    "keras": ("keras.ops.reshape({x}, {to})", "keras.ops.transpose({x}, {to})"),
+    "jax": ("jnp.reshape({x}, {to})", "jnp.transpose({x}, {to})"),
+}
+_TORCH_MODES = {"linear": ("linear", "bilinear", "trilinear"), "cubic": ("", "bicubic", "")}
+_IMAGE_MODES = {"nearest": "nearest", "linear": "bilinear", "cubic": "bicubic", "area": "area"}
+
+
+def adaptive_pool(layer: NetworkLayer, framework: str) -> str | None:
+    """A framework's own adaptive pool; None where it has none."""
+    if framework not in ADAPTIVE:
+        return None
+    sizes = layer.output[1:]
+    rank = f"{len(sizes)}d" if framework == "pytorch" else f"{len(sizes)}D"
+    return f"{ADAPTIVE[framework][layer.type]}{rank}({per_axis_text(sizes)})(x)"
+
+
+def plain_windows(layer: NetworkLayer) -> list[tuple[int, int]]:
+    """(kernel_size, stride) per axis of the plain pool that an adaptive one is."""
+    pairs = zip(layer.inputs[0][1:], layer.output[1:], strict=True)
+    windows = [plain_pool(size, wanted) for size, wanted in pairs]
+    found = [window for window in windows if window is not None]
+    if len(found) < len(windows):
+        raise NoLineError("its windows are not of one length and one step, and it has no such pool")
+    return found
+
+
+def line(layer: NetworkLayer, own: Framework, framework: str) -> tuple[str, bool]:
+    """The line of an upsample or a shuffle, and whether it holds for any input size."""
+    definition = layer.definition
+    if isinstance(definition, PixelShuffle | PixelUnshuffle):
+        return _shuffle(layer, definition, framework)
+    if isinstance(definition, Upsample):
+        return _upsample(layer, definition, own, framework)
+    raise NoLineError("it takes the positions that its pool has kept beside its input")
+
+
+def _upsample(
+    layer: NetworkLayer, definition: Upsample, own: Framework, framework: str
+) -> tuple[str, bool]:
+    """An operator that reads and weighs the same; whole factors hold for any input size."""
+    if framework not in _RESIZES:
+        raise NoLineError(f"{framework} has no layer that resizes")
+    sizes, wanted = layer.inputs[0][1:], layer.output[1:]
+    kind, rules = interpolation(definition.mode), FRAMEWORKS[framework]
+    if len(sizes) not in rules.upsampling.axes(definition.mode):
+        raise NoLineError(f"{framework} has no {kind} resizing on {len(sizes)} spatial axes")
+    smooths = own.upsampling.smooths and rules.upsampling.smooths  # JAX can be told not to
+    told = replace(rules, upsampling=replace(rules.upsampling, smooths=smooths))
+    if not sampled_alike(definition, layer.inputs[0], layer.output, own, told):
+        raise NoLineError(f"the {kind} resizing of {framework} reads or weighs other elements")
+    if not scales_exactly(definition, list(zip(sizes, wanted, strict=True))):
+        raise NoLineError("its factor is not output over input size")
+    by_factor = definition.scale_factor is not None and all(
+        o % n == 0 for n, o in zip(sizes, wanted, strict=True)
+    )
+    factors = tuple(o // n for n, o in zip(sizes, wanted)) if by_factor else None
+    return _RESIZES[framework](kind, wanted, factors, smooths)
+
+
+def _torch_resize(kind: str, wanted: Shape, factors: Shape | None, _: bool) -> tuple[str, bool]:
+    mode = _TORCH_MODES.get(kind, (kind,) * 3)[len(wanted) - 1]
+    size = {"size": str(wanted)} if factors is None else {"scale_factor": per_axis_text(factors)}
+    return call("F.interpolate", "x", **size, mode=repr(mode)), factors is not None
+
+
+def _tensorflow_resize(
+    kind: str, wanted: Shape, factors: Shape | None, _: bool
+) -> tuple[str, bool]:
+    if kind == "nearest" and factors is not None:
+        return _repeated("tf.repeat", factors), True
+    if len(wanted) != 2:
+        raise NoLineError("tf.image.resize takes two spatial axes")
+    method = repr(_IMAGE_MODES[kind])
+    return call("tf.image.resize", "x", str(list(wanted)), method=method), False
+
+
+def _keras_resize(kind: str, wanted: Shape, factors: Shape | None, _: bool) -> tuple[str, bool]:
+    mode = None if kind == "nearest" else repr(_IMAGE_MODES[kind])
+    if factors is not None:
+        name = f"keras.layers.UpSampling{len(wanted)}D"
+        return f"{call(name, per_axis_text(factors), interpolation=mode)}(x)", True
+    if len(wanted) != 2:
+        raise NoLineError("keras.layers.Resizing takes two spatial axes")
+    mode = repr(_IMAGE_MODES[kind])
+    return f"{call('keras.layers.Resizing', *map(str, wanted), interpolation=mode)}(x)", False
+
+
+def _jax_resize(kind: str, wanted: Shape, factors: Shape | None, smooths: bool) -> tuple[str, bool]:
+    if kind == "nearest" and factors is not None:
+        return _repeated("jnp.repeat", factors), True
+    shape = f"(x.shape[0], {', '.join(map(str, wanted))}, x.shape[-1])"
+    plain = None if smooths or kind == "nearest" else "False"
+    return call("jax.image.resize", "x", shape, repr(kind), antialias=plain), False
+
+
+def _onnx_resize(kind: str, wanted: Shape, factors: Shape | None, _: bool) -> tuple[str, bool]:
+    """Scales for whole factors, else sizes, whose batch and channels are the input's own."""
+    if kind == "cubic" and len(wanted) != 2:
+        raise NoLineError("ONNX Runtime has cubic on two spatial axes alone")
+    if factors is None:
+        raise NoLineError("Resize's sizes would have to name the batch too")
+    mode = {"nearest": "asymmetric"}.get(kind, "half_pixel")
+    scales = f"value_floats={[1.0, 1.0, *map(float, factors)]}"
+    node = call(
+        "helper.make_node",
+        "'Resize'",
+        "['x', '', 'scales']",
+        "['y']",
+        mode=repr(kind),
+        coordinate_transformation_mode=repr(mode),
+        nearest_mode="'floor'" if kind == "nearest" else None,
+    )
+    return f"[helper.make_node('Constant', [], ['scales'], {scales}), {node}]", True
+
+
+def _repeated(name: str, factors: Shape) -> str:
+    text = "x"
+    for axis, factor in enumerate(factors, start=1):
+        text = call(name, text, str(factor), axis=str(axis))
+    return text
+
+
+_RESIZES: dict[str, Callable[[str, Shape, Shape | None, bool], tuple[str, bool]]] = {
+    "pytorch": _torch_resize,
+    "tensorflow": _tensorflow_resize,
+    "keras": _keras_resize,
+    "jax": _jax_resize,
+    "onnx": _onnx_resize,
+}
+
+
+def _shuffle(
+    layer: NetworkLayer, shuffle: PixelShuffle | PixelUnshuffle, framework: str
+) -> tuple[str, bool]:
+    """PyTorch's and ONNX's operators on two axes, else the rearrangement itself."""
+    rank, factor = len(layer.output) - 1, shuffle.factor
+    deepens = isinstance(shuffle, PixelUnshuffle)
+    if framework == "pytorch" and rank == 2:
+        return f"nn.Pixel{'Unshuffle' if deepens else 'Shuffle'}({factor})(x)", True
+    if framework == "onnx" and rank == 2 and not deepens:
+        inputs = ("'DepthToSpace'", "['x']", "['y']")
+        return call("helper.make_node", *inputs, blocksize=str(factor), mode="'CRD'"), True
+    if framework != "onnx" and framework not in _RESHAPES:
+        raise NoLineError(f"{framework} has no layer that reorders axes")
+    first = framework in ("pytorch", "onnx")
+    steps = _steps(layer, factor, deepens=deepens, channels_first=first)
+    if framework == "onnx":
+        return _reshape_nodes(*steps), False
+    reshape, transpose = _RESHAPES[framework]
+    text = reshape.format(x="x", to=steps[0])
+    return reshape.format(x=transpose.format(x=text, to=steps[1]), to=steps[2]), False
+
+
+def _steps(
+    layer: NetworkLayer, factor: int, *, deepens: bool, channels_first: bool
+) -> tuple[Shape, Shape, Shape]:
+    """The split shape, the order of its axes, and the joined shape, the batch as -1."""
+    (channels, *sizes), (out_channels, *out_sizes) = layer.inputs[0], layer.output
+    rank = len(sizes)
+    blocks = [factor] * rank
+    if deepens:
+        split = list(chain.from_iterable((size, factor) for size in out_sizes))
+        spots, inner = range(0, 2 * rank, 2), range(1, 2 * rank, 2)
+        if channels_first:
+            order = [0, 1, *(2 + n for n in inner), *(2 + n for n in spots)]
+            return (-1, channels, *split), tuple(order), (-1, out_channels, *out_sizes)
+        order = [0, *(1 + n for n in spots), 1 + 2 * rank, *(1 + n for n in inner)]
+        return (-1, *split, channels), tuple(order), (-1, *out_sizes, out_channels)
+    if channels_first:
+        pairs = ((2 + rank + n, 2 + n) for n in range(rank))
+        order = [0, 1, *chain.from_iterable(pairs)]
+        return (-1, out_channels, *blocks, *sizes), tuple(order), (-1, out_channels, *out_sizes)
+    pairs = ((1 + n, 2 + rank + n) for n in range(rank))
+    order = [0, *chain.from_iterable(pairs), 1 + rank]
+    return (-1, *sizes, out_channels, *blocks), tuple(order), (-1, *out_sizes, out_channels)
+
+
+def _reshape_nodes(split: Shape, order: Shape, joined: Shape) -> str:
+    nodes = (
+        f"helper.make_node('Constant', [], ['split'], value_ints={list(split)})",
+        "helper.make_node('Reshape', ['x', 'split'], ['parts'])",
+        f"helper.make_node('Transpose', ['parts'], ['turned'], perm={list(order)})",
+        f"helper.make_node('Constant', [], ['joined'], value_ints={list(joined)})",
+        "helper.make_node('Reshape', ['turned', 'joined'], ['y'])",
+    )
+    return f"[{', '.join(nodes)}]"

@@ -1,0 +1,83 @@
+"""The sizes a line of code is said to hold for, held against the lines written for these sizes."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from convt_cli.arithmetic.convolution import Shape
+from convt_cli.arithmetic.frameworks import FRAMEWORKS
+from convt_cli.arithmetic.network import NetworkLayer
+from convt_cli.reports.code_lines import code_line, layer_line, target_of
+from convt_cli.reports.code_lines.condition import Condition, Sizes
+from tests.written import TYPES, layer_of, layers, on_sizes
+
+LARGEST = {1: 40, 2: 18, 3: 8}
+"""Sizes below it are looked at, by the number of axes: beyond the largest window that is drawn."""
+
+
+def text_on(layer: NetworkLayer, own: str, sizes: Shape, framework: str) -> str | None:
+    """The line on an input of these sizes; None where that is refused."""
+    resized = on_sizes(layer, own, sizes)
+    if resized is None:
+        return None
+    return code_line(target_of(resized, FRAMEWORKS[own]), framework).text
+
+
+class TestSizes:
+    @pytest.mark.parametrize(
+        ("start", "step", "text"),
+        [
+            (7, 0, "this input size"),
+            (1, 1, "any input size"),
+            (6, 1, "input sizes of at least 6"),
+            (2, 2, "even input sizes"),
+            (1, 2, "odd input sizes"),
+            (4, 2, "input sizes 4, 6, 8, ..."),
+            (1, 3, "input sizes 1, 4, 7, ..."),
+        ],
+    )
+    def test_in_words(self, start: int, step: int, text: str) -> None:
+        assert str(Sizes(start=start, step=step)) == text
+
+    @given(st.integers(1, 9), st.integers(0, 4), st.integers(1, 30))
+    def test_hold_what_they_list(self, start: int, step: int, size: int) -> None:
+        listed = {start + step * n for n in range(30)}
+        assert (size in Sizes(start=start, step=step)) == (size in listed)
+
+    def test_of_axes_that_differ_are_told_one_by_one(self) -> None:
+        even, odd = Sizes(start=2, step=2), Sizes(start=1, step=2)
+        assert str(Condition(axes=(even, odd, even))) == (
+            "even input sizes on axes 0 and 2, odd input sizes on axis 1"
+        )
+
+
+@pytest.mark.parametrize("layer_type", TYPES)
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_every_size_of_a_condition_has_the_same_line(framework: str, layer_type: str) -> None:
+    @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(layers(layer_type))
+    def check(drawn: tuple[NetworkLayer, str]) -> None:
+        layer, own = drawn
+        line = layer_line(layer, FRAMEWORKS[own], framework)
+        assume(line.condition is not None)
+        assert line.condition is not None
+        axes, most = line.condition.axes, LARGEST[len(line.condition.axes)]
+        assert all(size in axis for size, axis in zip(layer.inputs[0][1:], axes, strict=True))
+        for sizes in product(*([n for n in range(1, most) if n in axis] for axis in axes)):
+            written = text_on(layer, own, sizes, framework)
+            assert written in (line.text, None), (sizes, str(line.condition))
+
+    check()
+
+
+def test_a_strided_same_layer_holds_for_every_other_size() -> None:
+    keys = {"out_channels": 1, "kernel_size": 3, "stride": 2, "padding": "same"}
+    layer = layer_of("keras", "conv", (1, 224, 225), keys)
+    found = {name: layer_line(layer, FRAMEWORKS["keras"], name).condition for name in FRAMEWORKS}
+    assert str(found["pytorch"]) == "even input sizes on axis 0, odd input sizes on axis 1"
+    assert str(found["tensorflow"]) == "any input size"
+    assert str(found["caffe"]) == "this input size"  # its Crop names the size
