@@ -11,12 +11,14 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec
-from types import ModuleType
+from typing import TYPE_CHECKING
 
 from convt_cli.io.memory import Need, require_for
 from convt_cli.io.processors import BLAS_VARIABLES
+
+if TYPE_CHECKING:  # loading them takes longer than this whole module
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
 
 _MIB = 2**20
 _LAPACK = Need(address_space=128 * _MIB, data=84 * _MIB, resident=20 * _MIB)
@@ -65,7 +67,7 @@ def working_in(folder: str) -> Iterator[None]:
         os.close(before)
 
 
-class _Watch(MetaPathFinder):
+class _Watch:
     """Finds no module, but sees every one that is looked for the first time."""
 
     def __init__(self) -> None:
@@ -75,7 +77,7 @@ class _Watch(MetaPathFinder):
         self,
         fullname: str,
         path: Sequence[str] | None,  # noqa: ARG002  # Python's signature
-        target: ModuleType | None = None,  # noqa: ARG002
+        target: ModuleType | None = None,  # noqa: ARG002  # as above
     ) -> ModuleSpec | None:
         """None; raises RequestError (E501) where there is no room for the module."""
         need = _NEEDS.get(fullname)

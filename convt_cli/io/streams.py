@@ -12,7 +12,7 @@ import io
 import os
 import select
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
@@ -30,7 +30,9 @@ def wait_for_standard_streams() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout = _text(sys.stdout, io.BufferedWriter(Waiting(sys.stdout.fileno())))
     if isinstance(sys.stderr, io.TextIOWrapper):
-        sys.stderr = _text(sys.stderr, io.BufferedWriter(Waiting(sys.stderr.fileno())))
+        # Without a buffer: what cannot be written is not tried again when Python exits.
+        unbuffered = cast("io.BufferedWriter", Waiting(sys.stderr.fileno()))
+        sys.stderr = _text(sys.stderr, unbuffered)
 
 
 def _text(
@@ -48,7 +50,7 @@ def _text(
 class Waiting(io.RawIOBase):
     """The bytes of an open descriptor, which is left open when this is closed.
 
-    A read returns nothing at the end of the data only, and a write has taken something.
+    A read returns nothing at the end of the data only, and a write has taken everything.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -87,12 +89,15 @@ class Waiting(io.RawIOBase):
         return len(data)
 
     def write(self, data: ReadableBuffer) -> int:
-        """How many bytes of `data` have been taken.  Raises OSError."""
-        while True:
+        """How many bytes `data` has, all of which have been taken.  Raises OSError."""
+        rest = memoryview(data).cast("B")
+        size = len(rest)
+        while rest:
             try:
-                return os.write(self._descriptor, data)
+                rest = rest[os.write(self._descriptor, rest) :]
             except BlockingIOError:
                 self._wait([], [self._descriptor])
+        return size
 
     def _wait(self, reading: list[int], writing: list[int]) -> None:
         """Return when one of the descriptors is ready.
