@@ -25,7 +25,11 @@ _HALVES_FROM = 11
 
 
 def dissents(
-    definition: LayerType, source: Shape, geometry: Geometry, framework: Framework
+    layer_type: str,
+    definition: LayerType,
+    source: Shape,
+    geometry: Geometry,
+    framework: Framework,
 ) -> tuple[str, ...]:
     """What the framework's tools say of a layer on `source`, where they do not say the same."""
     if isinstance(definition, PixelShuffle | PixelUnshuffle):
@@ -33,7 +37,7 @@ def dissents(
     if isinstance(definition, Upsample):
         return tuple(_resizes(definition, source, framework))
     if isinstance(definition, AdaptivePool):
-        return tuple(_adaptive(geometry, framework))
+        return tuple(_adaptive(layer_type, geometry, framework))
     if not isinstance(geometry.reach, Windows):
         return ()
     if framework.name == "onnx":
@@ -81,8 +85,9 @@ def _centred_by_torch(axis: Axis) -> int:
     return max(0, -(-total // 2)) if axis.stride > 1 else axis.before
 
 
-def _adaptive(geometry: Geometry, framework: Framework) -> Iterator[str]:
-    if framework.name == "keras" and 1 in geometry.output[1:]:
+def _adaptive(layer_type: str, geometry: Geometry, framework: Framework) -> Iterator[str]:
+    crashes = layer_type == "adaptive_max_pool" and 1 in geometry.output[1:]
+    if crashes and framework.name == "keras":
         yield (
             "on the TensorFlow backend AdaptiveMaxPooling of Keras 3.15 ends the process where "
             "an axis comes to one element"

@@ -362,6 +362,8 @@ class TestDissents:
     def test_of_keras_where_one_element_is_left(self, output_size: int, *, told: bool) -> None:
         found = read("keras", "adaptive_max_pool", (1, 6), output_size=output_size)
         assert bool(found["keras"].dissents) == told
+        found = read("keras", "adaptive_avg_pool", (1, 6), output_size=output_size)
+        assert not found["keras"].dissents
 
 
 class TestResizing:
