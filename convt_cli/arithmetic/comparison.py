@@ -163,7 +163,7 @@ def _read(layer: NetworkLayer, framework: Framework) -> Reading:
         errors=tuple(dict.fromkeys(str(error) for error in errors)),
         dissents=()
         if geometry is None
-        else dissents(definition, layer.inputs[0], geometry, framework),
+        else dissents(layer.type, definition, layer.inputs[0], geometry, framework),
     )
 
 

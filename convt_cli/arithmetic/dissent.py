@@ -14,7 +14,7 @@ from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.frameworks import Framework, interpolation
 from convt_cli.arithmetic.layers import ConvTranspose, Geometry, LayerType, Windows
 from convt_cli.arithmetic.layers.convolutions import Conv
-from convt_cli.arithmetic.layers.pools import AveragePool, MaxPool
+from convt_cli.arithmetic.layers.pools import AdaptivePool, AveragePool, MaxPool
 from convt_cli.arithmetic.layers.resampling import PixelShuffle, PixelUnshuffle, Upsample
 from convt_cli.arithmetic.padding import FRAMEWORK_WORDS
 
@@ -25,13 +25,19 @@ _HALVES_FROM = 11
 
 
 def dissents(
-    definition: LayerType, source: Shape, geometry: Geometry, framework: Framework
+    layer_type: str,
+    definition: LayerType,
+    source: Shape,
+    geometry: Geometry,
+    framework: Framework,
 ) -> tuple[str, ...]:
     """What the framework's tools say of a layer on `source`, where they do not say the same."""
     if isinstance(definition, PixelShuffle | PixelUnshuffle):
         return tuple(_shuffles(definition, framework))
     if isinstance(definition, Upsample):
         return tuple(_resizes(definition, source, framework))
+    if isinstance(definition, AdaptivePool):
+        return tuple(_adaptive(layer_type, geometry, framework))
     if not isinstance(geometry.reach, Windows):
         return ()
     if framework.name == "onnx":
@@ -77,6 +83,15 @@ def _centred_by_torch(axis: Axis) -> int:
     """What Keras's torch backend cropped before the fix: half of all, rounded up."""
     total = axis.effective_kernel - axis.stride
     return max(0, -(-total // 2)) if axis.stride > 1 else axis.before
+
+
+def _adaptive(layer_type: str, geometry: Geometry, framework: Framework) -> Iterator[str]:
+    crashes = layer_type == "adaptive_max_pool" and 1 in geometry.output[1:]
+    if crashes and framework.name == "keras":
+        yield (
+            "on the TensorFlow backend AdaptiveMaxPooling of Keras 3.15 ends the process where "
+            "an axis comes to one element"
+        )
 
 
 def _shuffles(layer: PixelShuffle | PixelUnshuffle, framework: Framework) -> Iterator[str]:

@@ -358,6 +358,13 @@ class TestDissents:
         assert told == {"tensorflow", "keras", "onnx"}
         assert found["tensorflow"].is_equal
 
+    @pytest.mark.parametrize(("output_size", "told"), [(1, True), (2, False)])
+    def test_of_keras_where_one_element_is_left(self, output_size: int, *, told: bool) -> None:
+        found = read("keras", "adaptive_max_pool", (1, 6), output_size=output_size)
+        assert bool(found["keras"].dissents) == told
+        found = read("keras", "adaptive_avg_pool", (1, 6), output_size=output_size)
+        assert not found["keras"].dissents
+
 
 class TestResizing:
     @pytest.mark.parametrize(

@@ -40,10 +40,14 @@ _IMAGE_MODES = {"nearest": "nearest", "linear": "bilinear", "cubic": "bicubic", 
 
 
 def adaptive_pool(layer: NetworkLayer, framework: str) -> str | None:
-    """A framework's own adaptive pool; None where it has none."""
-    if framework not in ADAPTIVE:
-        return None
+    """A framework's own adaptive pool; None where it has none.
+
+    Keras's maximum over a whole axis ends the process on the TensorFlow backend, seen in 3.15.
+    """
     sizes = layer.output[1:]
+    crashes = framework == "keras" and layer.type == "adaptive_max_pool" and 1 in sizes
+    if framework not in ADAPTIVE or crashes:
+        return None
     rank = f"{len(sizes)}d" if framework == "pytorch" else f"{len(sizes)}D"
     return f"{ADAPTIVE[framework][layer.type]}{rank}({per_axis_text(sizes)})(x)"
 
