@@ -120,8 +120,8 @@ class Framework:
     upsample_factor: Literal["double", "single", "whole"]
     """The precision in which sizes are multiplied by a scale_factor; or whole factors alone."""
 
-    prelu_slopes: Literal["one", "channels", "elements"] = "one"
-    """How many slopes a prelu learns where the spec does not say."""
+    prelu_slopes: tuple[Literal["one", "channels", "elements"], ...] = ("one", "channels")
+    """How many slopes a prelu can learn; the first where the spec does not say."""
     instance_norm_affine: bool = True
     """An instance norm learns a scale and a shift where the spec does not say."""
     layer_norm_axes: Literal["all", "channels", "last"] = "channels"
@@ -189,7 +189,7 @@ _TENSORFLOW = Framework(
     max_pool_dilation="alone",
     average_counts_padding=False,
     upsample_factor="whole",
-    prelu_slopes="elements",
+    prelu_slopes=("elements", "channels", "one"),
     counts_running_statistics=True,
     weight_axes="last",
 )
@@ -221,6 +221,7 @@ _ONNX = Framework(
     average_pool_dilation=True,
     average_counts_padding=False,
     upsample_factor="single",
+    prelu_slopes=("one", "channels", "elements"),
     layer_norm_axes="last",
     weight_axes="first",
 )
@@ -266,7 +267,7 @@ _CAFFE = Framework(
     max_pool_dilation="none",
     average_counts_padding=True,
     upsample_factor="whole",
-    prelu_slopes="channels",
+    prelu_slopes=("channels", "one"),
     instance_norm_affine=False,
     weight_axes="first",
 )

@@ -409,12 +409,58 @@ CASES: dict[str, tuple[list[Node], dict[str, Tensor], list[str]]] = {
         {"b": constant(0.0)},
         ["identity, stands_for: Div"],
     ),
+    "norm-of-the-last-axis": (
+        [node("LayerNormalization", "x s b", "y")],
+        {"s": weight(6), "b": weight(6)},
+        ["layer_norm"],
+    ),
+    "norm-of-an-image": (
+        [node("LayerNormalization", "x s b", "y", axis=-3)],
+        {"s": weight(4, 8, 6), "b": weight(4, 8, 6)},
+        ["layer_norm, normalized_axes: [0, 1, 2]"],
+    ),
+    "slope-per-channel": (
+        [node("PRelu", "x s", "y")],
+        {"s": weight(4, 1, 1)},
+        ["prelu, num_parameters: 4"],
+    ),
+    "slope-per-element": (
+        [node("PRelu", "x s", "y")],
+        {"s": weight(4, 8, 6)},
+        ["prelu, num_parameters: 192"],
+    ),
     "position": (
         [node("Add", "x b", "y")],
         {"b": weight(1, 4, 8, 6)},
         ["identity, stands_for: Add"],
     ),
 }
+
+
+class TestCounts:
+    @pytest.mark.parametrize(
+        ("nodes", "constants", "note"),
+        [
+            (
+                [node("LayerNormalization", "x s", "y")],
+                {"s": weight(6)},
+                "LayerNormalization has 6 learned numbers, its layer counts 12",
+            ),
+            (
+                [node("PRelu", "x s", "y")],
+                {"s": weight(8, 1)},
+                "PRelu has 8 learned numbers, its layer counts 1",
+            ),
+        ],
+    )
+    def test_a_count_that_no_key_can_say_is_told(
+        self, nodes: list[Node], constants: dict[str, Tensor], note: str
+    ) -> None:
+        assert note in convert(graph_from(nodes, constants), "m.onnx").notes
+
+    def test_a_norm_over_the_batch_is_none_of_a_layer(self) -> None:
+        graph = graph_of(node("LayerNormalization", "x s", "y", axis=0), x=(1, 4), s=weight(1, 4))
+        assert "batch" in str(refusal(graph))
 
 
 class TestOperators:

@@ -34,20 +34,23 @@ class PRelu(Layer):
     """x where it is positive, a learned slope times x elsewhere."""
 
     num_parameters: int | None = key(
-        Integer(1), "slopes: one, or one per channel; as the framework has it", default=None
+        Integer(1),
+        "slopes: one, or one per channel or element; as the framework has it",
+        default=None,
     )
 
     def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
         shape = single_source(sources)
         counts = {"one": 1, "channels": shape[0], "elements": prod(shape)}
-        slopes = self.num_parameters or counts[framework.prelu_slopes]
-        if slopes not in (1, shape[0], counts[framework.prelu_slopes]):
+        legal = [counts[word] for word in framework.prelu_slopes]
+        slopes = self.num_parameters or legal[0]
+        if slopes not in legal:
             raise GeometryError(
                 "E111",
-                "a prelu has one slope, or one per channel",
+                f"{framework.name} has no prelu with as many slopes",
                 field="num_parameters",
-                value=f"got {slopes}, the source has {shape[0]} channels",
-                help=f"use 1 or {shape[0]}",
+                value=f"got {slopes}, the source is {list(shape)}",
+                help=f"use {' or '.join(map(str, dict.fromkeys(legal)))}",
             )
         return Geometry(output=shape, parameters=slopes)
 

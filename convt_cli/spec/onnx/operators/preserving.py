@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import isclose
+from math import isclose, prod
+from typing import Any
 
 from convt_cli.arithmetic.assumptions import (
     CLIP_BOUNDS,
@@ -45,6 +46,10 @@ _STAND_INS = (
 """What no layer computes, and what keeps the shape by the operator's own text."""
 
 
+_LEARNING = ("prelu", "batch_norm", "instance_norm", "layer_norm", "group_norm")
+_LEARNED_INPUTS = (1, 2)
+"""The inputs of those operators that a training changes: slopes, or a scale and a shift."""
+
 _ASSUMED = {
     "clip": f"its bounds: a clip is one to {CLIP_TEXT}",
     "leaky_relu": f"its slope: that of a leaky_relu is {LEAKY_SLOPE}",
@@ -60,9 +65,40 @@ def _preserving(layer_type: str) -> Callable[[Operation], Activation]:
     def layer(operation: Operation) -> Activation:
         if layer_type in _ASSUMED and not _is_assumed(operation):
             operation.notes.append(f"{operation.node.operator} loses {_ASSUMED[layer_type]}")
-        return operation.layer(layer_type, operation.activation())
+        source = operation.activation()
+        keys = _keys(layer_type, operation, source)
+        if layer_type in _LEARNING:
+            _note_other_count(operation, operation.geometry(layer_type, source, **keys).parameters)
+        return operation.layer(layer_type, source, **keys)
 
     return layer
+
+
+def _keys(layer_type: str, operation: Operation, source: Activation) -> dict[str, Any]:
+    """What the node says that its layer does not have by default."""
+    if layer_type == "prelu":
+        slopes = operation.weight(1).array.size
+        legal = (source.shape[0], prod(source.shape))
+        return {"num_parameters": slopes} if slopes in legal and slopes > 1 else {}
+    if layer_type == "layer_norm":
+        rank = len(source.full_shape)
+        first = operation.axis("axis", -1, rank)
+        if first == 0:
+            operation.refuse("it normalises over the batch")
+        axes = tuple(range(first - 1, rank - 1))
+        return {} if len(axes) == 1 else {"normalized_axes": axes}
+    return {}
+
+
+def _note_other_count(operation: Operation, counted: int) -> None:
+    """Say so where the model stores more or fewer numbers than the layer counts as parameters."""
+    inputs = [operation.constant(number) for number in _LEARNED_INPUTS]
+    stored = sum(one.array.size for one in inputs if one is not None)
+    if stored != counted:
+        name = operation.node.operator
+        operation.notes.append(
+            f"{name} has {stored:,} learned numbers, its layer counts {counted:,}"
+        )
 
 
 def _is_assumed(operation: Operation) -> bool:
