@@ -35,7 +35,7 @@ from convt_cli.errors import GeometryError
 
 _RANKS = {"bilinear": 2, "bicubic": 2, "trilinear": 3}
 MODES = ("nearest", "linear", "bilinear", "trilinear", "cubic", "bicubic", "area")
-"""`linear` and `cubic` fit any number of axes that the framework takes, PyTorch's other words one."""
+"""`linear` and `cubic` fit every number of axes that a framework takes, the other words one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +106,7 @@ class Upsample(Layer):
                 f"mode {self.mode} needs {_RANKS[self.mode]} spatial axes",
                 field="mode",
                 value=f"the source has {rank}",
-                help="use nearest, which fits any number, or linear or cubic if the framework has them",
+                help="use nearest, linear or cubic, where the framework has them",
             )
 
 
