@@ -50,7 +50,7 @@ from convt_cli.errors import GeometryError
 
 _RANKS = {"bilinear": 2, "bicubic": 2, "trilinear": 3}
 MODES = ("nearest", "linear", "bilinear", "trilinear", "cubic", "bicubic", "area")
-"""`linear` and `cubic` fit any number of axes, PyTorch's other words one each."""
+"""`linear` and `cubic` fit every number of axes that a framework takes, the other words one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +137,7 @@ class Upsample(Layer):
                 f"mode {self.mode} needs {_RANKS[self.mode]} spatial axes",
                 field="mode",
                 value=f"the source has {rank}",
-                help="use linear or cubic, which fit any number",
+                help="use nearest, linear or cubic, where the framework has them",
             )
 
 
