@@ -11,11 +11,11 @@ TYPE_CHECKING = False  # type checkers take it for true; `typing` itself takes t
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from convt_cli.analysis.backward.reconstruct import reconstruct
+    from convt_cli.analysis.backward.stimulus import stimulus
     from convt_cli.analysis.coverage import coverage
     from convt_cli.analysis.invert import invert
-    from convt_cli.analysis.reconstruct import reconstruct
-    from convt_cli.analysis.spectrum import singular_values
-    from convt_cli.analysis.stimulus import stimulus
+    from convt_cli.analysis.singular.values import singular_values
     from convt_cli.analysis.verify import verify_layer
     from convt_cli.errors import (
         ArrayError,
@@ -42,11 +42,11 @@ _HOMES = {
     "conv_transpose": "convt_cli.operators.functions",
     "coverage": "convt_cli.analysis.coverage",
     "invert": "convt_cli.analysis.invert",
-    "singular_values": "convt_cli.analysis.spectrum",
+    "singular_values": "convt_cli.analysis.singular.values",
     "verify_layer": "convt_cli.analysis.verify",
     "load_spec": "convt_cli.spec.load",
-    "reconstruct": "convt_cli.analysis.reconstruct",
-    "stimulus": "convt_cli.analysis.stimulus",
+    "reconstruct": "convt_cli.analysis.backward.reconstruct",
+    "stimulus": "convt_cli.analysis.backward.stimulus",
 }
 
 __all__ = [

@@ -14,7 +14,7 @@ import yaml
 
 from convt_cli import load_spec
 from convt_cli.arithmetic.network import Network
-from convt_cli.arithmetic.receptive import receptives
+from convt_cli.arithmetic.questions.receptive import receptives
 from convt_cli.spec.load import check_spec
 
 CONFIGS = Path(__file__).parent.parent / "configs"

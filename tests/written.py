@@ -9,10 +9,10 @@ from hypothesis import assume
 from hypothesis import strategies as st
 
 from convt_cli.arithmetic.convolution import Shape
-from convt_cli.arithmetic.folding import PADDING_MODES
-from convt_cli.arithmetic.frameworks import FRAMEWORKS
+from convt_cli.arithmetic.dialects.frameworks import FRAMEWORKS
 from convt_cli.arithmetic.layers import LAYER_TYPES
 from convt_cli.arithmetic.network import NetworkLayer
+from convt_cli.arithmetic.padding_modes import PADDING_MODES
 from convt_cli.errors import GeometryError
 
 TYPES = ("conv", "conv_transpose", "max_pool", "avg_pool")

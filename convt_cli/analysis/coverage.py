@@ -25,8 +25,8 @@ from math import gcd, prod
 
 from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.convolution import Convolution, Shape
-from convt_cli.arithmetic.folding import FOLDS
-from convt_cli.arithmetic.kinds import Pair
+from convt_cli.arithmetic.keys import Pair
+from convt_cli.arithmetic.padding_modes import FOLDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 from scipy.sparse.linalg import lsmr
 
-from convt_cli.analysis.action import own_action, real
 from convt_cli.analysis.coverage import unread_inputs
+from convt_cli.analysis.linear_map import own_action, real
 from convt_cli.arithmetic.convolution import Convolution
 from convt_cli.errors import ArrayError, shape_text
 from convt_cli.io import memory

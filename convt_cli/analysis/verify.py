@@ -19,16 +19,16 @@ from math import fsum, prod
 
 import numpy as np
 
-from convt_cli.analysis.action import real
 from convt_cli.analysis.coverage import overlap_counts
+from convt_cli.analysis.linear_map import real
 from convt_cli.analysis.peers import Peer, PeerRefused, peer_result
 from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.convolution import Convolution, Shape
 from convt_cli.errors import GeometryError
 from convt_cli.io import memory
-from convt_cli.operators.direct import apply_forward, apply_transpose
 from convt_cli.operators.dtypes import Array
 from convt_cli.operators.functions import Route
+from convt_cli.operators.matrix_free import apply_forward, apply_transpose
 from convt_cli.operators.routes import FORWARD, TRANSPOSE
 
 _MOST_ENTRIES = 2**24

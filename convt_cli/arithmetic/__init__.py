@@ -1,14 +1,12 @@
 """Convolution arithmetic in Python integers alone: no arrays, no files, no YAML.
 
 `axis` holds the one relation per spatial axis, `windows` makes axes of sizes and pads, and
-`convolution` is the product of axes that is a matrix; `folding` is where its padding reads.
-`kinds` are the values of a layer's keys, `assumptions` the numbers it has no key for, and
-`weight_layout` is the order of its numbers in a file.  `frameworks` is what each framework means,
-and `padding` and `transposed` turn words and output sizes into pads by it.  `layers` gives every
-layer type its shape rule, `network` joins layers into a graph and `receptive` follows positions
-back through it.  `solver` and `closing` ask the other way round, from sizes to layers and inputs,
-`comparison` holds one layer under two frameworks and `dissent` the tools of one, `relationships`
-are the guide's, `spans` and `progressions` sets of positions and sizes, and `combs` the results of
-an axis that read alike.  What is wrong with a layer is a `GeometryError` with the name of the field
-at fault.
+`convolution` is the product of axes that is a matrix; `padding_modes` says where its padding reads
+from.  `keys` are the kinds of value that a layer's keys take, `spans` the source positions that a
+position reads.  `averages` and `sampling` compare what two layers of one size compute.  `network`
+joins layers into a graph.
+
+Three rooms lie inside.  `dialects` is what each framework means, `layers` gives every layer type
+its shape rule, and `questions` are what can be asked of sizes, layers and networks.  What is wrong
+with a layer is a `GeometryError` with the name of the field at fault.
 """

@@ -17,11 +17,11 @@ from dataclasses import replace
 
 from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.convolution import Shape
-from convt_cli.arithmetic.frameworks import Framework
-from convt_cli.arithmetic.kinds import Pair
+from convt_cli.arithmetic.dialects.frameworks import Framework
+from convt_cli.arithmetic.dialects.padding import direct_pads
+from convt_cli.arithmetic.keys import Pair
 from convt_cli.arithmetic.layers import LayerType
 from convt_cli.arithmetic.layers.pools import AveragePool, MaxPool
-from convt_cli.arithmetic.padding import direct_pads
 from convt_cli.arithmetic.windows import Window
 
 

@@ -11,7 +11,7 @@ from math import prod
 from typing import TypeVar
 
 from convt_cli.arithmetic.axis import Axis
-from convt_cli.arithmetic.folding import check_fold, folded_entries
+from convt_cli.arithmetic.padding_modes import check_fold, folded_entries
 from convt_cli.errors import GeometryError
 
 Shape = tuple[int, ...]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from convt_cli.arithmetic.convolution import Convolution, Shape
-from convt_cli.arithmetic.frameworks import Framework
-from convt_cli.arithmetic.kinds import DEFAULT_FILL, FileReference, WeightSource
+from convt_cli.arithmetic.dialects.frameworks import Framework
+from convt_cli.arithmetic.dialects.weight_layout import WeightLayout
+from convt_cli.arithmetic.keys import DEFAULT_FILL, FileReference, WeightSource
 from convt_cli.arithmetic.layers import Convolutional, Geometry, LayerType
 from convt_cli.arithmetic.layers.resampling import PixelShuffle
-from convt_cli.arithmetic.weight_layout import WeightLayout
 from convt_cli.errors import Diagnostic
 
 _ELEMENTWISE = frozenset(

@@ -12,7 +12,7 @@ from fractions import Fraction
 from math import gcd
 
 from convt_cli.arithmetic.convolution import Shape
-from convt_cli.arithmetic.frameworks import Framework, Upsampling, interpolation
+from convt_cli.arithmetic.dialects.frameworks import Framework, Upsampling, interpolation
 from convt_cli.arithmetic.layers.resampling import Upsample
 
 

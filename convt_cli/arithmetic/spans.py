@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from convt_cli.arithmetic.axis import Axis
-from convt_cli.arithmetic.kinds import Ratio
+from convt_cli.arithmetic.keys import Ratio
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

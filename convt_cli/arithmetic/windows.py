@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from convt_cli.arithmetic.axis import Axis
-from convt_cli.arithmetic.kinds import Pair
+from convt_cli.arithmetic.keys import Pair
 from convt_cli.errors import GeometryError
 
 _T = TypeVar("_T")

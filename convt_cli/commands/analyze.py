@@ -68,7 +68,7 @@ def command(
 def _analysis(layer: MatrixLayer, weight: Array) -> Analysis:
     from convt_cli.analysis.coverage import coverage
     from convt_cli.analysis.phases import phase_difference
-    from convt_cli.analysis.spectrum import shortcuts, singular_values
+    from convt_cli.analysis.singular.values import shortcuts, singular_values
     from convt_cli.reports.analysis import Analysis
 
     convolution = layer.convolution

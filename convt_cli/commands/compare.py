@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import click
 
-from convt_cli.arithmetic.comparison import compared_layers, left_out, readings
 from convt_cli.arithmetic.convolution import Shape
-from convt_cli.arithmetic.frameworks import FRAMEWORKS, Framework
+from convt_cli.arithmetic.dialects.frameworks import FRAMEWORKS, Framework
 from convt_cli.arithmetic.network import Network, NetworkLayer
+from convt_cli.arithmetic.questions.comparison import compared_layers, left_out, readings
 from convt_cli.commands.emit import emit
 from convt_cli.commands.networks import Loaded, load_all
 from convt_cli.commands.options import format_option, input_option, output_options, specs_argument

@@ -45,9 +45,9 @@ def command(
     Needs the extra onnx.  The batch axis is dropped.  What the spec says differently from the
     model, and with --partial what it lacks, is told on standard error.
     """
-    from convt_cli.io.onnx_file import open_model
-    from convt_cli.spec.onnx.convert import convert
-    from convt_cli.spec.onnx.text import spec_text
+    from convt_cli.models.onnx.convert import convert
+    from convt_cli.models.onnx.file import open_model
+    from convt_cli.models.onnx.text import spec_text
 
     require_writable(output, force=force)
     reference, inside = model_reference(output, model)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from convt_cli.arithmetic.convolution import Shape
-from convt_cli.arithmetic.kinds import FileReference
+from convt_cli.arithmetic.keys import FileReference
 from convt_cli.arithmetic.network import MatrixLayer, Network
 from convt_cli.commands.emit import emit
 from convt_cli.commands.networks import choose_layer, load_network, note_fill
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
     from convt_cli.operators.dtypes import Array
-    from convt_cli.operators.matrix import BandedMatrix
+    from convt_cli.operators.matrix.build import BandedMatrix
 
 DTYPES = ("int8", "int16", "int32", "int64", "float32", "float64", "complex64", "complex128")
 SPARSE_FORMATS = ("csr", "csc", "coo", "bsr", "dia")
@@ -134,7 +134,7 @@ class _Source(NamedTuple):
 
     def matrix(self) -> csr_array:
         """C, or Cᵀ."""
-        from convt_cli.operators.matrix import build_matrix
+        from convt_cli.operators.matrix.build import build_matrix
 
         matrix = build_matrix(self.layer.convolution, self.weight(), transpose=self.transpose)
         note_fill(self.layer)
@@ -143,7 +143,7 @@ class _Source(NamedTuple):
     def bands(self, sparse_format: str) -> BandedMatrix | None:
         """C, or Cᵀ, in bands of rows (of columns, for csc), if it can be made so."""
         from convt_cli.files.matrices import BANDED_FORMATS
-        from convt_cli.operators.matrix import banded_matrix, can_be_banded
+        from convt_cli.operators.matrix.build import banded_matrix, can_be_banded
 
         transpose = self.transpose != (sparse_format == "csc")
         convolution = self.layer.convolution
@@ -192,7 +192,7 @@ def _export_whole(
 
 
 def _shown(source: _Source, *, symbols: bool) -> Report:
-    from convt_cli.operators import entries
+    from convt_cli.operators.matrix import entries
 
     layer, transpose = source.layer, source.transpose
     entries.require_small(layer.convolution)

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from convt_cli.arithmetic.convolution import Shape
-from convt_cli.arithmetic.kinds import LARGEST
+from convt_cli.arithmetic.keys import LARGEST
 from convt_cli.arithmetic.layers.base import MAX_RANK
 from convt_cli.errors import ArrayError, shown
 from convt_cli.io.writing import require_writable

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from convt_cli.analysis.rules import RULES, Rule
+from convt_cli.analysis.backward.rules import RULES, Rule
 from convt_cli.arithmetic.convolution import Shape
-from convt_cli.arithmetic.kinds import LARGEST
+from convt_cli.arithmetic.keys import LARGEST
 from convt_cli.commands.emit import emit, is_stdout
 from convt_cli.commands.main import remark
 from convt_cli.commands.networks import load_network
@@ -25,7 +25,7 @@ from convt_cli.io.reading import STDIN
 from convt_cli.reports.reconstruction import reconstruction_report
 
 if TYPE_CHECKING:
-    from convt_cli.analysis.reconstruct import Kept, Reconstruction
+    from convt_cli.analysis.backward.reconstruct import Kept, Reconstruction
     from convt_cli.files.layout import Form
     from convt_cli.operators.dtypes import Array
 
@@ -97,8 +97,8 @@ def command(
     stretched by itself, and 0 is the grey in the middle.
     """
     compute_by_tiles()
-    from convt_cli.analysis.reconstruct import reconstruct
-    from convt_cli.analysis.run import way_to
+    from convt_cli.analysis.backward.reconstruct import reconstruct
+    from convt_cli.analysis.backward.run import way_to
     from convt_cli.files.arrays import locate
     from convt_cli.io.writing import require_writable
     from convt_cli.render.progress import progress

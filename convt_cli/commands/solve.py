@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import click
 
-from convt_cli.arithmetic.closing import closing_base, closing_sizes
 from convt_cli.arithmetic.convolution import Shape
-from convt_cli.arithmetic.frameworks import FRAMEWORKS
-from convt_cli.arithmetic.solver import TYPES, Bounds, Question, promising_strides, solutions
+from convt_cli.arithmetic.dialects.frameworks import FRAMEWORKS
+from convt_cli.arithmetic.questions.closing import closing_base, closing_sizes
+from convt_cli.arithmetic.questions.solver import (
+    TYPES,
+    Bounds,
+    Question,
+    promising_strides,
+    solutions,
+)
 from convt_cli.commands.emit import emit
 from convt_cli.commands.main import warn_of
 from convt_cli.commands.options import format_option, input_option, integers, output_options
 from convt_cli.reports.solutions import sizes_report, solutions_report
 from convt_cli.reports.table import Report
-from convt_cli.spec.graph import load_graph
+from convt_cli.spec.open_network import load_graph
 
 _SHOWN = 20
 _UP_TO = 1024

@@ -23,7 +23,7 @@ from convt_cli.io.reading import STDIN
 from convt_cli.reports.reconstruction import stimulus_report
 
 if TYPE_CHECKING:
-    from convt_cli.analysis.stimulus import Norm
+    from convt_cli.analysis.backward.stimulus import Norm
 
 NORMS = ("2", "inf")
 
@@ -77,8 +77,8 @@ def command(
     The random share is what random inputs of the same norm reach of it, as a root mean square.
     """
     compute_by_tiles()
-    from convt_cli.analysis.run import way_to
-    from convt_cli.analysis.stimulus import stimulus
+    from convt_cli.analysis.backward.run import way_to
+    from convt_cli.analysis.backward.stimulus import stimulus
     from convt_cli.files.arrays import is_text, locate, write_array
     from convt_cli.files.images import read_image
     from convt_cli.files.layout import Form, give_back

@@ -1,7 +1,8 @@
 """Arrays, matrices and weights on disk, by the format that a file's name says.
 
-`arrays` reads and writes .npy, .npz and text without ever trusting a size it has not checked
-and without unpickling; `tiled` applies C or Cᵀ from one .npy file to another by `boxes` of both,
-so that neither needs to fit into memory.  `matrices` writes C, `images` reads pictures, and
-`weights` finds a layer's numbers in C's layout, in arrays, `safetensors` and `onnx_weights`.
+`arrays` reads and writes .npy and .npz, with `archive`, and by `text` .csv and .txt, without ever
+trusting a size it has not checked and without unpickling; `layout` finds an array's batch and
+channels.  `tiled` applies C or Cᵀ from one .npy file to another by `boxes` of both, so that neither
+needs to fit into memory.  `matrices` writes C, `images` reads pictures, and `weights` finds a
+layer's numbers in C's layout, in arrays, `safetensors` and models.
 """

@@ -22,7 +22,7 @@ from convt_cli.files.archive import Pieces, write_npz
 from convt_cli.io import memory
 from convt_cli.io.writing import STDOUT, is_file, output
 from convt_cli.operators.dtypes import Array
-from convt_cli.operators.matrix import STREAMED_BAND_BYTES, Band, BandedMatrix
+from convt_cli.operators.matrix.build import STREAMED_BAND_BYTES, Band, BandedMatrix
 
 MATRIX_SUFFIXES = (".npz", ".mtx")
 BANDED_FORMATS = ("csr", "csc", "coo")

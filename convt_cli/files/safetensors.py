@@ -20,7 +20,7 @@ from convt_cli.errors import ArrayError, shown
 from convt_cli.files.arrays import damaged, missing_array, read_exactly, reporting_damage
 from convt_cli.io import memory
 from convt_cli.io.reading import Opened, open_regular
-from convt_cli.operators.dtypes import Array
+from convt_cli.operators.dtypes import Array, widened
 
 _MOST_HEADER = 100_000_000
 _MEMORY_PER_BYTE = 8
@@ -92,11 +92,6 @@ def read_safetensors(path: str, key: str, opened: Opened = open_regular) -> Arra
         file.seek(start + tensor.begin)
         flat = read_exactly(file, path, prod(tensor.shape), dtype)
         return (widened(flat) if tensor.element == "BF16" else flat).reshape(tensor.shape)
-
-
-def widened(bits: Array) -> Array:
-    """bfloat16 numbers, given as integers, as float32: theirs are its upper 16 bits."""
-    return (bits.astype(np.uint32) << 16).view(np.float32)
 
 
 def _header(file: BinaryIO, path: str, size: int) -> str:

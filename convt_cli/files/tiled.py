@@ -23,7 +23,6 @@ from convt_cli.files.layout import Form, axes_in_file, form_of, shape_in_file
 from convt_cli.files.weights import cast
 from convt_cli.io import memory
 from convt_cli.io.writing import output
-from convt_cli.operators.direct import Direct
 from convt_cli.operators.dtypes import (
     Array,
     exact_sum,
@@ -32,6 +31,7 @@ from convt_cli.operators.dtypes import (
     result_dtype,
     working_dtype,
 )
+from convt_cli.operators.matrix_free import Direct
 from convt_cli.operators.threads import each
 from convt_cli.operators.tiles import Tile
 

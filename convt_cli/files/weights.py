@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convt_cli.arithmetic.convolution import Convolution, Shape
-from convt_cli.arithmetic.kinds import Fill, Inline, WeightSource
+from convt_cli.arithmetic.dialects.weight_layout import WeightLayout, other_order
+from convt_cli.arithmetic.keys import Fill, Inline, WeightSource
 from convt_cli.arithmetic.network import MatrixLayer, Network
-from convt_cli.arithmetic.weight_layout import WeightLayout, other_order
 from convt_cli.errors import ArrayError, shape_text
 from convt_cli.files.arrays import located, read_located
 from convt_cli.io.folders import Folder
@@ -23,7 +23,7 @@ from convt_cli.operators.dtypes import Array, require_numeric
 from convt_cli.operators.fills import filled, written
 
 if TYPE_CHECKING:
-    from convt_cli.files.onnx_weights import OnnxWeights
+    from convt_cli.models.onnx.weights import OnnxWeights
 
 
 class Weights:
@@ -103,7 +103,7 @@ class Weights:
     def _model(self, path: str) -> OnnxWeights:
         """The model in a file, which is opened once."""
         if path not in self._models:
-            from convt_cli.files.onnx_weights import OnnxWeights  # noqa: PLC0415  # slow, and rare
+            from convt_cli.models.onnx.weights import OnnxWeights  # noqa: PLC0415  # slow, and rare
 
             self._models[path] = OnnxWeights(path, self._folder)
         return self._models[path]

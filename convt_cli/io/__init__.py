@@ -1,7 +1,12 @@
-"""The only way in and out of the disk, and what the machine grants.
+"""The only way in and out of the disk and the process, and what the machine grants.
 
-`reading` opens what a person or a spec names, `writing` publishes outputs whole or not at all,
-`memory` refuses what would not fit before it is allocated, and `processors` says how many threads
-to work in.  `onnx_file` parses a model into the plain values of `onnx_graph`, and alone imports
-onnx.  No other room calls `open`.
+`reading` opens what a person names, and `folders` what a spec or a model names, never outside its
+folder; `writing` publishes outputs, written as `drafts`, whole or not at all, and `conflicts`
+refuses an output that is an input.  `streams` are the standard streams, `environment` is what the
+environment says, and `signals` end convt with nothing left behind.  `memory` refuses what would not
+fit before it is taken, `loading` asks it before a library is loaded, and `processors` says how many
+threads to work in.
+
+Here belongs what deals with the operating system.  No format is known here, and no other room calls
+`open`.
 """

@@ -2,11 +2,11 @@
 
 `arguments` make a `Convolution` of what a Python caller gives; every other module takes one and
 applies it to arrays, in the working dtype of `dtypes`; `fills` are weights where there are none.
-`matrix` is the definition, made of `matrix_bands` of `matrix_rows`.  `direct` applies C and Cᵀ by
-`tiles`, in `threads`, each with the kernel that `choice` finds cheapest: `gather`, `rows`,
-`scatter` or `taps`.  Their `products` are cut as `blas` does them best, and `views` say where
-combs read and write.  `zero_insert` is the transposed convolution as an ordinary one over the
-stretched input, `folded` does padding by reflection and the like, `routes` name the ways to one
-result, `pooling` has the pools and their adjoints, and `entries` read a small C.  `functions` and
-`operator` are C and Cᵀ as Python callers know them; `scratch` is memory that is used again.
+`matrix_free` applies C and Cᵀ by `tiles`, in `threads`, each tile with one of the `kernels`.
+`zero_insert` is the transposed convolution as an ordinary one over the stretched input, `padding`
+does reflection and the like, `routes` name the ways to one result, and `pooling` has the pools and
+their adjoints.  `functions` and `operator` are C and Cᵀ as Python callers know them.
+
+Two rooms lie inside: `matrix` builds C, the definition, and `kernels` are the loops of the fast
+way without it.
 """

@@ -11,8 +11,8 @@ import numpy as np
 
 from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.convolution import Convolution, Shape
-from convt_cli.arithmetic.kinds import LARGEST, Pair, require_rank
-from convt_cli.arithmetic.padding import legal_output_padding
+from convt_cli.arithmetic.dialects.padding import legal_output_padding
+from convt_cli.arithmetic.keys import LARGEST, Pair, require_rank
 from convt_cli.arithmetic.windows import Window, direct_axes, transposed_axes
 from convt_cli.errors import GeometryError, shown
 

@@ -32,6 +32,11 @@ def require_numeric(array: Array, what: str) -> Array:
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 
+def widened(bits: Array) -> Array:
+    """bfloat16 numbers, given as integers, as float32: theirs are its upper 16 bits."""
+    return (bits.astype(np.uint32) << 16).view(np.float32)
+
+
 def as_array(values: ArrayLike, what: str) -> Array:
     """`values` as an array of numbers.  Raises ArrayError (E302)."""
     try:

@@ -7,7 +7,7 @@ from math import prod
 import numpy as np
 
 from convt_cli.arithmetic.convolution import Shape
-from convt_cli.arithmetic.kinds import Fill, Inline
+from convt_cli.arithmetic.keys import Fill, Inline
 from convt_cli.io import memory
 from convt_cli.operators.dtypes import Array
 

@@ -19,7 +19,6 @@ from convt_cli.arithmetic.convolution import Convolution
 from convt_cli.errors import ArrayError, shape_text
 from convt_cli.io import memory
 from convt_cli.operators.arguments import IntPerAxis, PaddingArgument, direct, transposed
-from convt_cli.operators.direct import apply_forward, apply_transpose
 from convt_cli.operators.dtypes import (
     Array,
     as_array,
@@ -27,7 +26,8 @@ from convt_cli.operators.dtypes import (
     result_dtype,
     working_dtype,
 )
-from convt_cli.operators.matrix import build_matrix
+from convt_cli.operators.matrix.build import build_matrix
+from convt_cli.operators.matrix_free import apply_forward, apply_transpose
 
 Route = Callable[[Convolution, Array, Array], Array]
 """(convolution, weight, batch of arrays) to the batch of results, all in the working dtype."""

@@ -10,9 +10,9 @@ from scipy.sparse.linalg import LinearOperator
 
 # scipy-stubs declare LinearOperator's arguments on __new__ alone, hence the ignored call below.
 from convt_cli.operators.arguments import IntPerAxis, PaddingArgument, direct
-from convt_cli.operators.direct import apply_forward, apply_transpose
 from convt_cli.operators.dtypes import Array, require_numeric
 from convt_cli.operators.functions import apply, require_weight
+from convt_cli.operators.matrix_free import apply_forward, apply_transpose
 
 
 class ConvOperator(LinearOperator):

@@ -17,9 +17,9 @@ import numpy as np
 from convt_cli.arithmetic.convolution import Convolution
 from convt_cli.errors import RequestError, shape_text
 from convt_cli.io import memory
-from convt_cli.operators.direct import apply_forward
 from convt_cli.operators.dtypes import Array
-from convt_cli.operators.views import transposed_weight
+from convt_cli.operators.kernels.views import transposed_weight
+from convt_cli.operators.matrix_free import apply_forward
 
 
 def apply_transpose_by_zero_insertion(convolution: Convolution, weight: Array, y: Array) -> Array:

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from convt_cli.analysis.coverage import Coverage
-from convt_cli.analysis.spectrum import Shortcuts, Spectrum
+from convt_cli.analysis.singular.values import Shortcuts, Spectrum
 from convt_cli.arithmetic.convolution import Shape
-from convt_cli.arithmetic.kinds import WeightSource
+from convt_cli.arithmetic.keys import WeightSource
 from convt_cli.arithmetic.network import MatrixLayer, Network, Shuffle
 from convt_cli.errors import Diagnostic
-from convt_cli.reports.numbers import number, off
+from convt_cli.reports.cells import number, off
 from convt_cli.reports.per_layer import Found, Layers, fill_notes, per_layer_report
 from convt_cli.reports.table import Cell, Kind, Report, Table, column
 

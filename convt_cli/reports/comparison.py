@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from convt_cli.arithmetic.comparison import Reading, Symmetric, axes_of, symmetric
 from convt_cli.arithmetic.convolution import Shape
-from convt_cli.arithmetic.frameworks import Framework
+from convt_cli.arithmetic.dialects.frameworks import Framework
 from convt_cli.arithmetic.network import Network, NetworkLayer
+from convt_cli.arithmetic.questions.comparison import Reading, Symmetric, axes_of, symmetric
 from convt_cli.errors import Diagnostic
 from convt_cli.reports.code_lines import Line, layer_line
 from convt_cli.reports.table import VERSION, Cell, Kind, Report, Table, column

@@ -6,7 +6,7 @@ input i', k', s' = 1 and p' before and after.
 
 from __future__ import annotations
 
-from convt_cli.arithmetic.relationships import RELATIONSHIPS, Relationship
+from convt_cli.arithmetic.questions.guide import RELATIONSHIPS, Relationship
 from convt_cli.reports.axes import EQUIVALENT_COLUMNS, axis_document, equivalent_cells
 from convt_cli.reports.table import VERSION, Cell, Kind, Report, Table, column
 

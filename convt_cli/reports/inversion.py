@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from convt_cli.analysis.invert import Candidate, Inverse, null_space_reasons
 from convt_cli.arithmetic.network import MatrixLayer, Network
-from convt_cli.reports.numbers import number
+from convt_cli.reports.cells import number
 from convt_cli.reports.table import VERSION, Cell, Kind, Report, Table, column
 
 _COLUMNS = (

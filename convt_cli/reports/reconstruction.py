@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from convt_cli.reports.numbers import number
+from convt_cli.reports.cells import number
 from convt_cli.reports.table import VERSION, Kind, Report, Table, column
 
 if TYPE_CHECKING:
-    from convt_cli.analysis.reconstruct import Kept, Reconstruction
-    from convt_cli.analysis.stimulus import Stimulus
+    from convt_cli.analysis.backward.reconstruct import Kept, Reconstruction
+    from convt_cli.analysis.backward.stimulus import Stimulus
 
 _DIGITS = 4
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from math import prod
 
 from convt_cli.arithmetic.network import Network, NetworkLayer
-from convt_cli.arithmetic.receptive import Jump, Receptive, receptives
+from convt_cli.arithmetic.questions.receptive import Jump, Receptive, receptives
 from convt_cli.errors import Diagnostic
 from convt_cli.io import memory
 from convt_cli.reports.table import VERSION, Cell, Kind, Report, Table, column

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
-from convt_cli.arithmetic.closing import Closing, Graph, Trace, furthest
 from convt_cli.arithmetic.convolution import Shape
-from convt_cli.arithmetic.solver import Bounds, Question, Solution, runs
+from convt_cli.arithmetic.questions.closing import Closing, Graph, Trace, furthest
+from convt_cli.arithmetic.questions.solver import Bounds, Question, Solution, runs
 from convt_cli.reports.table import VERSION, Cell, Column, Kind, Report, Table, column
 
 MOST_LISTED = 100_000

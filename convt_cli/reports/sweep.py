@@ -6,7 +6,7 @@ from itertools import product
 from math import prod
 
 from convt_cli.arithmetic.axis import Axis
-from convt_cli.arithmetic.padding import legal_output_padding
+from convt_cli.arithmetic.dialects.padding import legal_output_padding
 from convt_cli.errors import GeometryError, RequestError
 from convt_cli.reports.table import VERSION, Cell, Kind, Report, Table, column
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from convt_cli.analysis.verify import Check
 from convt_cli.arithmetic.network import MatrixLayer, Network
 from convt_cli.errors import Diagnostic
-from convt_cli.reports.numbers import finite, number
+from convt_cli.reports.cells import finite, number
 from convt_cli.reports.per_layer import Found, Layers, fill_notes, per_layer_report
 from convt_cli.reports.table import Cell, Report, Table, column
 

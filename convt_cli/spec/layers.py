@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
 from convt_cli.arithmetic.convolution import Shape
-from convt_cli.arithmetic.kinds import EarlierLayer, Kind
+from convt_cli.arithmetic.keys import EarlierLayer, Kind
 from convt_cli.arithmetic.layers import LAYER_TYPES, LayerType
 from convt_cli.errors import shown
 from convt_cli.errors.suggestions import closest, suggestion

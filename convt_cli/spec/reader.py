@@ -7,8 +7,8 @@ from collections.abc import Mapping as Named
 from dataclasses import dataclass
 
 from convt_cli.arithmetic.convolution import Shape
-from convt_cli.arithmetic.frameworks import FRAMEWORKS, Framework, at_opset
-from convt_cli.arithmetic.kinds import LARGEST
+from convt_cli.arithmetic.dialects.frameworks import FRAMEWORKS, Framework, at_opset
+from convt_cli.arithmetic.keys import LARGEST
 from convt_cli.arithmetic.layers import LAYER_TYPES
 from convt_cli.arithmetic.layers.base import MAX_RANK, foreign_key
 from convt_cli.errors import RequestError, shown

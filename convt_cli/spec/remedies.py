@@ -12,7 +12,7 @@ from shlex import quote
 
 from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.convolution import Shape
-from convt_cli.arithmetic.frameworks import FRAMEWORKS, Framework
+from convt_cli.arithmetic.dialects.frameworks import FRAMEWORKS, Framework
 from convt_cli.arithmetic.layers import (
     Conv,
     ConvTranspose,
@@ -22,7 +22,7 @@ from convt_cli.arithmetic.layers import (
 )
 from convt_cli.arithmetic.layers.pools import AveragePool, MaxPool
 from convt_cli.arithmetic.layers.resampling import Upsample
-from convt_cli.arithmetic.solver import Bounds, Question, has_solution
+from convt_cli.arithmetic.questions.solver import Bounds, Question, has_solution
 from convt_cli.errors import GeometryError
 from convt_cli.spec.layers import LayerSpec
 from convt_cli.spec.reader import DEFAULT_FRAMEWORK

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from math import isfinite
 from typing import Any, TypeVar
 
-from convt_cli.arithmetic.kinds import (
+from convt_cli.arithmetic.keys import (
     FILLS,
     LARGEST,
     Bias,

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from convt_cli import reconstruct
-from convt_cli.analysis.reconstruct import Kept, Reconstruction
-from convt_cli.analysis.rules import RULES, Rule
+from convt_cli.analysis.backward.reconstruct import Kept, Reconstruction
+from convt_cli.analysis.backward.rules import RULES, Rule
 from convt_cli.arithmetic.network import Network
 from convt_cli.errors import ConvtError
 from convt_cli.io import memory

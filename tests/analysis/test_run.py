@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from convt_cli.analysis.run import prepared, run, way_of, way_to
+from convt_cli.analysis.backward.run import prepared, run, way_of, way_to
 from convt_cli.errors import ArrayError, RequestError
 from convt_cli.files.weights import Weights
 from convt_cli.io import memory

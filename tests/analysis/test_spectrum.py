@@ -11,12 +11,12 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.sparse.linalg import svds
 
-from convt_cli.analysis import spectrum
-from convt_cli.analysis.action import Matrix
 from convt_cli.analysis.coverage import overlap_counts
-from convt_cli.analysis.definite import band_shape
-from convt_cli.analysis.spectrum import Estimated, Spectrum, shortcuts, singular_values
-from convt_cli.analysis.symbol import is_circular, symbol_extremes
+from convt_cli.analysis.linear_map import Matrix
+from convt_cli.analysis.singular import values as spectrum
+from convt_cli.analysis.singular.enclosure import band_shape
+from convt_cli.analysis.singular.symbol import is_circular, symbol_extremes
+from convt_cli.analysis.singular.values import Estimated, Spectrum, shortcuts, singular_values
 from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.convolution import Convolution
 from convt_cli.errors import ArrayError

@@ -8,10 +8,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from convt_cli.analysis.rules import RULES, Rule
-from convt_cli.analysis.run import Recorded, prepared, run, way_to
-from convt_cli.analysis.step import Kind
-from convt_cli.analysis.steps import STEPS, step_type
+from convt_cli.analysis.backward.layers import STEPS, step_type
+from convt_cli.analysis.backward.rules import RULES, Rule
+from convt_cli.analysis.backward.run import Recorded, prepared, run, way_to
+from convt_cli.analysis.backward.step import Kind
 from convt_cli.arithmetic.layers import LAYER_TYPES
 from convt_cli.arithmetic.network import Network
 from convt_cli.files.weights import Weights

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from convt_cli import stimulus
-from convt_cli.analysis.stimulus import NORMS, Norm
+from convt_cli.analysis.backward.stimulus import NORMS, Norm
 from convt_cli.arithmetic.network import Network
 from convt_cli.errors import ConvtError
 from convt_cli.spec.load import load_spec

@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 
 from convt_cli.arithmetic.averages import asked_pads, counts_padding, divisor_sums
 from convt_cli.arithmetic.axis import Axis
-from convt_cli.arithmetic.comparison import axes_of, readings
-from convt_cli.arithmetic.frameworks import FRAMEWORKS, Framework
+from convt_cli.arithmetic.dialects.frameworks import FRAMEWORKS, Framework
 from convt_cli.arithmetic.layers import Geometry
 from convt_cli.arithmetic.layers.pools import AveragePool
 from convt_cli.arithmetic.network import NetworkLayer
+from convt_cli.arithmetic.questions.comparison import axes_of, readings
 from tests.written import layers
 
 Divisors = tuple[tuple[int, ...], ...]

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from convt_cli.arithmetic import closing
-from convt_cli.arithmetic.closing import Graph, closing_base, closing_sizes
+from convt_cli.arithmetic.questions import closing
+from convt_cli.arithmetic.questions.closing import Graph, closing_base, closing_sizes
 from convt_cli.errors import SpecError
-from convt_cli.spec.graph import load_graph
 from convt_cli.spec.load import load_spec
+from convt_cli.spec.open_network import load_graph
 from tests.conftest import WriteSpec
 
 CONFIGS = Path(__file__).parent.parent.parent / "configs"

@@ -11,7 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from convt_cli.arithmetic.axis import Axis
-from convt_cli.arithmetic.combs import (
+from convt_cli.operators.kernels.polyphase import (
     UNIT,
     Comb,
     all_covered,

@@ -15,13 +15,13 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from convt_cli.arithmetic.axis import Axis
-from convt_cli.arithmetic.comparison import Reading, axes_shift, readings, symmetric
 from convt_cli.arithmetic.convolution import Convolution, Shape
-from convt_cli.arithmetic.frameworks import FRAMEWORKS, Framework, at_opset
-from convt_cli.arithmetic.kinds import Inline, Ratio
+from convt_cli.arithmetic.dialects.frameworks import FRAMEWORKS, Framework, at_opset
+from convt_cli.arithmetic.keys import Inline, Ratio
 from convt_cli.arithmetic.layers import LAYER_TYPES
 from convt_cli.arithmetic.layers.pools import MaxPool, MaxUnpool
 from convt_cli.arithmetic.network import NetworkLayer
+from convt_cli.arithmetic.questions.comparison import Reading, axes_shift, readings, symmetric
 from convt_cli.errors import GeometryError
 from tests.oracle import Array, matrix
 from tests.strategies import Limits, axes, direct_axes, geometry, transposed_axes

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convt_cli.arithmetic.axis import Axis
-from convt_cli.arithmetic.folding import FOLDS, PADDING_MODES, check_fold, folded_entries
+from convt_cli.arithmetic.padding_modes import FOLDS, PADDING_MODES, check_fold, folded_entries
 from convt_cli.errors import GeometryError
 from tests import oracle
 from tests.strategies import FOLDING_MODES, folded_axes

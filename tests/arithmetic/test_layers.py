@@ -12,11 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convt_cli.arithmetic.convolution import Shape
-from convt_cli.arithmetic.frameworks import FRAMEWORKS
-from convt_cli.arithmetic.kinds import FileReference, Inline, Ratio
+from convt_cli.arithmetic.dialects.frameworks import FRAMEWORKS
+from convt_cli.arithmetic.keys import FileReference, Inline, Ratio
 from convt_cli.arithmetic.layers import LAYER_TYPES, Conv, ConvTranspose, Geometry, LayerType
 from convt_cli.arithmetic.layers.base import Permuted, Reshaped, Spans, Windows
 from convt_cli.arithmetic.layers.joins import Concat, Elementwise
+from convt_cli.arithmetic.layers.linear import Linear
 from convt_cli.arithmetic.layers.pointwise import (
     BatchNorm,
     GroupNorm,
@@ -24,6 +25,7 @@ from convt_cli.arithmetic.layers.pointwise import (
     LayerNorm,
     PRelu,
     Preserving,
+    Scale,
 )
 from convt_cli.arithmetic.layers.pools import (
     AdaptivePool,
@@ -32,17 +34,9 @@ from convt_cli.arithmetic.layers.pools import (
     MaxPool,
     MaxUnpool,
 )
+from convt_cli.arithmetic.layers.rearranging import Crop, Flatten, Pad, Reshape, Transpose
 from convt_cli.arithmetic.layers.resampling import PixelShuffle, PixelUnshuffle, Upsample
-from convt_cli.arithmetic.layers.reshaping import (
-    Crop,
-    Flatten,
-    Linear,
-    Pad,
-    Reshape,
-    Scale,
-    Transpose,
-)
-from convt_cli.arithmetic.traces import IDENTITY, Trace
+from convt_cli.arithmetic.questions.traces import IDENTITY, Trace
 from convt_cli.errors import GeometryError
 from tests import oracle
 

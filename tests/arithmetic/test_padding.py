@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 
 from convt_cli.arithmetic.axis import Axis
-from convt_cli.arithmetic.frameworks import FRAMEWORKS
-from convt_cli.arithmetic.kinds import Padding, Pair, per_axis
-from convt_cli.arithmetic.padding import direct_pads, legal_output_padding, pads
+from convt_cli.arithmetic.dialects.frameworks import FRAMEWORKS
+from convt_cli.arithmetic.dialects.padding import direct_pads, legal_output_padding, pads
+from convt_cli.arithmetic.keys import Padding, Pair, per_axis
 from convt_cli.arithmetic.windows import Window
 from convt_cli.errors import GeometryError
 from tests.strategies import direct_axes

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convt_cli.arithmetic.progressions import Progression, SizeSet
+from convt_cli.arithmetic.questions.size_sets import Progression, SizeSet
 
 
 def size_set(*progressions: tuple[int, int], alone: tuple[int, ...] = ()) -> SizeSet:

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 
 from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.convolution import Shape
-from convt_cli.arithmetic.frameworks import FRAMEWORKS
-from convt_cli.arithmetic.kinds import Ratio
+from convt_cli.arithmetic.dialects.frameworks import FRAMEWORKS
+from convt_cli.arithmetic.keys import Ratio
 from convt_cli.arithmetic.layers import (
     Conv,
     ConvTranspose,
@@ -32,11 +32,11 @@ from convt_cli.arithmetic.layers import (
     Windows,
 )
 from convt_cli.arithmetic.layers.pools import AdaptivePool, GlobalPool, MaxPool
+from convt_cli.arithmetic.layers.rearranging import Crop, Pad, Transpose
 from convt_cli.arithmetic.layers.resampling import PixelShuffle, PixelUnshuffle, Upsample
-from convt_cli.arithmetic.layers.reshaping import Crop, Pad, Transpose
-from convt_cli.arithmetic.receptive import Receptive, View, join
+from convt_cli.arithmetic.questions.receptive import Receptive, View, join
+from convt_cli.arithmetic.questions.traces import IDENTITY, Trace
 from convt_cli.arithmetic.spans import Span, nearest_span
-from convt_cli.arithmetic.traces import IDENTITY, Trace
 from convt_cli.errors import GeometryError
 from tests.oracle import Join, Step, receptive_field
 

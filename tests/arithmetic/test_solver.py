@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convt_cli.arithmetic.axis import Axis, effective_kernel
-from convt_cli.arithmetic.frameworks import FRAMEWORKS
-from convt_cli.arithmetic.kinds import Padding
+from convt_cli.arithmetic.dialects.frameworks import FRAMEWORKS
+from convt_cli.arithmetic.keys import Padding
 from convt_cli.arithmetic.layers import Conv, ConvTranspose
-from convt_cli.arithmetic.solver import (
+from convt_cli.arithmetic.questions.solver import (
     TYPES,
     Bounds,
     Question,

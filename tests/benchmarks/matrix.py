@@ -13,7 +13,7 @@ import numpy as np
 
 from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.convolution import Convolution
-from convt_cli.operators.matrix import build_matrix
+from convt_cli.operators.matrix.build import build_matrix
 from tests.benchmarks.timing import best_ratio
 
 # (out_channels, in_channels, size, kernel_size, stride, padding)

@@ -42,7 +42,7 @@ def measure(folder: Path, threads: int) -> None:
     import numpy as np
     import torch
 
-    from convt_cli.analysis.run import prepared, run, way_to
+    from convt_cli.analysis.backward.run import prepared, run, way_to
     from convt_cli.files.weights import Weights
     from convt_cli.operators.threads import tiles_at_once
     from convt_cli.spec.load import load_spec

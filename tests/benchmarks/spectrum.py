@@ -27,7 +27,7 @@ def measure(number: int, method: str) -> None:
     from scipy.sparse.linalg import svds
 
     from convt_cli import ConvOperator, singular_values
-    from convt_cli.analysis.action import Matrix
+    from convt_cli.analysis.linear_map import Matrix
 
     shape, sizes, keys = LAYERS[number]
     weight = np.random.default_rng(0).standard_normal(shape)

@@ -153,6 +153,6 @@ def test_neither_numpy_nor_scipy_is_imported(shell: Shell) -> None:
         *DOUBLE, env={"PYTHONPROFILEIMPORTTIME": "1", "PYTHONPATH": str(PACKAGE.parent)}
     )
     assert outcome.status == 0, sys.executable
-    assert "convt_cli.arithmetic.solver" in outcome.err
+    assert "convt_cli.arithmetic.questions.solver" in outcome.err
     assert "numpy" not in outcome.err
     assert "scipy" not in outcome.err

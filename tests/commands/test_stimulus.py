@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from convt_cli.analysis.stimulus import NORMS
+from convt_cli.analysis.backward.stimulus import NORMS
 from convt_cli.commands import stimulus
 from tests.conftest import GUIDE, Run, WriteSpec, assert_refused
 

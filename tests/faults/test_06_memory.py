@@ -260,8 +260,9 @@ def test_06_what_a_control_group_does_not_allow_is_refused(
 def limited(megabytes: int, *arguments: str) -> Outcome:
     """convt with `megabytes` of address space left once it has been imported."""
     code = (
-        "import re, resource, sys; import scipy.sparse, convt_cli.operators.matrix;"
-        "import convt_cli.analysis.verify, convt_cli.analysis.spectrum, convt_cli.analysis.invert;"
+        "import re, resource, sys; import scipy.sparse, convt_cli.operators.matrix.build;"
+        "import convt_cli.analysis.verify, convt_cli.analysis.invert;"
+        "import convt_cli.analysis.singular.values;"
         "from convt_cli.commands.main import run;"
         "used = int(re.search('VmSize:.* (.*) kB', open('/proc/self/status').read())[1]) * 1024;"
         f"resource.setrlimit(resource.RLIMIT_AS, (used + {megabytes} * 2**20,) * 2);"

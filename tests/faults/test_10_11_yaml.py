@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from convt_cli.arithmetic.kinds import Ratio
+from convt_cli.arithmetic.keys import Ratio
 from convt_cli.errors import Diagnostic
 from convt_cli.render.diagnostics import diagnostic_text
 from convt_cli.spec.load import load_spec

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import click
 import pytest
 
-from convt_cli.arithmetic.kinds import (
+from convt_cli.arithmetic.keys import (
     FactorPerAxis,
     Integer,
     IntegerPerAxis,

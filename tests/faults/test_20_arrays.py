@@ -22,7 +22,7 @@ from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.convolution import Convolution
 from convt_cli.errors import ArrayError
 from convt_cli.operators.functions import apply, conv, conv_matrix, conv_transpose
-from convt_cli.operators.matrix import build_matrix
+from convt_cli.operators.matrix.build import build_matrix
 from convt_cli.operators.operator import ConvOperator
 from convt_cli.operators.routes import FORWARD, TRANSPOSE, route
 from tests import oracle

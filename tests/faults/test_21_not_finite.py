@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.convolution import Convolution
 from convt_cli.operators.functions import apply, conv, conv_matrix, conv_transpose
-from convt_cli.operators.matrix import build_matrix
+from convt_cli.operators.matrix.build import build_matrix
 from convt_cli.operators.routes import route
 from tests import oracle
 from tests.conftest import Run, WriteSpec, assert_quiet

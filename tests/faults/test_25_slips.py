@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from convt_cli.arithmetic.frameworks import FRAMEWORKS
-from convt_cli.arithmetic.kinds import FILLS, PaddingPerAxis, Word
+from convt_cli.arithmetic.dialects.frameworks import FRAMEWORKS
+from convt_cli.arithmetic.keys import FILLS, PaddingPerAxis, Word
 from convt_cli.arithmetic.layers import LAYER_TYPES
 from convt_cli.commands.main import COMMANDS
 from convt_cli.render.diagnostics import diagnostic_text

@@ -14,12 +14,12 @@ from hypothesis import given, settings
 
 from convt_cli.commands import main
 from convt_cli.errors import FileError
-from convt_cli.io.onnx_file import open_model
-from convt_cli.io.onnx_graph import Node
+from convt_cli.models.onnx.constants import fold
+from convt_cli.models.onnx.convert import convert
+from convt_cli.models.onnx.file import open_model
+from convt_cli.models.onnx.graph import Node
+from convt_cli.models.onnx.text import spec_text
 from convt_cli.spec.load import check_spec
-from convt_cli.spec.onnx.convert import convert
-from convt_cli.spec.onnx.folding import fold
-from convt_cli.spec.onnx.text import spec_text
 from tests.conftest import Run, assert_refused
 from tests.faults.drawn import attempted, mutated
 from tests.files.samples import onnx_weights

@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 
 from convt_cli.errors import FileError, RequestError
-from convt_cli.files.onnx_weights import OnnxWeights
-from convt_cli.io import memory, onnx_file
-from convt_cli.io.onnx_wire import MOST_FIELDS, parsing_needs
+from convt_cli.io import memory
+from convt_cli.models.onnx import file as onnx_file
+from convt_cli.models.onnx.weights import OnnxWeights
+from convt_cli.models.onnx.wire import MOST_FIELDS, parsing_needs
 from tests.conftest import Run, assert_refused, environment
 from tests.files.samples import onnx_weights
 
@@ -74,8 +75,8 @@ GROWING: dict[str, Callable[[int], bytes]] = {
 MEASURED = """
 import resource, sys
 from convt_cli.errors import ConvtError
-from convt_cli.io.onnx_file import open_model
-from convt_cli.spec.onnx.convert import convert
+from convt_cli.models.onnx.file import open_model
+from convt_cli.models.onnx.convert import convert
 import onnx
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from convt_cli.errors import ConvtError
 from convt_cli.files.arrays import read_array
-from convt_cli.files.onnx_weights import OnnxWeights
 from convt_cli.io.folders import Folder
+from convt_cli.models.onnx.weights import OnnxWeights
 
 Array = NDArray[Any]
 

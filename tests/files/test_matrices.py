@@ -17,7 +17,7 @@ from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.convolution import Convolution
 from convt_cli.errors import FileError
 from convt_cli.files.matrices import matrix_suffix, write_matrix
-from convt_cli.operators.matrix import build_matrix
+from convt_cli.operators.matrix.build import build_matrix
 from tests.conftest import Run, Shell, WriteSpec, assert_quiet
 
 Array = NDArray[Any]

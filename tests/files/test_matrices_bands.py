@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from convt_cli.arithmetic.convolution import Convolution
 from convt_cli.errors import FileError
 from convt_cli.files.matrices import banded_bytes, write_bands, write_matrix
-from convt_cli.operators.matrix import Band, BandedMatrix, banded_matrix, build_matrix
+from convt_cli.operators.matrix.build import Band, BandedMatrix, banded_matrix, build_matrix
 from tests import oracle
 from tests.cost import cost, needs_a_measure
 from tests.files.test_matrices import DTYPES, convolution

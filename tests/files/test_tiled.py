@@ -28,8 +28,9 @@ from convt_cli.files.arrays import read_array, write_array
 from convt_cli.files.layout import arrange, give_back
 from convt_cli.files.tiled import Action, Advance, apply_by_tiles
 from convt_cli.io import memory
-from convt_cli.operators import choice, direct
+from convt_cli.operators import matrix_free as direct
 from convt_cli.operators.functions import apply
+from convt_cli.operators.kernels import choice
 from convt_cli.operators.routes import route
 from convt_cli.operators.threads import tiles_at_once
 from tests import oracle
@@ -62,7 +63,7 @@ def set_positions(patch: pytest.MonkeyPatch, positions: int) -> None:
     def tiny(work: choice.Work) -> choice.Choice:
         return replace(choice.cheapest(work), positions=positions)
 
-    patch.setattr("convt_cli.operators.direct.cheapest", tiny)
+    patch.setattr("convt_cli.operators.matrix_free.cheapest", tiny)
 
 
 def no_progress(_label: str, _total: int) -> AbstractContextManager[Advance]:

@@ -13,7 +13,7 @@ from convt_cli.errors import ArrayError, ConvtError, FileError, RequestError
 from convt_cli.files.weights import Weights, as_vector
 from convt_cli.io import memory
 from convt_cli.io.folders import Folder
-from convt_cli.io.onnx_file import open_model
+from convt_cli.models.onnx.file import open_model
 from convt_cli.spec.load import load_spec
 
 onnx = pytest.importorskip("onnx")
@@ -235,7 +235,7 @@ def test_the_model_is_opened_once(monkeypatch: pytest.MonkeyPatch) -> None:
         opened.append(path)
         return open_model(path, within=within)
 
-    monkeypatch.setattr("convt_cli.files.onnx_weights.open_model", counting)
+    monkeypatch.setattr("convt_cli.models.onnx.weights.open_model", counting)
     save([], tensor(NUMBERS, "w"), tensor(np.arange(4), "b"))
     read("m.onnx#w", "m.onnx#b")
     assert len(opened) == 1

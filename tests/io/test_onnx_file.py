@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from convt_cli.errors import FileError, RequestError
-from convt_cli.io.onnx_file import open_model
-from convt_cli.io.onnx_graph import Graph
+from convt_cli.models.onnx.file import open_model
+from convt_cli.models.onnx.graph import Graph
 from tests.conftest import Outcome, Run, Shell, assert_refused
 from tests.files.samples import onnx_weights
 

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 from threadpoolctl import threadpool_info
 
-from convt_cli.operators import blas
+from convt_cli.operators.kernels import blas
 
 
 @pytest.fixture(autouse=True)

@@ -9,14 +9,14 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from convt_cli.arithmetic.axis import Axis
-from convt_cli.arithmetic.combs import forward_combs, transpose_combs
 from convt_cli.arithmetic.convolution import Convolution
-from convt_cli.operators import choice
-from convt_cli.operators.choice import Work, cheapest, positions_per_tile
-from convt_cli.operators.direct import Direct
-from convt_cli.operators.gather import Gathering
-from convt_cli.operators.rows import Rows
-from convt_cli.operators.scatter import Scattering
+from convt_cli.operators.kernels import choice
+from convt_cli.operators.kernels.choice import Work, cheapest, positions_per_tile
+from convt_cli.operators.kernels.col2im import Scattering
+from convt_cli.operators.kernels.im2col import Gathering
+from convt_cli.operators.kernels.polyphase import forward_combs, transpose_combs
+from convt_cli.operators.kernels.rows import Rows
+from convt_cli.operators.matrix_free import Direct
 from tests.operators.test_kernels import convolution_of, random_numbers
 from tests.strategies import LARGEST, direct_axes, transposed_axes
 

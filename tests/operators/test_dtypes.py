@@ -10,8 +10,8 @@ import pytest
 from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.convolution import Convolution
 from convt_cli.errors import ArrayError
-from convt_cli.operators.direct import apply_transpose
 from convt_cli.operators.functions import apply, conv, conv_transpose
+from convt_cli.operators.matrix_free import apply_transpose
 from tests.oracle import Array
 
 Function = Callable[..., Array]

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.convolution import Convolution
-from convt_cli.arithmetic.weight_layout import WeightLayout
+from convt_cli.arithmetic.dialects.weight_layout import WeightLayout
 from convt_cli.errors import RequestError
 from convt_cli.files.weights import as_c
-from convt_cli.operators.entries import symbols
+from convt_cli.operators.matrix.entries import symbols
 from tests import oracle
 from tests.strategies import convolutions, geometry
 

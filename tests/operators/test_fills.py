@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from convt_cli.arithmetic.convolution import Shape
-from convt_cli.arithmetic.kinds import Fill, Inline
+from convt_cli.arithmetic.keys import Fill, Inline
 from convt_cli.errors import RequestError
 from convt_cli.io import memory
 from convt_cli.operators.fills import filled, written

@@ -14,14 +14,14 @@ import pytest
 from hypothesis import given, settings
 
 from convt_cli.arithmetic.axis import Axis
-from convt_cli.arithmetic.combs import forward_combs, transpose_combs
 from convt_cli.arithmetic.convolution import Convolution, Shape
-from convt_cli.operators.choice import Choice
-from convt_cli.operators.direct import Direct, apply_forward, apply_transpose
-from convt_cli.operators.gather import Gathering
-from convt_cli.operators.rows import Rows
-from convt_cli.operators.scatter import Scattering
-from convt_cli.operators.taps import add_tap_by_tap
+from convt_cli.operators.kernels.choice import Choice
+from convt_cli.operators.kernels.col2im import Scattering
+from convt_cli.operators.kernels.im2col import Gathering
+from convt_cli.operators.kernels.polyphase import forward_combs, transpose_combs
+from convt_cli.operators.kernels.rows import Rows
+from convt_cli.operators.kernels.taps import add_tap_by_tap
+from convt_cli.operators.matrix_free import Direct, apply_forward, apply_transpose
 from tests import oracle
 from tests.strategies import geometry, with_arrays, zero_padded_convolutions
 
@@ -442,7 +442,7 @@ class TestBytes:
 def force(patch: pytest.MonkeyPatch, kernel: str, positions: int) -> None:
     """Let every layer be computed by this kernel, in tiles of so many positions."""
     forced = Choice(kernel=kernel, cost=0, positions=positions)
-    patch.setattr("convt_cli.operators.direct.cheapest", lambda _: forced)
+    patch.setattr("convt_cli.operators.matrix_free.cheapest", lambda _: forced)
 
 
 def planned(

@@ -13,7 +13,7 @@ from convt_cli.arithmetic.convolution import Convolution
 from convt_cli.errors import ArrayError, RequestError
 from convt_cli.io import memory
 from convt_cli.operators.functions import conv_matrix
-from convt_cli.operators.matrix import build_matrix
+from convt_cli.operators.matrix.build import build_matrix
 from tests import oracle
 from tests.strategies import (
     FOLDING_MODES,

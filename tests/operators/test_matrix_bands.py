@@ -13,13 +13,13 @@ from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.convolution import Convolution
 from convt_cli.errors import RequestError
 from convt_cli.io import memory
-from convt_cli.operators.matrix import (
+from convt_cli.operators.matrix.bands import Band
+from convt_cli.operators.matrix.build import (
     BandedMatrix,
     banded_matrix,
     build_matrix,
     can_be_banded,
 )
-from convt_cli.operators.matrix_bands import Band
 from tests import oracle
 from tests.strategies import (
     convolutions,

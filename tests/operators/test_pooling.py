@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from convt_cli.arithmetic.axis import Axis
-from convt_cli.arithmetic.kinds import Ratio
+from convt_cli.arithmetic.keys import Ratio
 from convt_cli.arithmetic.layers.pools import pool_axis
 from convt_cli.arithmetic.spans import nearest_span, shared_span
 from convt_cli.arithmetic.windows import Window

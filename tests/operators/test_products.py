@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from convt_cli.operators import blas, products
-from convt_cli.operators.products import multiply, multiply_each
+from convt_cli.operators.kernels import blas, products
+from convt_cli.operators.kernels.products import multiply, multiply_each
 
 CUT = [
     pytest.param((1, 1, 512, 4608, 2), id="two columns"),

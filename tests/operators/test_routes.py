@@ -18,11 +18,12 @@ from scipy.sparse import csr_array
 from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.convolution import Convolution
 from convt_cli.errors import RequestError
-from convt_cli.operators import choice, direct
-from convt_cli.operators.direct import apply_forward, apply_transpose
-from convt_cli.operators.matrix import build_matrix
+from convt_cli.operators import matrix_free as direct
+from convt_cli.operators.kernels import choice
+from convt_cli.operators.kernels.views import transposed_weight
+from convt_cli.operators.matrix.build import build_matrix
+from convt_cli.operators.matrix_free import apply_forward, apply_transpose
 from convt_cli.operators.routes import FORWARD, TRANSPOSE, route
-from convt_cli.operators.views import transposed_weight
 from convt_cli.operators.zero_insert import apply_transpose_by_zero_insertion
 from tests import oracle
 from tests.strategies import (

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from convt_cli.arithmetic.axis import Axis
-from convt_cli.operators import gather, scratch
-from convt_cli.operators.direct import Direct, apply_forward
-from convt_cli.operators.products import multiply
+from convt_cli.operators.kernels import im2col as gather
+from convt_cli.operators.kernels import scratch
+from convt_cli.operators.kernels.products import multiply
+from convt_cli.operators.matrix_free import Direct, apply_forward
 from tests.operators.test_kernels import (
     Array,
     Forced,

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from convt_cli.operators import threads
-from convt_cli.operators.direct import apply_forward, apply_transpose
+from convt_cli.operators.matrix_free import apply_forward, apply_transpose
 from convt_cli.operators.threads import by_channels, each, tiles_at_once
 from tests.operators.test_kernels import assert_same_bytes, random_numbers, square
 

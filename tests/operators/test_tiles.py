@@ -17,8 +17,10 @@ from hypothesis import strategies as st
 
 from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.convolution import Convolution
-from convt_cli.operators import gather, rows, scatter, scratch
-from convt_cli.operators.direct import Direct, apply_forward, apply_transpose
+from convt_cli.operators.kernels import col2im as scatter
+from convt_cli.operators.kernels import im2col as gather
+from convt_cli.operators.kernels import rows, scratch
+from convt_cli.operators.matrix_free import Direct, apply_forward, apply_transpose
 from convt_cli.operators.tiles import Tile, tile_lengths, tiles
 from tests import oracle
 from tests.operators.test_kernels import Drawn, Forced, convolution_of, every_chosen, force

@@ -19,10 +19,10 @@ from hypothesis import HealthCheck, assume, given, settings
 
 from convt_cli.arithmetic.averages import counts_padding
 from convt_cli.arithmetic.axis import Axis
-from convt_cli.arithmetic.comparison import axes_of
 from convt_cli.arithmetic.convolution import Shape
-from convt_cli.arithmetic.frameworks import FRAMEWORKS
+from convt_cli.arithmetic.dialects.frameworks import FRAMEWORKS
 from convt_cli.arithmetic.network import NetworkLayer
+from convt_cli.arithmetic.questions.comparison import axes_of
 from convt_cli.reports.code_lines import Target, code_line, layer_line, target_of
 from convt_cli.reports.code_lines.condition import Condition
 from tests import oracle

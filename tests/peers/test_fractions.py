@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from convt_cli.arithmetic.frameworks import FRAMEWORKS
-from convt_cli.arithmetic.kinds import Ratio
+from convt_cli.arithmetic.dialects.frameworks import FRAMEWORKS
+from convt_cli.arithmetic.keys import Ratio
 from convt_cli.arithmetic.layers import Spans
 from convt_cli.arithmetic.layers.resampling import Upsample, scaled_size
 from convt_cli.spec.load import load_spec

@@ -13,15 +13,15 @@ from typing import Any
 import pytest
 
 from convt_cli.arithmetic.convolution import Shape
-from convt_cli.arithmetic.frameworks import FRAMEWORKS
-from convt_cli.arithmetic.kinds import Ratio
+from convt_cli.arithmetic.dialects.frameworks import FRAMEWORKS
+from convt_cli.arithmetic.keys import Ratio
 from convt_cli.arithmetic.layers import LayerType
 from convt_cli.arithmetic.layers.joins import Elementwise
 from convt_cli.arithmetic.layers.pools import AdaptivePool
+from convt_cli.arithmetic.layers.rearranging import Transpose
 from convt_cli.arithmetic.layers.resampling import PixelShuffle, PixelUnshuffle, Upsample
-from convt_cli.arithmetic.layers.reshaping import Transpose
 from convt_cli.arithmetic.network import Network
-from convt_cli.arithmetic.receptive import Receptive
+from convt_cli.arithmetic.questions.receptive import Receptive
 from convt_cli.errors import GeometryError
 from convt_cli.spec.load import load_spec
 from tests.conftest import WriteSpec

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from convt_cli.arithmetic.frameworks import FRAMEWORKS
+from convt_cli.arithmetic.dialects.frameworks import FRAMEWORKS
 from convt_cli.arithmetic.layers.pools import AveragePool, GlobalPool, MaxPool
 from convt_cli.operators.functions import conv, conv_transpose
 from tests.oracle import Array

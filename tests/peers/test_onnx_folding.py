@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from convt_cli.io.onnx_graph import Attribute, Node
-from convt_cli.spec.onnx.folding import Unfoldable, fold
+from convt_cli.models.onnx.constants import Unfoldable, fold
+from convt_cli.models.onnx.graph import Attribute, Node
 
 onnx = pytest.importorskip("onnx")
 runtime = pytest.importorskip("onnxruntime")

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from convt_cli.io.onnx_file import open_model
+from convt_cli.models.onnx.convert import convert
+from convt_cli.models.onnx.file import open_model
+from convt_cli.models.onnx.imported import Imported
+from convt_cli.models.onnx.text import spec_text
 from convt_cli.spec.load import check_spec, load_spec
-from convt_cli.spec.onnx.convert import convert
-from convt_cli.spec.onnx.imported import Imported
-from convt_cli.spec.onnx.text import spec_text
 
 onnx = pytest.importorskip("onnx")
 runtime = pytest.importorskip("onnxruntime")

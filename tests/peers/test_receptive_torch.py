@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 
 from convt_cli.arithmetic.convolution import Shape
-from convt_cli.arithmetic.frameworks import FRAMEWORKS
-from convt_cli.arithmetic.kinds import Ratio
+from convt_cli.arithmetic.dialects.frameworks import FRAMEWORKS
+from convt_cli.arithmetic.keys import Ratio
 from convt_cli.arithmetic.layers import Conv, ConvTranspose, LayerType
 from convt_cli.arithmetic.layers.pools import AveragePool, GlobalPool
+from convt_cli.arithmetic.layers.rearranging import Crop, Flatten, Reshape, Transpose
 from convt_cli.arithmetic.layers.resampling import PixelShuffle, PixelUnshuffle, Upsample
-from convt_cli.arithmetic.layers.reshaping import Crop, Flatten, Reshape, Transpose
-from convt_cli.arithmetic.receptive import Receptive
+from convt_cli.arithmetic.questions.receptive import Receptive
 from convt_cli.errors import GeometryError
 
 torch = pytest.importorskip("torch")

@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from convt_cli.analysis.numbers import numbers_of
-from convt_cli.analysis.reconstruct import reconstruct
-from convt_cli.analysis.rules import RULES, Rule
-from convt_cli.analysis.run import prepared, run, way_to
-from convt_cli.analysis.stimulus import stimulus
-from convt_cli.arithmetic.assumptions import CLIP_BOUNDS, LEAKY_SLOPE, PRELU_SLOPE
+from convt_cli.analysis.backward.parameters import numbers_of
+from convt_cli.analysis.backward.reconstruct import reconstruct
+from convt_cli.analysis.backward.rules import RULES, Rule
+from convt_cli.analysis.backward.run import prepared, run, way_to
+from convt_cli.analysis.backward.stimulus import stimulus
+from convt_cli.arithmetic.layers.assumed import CLIP_BOUNDS, LEAKY_SLOPE, PRELU_SLOPE
 from convt_cli.arithmetic.network import Network, NetworkLayer
 from convt_cli.files.weights import Weights
 from convt_cli.spec.load import load_spec

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from convt_cli.arithmetic.convolution import Shape
-from convt_cli.arithmetic.frameworks import FRAMEWORKS
-from convt_cli.arithmetic.kinds import Ratio
+from convt_cli.arithmetic.dialects.frameworks import FRAMEWORKS
+from convt_cli.arithmetic.keys import Ratio
 from convt_cli.errors import GeometryError
 from convt_cli.reports.code_lines import layer_line
 from tests.oracle import Array

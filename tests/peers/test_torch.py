@@ -15,13 +15,13 @@ import numpy as np
 import pytest
 
 from convt_cli.arithmetic.convolution import Convolution, Shape
-from convt_cli.arithmetic.frameworks import FRAMEWORKS
+from convt_cli.arithmetic.dialects.frameworks import FRAMEWORKS
 from convt_cli.arithmetic.layers import Conv, ConvTranspose, LayerType
 from convt_cli.arithmetic.layers.pools import AveragePool, MaxPool, MaxUnpool
 from convt_cli.errors import GeometryError
-from convt_cli.operators.direct import apply_forward, apply_transpose
 from convt_cli.operators.functions import conv, conv_matrix, conv_transpose
-from convt_cli.operators.matrix import build_matrix
+from convt_cli.operators.matrix.build import build_matrix
+from convt_cli.operators.matrix_free import apply_forward, apply_transpose
 from tests.oracle import Array
 from tests.strategies import FOLDING_MODES
 

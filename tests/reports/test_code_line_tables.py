@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from convt_cli.arithmetic.frameworks import FRAMEWORKS
+from convt_cli.arithmetic.dialects.frameworks import FRAMEWORKS
 from convt_cli.reports import code_lines
 from convt_cli.reports.code_lines import code_line, target_of
 from convt_cli.reports.code_lines.resizing import ADAPTIVE

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from convt_cli.arithmetic.comparison import compared_layers, readings
-from convt_cli.arithmetic.frameworks import FRAMEWORKS
+from convt_cli.arithmetic.dialects.frameworks import FRAMEWORKS
+from convt_cli.arithmetic.questions.comparison import compared_layers, readings
 from convt_cli.reports.comparison import Compared, comparison_report
 from convt_cli.reports.table import Report, Table
 from convt_cli.spec.load import load_spec

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from convt_cli.arithmetic.convolution import Shape
-from convt_cli.arithmetic.frameworks import FRAMEWORKS
+from convt_cli.arithmetic.dialects.frameworks import FRAMEWORKS
 from convt_cli.arithmetic.network import NetworkLayer
 from convt_cli.reports.code_lines import code_line, layer_line, target_of
 from convt_cli.reports.code_lines.condition import Condition, Sizes

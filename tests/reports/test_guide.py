@@ -15,7 +15,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from convt_cli.arithmetic.axis import Axis
-from convt_cli.arithmetic.relationships import RELATIONSHIPS, Relationship
+from convt_cli.arithmetic.questions.guide import RELATIONSHIPS, Relationship
 from convt_cli.reports.guide import guide_report
 from convt_cli.reports.table import Table
 

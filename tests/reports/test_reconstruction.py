@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from convt_cli.analysis.reconstruct import Kept, Reconstruction
-from convt_cli.analysis.stimulus import Stimulus
+from convt_cli.analysis.backward.reconstruct import Kept, Reconstruction
+from convt_cli.analysis.backward.stimulus import Stimulus
 from convt_cli.render.text import as_text
 from convt_cli.reports.reconstruction import reconstruction_report, stimulus_report
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from convt_cli.errors import FileError, RequestError, SpecError
-from convt_cli.spec.graph import load_graph
+from convt_cli.spec.open_network import load_graph
 from tests.conftest import WriteSpec
 
 OPEN = """

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from convt_cli.io.onnx_graph import Attribute, Node
-from convt_cli.spec.onnx.folding import Require, Unfoldable, fold, is_uniform
-from convt_cli.spec.onnx.slicing import as_slice
+from convt_cli.models.onnx.constants import Require, Unfoldable, fold, is_uniform
+from convt_cli.models.onnx.graph import Attribute, Node
+from convt_cli.models.onnx.slicing import as_slice
 
 LARGE = 2**53 + 1
 """An integer that float64 does not have."""

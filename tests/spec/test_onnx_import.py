@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from convt_cli.errors import ConvtError, FileError, RequestError
-from convt_cli.io.onnx_graph import Attribute, Graph, Input, Node, Tensor
+from convt_cli.models.onnx.convert import convert
+from convt_cli.models.onnx.graph import Attribute, Graph, Input, Node, Tensor
+from convt_cli.models.onnx.text import quoted, spec_text
 from convt_cli.spec.load import check_spec, load_spec
-from convt_cli.spec.onnx.convert import convert
-from convt_cli.spec.onnx.text import quoted, spec_text
 
 
 def constant(values: Any, element: str = "") -> Tensor:

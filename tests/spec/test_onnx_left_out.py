@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from convt_cli.errors import RequestError
-from convt_cli.io.onnx_graph import Graph, Input, Node
-from convt_cli.spec.onnx.convert import convert
+from convt_cli.models.onnx.convert import convert
+from convt_cli.models.onnx.graph import Graph, Input, Node
 from tests.spec.test_onnx_import import constant, graph_of, node, text_of
 
 

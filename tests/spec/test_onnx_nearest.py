@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper
 from onnx.reference import ReferenceEvaluator
 
-from convt_cli.spec.onnx.nearest import Sampling
+from convt_cli.models.onnx.nearest import Sampling
 
 TRANSFORMATIONS = (
     *("half_pixel", "pytorch_half_pixel", "asymmetric"),

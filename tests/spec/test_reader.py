@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from convt_cli.arithmetic.kinds import (
+from convt_cli.arithmetic.keys import (
     FileReference,
     Fill,
     Inline,

@@ -16,7 +16,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from convt_cli.arithmetic.kinds import (
+from convt_cli.arithmetic.keys import (
     FILLS,
     Bias,
     EarlierLayer,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from convt_cli.arithmetic.kinds import EarlierLayer, Sizes
+from convt_cli.arithmetic.keys import EarlierLayer, Sizes
 from convt_cli.errors import Diagnostic
 from convt_cli.spec.layers import fields_of
 from tests.conftest import Found

@@ -18,6 +18,7 @@ from convt_cli.arithmetic.layers.base import (
 )
 from convt_cli.arithmetic.layers.convolutions import Conv, Convolutional, ConvTranspose
 from convt_cli.arithmetic.layers.joins import Concat, Elementwise
+from convt_cli.arithmetic.layers.linear import Linear
 from convt_cli.arithmetic.layers.pointwise import (
     BatchNorm,
     GroupNorm,
@@ -25,6 +26,7 @@ from convt_cli.arithmetic.layers.pointwise import (
     LayerNorm,
     PRelu,
     Preserving,
+    Scale,
 )
 from convt_cli.arithmetic.layers.pools import (
     AdaptivePool,
@@ -33,16 +35,8 @@ from convt_cli.arithmetic.layers.pools import (
     MaxPool,
     MaxUnpool,
 )
+from convt_cli.arithmetic.layers.rearranging import Crop, Flatten, Pad, Reshape, Transpose
 from convt_cli.arithmetic.layers.resampling import PixelShuffle, PixelUnshuffle, Upsample
-from convt_cli.arithmetic.layers.reshaping import (
-    Crop,
-    Flatten,
-    Linear,
-    Pad,
-    Reshape,
-    Scale,
-    Transpose,
-)
 
 __all__ = [
     "LAYER_TYPES",

@@ -12,10 +12,10 @@ from typing import Literal, Protocol
 
 from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.convolution import Convolution, Shape
-from convt_cli.arithmetic.frameworks import Framework
-from convt_cli.arithmetic.kinds import LARGEST, Inline
+from convt_cli.arithmetic.dialects.frameworks import Framework
+from convt_cli.arithmetic.dialects.weight_layout import WeightLayout, other_order
+from convt_cli.arithmetic.keys import LARGEST, Inline
 from convt_cli.arithmetic.spans import Span
-from convt_cli.arithmetic.weight_layout import WeightLayout, other_order
 from convt_cli.errors import GeometryError
 
 MAX_RANK = 3

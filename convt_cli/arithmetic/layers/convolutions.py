@@ -7,9 +7,23 @@ from dataclasses import dataclass
 from math import prod
 
 from convt_cli.arithmetic.convolution import Convolution, Shape
-from convt_cli.arithmetic.folding import PADDING_MODES
-from convt_cli.arithmetic.frameworks import Framework
-from convt_cli.arithmetic.kinds import (
+from convt_cli.arithmetic.dialects.frameworks import Framework
+from convt_cli.arithmetic.dialects.padding import (
+    FRAMEWORK_WORDS,
+    WORDS,
+    direct_pads,
+    pads,
+    require_plain_window,
+    require_transposed_word,
+)
+from convt_cli.arithmetic.dialects.transposed import (
+    Asked,
+    Found,
+    found_pads,
+    require_output_padding,
+)
+from convt_cli.arithmetic.dialects.weight_layout import WeightLayout
+from convt_cli.arithmetic.keys import (
     Bias,
     Flag,
     Integer,
@@ -34,17 +48,8 @@ from convt_cli.arithmetic.layers.base import (
     foreign_key,
     spatial_source,
 )
-from convt_cli.arithmetic.padding import (
-    FRAMEWORK_WORDS,
-    WORDS,
-    direct_pads,
-    pads,
-    require_plain_window,
-    require_transposed_word,
-)
+from convt_cli.arithmetic.padding_modes import PADDING_MODES
 from convt_cli.arithmetic.spans import Span
-from convt_cli.arithmetic.transposed import Asked, Found, found_pads, require_output_padding
-from convt_cli.arithmetic.weight_layout import WeightLayout
 from convt_cli.arithmetic.windows import Window, direct_axes, each_axis, transposed_axes
 from convt_cli.errors import GeometryError
 

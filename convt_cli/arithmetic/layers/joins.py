@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from convt_cli.arithmetic.convolution import Shape
-from convt_cli.arithmetic.frameworks import Framework
-from convt_cli.arithmetic.kinds import Integer, key
+from convt_cli.arithmetic.dialects.frameworks import Framework
+from convt_cli.arithmetic.keys import Integer, key
 from convt_cli.arithmetic.layers.base import Geometry, Layer, Reach, Spans
 from convt_cli.arithmetic.spans import Span
 from convt_cli.errors import GeometryError

@@ -1,4 +1,4 @@
-"""Layers that keep the shape of their source: activations, dropout and normalisations.
+"""Layers that keep the shape of their source: activations, normalisations, scale.
 
 What sets them apart here is how many numbers they learn, which each framework counts its own way.
 
@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from math import prod
 
 from convt_cli.arithmetic.convolution import Shape
-from convt_cli.arithmetic.frameworks import Framework
-from convt_cli.arithmetic.kinds import Flag, Integer, Sizes, key
-from convt_cli.arithmetic.layers.base import Geometry, Layer, single_source
+from convt_cli.arithmetic.dialects.frameworks import Framework
+from convt_cli.arithmetic.keys import Bias, Flag, Inline, Integer, Sizes, Weight, WeightSource, key
+from convt_cli.arithmetic.layers.base import Geometry, Layer, check_inline, single_source
 from convt_cli.errors import GeometryError
 
 _AFFINE = "whether a scale and a shift are learned; as the framework has it"
@@ -128,3 +128,38 @@ class LayerNorm(Layer):
             value=value,
             help="0 is the channels, 1 the first spatial axis",
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale(Layer):
+    """Each channel times a number plus another; what is not given is not there.
+
+    With neither given both are counted, as a batch norm's are.  A list of one number is for all
+    channels and counts once.  A number without a list is part of the formula, as the 3 and the 6
+    of x * clip(x + 3) / 6 are, and no parameter.
+    """
+
+    weight: WeightSource | None = key(Weight(scalar=True), "a factor per channel", default=None)
+    bias: bool | WeightSource | None = key(Bias(scalar=True), "an addend per channel", default=None)
+
+    def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
+        shape = single_source(sources)
+        for field, source in (("weight", self.weight), ("bias", self.bias)):
+            if not _is_for_all_channels(source):
+                check_inline(field, source, shape[:1])
+        adds = self.bias not in (None, False)
+        multiplies = self.weight is not None or not adds
+        adds = adds or (self.weight is None and self.bias is None)
+        factors = multiplies * _numbers_in(self.weight, shape[0])
+        return Geometry(output=shape, parameters=factors + adds * _numbers_in(self.bias, shape[0]))
+
+
+def _is_for_all_channels(source: bool | WeightSource | None) -> bool:
+    return isinstance(source, Inline) and source.shape in {(), (1,)}
+
+
+def _numbers_in(source: bool | WeightSource | None, channels: int) -> int:
+    """The parameters of a scale that `source` holds; in a file there is one per channel."""
+    if isinstance(source, Inline):
+        return len(source.values) if source.shape else 0
+    return channels

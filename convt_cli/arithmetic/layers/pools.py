@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 from convt_cli.arithmetic.axis import Axis, effective_kernel
 from convt_cli.arithmetic.convolution import Shape
-from convt_cli.arithmetic.frameworks import Framework
-from convt_cli.arithmetic.kinds import (
+from convt_cli.arithmetic.dialects.frameworks import Framework
+from convt_cli.arithmetic.dialects.padding import FRAMEWORK_WORDS, WORDS, direct_pads
+from convt_cli.arithmetic.keys import (
     EarlierLayer,
     Flag,
     IntegerPerAxis,
@@ -31,7 +32,6 @@ from convt_cli.arithmetic.layers.base import (
     foreign_key,
     spatial_source,
 )
-from convt_cli.arithmetic.padding import FRAMEWORK_WORDS, WORDS, direct_pads
 from convt_cli.arithmetic.spans import shared_span
 from convt_cli.arithmetic.windows import Window, each_axis
 from convt_cli.errors import GeometryError

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from struct import pack, unpack
 
 from convt_cli.arithmetic.convolution import Shape
-from convt_cli.arithmetic.frameworks import Framework
-from convt_cli.arithmetic.kinds import (
+from convt_cli.arithmetic.dialects.frameworks import Framework
+from convt_cli.arithmetic.keys import (
     Factor,
     FactorPerAxis,
     Integer,

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from convt_cli.arithmetic.convolution import Shape
-from convt_cli.arithmetic.frameworks import Framework
+from convt_cli.arithmetic.dialects.frameworks import Framework
 from convt_cli.arithmetic.layers import Conv, ConvTranspose
 from convt_cli.arithmetic.layers.pools import AdaptivePool, AveragePool, MaxPool
 from convt_cli.arithmetic.network import NetworkLayer

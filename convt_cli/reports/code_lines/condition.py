@@ -17,9 +17,9 @@ from itertools import product
 from math import prod
 
 from convt_cli.arithmetic.axis import Axis
-from convt_cli.arithmetic.comparison import axes_of
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.network import NetworkLayer
+from convt_cli.arithmetic.questions.comparison import axes_of
 
 _MOST_TEXTS = 64
 """How many texts are written for one line at most; each takes about 0.1 ms."""

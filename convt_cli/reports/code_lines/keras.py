@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from operator import ge
 
 from convt_cli.arithmetic.axis import Axis
-from convt_cli.arithmetic.kinds import Pair
+from convt_cli.arithmetic.keys import Pair
 from convt_cli.reports.code_lines.target import (
     NoLineError,
     Target,

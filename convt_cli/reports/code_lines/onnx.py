@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from convt_cli.arithmetic.averages import divisor_sums
 from convt_cli.arithmetic.axis import Axis
-from convt_cli.arithmetic.kinds import Pair
+from convt_cli.arithmetic.keys import Pair
 from convt_cli.arithmetic.layers.pools import pool_axis
 from convt_cli.arithmetic.windows import Window
 from convt_cli.reports.code_lines.target import NoLineError, Target, call

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from convt_cli.arithmetic.averages import asked_pads, counts_padding, divisor_sums
 from convt_cli.arithmetic.axis import Axis
-from convt_cli.arithmetic.comparison import axes_of
 from convt_cli.arithmetic.convolution import Convolution, Shape
-from convt_cli.arithmetic.frameworks import Framework
-from convt_cli.arithmetic.kinds import Pair
+from convt_cli.arithmetic.dialects.frameworks import Framework
+from convt_cli.arithmetic.dialects.padding import same_pads
+from convt_cli.arithmetic.keys import Pair
 from convt_cli.arithmetic.layers.pools import AveragePool, MaxPool
 from convt_cli.arithmetic.network import NetworkLayer
-from convt_cli.arithmetic.padding import same_pads
+from convt_cli.arithmetic.questions.comparison import axes_of
 
 
 class NoLineError(Exception):

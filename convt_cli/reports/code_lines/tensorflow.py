@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from convt_cli.arithmetic.kinds import Pair
+from convt_cli.arithmetic.keys import Pair
 from convt_cli.reports.code_lines.target import (
     Target,
     call,

@@ -1,0 +1,110 @@
+"""What element-wise functions do, and the way back through them: one table, `ACTIVATIONS`.
+
+The way back is by one of the `rules`; relu's slope at 0 is 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import pi, sqrt
+
+import numpy as np
+from scipy.special import erf, expit
+
+from convt_cli.analysis.backward.rules import Rule
+from convt_cli.analysis.backward.step import Kind, Place, Step, StepType
+from convt_cli.arithmetic.layers.assumed import CLIP_BOUNDS, CLIP_TEXT, LEAKY_SLOPE, PRELU_SLOPE
+from convt_cli.operators.dtypes import Array
+from convt_cli.operators.threads import by_channels
+
+
+def _rectifier(
+    function: Callable[[Array], Array], slope: Callable[[Array], Array]
+) -> Callable[[Place, tuple[Array, ...]], Step]:
+    """relu and its kin: `slope` is that of `function`, a bool where it is 0 or 1."""
+
+    def take(_: Place, sources: tuple[Array, ...]) -> Step:
+        slopes = slope(sources[0])
+
+        def back(signal: Array, rule: Rule) -> tuple[Array, ...]:
+            kept = signal if rule == "gradient" else np.maximum(signal, 0)
+            return (kept if rule == "deconvnet" else _times(kept, slopes),)
+
+        return Step(function(sources[0]), back)
+
+    return take
+
+
+def _times(signal: Array, slopes: Array) -> Array:
+    """`signal` * `slopes`, of one shape, some channels at a time in threads."""
+    product = np.empty_like(signal)
+
+    def fill(part: slice) -> None:
+        np.multiply(signal[:, part], slopes[:, part], out=product[:, part])
+
+    by_channels(fill, signal.shape)
+    return product
+
+
+def _smooth(
+    function: Callable[[Array], Array], derivative: Callable[[Array], Array]
+) -> Callable[[Place, tuple[Array, ...]], Step]:
+    def take(_: Place, sources: tuple[Array, ...]) -> Step:
+        x = sources[0]
+        return Step(function(x), lambda signal, _: (signal * derivative(x),))
+
+    return take
+
+
+def _leaky(slope: float) -> Callable[[Place, tuple[Array, ...]], Step]:
+    def slopes(x: Array) -> Array:
+        steepness: Array = np.where(x > 0, x.dtype.type(1), x.dtype.type(slope))
+        return steepness
+
+    return _rectifier(lambda x: x * slopes(x), slopes)
+
+
+def _within_bounds(x: Array) -> Array:
+    low, high = CLIP_BOUNDS
+    inside: Array = (x > low) & (x < high)
+    return inside
+
+
+def _normal_cdf(x: Array) -> Array:
+    cdf: Array = ((1 + erf(x / sqrt(2))) / 2).astype(x.dtype)
+    return cdf
+
+
+def _gelu_slope(x: Array) -> Array:
+    slope: Array = _normal_cdf(x) + x * np.exp(-x * x / 2) / sqrt(2 * pi)
+    return slope
+
+
+def _silu_slope(x: Array) -> Array:
+    gate = expit(x)
+    slope: Array = gate * (1 + x * (1 - gate))
+    return slope
+
+
+def _elu(x: Array) -> Array:
+    value: Array = np.where(x > 0, x, np.expm1(np.minimum(x, 0)))
+    return value
+
+
+ACTIVATIONS: dict[str, StepType] = {
+    "relu": StepType(Kind.RECTIFIER, _rectifier(lambda x: np.maximum(x, 0), lambda x: x > 0)),
+    "leaky_relu": StepType(
+        Kind.RECTIFIER, _leaky(LEAKY_SLOPE), f"has the slope {LEAKY_SLOPE} below 0"
+    ),
+    "prelu": StepType(Kind.RECTIFIER, _leaky(PRELU_SLOPE), f"has the slope {PRELU_SLOPE} below 0"),
+    "clip": StepType(
+        Kind.RECTIFIER,
+        _rectifier(lambda x: np.clip(x, *CLIP_BOUNDS), _within_bounds),
+        f"clips to {CLIP_TEXT}",
+    ),
+    "elu": StepType(Kind.SMOOTH, _smooth(_elu, lambda x: np.exp(np.minimum(x, 0)))),
+    "gelu": StepType(Kind.SMOOTH, _smooth(lambda x: x * _normal_cdf(x), _gelu_slope)),
+    "silu": StepType(Kind.SMOOTH, _smooth(lambda x: x * expit(x), _silu_slope)),
+    "sigmoid": StepType(Kind.SMOOTH, _smooth(expit, lambda x: expit(x) * expit(-x))),
+    "tanh": StepType(Kind.SMOOTH, _smooth(np.tanh, lambda x: 1 - np.tanh(x) ** 2)),
+}

@@ -1,0 +1,250 @@
+"""A network run forward from one of its inputs to a layer, remembering the way back.
+
+`way_to` finds the layers in between, and `run` takes a batch of images up them, whose `Recorded`
+takes a signal at the layer down again: where a layer was read by several, their signals add up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from convt_cli.analysis.backward.layers import step_type
+from convt_cli.analysis.backward.parameters import is_filled, numbers_of
+from convt_cli.analysis.backward.rules import Rule
+from convt_cli.analysis.backward.step import Back, Kind, Place, StepType
+from convt_cli.arithmetic.convolution import Shape
+from convt_cli.arithmetic.keys import DEFAULT_FILL
+from convt_cli.arithmetic.network import Network, NetworkLayer
+from convt_cli.errors import ArrayError, RequestError
+from convt_cli.errors.suggestions import suggestion
+from convt_cli.files.weights import Weights
+from convt_cli.io import memory
+from convt_cli.operators.dtypes import Array
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """The layers from an input of a network, or from the source of a layer, up to a layer."""
+
+    network: Network
+    source: str
+    input_shape: Shape
+    layers: tuple[NetworkLayer, ...]
+
+    @property
+    def layer(self) -> NetworkLayer:
+        """The layer it leads up to."""
+        return self.layers[-1]
+
+    def require_back(self, rule: Rule) -> None:
+        """Raise RequestError (E507) unless `rule` has a way back through every layer."""
+        for layer in self.layers:
+            if not self.step(layer).has_way_back(rule):
+                raise self._no_way_back(layer, f"the rule {rule}", "use gradient or guided")
+
+    def step(self, layer: NetworkLayer) -> StepType:
+        """How `layer` steps.  Raises RequestError (E507) where there is no way back."""
+        known = step_type(layer)
+        if known is None:
+            raise self._no_way_back(layer, "a signal", "choose a layer further down")
+        return known
+
+    def _no_way_back(self, layer: NetworkLayer, what: str, remedy: str) -> RequestError:
+        return RequestError(
+            "E507",
+            f"{what} has no way back through {layer.operation}",
+            value=f"{layer.name} stands on the way to {self.layer.name}",
+            help=remedy,
+        )
+
+    @property
+    def layers_not_linear(self) -> tuple[NetworkLayer, ...]:
+        """Those whose way back depends on the image."""
+        return tuple(
+            layer
+            for layer, known in self._steps()
+            if known is None or known.kind is not Kind.LINEAR
+        )
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What had to be assumed about layers of which the spec does not say enough."""
+        found: dict[str, list[str]] = {}
+        for layer, known in self._steps():
+            if known is not None and known.note:
+                found.setdefault(f"{layer.type} {known.note}", []).append(layer.name)
+        filled = [layer.name for layer in self.layers if is_filled(layer)]
+        if filled:
+            found[f"no weight; using {DEFAULT_FILL}"] = filled
+        return tuple(f"{_listed(names)}: {note}" for note, names in found.items())
+
+    def _steps(self) -> Iterator[tuple[NetworkLayer, StepType | None]]:
+        return ((layer, step_type(layer)) for layer in self.layers)
+
+
+def way_to(network: Network, name: str) -> Way:
+    """The way from the network's input up to the layer `name`.
+
+    Raises RequestError: E502 for an unknown layer, E503 where several inputs lead to it.
+    """
+    needed, layers = {find_layer(network, name).name}, []
+    for layer in reversed(network.layers):
+        if layer.name in needed:
+            layers.append(layer)
+            needed |= set(layer.sources)
+    inputs = [(source, shape) for source, shape in network.inputs if source in needed]
+    if len(inputs) > 1:
+        raise RequestError(
+            "E503",
+            "one image goes into one input",
+            value=f"{name} reads {', '.join(source for source, _ in inputs)}",
+            help="choose a layer that reads one of them",
+        )
+    ((source, shape),) = inputs
+    return Way(network=network, source=source, input_shape=shape, layers=tuple(layers[::-1]))
+
+
+def way_of(network: Network, name: str) -> Way:
+    """The way that is the layer `name` alone.
+
+    Raises RequestError: E502 for an unknown layer, E503 for one with several sources.
+    """
+    layer = find_layer(network, name)
+    if len(layer.sources) > 1:
+        raise RequestError(
+            "E503",
+            "the own action of a layer with several sources has several inputs",
+            value=f"{name} joins {', '.join(layer.sources)}",
+            help="choose another layer, or go down to the network's input",
+        )
+    return Way(
+        network=network, source=layer.sources[0], input_shape=layer.inputs[0], layers=(layer,)
+    )
+
+
+def find_layer(network: Network, name: str) -> NetworkLayer:
+    """The layer called `name`.  Raises RequestError (E502)."""
+    for layer in network.layers:
+        if layer.name == name:
+            return layer
+    raise RequestError(
+        "E502",
+        f"{network.name} has no layer '{name}'",
+        help=suggestion(name, [layer.name for layer in network.layers]),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A way, its layers with their numbers, and the dtype that all is computed in."""
+
+    way: Way
+    places: tuple[Place, ...]
+    dtype: np.dtype[Any]
+
+
+def prepared(way: Way, weights: Weights, dtype: np.dtype[Any]) -> Prepared:
+    """`way` with its numbers, in the numpy.result_type of them all, `dtype` and float32.
+
+    Raises what reading the numbers raises, and ArrayError (E302) where they are complex.
+    """
+    found = [numbers_of(layer, way.network, weights) for layer in way.layers]
+    dtypes = [array.dtype for numbers in found for array in numbers.values()]
+    working = np.result_type(dtype, np.float32, *dtypes)
+    if working.kind != "f":
+        raise ArrayError(
+            "E302",
+            "images and weights must hold real numbers",
+            value=f"together they are {working}",
+            help="take their real parts",
+        )
+    places = tuple(
+        Place(
+            layer=layer,
+            rules=way.network.rules,
+            numbers={key: array.astype(working, copy=False) for key, array in numbers.items()},
+        )
+        for layer, numbers in zip(way.layers, found, strict=True)
+    )
+    return Prepared(way=way, places=places, dtype=working)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """What a run forward has left: the layer's activations, (batch, *shape), and the way back."""
+
+    way: Way
+    activations: Array
+    _backs: tuple[tuple[NetworkLayer, Back], ...]
+
+    def down(self, signal: Array, rule: Rule) -> Array:
+        """`signal`, shaped as the activations, taken down to the input: (batch, *input_shape)."""
+        signals = {self.way.layer.name: signal}
+        with np.errstate(all="ignore"):
+            for layer, back in reversed(self._backs):
+                here = signals.pop(layer.name)
+                for source, part in zip(layer.sources, back(here, rule), strict=True):
+                    signals[source] = signals[source] + part if source in signals else part
+        return signals[self.way.source]
+
+
+def run(prepared: Prepared, images: Array) -> Recorded:
+    """The way run forward on (batch, *input_shape), in the dtype of its numbers.
+
+    Raises ArrayError (E302), RequestError (E501).
+    """
+    way = prepared.way
+    _require_memory(prepared, len(images))
+    _require_finite(images)
+    values = {way.source: images.astype(prepared.dtype, copy=False)}
+    backs = []
+    with np.errstate(all="ignore"):  # what comes of it is looked at below
+        for place in prepared.places:
+            layer = place.layer
+            sources = tuple(values[source] for source in layer.sources)
+            value, back = way.step(layer).take(place, sources)
+            values[layer.name] = value
+            backs.append((layer, back))
+    activations = values[way.layer.name]
+    if not np.isfinite(activations).all():
+        raise ArrayError(
+            "E302",
+            f"the activations of {way.layer.name} must be finite",
+            value="some passed the largest number",
+            help="check the weights and the scale of the image",
+        )
+    return Recorded(way=way, activations=activations, _backs=tuple(backs))
+
+
+def _require_finite(images: Array) -> None:
+    """Raise ArrayError (E302) for a number that is none."""
+    if not np.isfinite(images).all():
+        count = int(np.count_nonzero(~np.isfinite(images)))
+        raise ArrayError(
+            "E302",
+            "an image must hold finite numbers",
+            value=f"{count:,} of {images.size:,} are nan or inf",
+            help="replace them",
+        )
+
+
+def _require_memory(prepared: Prepared, batch: int) -> None:
+    """Every activation once, and as much again for signals and what the way back remembers."""
+    way = prepared.way
+    elements = prod(way.input_shape) + sum(prod(layer.output) for layer in way.layers)
+    memory.require(
+        2 * batch * elements * prepared.dtype.itemsize,
+        f"a run up to {way.layer.name}",
+        help="use a smaller --input, or a layer further down",
+    )
+
+
+def _listed(names: list[str]) -> str:
+    """Names for a message: all of a few, else the first and how many more."""
+    more = f" and {len(names) - 6} more" if len(names) > 6 else ""
+    return ", ".join(names[:6]) + more

@@ -1,0 +1,301 @@
+"""What each framework means, as one table of facts.
+
+Every rule in which frameworks differ is a field here; `padding`, `transposed` and `layers` read
+the fields and turn them into explicit (before, after) pairs and output_padding, so that no shape
+behind them depends on a framework's name again.
+
+Sources: `torch.nn.functional` and ATen's shape checks, PyTorch 2.13; `tf.nn`'s convolutions and
+pools, TensorFlow 2.21; Keras 3.15's layers; the ONNX operator texts and, where they leave it
+open or their tools differ, what ONNX Runtime 1.32 does; `jax.lax`, JAX 0.10; BVLC Caffe.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from convt_cli.arithmetic.padding_modes import PADDING_MODES
+
+Shape = tuple[int, ...]
+
+DEFAULT_OPSET = 22
+
+
+_ANY_AXES = (1, 2, 3)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upsampling:
+    """The resizing operators of a framework: which there are, and what they read.
+
+    `nearest`, `linear`, `cubic` and `area` are the numbers of spatial axes that they take.
+    """
+
+    nearest: Shape = _ANY_AXES
+    linear: Shape = ()
+    cubic: Shape = ()
+    area: Shape = ()
+    scales_by: Literal["factor", "sizes"]
+    """Positions are those of the factor as it is written, or of output size over input size."""
+    nearest_rounds: Literal["down", "centre"]
+    """Nearest reads floor(q / factor), or floor((q + 1/2) / factor)."""
+    cubic_kernel: Literal["-3/4", "-1/2", "-1/2 tabulated"] = "-3/4"
+    """Keys' parameter a; TensorFlow takes the kernel from a table of 1024 steps."""
+    smooths: bool = False
+    """Linear and cubic widen their kernel where the output is smaller than the input."""
+    area_shares: bool = False
+    """An area mean weighs elements by how much of them lies in the window, not all alike."""
+
+    def axes(self, mode: str) -> Shape:
+        """The numbers of spatial axes on which there is `mode`, a word of a spec."""
+        ranks: Shape = getattr(self, interpolation(mode))
+        return ranks
+
+
+def interpolation(mode: str) -> str:
+    """nearest, linear, cubic or area: what `mode`, a word of a spec, is on any axis.
+
+    >>> interpolation("bilinear"), interpolation("area")
+    ('linear', 'area')
+    """
+    return next((kind for kind in ("linear", "cubic") if mode.endswith(kind)), mode)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Framework:
+    """One framework's rules."""
+
+    name: str
+    opset: int | None = None
+    """The version of the operators, where the framework numbers them."""
+
+    same_words: tuple[str, ...]
+    """Padding words among `same` and `same_lower` that its convolutions know."""
+    same_needs_unit_stride: bool = False
+    padding_modes: tuple[str, ...] = ("zeros",)
+    strided_dilation: bool = True
+    """A convolution may have both a stride and a dilation above 1."""
+
+    transposed_groups: bool = True
+    transposed_same_words: tuple[str, ...]
+    transposed_same_lower_needs_unit_stride: bool = False
+    transposed_same: Literal["none", "forward", "runtime"] = "none"
+    """Where `same` finds the crop of a transposed layer, see `transposed`."""
+    transposed_pads: Literal["direct", "stretched"] = "direct"
+    """What the numbers of `padding` pad: C's input, or the transposed layer's stretched input."""
+    output_padding_below: Literal["stride", "stride or dilation", "nothing"]
+    """What output_padding stays below; below nothing there is none."""
+    output_padding_reaches_stride: bool = False
+    """Left out, output_padding is what a kernel shorter than the stride falls short of it."""
+    output_size: bool = True
+    """A transposed layer may name its output size."""
+    output_size_replaces_padding: bool = False
+    """output_size finds the pads itself, and those written are ignored."""
+    larger_half_before: tuple[str, ...] = ()
+    """Words whose odd element goes before, `pairs` standing for any other padding."""
+
+    pool_same_words: tuple[str, ...]
+    pool_padding: Literal["half kernel", "below kernel", "any"]
+    """How much padding a pool takes: kernel_size // 2 (undilated), less than it, or any."""
+    pool_ceil: bool | None
+    """Whether pools take the ceiling where the spec does not say; None where they cannot."""
+    pool_drops_unpadded: bool = True
+    """With the ceiling, a last window that starts past the input goes even without padding."""
+    max_pool_dilation: Literal["any", "alone", "none"] = "any"
+    """Any, one without stride and without `same`, or none."""
+    adaptive_pools: bool = False
+    """Has adaptive pools; without them, one that is a plain pool is still legal (see `pools`)."""
+    max_unpool: bool = False
+    """Has an operator that puts maxima back where they stood."""
+    reorders_axes: bool = True
+    """Has an operator that transposes, of which with reshapes a pixel shuffle is made."""
+    upsampling: Upsampling
+    """What its resizing operators do."""
+    average_pool_dilation: bool = False
+    average_counts_padding: bool
+    """Whether padding counts in an average's divisor where the spec does not say."""
+    average_pool_3d_needs_whole_window: bool = False
+    """A 3-D average pool refuses an input smaller than its kernel, whatever the padding."""
+
+    upsample_factor: Literal["double", "single", "whole"]
+    """The precision in which sizes are multiplied by a scale_factor; or whole factors alone."""
+
+    prelu_slopes: tuple[Literal["one", "channels", "elements"], ...] = ("one", "channels")
+    """How many slopes a prelu can learn; the first where the spec does not say."""
+    instance_norm_affine: bool = True
+    """An instance norm learns a scale and a shift where the spec does not say."""
+    layer_norm_axes: Literal["all", "channels", "last"] = "channels"
+    """What a layer norm normalises along where the spec does not say."""
+    counts_running_statistics: bool = False
+    """A batch norm's running mean and variance count as parameters, which are not trained."""
+
+    weight_axes: Literal["first", "last"]
+    """Channels stand before the taps of a stored weight, or behind them."""
+    transposed_unflipped: bool = False
+    """Unless transpose_kernel says so, transposed kernels are neither flipped nor exchanged."""
+
+    @property
+    def title(self) -> str:
+        """The name, with the opset where there is one."""
+        return self.name if self.opset is None else f"{self.name} opset {self.opset}"
+
+
+_PYTORCH = Framework(
+    name="pytorch",
+    same_words=("same",),
+    same_needs_unit_stride=True,
+    padding_modes=PADDING_MODES,
+    transposed_same_words=(),
+    output_padding_below="stride or dilation",
+    adaptive_pools=True,
+    max_unpool=True,
+    upsampling=Upsampling(
+        linear=_ANY_AXES,
+        cubic=(2,),
+        area=_ANY_AXES,
+        scales_by="factor",
+        nearest_rounds="down",
+    ),
+    pool_same_words=(),
+    pool_padding="half kernel",
+    pool_ceil=False,
+    average_counts_padding=True,
+    average_pool_3d_needs_whole_window=True,
+    upsample_factor="double",
+    instance_norm_affine=False,
+    layer_norm_axes="all",
+    weight_axes="first",
+)
+_TENSORFLOW_UPSAMPLING = Upsampling(
+    linear=(2,),
+    cubic=(2,),
+    area=(2,),
+    scales_by="sizes",
+    nearest_rounds="centre",
+    cubic_kernel="-1/2 tabulated",
+    area_shares=True,
+)
+_TENSORFLOW = Framework(
+    name="tensorflow",
+    upsampling=_TENSORFLOW_UPSAMPLING,
+    same_words=("same",),
+    transposed_same_words=("same",),
+    transposed_same="forward",
+    output_padding_below="stride",
+    output_padding_reaches_stride=True,
+    pool_same_words=("same",),
+    pool_padding="below kernel",
+    pool_ceil=None,
+    max_pool_dilation="alone",
+    average_counts_padding=False,
+    upsample_factor="whole",
+    prelu_slopes=("elements", "channels", "one"),
+    counts_running_statistics=True,
+    weight_axes="last",
+)
+_KERAS = replace(
+    _TENSORFLOW,
+    name="keras",
+    adaptive_pools=True,
+    upsampling=replace(_TENSORFLOW_UPSAMPLING, area=()),
+    strided_dilation=False,
+    transposed_groups=False,
+    max_pool_dilation="none",
+)
+_ONNX = Framework(
+    name="onnx",
+    opset=DEFAULT_OPSET,
+    max_unpool=True,
+    upsampling=Upsampling(
+        linear=_ANY_AXES, cubic=_ANY_AXES, scales_by="factor", nearest_rounds="down"
+    ),
+    same_words=("same", "same_lower"),
+    transposed_same_words=("same", "same_lower"),
+    transposed_same="runtime",
+    output_padding_below="stride or dilation",
+    output_size_replaces_padding=True,
+    larger_half_before=("same_lower", "pairs"),
+    pool_same_words=("same", "same_lower"),
+    pool_padding="below kernel",
+    pool_ceil=False,
+    average_pool_dilation=True,
+    average_counts_padding=False,
+    upsample_factor="single",
+    prelu_slopes=("one", "channels", "elements"),
+    layer_norm_axes="last",
+    weight_axes="first",
+)
+_JAX = Framework(
+    name="jax",
+    upsampling=Upsampling(
+        linear=_ANY_AXES,
+        cubic=_ANY_AXES,
+        scales_by="sizes",
+        nearest_rounds="centre",
+        cubic_kernel="-1/2",
+        smooths=True,
+    ),
+    same_words=("same", "same_lower"),
+    transposed_groups=False,
+    transposed_same_words=("same", "same_lower"),
+    transposed_same_lower_needs_unit_stride=True,
+    transposed_same="forward",
+    transposed_pads="stretched",
+    output_padding_below="nothing",
+    output_padding_reaches_stride=True,
+    output_size=False,
+    pool_same_words=("same", "same_lower"),
+    pool_padding="any",
+    pool_ceil=None,
+    average_counts_padding=True,
+    upsample_factor="whole",
+    weight_axes="last",
+    transposed_unflipped=True,
+)
+_CAFFE = Framework(
+    name="caffe",
+    reorders_axes=False,
+    upsampling=Upsampling(nearest=(), scales_by="sizes", nearest_rounds="down"),
+    same_words=(),
+    transposed_same_words=(),
+    output_padding_below="nothing",
+    output_size=False,
+    pool_same_words=(),
+    pool_padding="below kernel",
+    pool_ceil=True,
+    pool_drops_unpadded=False,
+    max_pool_dilation="none",
+    average_counts_padding=True,
+    upsample_factor="whole",
+    prelu_slopes=("channels", "one"),
+    instance_norm_affine=False,
+    weight_axes="first",
+)
+
+FRAMEWORKS: dict[str, Framework] = {
+    framework.name: framework
+    for framework in (
+        _PYTORCH,
+        _TENSORFLOW,
+        _KERAS,
+        _ONNX,
+        _JAX,
+        _CAFFE,
+    )
+}
+
+
+def at_opset(framework: Framework, opset: int) -> Framework:
+    """The rules of ONNX with the operators of `opset`.
+
+    Before 11 the odd element of SAME_UPPER goes before, and that of everything else behind.
+    Pools have ceil_mode, and max pools a dilation, from 10 on, average pools a dilation from 19.
+    """
+    return replace(
+        framework,
+        opset=opset,
+        larger_half_before=framework.larger_half_before if opset >= 11 else ("same",),
+        pool_ceil=False if opset >= 10 else None,
+        max_pool_dilation="any" if opset >= 10 else "none",
+        average_pool_dilation=opset >= 19,
+    )

@@ -1,0 +1,133 @@
+"""Padding and output_padding as they are written, turned into integers per axis in one place.
+
+Words: `valid` is none; `half` effective_kernel // 2 on both sides; `full`
+dilation * (kernel_size - 1) on both; `causal` that much before and none after.  `same` and
+`same_lower` give ceil(input / stride) outputs; their odd zero goes after and before.
+"""
+
+from __future__ import annotations
+
+from convt_cli.arithmetic.axis import effective_kernel
+from convt_cli.arithmetic.dialects.frameworks import Framework
+from convt_cli.arithmetic.keys import Padding, Pair, require_rank
+from convt_cli.arithmetic.windows import Window
+from convt_cli.errors import GeometryError
+
+FRAMEWORK_WORDS = ("same", "same_lower")
+WORDS = ("valid", "half", "full", "causal", *FRAMEWORK_WORDS)
+
+
+def pads(padding: Padding, window: Window) -> tuple[Pair, ...]:
+    """The (before, after) pair of every axis, for everything but the framework's own words.
+
+    Raises GeometryError (E106) for a list of the wrong length.
+    """
+    if isinstance(padding, str):
+        steps = zip(window.kernel_size, window.dilation, strict=True)
+        return tuple(_word_pads(padding, effective_kernel(k, d)) for k, d in steps)
+    rank = len(window.kernel_size)
+    if isinstance(padding, int):
+        return ((padding, padding),) * rank
+    require_rank(len(padding), rank, "padding")
+    return tuple(entry if isinstance(entry, tuple) else (entry, entry) for entry in padding)
+
+
+def _word_pads(word: str, effective: int) -> Pair:
+    reach = effective - 1
+    return {
+        "valid": (0, 0),
+        "half": (effective // 2, effective // 2),
+        "full": (reach, reach),
+        "causal": (reach, 0),
+    }[word]
+
+
+def direct_pads(
+    padding: Padding, sizes: tuple[int, ...], window: Window, framework: Framework, layer_type: str
+) -> tuple[Pair, ...]:
+    """The pads of a direct window over `sizes`, `same` included where the framework has it.
+
+    Raises GeometryError (E113) where it has not.
+    """
+    if padding not in FRAMEWORK_WORDS:
+        return pads(padding, window)
+    words = framework.same_words if layer_type == "conv" else framework.pool_same_words
+    require_word(str(padding), words, layer_type, framework)
+    if framework.same_needs_unit_stride:
+        _require_unit_stride(str(padding), window, framework)
+    axes = zip(sizes, window.kernel_size, window.dilation, window.stride, strict=True)
+    pairs = (same_pads(size, effective_kernel(k, d), s) for size, k, d, s in axes)
+    return tuple(pair[::-1] if padding == "same_lower" else pair for pair in pairs)
+
+
+def same_pads(size: int, effective: int, stride: int) -> Pair:
+    """The pads with which a window stands at ceil(size / stride) positions; an odd one is after.
+
+    >>> same_pads(5, 3, 2), same_pads(6, 3, 2), same_pads(6, 1, 2)
+    ((1, 1), (0, 1), (0, 0))
+    """
+    total = max(0, (-(-size // stride) - 1) * stride + effective - size)
+    return total // 2, total - total // 2
+
+
+def require_word(word: str, words: tuple[str, ...], layer_type: str, framework: Framework) -> None:
+    """Raise GeometryError (E113) unless `word` is one of the framework's `words`."""
+    if word not in words:
+        # a pool has to have less padding than its kernel
+        others = "valid or half" if layer_type == "a pool" else "valid, half, full or causal"
+        raise GeometryError(
+            "E113",
+            f"{framework.name} has no padding '{word}' for {layer_type}",
+            field="padding",
+            value=f"got '{word}'",
+            help=f"use {others}, or write [before, after] pairs",
+        )
+
+
+def require_transposed_word(word: str, window: Window, framework: Framework) -> None:
+    """Raise GeometryError (E113) where the framework's transposed layers have not this `same`."""
+    require_word(word, framework.transposed_same_words, "conv_transpose", framework)
+    if word == "same_lower" and framework.transposed_same_lower_needs_unit_stride:
+        _require_unit_stride(word, window, framework)
+
+
+def _require_unit_stride(word: str, window: Window, framework: Framework) -> None:
+    if max(window.stride) > 1:
+        raise GeometryError(
+            "E113",
+            f"padding '{word}' needs stride 1 in {framework.name}",
+            field="padding",
+            value=f"got stride {_axes_text(window.stride)}",
+            help="write the padding as [before, after] pairs",
+        )
+
+
+def require_plain_window(window: Window, framework: Framework) -> None:
+    """Raise GeometryError (E124) where stride and dilation exclude each other."""
+    if framework.strided_dilation or max(window.stride) == 1 or max(window.dilation) == 1:
+        return
+    raise GeometryError(
+        "E124",
+        f"{framework.name} takes a stride or a dilation, not both",
+        field="dilation",
+        value=f"got stride {_axes_text(window.stride)}, dilation {_axes_text(window.dilation)}",
+        help="use stride 1, or dilation 1",
+    )
+
+
+def legal_output_padding(output_padding: int, stride: int, dilation: int) -> int:
+    """`output_padding`, smaller than stride or dilation.  Raises GeometryError (E105)."""
+    most = max(stride, dilation) - 1
+    if output_padding > most:
+        raise GeometryError(
+            "E105",
+            "output_padding must be smaller than stride or dilation",
+            field="output_padding",
+            value=f"got {output_padding} with stride {stride} and dilation {dilation}",
+            help={0: "use 0", 1: "use 0 or 1"}.get(most, f"use 0 to {most}"),
+        )
+    return output_padding
+
+
+def _axes_text(values: tuple[int, ...]) -> str:
+    return str(values[0]) if len(set(values)) == 1 else str(list(values))

@@ -1,0 +1,179 @@
+"""How a transposed layer finds its pads and output_padding under a framework's rules.
+
+The output size is (i - 1)s + ke - before - after + output_padding, where `before` and `after`
+are the zeros that C, the direct convolution, has around its input.  Frameworks differ in what
+they take as given:
+
+- `direct` pads are C's own; `stretched` ones (JAX) are zeros around the layer's stretched
+  input, so that C's are ke - 1 less those.
+- `same` of TensorFlow, Keras and JAX crops by the pads that a direct SAME convolution has on
+  the *output*, i * s; that of ONNX Runtime takes off what goes past i * s.
+- output_padding left out is none, or what a kernel shorter than the stride falls short of it.
+- output_size stands for the output_padding that reaches it, or, in ONNX, for the pads.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from convt_cli.arithmetic.axis import effective_kernel
+from convt_cli.arithmetic.dialects.frameworks import Framework
+from convt_cli.arithmetic.dialects.padding import legal_output_padding, same_pads
+from convt_cli.arithmetic.keys import Pair
+from convt_cli.errors import GeometryError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a spec says of one axis of a transposed layer.
+
+    `pair` is None for `same` and `same_lower`, and `word` is the padding's word, if it is one.
+    """
+
+    size: int
+    kernel_size: int
+    stride: int
+    dilation: int
+    pair: Pair | None
+    word: str | None
+    output_padding: int | None
+    output_size: int | None
+
+    @property
+    def effective(self) -> int:
+        """dilation * (kernel_size - 1) + 1."""
+        return effective_kernel(self.kernel_size, self.dilation)
+
+    @property
+    def full(self) -> int:
+        """The output size without any padding."""
+        return (self.size - 1) * self.stride + self.effective
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """The zeros around C's input, and the output_padding; negative zeros crop."""
+
+    before: int
+    after: int
+    output_padding: int
+
+
+def found_pads(asked: Asked, framework: Framework) -> Found:
+    """The pads and output_padding of one axis.  Raises GeometryError (E118)."""
+    if asked.output_size is not None and framework.output_size_replaces_padding:
+        _require_reachable(asked, asked.output_size)
+        return _by_runtime(
+            asked, asked.full + (asked.output_padding or 0) - asked.output_size, framework
+        )
+    if asked.pair is None:
+        return _by_same(asked, framework)
+    before, after = asked.pair
+    if framework.transposed_pads == "stretched" and asked.word is None:
+        reach = asked.effective - 1
+        return _reaching(reach - before, reach - after)
+    least = asked.full - before - after
+    return Found(before=before, after=after, output_padding=_extra(asked, least, framework))
+
+
+def _by_same(asked: Asked, framework: Framework) -> Found:
+    if framework.transposed_same == "runtime":
+        past = asked.full + (asked.output_padding or 0) - asked.size * asked.stride
+        return _by_runtime(asked, max(0, past), framework)
+    size = _same_output_size(asked)
+    before, after = same_pads(size, asked.effective, asked.stride)
+    extra = size - (asked.full - before - after)
+    return Found(before=before, after=after, output_padding=extra)
+
+
+def _same_output_size(asked: Asked) -> int:
+    """The output size of a transposed layer that undoes a direct SAME convolution.
+
+    i * s unless it is named, or output_padding is: then (i - 1)s + ke mod 2 + output_padding.
+    """
+    size = asked.size * asked.stride
+    if asked.output_size is not None:
+        size = asked.output_size
+    elif asked.output_padding is not None:
+        size += asked.effective % 2 - asked.stride + asked.output_padding
+    low = (asked.size - 1) * asked.stride + 1
+    if not low <= size < low + asked.stride:
+        raise _unreachable(asked, size, low, asked.stride)
+    return size
+
+
+def _by_runtime(asked: Asked, total: int, framework: Framework) -> Found:
+    """`total` elements off the output, as ONNX Runtime shares them out; missing ones go behind."""
+    extra = asked.output_padding or 0
+    if total < 0:
+        return Found(before=0, after=0, output_padding=extra - total)
+    word = asked.word if asked.pair is None else "pairs"
+    small, large = total // 2, total - total // 2
+    before, after = (large, small) if word in framework.larger_half_before else (small, large)
+    return Found(before=before, after=after, output_padding=extra)
+
+
+def _require_reachable(asked: Asked, size: int) -> None:
+    """Raise GeometryError (E118) where a direct convolution on `size` has more positions."""
+    most = asked.full + asked.stride - 1
+    if size > most:
+        raise _unreachable(asked, size, 1, most)
+
+
+def _reaching(before: int, after: int) -> Found:
+    """`after` as zeros, and what is negative of it as output_padding."""
+    return Found(before=before, after=max(0, after), output_padding=max(0, -after))
+
+
+def _extra(asked: Asked, least: int, framework: Framework) -> int:
+    """The output_padding, given or found, for pads that leave `least` elements."""
+    if asked.output_size is not None:
+        low = max(least, 1)
+        if not low <= asked.output_size < least + asked.stride:
+            raise _unreachable(asked, asked.output_size, low, least + asked.stride - low)
+        return asked.output_size - least
+    if asked.output_padding is not None:
+        return asked.output_padding
+    short = asked.stride - asked.effective
+    return max(0, short) if framework.output_padding_reaches_stride else 0
+
+
+def require_output_padding(
+    output_padding: int, stride: int, dilation: int, framework: Framework
+) -> None:
+    """Raise GeometryError (E105) for an output_padding that the framework does not take."""
+    if framework.output_padding_below == "nothing" and output_padding:
+        raise GeometryError(
+            "E105",
+            f"{framework.name} has no output_padding",
+            field="output_padding",
+            value=f"got {output_padding}",
+            help="write the padding as [before, after] pairs instead",
+        )
+    if framework.output_padding_below == "stride" and output_padding >= stride:
+        raise GeometryError(
+            "E105",
+            f"output_padding must be smaller than stride in {framework.name}",
+            field="output_padding",
+            value=f"got {output_padding} with stride {stride}",
+            help=f"use at most {stride - 1}",
+        )
+    legal_output_padding(output_padding, stride, dilation)
+
+
+def _unreachable(asked: Asked, size: int, low: int, count: int) -> GeometryError:
+    """The error (E118) for an output of `size` where the `count` sizes from `low` are reached."""
+    reach = (
+        "is none" if count < 1 else f"is {low}" if count == 1 else f"are {low} to {low + count - 1}"
+    )
+    field = "output_padding" if asked.output_size is None else "output_size"
+    nearest = min(max(size, low), low + count - 1)
+    if asked.output_size is None and asked.output_padding is not None:
+        nearest += asked.output_padding - size
+    return GeometryError(
+        "E118",
+        "output_size must be one the layer can reach",
+        field=field,
+        value=f"got {size}, reachable {reach}",
+        help=f"the nearest is {field} {nearest}" if count > 0 else "use less padding",
+    )

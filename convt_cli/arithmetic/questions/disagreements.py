@@ -1,0 +1,215 @@
+"""Where the tools of one framework disagree with each other about a layer it takes.
+
+convt follows one of them (see `frameworks`); a layer on which the others say something else is
+better written in another way, or tested where it is to run.  Every rule here was seen in ONNX's
+shape inference and reference implementation, 1.23, ONNX Runtime 1.32 and TensorFlow 2.21.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from convt_cli.arithmetic.axis import Axis
+from convt_cli.arithmetic.convolution import Shape
+from convt_cli.arithmetic.dialects.frameworks import Framework, interpolation
+from convt_cli.arithmetic.dialects.padding import FRAMEWORK_WORDS
+from convt_cli.arithmetic.layers import ConvTranspose, Geometry, LayerType, Windows
+from convt_cli.arithmetic.layers.convolutions import Conv
+from convt_cli.arithmetic.layers.pools import AdaptivePool, AveragePool, MaxPool
+from convt_cli.arithmetic.layers.resampling import PixelShuffle, PixelUnshuffle, Upsample
+
+_TENSORFLOW = ("tensorflow", "keras")
+_CEIL_DROPS_FROM = 22
+_SHORT_AVERAGE_FROM = 19
+_HALVES_FROM = 11
+
+
+def dissents(
+    layer_type: str,
+    definition: LayerType,
+    source: Shape,
+    geometry: Geometry,
+    framework: Framework,
+) -> tuple[str, ...]:
+    """What the framework's tools say of a layer on `source`, where they do not say the same."""
+    if isinstance(definition, PixelShuffle | PixelUnshuffle):
+        return tuple(_shuffles(definition, framework))
+    if isinstance(definition, Upsample):
+        return tuple(_resizes(definition, source, framework))
+    if isinstance(definition, AdaptivePool):
+        return tuple(_adaptive(layer_type, geometry, framework))
+    if not isinstance(geometry.reach, Windows):
+        return ()
+    if framework.name == "onnx":
+        return tuple(_onnx(definition, source, geometry, geometry.reach, framework.opset or 0))
+    if isinstance(definition, ConvTranspose):
+        return tuple(_transposed(definition, geometry.reach, framework))
+    return ()
+
+
+def _transposed(layer: ConvTranspose, windows: Windows, framework: Framework) -> Iterator[str]:
+    axes = windows.axes
+    if any(axis.dilation > 1 for axis in axes) and framework.name in _TENSORFLOW:
+        yield "TensorFlow refuses a dilated transposed convolution on a CPU without oneDNN"
+    moved = any(_centred_by_torch(axis) != axis.before for axis in axes)
+    if framework.name == "keras" and layer.padding == "same" and moved:
+        yield (
+            "until May 2026 (keras#22876) the torch backend moved the values of a strided "
+            "transposed layer with padding 'same' by one element"
+        )
+    if framework.name == "jax" and layer.padding not in (*FRAMEWORK_WORDS, "valid"):
+        yield from _consistent_padding(axes)
+
+
+def _consistent_padding(axes: Sequence[Axis]) -> Iterator[str]:
+    """The output whose stretched pads are read as pads of the direct convolution, if another."""
+    stretched = [axis.zero_inserted() for axis in axes]
+    sizes = tuple(
+        (axis.output_size - 1) * axis.stride + axis.effective_kernel - pads.before - pads.after
+        for axis, pads in zip(axes, stretched)
+    )
+    if any(
+        axis.before != pads.before or axis.input_size != size
+        for axis, pads, size in zip(axes, stretched, sizes)
+    ):
+        result = f"an output of {_text(sizes)}" if min(sizes) > 0 else "no output at all"
+        yield (
+            "with use_consistent_padding=True, which JAX has had since October 2025 "
+            f"(jax#32268), the same pads are the direct convolution's: {result}"
+        )
+
+
+def _centred_by_torch(axis: Axis) -> int:
+    """What Keras's torch backend cropped before the fix: half of all, rounded up."""
+    total = axis.effective_kernel - axis.stride
+    return max(0, -(-total // 2)) if axis.stride > 1 else axis.before
+
+
+def _adaptive(layer_type: str, geometry: Geometry, framework: Framework) -> Iterator[str]:
+    crashes = layer_type == "adaptive_max_pool" and 1 in geometry.output[1:]
+    if crashes and framework.name == "keras":
+        yield (
+            "on the TensorFlow backend AdaptiveMaxPooling of Keras 3.15 ends the process where "
+            "an axis comes to one element"
+        )
+
+
+def _shuffles(layer: PixelShuffle | PixelUnshuffle, framework: Framework) -> Iterator[str]:
+    """Operators of the like that order channels otherwise."""
+    deepens = isinstance(layer, PixelUnshuffle)
+    if framework.name in _TENSORFLOW:
+        name = "space_to_depth" if deepens else "depth_to_space"
+        module = "tf.nn" if framework.name == "tensorflow" else "keras.ops"
+        yield f"{module}.{name} has the place in a block before the channels, not behind"
+    if framework.name == "onnx":
+        name = "SpaceToDepth" if deepens else "DepthToSpace in its default mode DCR"
+        yield f"{name} has the place in a block before the channels, not behind"
+
+
+def _resizes(layer: Upsample, source: Shape, framework: Framework) -> Iterator[str]:
+    if framework.name == "onnx" and interpolation(layer.mode) == "cubic" and len(source) != 3:
+        yield "ONNX Runtime has cubic on two spatial axes alone"
+
+
+def _onnx(
+    definition: LayerType, source: Shape, geometry: Geometry, windows: Windows, opset: int
+) -> Iterator[str]:
+    if isinstance(definition, ConvTranspose):
+        yield from _onnx_transposed(definition, source, geometry, windows)
+        if opset < _HALVES_FROM and _finds_uneven_pads(definition, windows):
+            yield "ONNX Runtime pads more on the other side, as from opset 11 on"
+    elif isinstance(definition, Conv | MaxPool | AveragePool):
+        yield from _onnx_direct(definition, windows, opset)
+
+
+def _onnx_transposed(
+    layer: ConvTranspose, source: Shape, geometry: Geometry, windows: Windows
+) -> Iterator[str]:
+    if layer.padding in FRAMEWORK_WORDS and layer.output_size is None:
+        reference = tuple(i * axis.stride for i, axis in zip(source[1:], windows.axes))
+        inferred = tuple(
+            min(axis.input_size + _extra(layer, n), _full(axis.output_size, layer, windows, n))
+            for n, axis in enumerate(windows.axes)
+        )
+        yield from _sizes(geometry.output[1:], inferred, reference)
+        full = tuple(
+            _full(axis.output_size, layer, windows, n) for n, axis in enumerate(windows.axes)
+        )
+        if full != geometry.output[1:]:
+            yield (
+                f"until October 2025 (openvino#32608) OpenVINO did without the pads that auto_pad "
+                f"asks for: an output of {_text(full)}"
+            )
+    elif layer.output_size is not None and layer.padding not in FRAMEWORK_WORDS:
+        yield "the reference implementation refuses output_shape here, or keeps the pads beside it"
+    if any(_extra(layer, n) >= axis.stride for n, axis in enumerate(windows.axes)):
+        yield "ONNX Runtime refuses an output_padding that is not below the stride"
+    if layer.groups > 1:
+        yield "the reference implementation is wrong, or fails, for a group above 1"
+
+
+def _finds_uneven_pads(layer: ConvTranspose, windows: Windows) -> bool:
+    found = layer.padding in FRAMEWORK_WORDS or layer.output_size is not None
+    return found and any(axis.before != axis.after for axis in windows.axes)
+
+
+def _extra(layer: ConvTranspose, axis: int) -> int:
+    extra = layer.output_padding or 0
+    return extra if isinstance(extra, int) else extra[axis]
+
+
+def _full(size: int, layer: ConvTranspose, windows: Windows, number: int) -> int:
+    """The output size without pads, output_padding included."""
+    axis = windows.axes[number]
+    return (size - 1) * axis.stride + axis.effective_kernel + _extra(layer, number)
+
+
+def _sizes(runtime: Shape, inferred: Shape, reference: Shape) -> Iterator[str]:
+    if len({runtime, inferred, reference}) > 1:
+        yield (
+            f"the output is {_text(runtime)} in ONNX Runtime, {_text(inferred)} in shape "
+            f"inference, {_text(reference)} in the reference implementation"
+        )
+
+
+def _text(sizes: Shape) -> str:
+    return "×".join(str(size) for size in sizes)
+
+
+def _onnx_direct(
+    layer: Conv | MaxPool | AveragePool, windows: Windows, opset: int
+) -> Iterator[str]:
+    same = layer.padding in FRAMEWORK_WORDS
+    dilated = any(axis.dilation > 1 for axis in windows.axes)
+    if isinstance(layer, Conv):
+        if same and dilated:
+            yield "ONNX Runtime refuses auto_pad SAME together with dilations"
+        if same and max(_shortfalls(windows)) > 1:
+            yield "ONNX Runtime moves the windows of auto_pad SAME towards the middle here"
+        return
+    if same and dilated:
+        yield "ONNX Runtime forgets the dilations of a pool with auto_pad SAME"
+    recent = isinstance(layer, AveragePool) and opset >= _SHORT_AVERAGE_FROM
+    if same and not recent and max(_shortfalls(windows)) > 0:
+        yield "ONNX Runtime refuses auto_pad SAME where a window ends before the next begins"
+    if layer.ceil_mode and not same and opset < _CEIL_DROPS_FROM:
+        counted = tuple(_undropped(windows))
+        runtime = tuple(axis.output_size for axis in windows.axes)
+        if counted != runtime:
+            yield (
+                f"the output is {_text(runtime)} in ONNX Runtime and {_text(counted)} in shape "
+                f"inference, which before opset {_CEIL_DROPS_FROM} counts a window past the input"
+            )
+
+
+def _shortfalls(windows: Windows) -> Iterator[int]:
+    """How far the last window of every axis ends before the input does."""
+    for axis in windows.axes:
+        yield axis.input_size - (axis.output_size - 1) * axis.stride - axis.effective_kernel
+
+
+def _undropped(windows: Windows) -> Iterator[int]:
+    """The positions of every axis, with the window that starts past the input."""
+    for axis in windows.axes:
+        reach = axis.input_size + axis.before + axis.after - axis.effective_kernel
+        yield -(-reach // axis.stride) + 1

@@ -1,0 +1,373 @@
+"""Every legal layer of one axis between two sizes, by arithmetic.
+
+A transposed layer with i inputs has
+
+    (i - 1) * stride + base + sign * (before + after) + output_padding
+
+outputs, where base and sign are ke and -1 as long as padding is C's own; a framework that pads
+the stretched input has others.  A direct convolution from n to o is the same line read backwards:
+n is the size that o leads back to, and what stands for output_padding is the part of its input,
+shorter than the stride, that no window covers.
+
+So kernel_size, stride and dilation leave no more than a range of paddings, and those are written
+down rather than tried.  What a framework takes is asked of `frameworks`' own functions.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from math import gcd, prod
+
+from convt_cli.arithmetic.axis import Axis, effective_kernel
+from convt_cli.arithmetic.dialects.frameworks import Framework
+from convt_cli.arithmetic.dialects.padding import WORDS, require_plain_window
+from convt_cli.arithmetic.dialects.transposed import (
+    Asked,
+    Found,
+    found_pads,
+    require_output_padding,
+)
+from convt_cli.arithmetic.keys import Pair
+from convt_cli.arithmetic.layers import Conv, ConvTranspose
+from convt_cli.arithmetic.windows import Window
+from convt_cli.errors import GeometryError, RequestError
+
+TYPES = ("conv", "conv_transpose")
+MOST_TRIED = 100_000
+MOST_SOLUTIONS = 100_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """Which layers of a type lead from `input_size`, any size if it is None, to `output_size`?"""
+
+    layer_type: str
+    input_size: int | None
+    output_size: int
+    framework: Framework
+
+    @property
+    def is_transposed(self) -> bool:
+        return self.layer_type == "conv_transpose"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """The values a solution may have, each list in ascending order and without repetition.
+
+    Without `padding` a side has at most effective_kernel - 1, without `output_padding` all that
+    the framework takes is allowed.
+    """
+
+    kernel_size: Sequence[int] = range(1, 12)
+    stride: Sequence[int] = range(1, 9)
+    dilation: Sequence[int] = range(1, 5)
+    padding: Sequence[int] | None = None
+    output_padding: Sequence[int] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Solution:
+    """One layer, in the words of a spec, and the sizes of input that it takes to the output.
+
+    `word` is the padding that, with output_padding left out, comes to the same layer.
+    """
+
+    kernel_size: int
+    stride: int
+    before: int
+    after: int
+    output_padding: int
+    dilation: int
+    input_sizes: Pair
+    word: str | None = None
+
+    @property
+    def has_even_overlap(self) -> bool:
+        """As a transposed layer, it sets down equally many taps on every inner output."""
+        return self.kernel_size % self.stride == 0 and gcd(self.dilation, self.stride) == 1
+
+
+def solutions(question: Question, bounds: Bounds) -> list[Solution]:
+    """Every solution within `bounds`, the simplest first.
+
+    Symmetric padding comes before uneven, no dilation before some, no output_padding before some,
+    and for transposed layers an even overlap before an uneven one; then small kernels, little
+    padding, small strides.  Raises RequestError (E503) where there are too many.
+
+    >>> from convt_cli.arithmetic.dialects.frameworks import FRAMEWORKS
+    >>> question = Question(
+    ...     layer_type="conv", input_size=7, output_size=4, framework=FRAMEWORKS["pytorch"]
+    ... )
+    >>> first = solutions(question, Bounds(kernel_size=[3], dilation=[1]))[0]
+    >>> first.stride, first.before, first.after
+    (2, 1, 1)
+    """
+    _require_few(bounds)
+    found: list[Solution] = []
+    for tried, solution in enumerate(_found(question, bounds)):
+        if tried >= MOST_SOLUTIONS:
+            raise _too_many(f"has at most {MOST_SOLUTIONS:,} solutions", "this one has more")
+        if solution is not None:
+            found.append(solution)
+    uneven = question.is_transposed
+    return sorted(found, key=lambda one: _complexity(one, uneven and not one.has_even_overlap))
+
+
+def has_solution(question: Question, bounds: Bounds) -> bool:
+    """Whether there is a solution within `bounds`: the first one ends the search."""
+    return any(solution is not None for solution in _found(question, bounds))
+
+
+def promising_strides(question: Question, bounds: Bounds) -> list[int]:
+    """The strides nearest to the ratio of the sizes, if they would give solutions."""
+    sizes = sorted((question.input_size or question.output_size, question.output_size))
+    ratio, rest = divmod(sizes[1], sizes[0])
+    nearest = replace(bounds, stride=[ratio, ratio + 1] if rest else [ratio])
+    if len(bounds.kernel_size) * len(bounds.dilation) > MOST_TRIED // 2:
+        return []
+    return sorted({solution.stride for solution in solutions(question, nearest)})
+
+
+def _complexity(one: Solution, uneven: bool) -> tuple[int, ...]:
+    return (
+        abs(one.after - one.before),
+        one.dilation,
+        one.output_padding,
+        uneven,
+        one.kernel_size,
+        one.before + one.after,
+        one.stride,
+        one.before,
+    )
+
+
+def _require_few(bounds: Bounds) -> None:
+    """Raise RequestError (E503) for bounds with too many combinations to go through."""
+    lists = (bounds.kernel_size, bounds.stride, bounds.dilation, bounds.padding or [0])
+    count = prod(map(len, lists)) * len(runs(bounds.output_padding or [0]))
+    if count > MOST_TRIED:
+        raise _too_many(f"goes through at most {MOST_TRIED:,} combinations", f"got {count:,}")
+
+
+def _too_many(rule: str, value: str) -> RequestError:
+    return RequestError(
+        "E503",
+        f"a search {rule}",
+        value=value,
+        help="give fewer values for --kernel-size, --stride, --padding or --dilation",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Line:
+    """The line of the module's docstring for one kernel_size, stride and dilation."""
+
+    window: Window
+    base: int
+    sign: int
+
+    @property
+    def stride(self) -> int:
+        return self.window.stride[0]
+
+
+def _found(question: Question, bounds: Bounds) -> Iterator[Solution | None]:
+    """The solutions in no order; None for a padding that was looked at in vain."""
+    for stride, dilation in product(bounds.stride, bounds.dilation):
+        extras = _extras(question, stride, dilation, bounds.output_padding)
+        for kernel_size in bounds.kernel_size if extras else ():
+            line = _line(question, kernel_size, stride, dilation)
+            allowed = bounds.padding or range(effective_kernel(kernel_size, dilation))
+            for run in extras:
+                if question.input_size is None:
+                    yield from _from_any_size(question, line, run, allowed)
+                else:
+                    yield from _from_size(question.input_size, question, line, run, allowed)
+
+
+def _from_size(
+    size: int, question: Question, line: _Line, extras: Pair, allowed: Sequence[int]
+) -> Iterator[Solution]:
+    """The layers from an input of `size`, by their padding."""
+    sizes = (size, question.output_size)
+    short, long = sizes if question.is_transposed else sizes[::-1]
+    room = long - (short - 1) * line.stride - line.base
+    totals = sorted(line.sign * (room - extra) for extra in extras)
+    words: dict[Found, str] | None = None
+    for pair in _pairs(allowed, totals[0], totals[1]):
+        if words is None:
+            words = _words(question, line.window, size)
+        extra = room - line.sign * sum(pair) if question.is_transposed else 0
+        word = words.get(_own_pads(question, line.window, pair, extra))
+        yield _solution(line, pair, extra, (size, size), word)
+
+
+def _from_any_size(
+    question: Question, line: _Line, extras: Pair, allowed: Sequence[int]
+) -> Iterator[Solution | None]:
+    """The layers from an input of any size, by their padding, with the sizes of that input."""
+    search = _transposed_sources if question.is_transposed else _direct_sources
+    for pair in _pairs(allowed, 2 * allowed[0], 2 * allowed[-1]):
+        found = False
+        for extra, sizes in search(question.output_size, line, extras, sum(pair)):
+            found = True
+            yield _solution(line, pair, extra, sizes, None)
+        if not found:
+            yield None
+
+
+def _direct_sources(
+    size: int, line: _Line, extras: Pair, padding: int
+) -> Iterator[tuple[int, Pair]]:
+    """The input sizes of a convolution with `size` outputs: as many as its stride.
+
+    The output_padding with which a transposed layer leads back tells them apart.
+    """
+    least = (size - 1) * line.stride + line.base + line.sign * padding
+    if least + extras[1] >= 1:
+        yield 0, (max(1, least + extras[0]), least + extras[1])
+
+
+def _transposed_sources(
+    size: int, line: _Line, extras: Pair, padding: int
+) -> Iterator[tuple[int, Pair]]:
+    """The output_paddings that make `size` outputs, and the input size of each."""
+    stretched = size - line.base - line.sign * padding
+    first = extras[0] + (stretched - extras[0]) % line.stride
+    for extra in range(first, min(extras[1], stretched) + 1, line.stride):
+        source = (stretched - extra) // line.stride + 1
+        yield extra, (source, source)
+
+
+def _solution(line: _Line, pair: Pair, extra: int, sizes: Pair, word: str | None) -> Solution:
+    return Solution(
+        kernel_size=line.window.kernel_size[0],
+        stride=line.stride,
+        before=pair[0],
+        after=pair[1],
+        output_padding=extra,
+        dilation=line.window.dilation[0],
+        input_sizes=sizes,
+        word=word,
+    )
+
+
+def _extras(
+    question: Question, stride: int, dilation: int, wanted: Sequence[int] | None
+) -> tuple[Pair, ...]:
+    """The legal output_paddings as runs (first, last), or what direct windows may leave over.
+
+    There are none where the framework refuses this stride with this dilation.
+    """
+    window = Window(kernel_size=(1,), stride=(stride,), dilation=(dilation,))
+    try:
+        require_plain_window(window, question.framework)
+    except GeometryError:
+        return ()
+    if not question.is_transposed:
+        return ((0, stride - 1),)
+    past = bisect_left(
+        range(max(stride, dilation)),
+        True,
+        key=lambda extra: _is_refused(extra, stride, dilation, question.framework),
+    )
+    if wanted is None:
+        return ((0, past - 1),)
+    return runs(_within(wanted, 0, past - 1))
+
+
+def _is_refused(extra: int, stride: int, dilation: int, framework: Framework) -> bool:
+    try:
+        require_output_padding(extra, stride, dilation, framework)
+    except GeometryError:
+        return True
+    return False
+
+
+def _line(question: Question, kernel_size: int, stride: int, dilation: int) -> _Line:
+    """The line of a window, found for a transposed layer by asking for two of its points."""
+    window = Window(kernel_size=(kernel_size,), stride=(stride,), dilation=(dilation,))
+    if not question.is_transposed:
+        return _Line(window=window, base=effective_kernel(kernel_size, dilation), sign=-1)
+    sizes = []
+    for pair in ((0, 0), (0, 1)):
+        asked = _asked(window, pair, 0)
+        found = found_pads(asked, question.framework)
+        sizes.append(asked.full - found.before - found.after + found.output_padding)
+    return _Line(window=window, base=sizes[0], sign=sizes[1] - sizes[0])
+
+
+def _asked(window: Window, pair: Pair, extra: int) -> Asked:
+    """A transposed layer on one element, with everything written out."""
+    return Asked(
+        size=1,
+        kernel_size=window.kernel_size[0],
+        stride=window.stride[0],
+        dilation=window.dilation[0],
+        pair=pair,
+        word=None,
+        output_padding=extra,
+        output_size=None,
+    )
+
+
+def _own_pads(question: Question, window: Window, pair: Pair, extra: int) -> Found:
+    """The zeros around C's input that a written pair stands for."""
+    if question.is_transposed:
+        return found_pads(_asked(window, pair, extra), question.framework)
+    return Found(before=pair[0], after=pair[1], output_padding=0)
+
+
+def _words(question: Question, window: Window, size: int) -> dict[Found, str]:
+    """By the zeros that it comes to on an input of `size`, the first padding word to do so."""
+    found: dict[Found, str] = {}
+    for word in WORDS:
+        axis = _axis_of_word(question, window, size, word)
+        if axis is not None:
+            extra = axis.output_padding if question.is_transposed else 0
+            pads = Found(before=axis.before, after=axis.after, output_padding=extra)
+            found.setdefault(pads, word)
+    return found
+
+
+def _axis_of_word(question: Question, window: Window, size: int, word: str) -> Axis | None:
+    """The axis of the layer with this padding and no output_padding; None where it is illegal."""
+    layer = (ConvTranspose if question.is_transposed else Conv)(
+        out_channels=1,
+        kernel_size=window.kernel_size,
+        stride=window.stride,
+        dilation=window.dilation,
+        padding=word,
+    )
+    try:
+        convolution = layer.resolve(((1, size),), question.framework).convolution
+    except GeometryError:
+        return None
+    return convolution.axes[0] if convolution is not None else None
+
+
+def _pairs(allowed: Sequence[int], least: int, most: int) -> Iterator[Pair]:
+    """The (before, after) among `allowed` whose sum is `least` to `most`."""
+    for before in _within(allowed, least - allowed[-1], most - allowed[0]):
+        for after in _within(allowed, least - before, most - before):
+            yield before, after
+
+
+def _within(values: Sequence[int], least: int, most: int) -> Sequence[int]:
+    """The ascending `values` from `least` to `most`."""
+    return values[bisect_left(values, least) : bisect_right(values, most)]
+
+
+def runs(values: Sequence[int]) -> tuple[Pair, ...]:
+    """Ascending values as stretches without a gap, (first, last) each.
+
+    >>> runs([0, 1, 2, 5])
+    ((0, 2), (5, 5))
+    """
+    firsts = [n for n, value in enumerate(values) if n == 0 or value > values[n - 1] + 1]
+    ends = [*firsts[1:], len(values)]
+    return tuple((values[first], values[end - 1]) for first, end in zip(firsts, ends))

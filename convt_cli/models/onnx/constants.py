@@ -1,0 +1,325 @@
+"""Operators on constants: what a node comes to where everything it reads is known.
+
+Shapes are computed this way on import (the input of a Reshape, the sizes of a Resize), and
+weights when they are read (a transposed initializer).  An array all of whose elements are one,
+such as a ConstantOfShape, is held as a view of one element, so that a shape costs no memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from math import ceil, prod
+from typing import Any
+
+import numpy as np
+
+from convt_cli.errors import shown
+from convt_cli.models.onnx.arithmetic import ARITHMETIC, FMOD, MOD, Arithmetic, Array
+from convt_cli.models.onnx.graph import MOST_VALUES, Node, Tensor
+from convt_cli.models.onnx.slicing import as_slice, counted, taken
+
+Require = Callable[[int], None]
+"""Called with the bytes of what is about to be made; raises where they are too many."""
+
+_CASTABLE = {
+    1: "f4",
+    2: "u1",
+    3: "i1",
+    4: "u2",
+    5: "i2",
+    6: "i4",
+    7: "i8",
+    9: "?",
+    10: "f2",
+    11: "f8",
+    12: "u4",
+    13: "u8",
+}
+
+_REFUSALS = (ValueError, ArithmeticError, IndexError, TypeError, KeyError, RuntimeError)
+"""What NumPy and the rules raise on inputs that do not fit; RuntimeError beyond 32 axes."""
+
+
+class Unfoldable(Exception):
+    """The node cannot be computed from constants; the message says why."""
+
+
+def fold(
+    node: Node,
+    inputs: Sequence[Array | None],
+    require: Require,
+    *,
+    numbers: bool = True,
+    unknown: Collection[int] = (),
+) -> Array:
+    """What the node's only output is, for these inputs; None stands for one left out.
+
+    Without `numbers` it only has the right shape, and takes no memory; `unknown` are the inputs
+    that have theirs and no numbers.  Raises Unfoldable for an operator that is not known here or
+    inputs that do not fit it, and what `require` raises.
+    """
+    rule = _RULES.get(node.operator)
+    if rule is None:
+        raise Unfoldable(f"{node.operator} is not computed")
+    try:
+        with np.errstate(all="ignore"):
+            return rule(_Folding(node, inputs, require, numbers=numbers, unknown=unknown))
+    except _REFUSALS as error:
+        raise Unfoldable(shown(str(error).partition("\n")[0])) from None
+
+
+def is_foldable(operator: str) -> bool:
+    """Whether `fold` knows the operator."""
+    return operator in _RULES
+
+
+def uniform(shape: tuple[int, ...], value: Any) -> Array:
+    """`value` everywhere, in the memory of one element."""
+    return np.broadcast_to(np.asarray(value), shape)
+
+
+def is_uniform(array: Array) -> bool:
+    """Whether `array` is a view of one element."""
+    return array.size <= 1 or not any(array.strides)
+
+
+def from_tensor(tensor: Tensor) -> Array:
+    """A tensor whose numbers are known, as an array.  Raises ValueError for one that has none."""
+    if tensor.packed is None:
+        raise ValueError("the numbers of a constant are not in the model, or too many")
+    stored = np.dtype(tensor.element).newbyteorder("<")
+    return np.frombuffer(tensor.packed, stored).reshape(tensor.shape).astype(tensor.element)
+
+
+class _Folding:
+    """One node with its inputs, as the rules see it."""
+
+    def __init__(
+        self,
+        node: Node,
+        inputs: Sequence[Array | None],
+        require: Require,
+        *,
+        numbers: bool,
+        unknown: Collection[int],
+    ) -> None:
+        self.node = node
+        self.numbers = numbers
+        self._inputs = inputs
+        self._require = require
+        self._unknown = unknown
+
+    def __len__(self) -> int:
+        return len(self._inputs)
+
+    def array(self, number: int) -> Array:
+        found = self.optional(number)
+        if found is None:
+            raise Unfoldable(f"input {number} is missing")
+        return found
+
+    def optional(self, number: int) -> Array | None:
+        return self._inputs[number] if number < len(self._inputs) else None
+
+    def arrays(self) -> list[Array]:
+        return [self.array(number) for number in range(len(self))]
+
+    def known(self, number: int) -> Array:
+        """An input whose numbers decide on the shape of the result."""
+        if number in self._unknown:
+            raise Unfoldable(f"the numbers of input {number} are not known")
+        return self.array(number)
+
+    def integers(self, number: int, attribute: str) -> tuple[int, ...] | None:
+        """A list that is an input in newer opsets and was an attribute before."""
+        if self.optional(number) is None:
+            return self.node.integers(attribute)
+        return whole_numbers(self.known(number))
+
+    def made(self, shape: tuple[int, ...], itemsize: int) -> None:
+        """Say that an array of this shape is about to be made."""
+        self._require(prod(shape) * itemsize)
+
+    def only_shape(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+        """What stands for a result whose numbers are not asked for."""
+        return uniform(shape, np.zeros((), dtype))
+
+
+def whole_numbers(array: Array) -> tuple[int, ...]:
+    """The numbers of a small array as integers.  Raises ValueError, OverflowError."""
+    _require_few(array)
+    return tuple(int(value) for value in array.ravel().tolist())
+
+
+def _require_few(array: Array) -> None:
+    """Raise ValueError for more numbers than sizes are: held as one element, they take time."""
+    if array.size > MOST_VALUES:
+        raise ValueError(f"{array.size} numbers where a few sizes are wanted")
+
+
+def _cast(folding: _Folding) -> Array:
+    array, wanted = folding.array(0), folding.node.integer("to", 0)
+    if wanted not in _CASTABLE:
+        raise ValueError(f"it casts to ONNX's type {wanted}, which NumPy has not")
+    dtype = np.dtype(_CASTABLE[wanted])
+    if not folding.numbers:
+        return folding.only_shape(array.shape, dtype)
+    if array.size and is_uniform(array):
+        return uniform(array.shape, _as_type(array.flat[0], dtype))
+    folding.made((2, *array.shape), dtype.itemsize + array.itemsize)
+    return _as_type(array, dtype)
+
+
+def _as_type(numbers: Array, dtype: np.dtype[Any]) -> Array:
+    """Numbers in another type.  Raises ValueError for those that no integer of it can be."""
+    converted: Array = numbers.astype(dtype)
+    from_float = numbers.dtype.kind == "f" and dtype.kind in "iu"
+    if from_float and not np.array_equal(np.trunc(numbers), converted):
+        raise ValueError(f"it casts numbers beyond the type {dtype}")
+    return converted
+
+
+def _constant_of_shape(folding: _Folding) -> Array:
+    shape = whole_numbers(folding.known(0))
+    value = folding.node.attributes.get("value")
+    if not isinstance(value, Tensor):
+        return uniform(shape, np.float32(0))
+    return uniform(shape, from_tensor(value).reshape(()))
+
+
+def _transpose(folding: _Folding) -> Array:
+    return folding.array(0).transpose(folding.node.integers("perm"))
+
+
+def _reshape(folding: _Folding) -> Array:
+    array = folding.array(0)
+    asked = folding.integers(1, "shape") or ()
+    if not folding.node.integer("allowzero", 0):
+        asked = tuple(array.shape[n] if size == 0 else size for n, size in enumerate(asked))
+    if folding.numbers and not is_uniform(array):
+        folding.made(array.shape, array.itemsize)
+    return array.reshape(asked)
+
+
+def _unsqueeze(folding: _Folding) -> Array:
+    return np.expand_dims(folding.array(0), folding.integers(1, "axes") or ())
+
+
+def _squeeze(folding: _Folding) -> Array:
+    return np.squeeze(folding.array(0), folding.integers(1, "axes"))
+
+
+def _concat(folding: _Folding) -> Array:
+    arrays = folding.arrays()
+    first, *others = arrays
+    if any(one.dtype != first.dtype for one in others):
+        raise ValueError("it joins numbers of different types")
+    axis = counted(folding.node.integer("axis", 0), first.ndim)
+    rests = {one.shape[:axis] + one.shape[axis + 1 :] for one in arrays}
+    if len(rests) > 1 or any(one.ndim != first.ndim for one in arrays):
+        raise ValueError("it joins arrays that differ along another axis")
+    size = sum(one.shape[axis] for one in arrays)
+    shape = (*first.shape[:axis], size, *first.shape[axis + 1 :])
+    if not folding.numbers:
+        return folding.only_shape(shape, first.dtype)
+    folding.made(shape, first.itemsize)
+    return np.concatenate(arrays, axis)
+
+
+def _gather(folding: _Folding) -> Array:
+    array, indices = folding.array(0), folding.array(1)
+    axis = counted(folding.node.integer("axis", 0), array.ndim)
+    shape = (*array.shape[:axis], *indices.shape, *array.shape[axis + 1 :])
+    if not folding.numbers:
+        return folding.only_shape(shape, array.dtype)
+    folding.made(indices.shape, 8)
+    folding.made(shape, array.itemsize)
+    return np.take(array, indices.astype(np.int64), axis)
+
+
+def _slice(folding: _Folding) -> Array:
+    array = folding.array(0)
+    return array[tuple(map(as_slice, taken(array.shape, folding.integers)))]
+
+
+def _expand(folding: _Folding) -> Array:
+    array = folding.array(0)
+    shape = np.broadcast_shapes(array.shape, whole_numbers(folding.known(1)))
+    return np.broadcast_to(array, shape)
+
+
+def _range(folding: _Folding) -> Array:
+    start, limit, step = (folding.known(number).reshape(()) for number in range(3))
+    if not start.dtype == limit.dtype == step.dtype:
+        raise ValueError("its inputs have different types")
+    count = _steps(start, limit, step)
+    if not folding.numbers:
+        return folding.only_shape((count,), start.dtype)
+    folding.made((3, count), start.itemsize)  # the numbers, scaled, and moved to their start
+    return np.asarray(start + np.arange(count, dtype=start.dtype) * step)
+
+
+def _steps(start: Array, limit: Array, step: Array) -> int:
+    """How many numbers a Range has; with floats the runtime divides in double precision."""
+    if start.dtype.kind in "iu":
+        return max(0, -((int(start) - int(limit)) // int(step)))
+    return max(0, ceil((float(limit) - float(start)) / float(step)))
+
+
+def _elementwise(arithmetic: Arithmetic) -> Callable[[_Folding], Array]:
+    """The rule of an operation over all inputs, which broadcast."""
+
+    def rule(folding: _Folding) -> Array:
+        arrays = folding.arrays()
+        shape = np.broadcast_shapes(*(array.shape for array in arrays))
+        if not folding.numbers:
+            ones = [np.ones((), array.dtype)[()] for array in arrays]
+            return folding.only_shape(shape, arithmetic(ones).dtype)
+        if prod(shape) and all(map(is_uniform, arrays)):
+            return uniform(shape, arithmetic([array.flat[0] for array in arrays]))
+        folding.made((arithmetic.copies, *shape), max(array.itemsize for array in arrays))
+        return arithmetic(arrays)
+
+    return rule
+
+
+def _mod(folding: _Folding) -> Array:
+    return _elementwise(FMOD if folding.node.integer("fmod", 0) else MOD)(folding)
+
+
+def _product(folding: _Folding) -> Array:
+    array = folding.array(0)
+    _require_few(array)
+    axes = folding.integers(1, "axes")
+    kept: Array = np.prod(array, axis=axes, keepdims=True, dtype=array.dtype)
+    squeezed: Array = np.squeeze(kept, axis=axes)
+    return kept if folding.node.integer("keepdims", 1) else squeezed
+
+
+_RULES: dict[str, Callable[[_Folding], Array]] = {
+    "Identity": lambda folding: folding.array(0),
+    "Cast": _cast,
+    "ConstantOfShape": _constant_of_shape,
+    "Transpose": _transpose,
+    "Reshape": _reshape,
+    "Unsqueeze": _unsqueeze,
+    "Squeeze": _squeeze,
+    "Concat": _concat,
+    "Gather": _gather,
+    "Slice": _slice,
+    "Expand": _expand,
+    "Range": _range,
+    "ReduceProd": _product,
+    "Shape": lambda folding: np.array(
+        shape_part(folding.node, folding.array(0).shape), dtype=np.int64
+    ),
+    "Size": lambda folding: np.array(folding.array(0).size),
+    "Mod": _mod,
+    **{operator: _elementwise(one) for operator, one in ARITHMETIC.items()},
+}
+
+
+def shape_part(node: Node, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """What a Shape node says of `shape`: all of it, or from `start` to `end`."""
+    start, end = node.integer("start", 0), node.integer("end", len(shape))
+    return shape[start:end]

@@ -1,0 +1,303 @@
+"""An ONNX graph as the layers of a spec, node by node, every shape known as it goes.
+
+A node that reads constants alone is folded; any other becomes layers, whose shapes the
+arithmetic gives under the framework's own rules: what is returned here has been resolved.  With
+`partial` a node that has no counterpart is cut out, and so is all that depends on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from math import prod
+
+import numpy as np
+
+from convt_cli.arithmetic.convolution import Shape
+from convt_cli.arithmetic.dialects.frameworks import FRAMEWORKS, at_opset
+from convt_cli.arithmetic.keys import LARGEST
+from convt_cli.errors import FileError, RequestError, shown
+from convt_cli.models.onnx.arithmetic import Array
+from convt_cli.models.onnx.constants import (
+    Unfoldable,
+    fold,
+    from_tensor,
+    is_foldable,
+    shape_part,
+    uniform,
+)
+from convt_cli.models.onnx.graph import MOST_VALUES, Graph, Input, Node, Tensor
+from convt_cli.models.onnx.imported import Imported, counted_names
+from convt_cli.models.onnx.inputs import axes_of, input_shape, is_image, require_known_names
+from convt_cli.models.onnx.operation import (
+    Activation,
+    Constant,
+    Cut,
+    ImportedLayer,
+    Operation,
+    Untranslatable,
+    Value,
+)
+from convt_cli.models.onnx.operators import OPERATORS
+
+_MOST_BYTES = 8 * MOST_VALUES
+"""Of one constant whose numbers are computed, which may be the input of a Reshape."""
+
+_MOST_HELD = 2**26
+"""Bytes of all of these together; beyond, only shapes are known."""
+
+
+def convert(
+    graph: Graph,
+    model: str,
+    *,
+    override: Mapping[str, Shape] | None = None,
+    partial: bool = False,
+) -> Imported:
+    """The layers of `graph`; weights are named as arrays of the file `model`.
+
+    `override` gives inputs another shape, "" being the only input there is.  Raises
+    RequestError (E505, E506, or the code of the rule that a node breaks), FileError (E405).
+    """
+    _require_opset(graph.opset)
+    importer = _Importer(graph, model, partial=partial)
+    importer.add_inputs(dict(override or {}))
+    for node in importer.needed:
+        importer.add(node)
+    return importer.result()
+
+
+class _Importer:
+    """The walk over one graph."""
+
+    def __init__(self, graph: Graph, model: str, *, partial: bool) -> None:
+        self.graph = graph
+        self.model = model
+        self.partial = partial
+        self.needed = graph.needed_for(graph.outputs)
+        self.inputs: list[tuple[str, Shape]] = []
+        self.layers: dict[int, ImportedLayer] = {}
+        self.notes: dict[str, int] = {}
+        self.cuts: list[str] = []
+        self.left_out = 0
+        self.held = 0
+        self.values: dict[str, Value] = {
+            name: _constant(name, tensor) for name, tensor in graph.constants.items()
+        }
+
+    def add_inputs(self, override: dict[str, Shape]) -> None:
+        """Make the inputs that some output depends on inputs of the spec."""
+        graph = self.graph
+        read = {name for node in self.needed for name in node.reads}
+        inputs = [one for one in graph.inputs if one.name in read or one.name in graph.outputs]
+        if not inputs:
+            raise FileError("E405", "a network has an input", value="no output depends on one")
+        if len(inputs) == 1 and "" in override:
+            override[inputs[0].name] = override.pop("")
+        require_known_names(override, [one.name for one in inputs])
+        for one in inputs:
+            if self.partial and one.name not in override and not is_image(one):
+                self.cuts.append(f"input '{shown(one.name)}': {axes_of(one)}")
+                self.values[one.name] = Cut(cause=f"the input '{one.name}'")
+            else:
+                self._add_input(one, override.get(one.name))
+        for one in inputs:
+            if one.shape is not None and len(one.shape) == 2:
+                self._flatten(one.name)
+
+    def _add_input(self, one: Input, override: Shape | None) -> None:
+        shape = input_shape(one, override)
+        batch = (one.shape[0] if one.shape else None) or 1
+        self.values[one.name] = Activation(source=len(self.inputs), shape=shape, batch=batch)
+        self.inputs.append((one.name, shape))
+
+    def _flatten(self, name: str) -> None:
+        """A flat input of the model is one of size 1 in a spec, whose inputs have axes."""
+        node = Node(
+            name=f"{name}_flat", operator="Flatten", inputs=(name,), outputs=(), attributes={}
+        )
+        self.values[name] = self._translated(node)
+
+    def add(self, node: Node) -> None:
+        """Find what a node gives, and its layers where it has some."""
+        given = [self.values[name] for name in node.reads]
+        cut = next((value for value in given if isinstance(value, Cut)), None)
+        try:
+            if cut is not None:
+                raise Untranslatable(f"it reads {cut.cause}")
+            result = self._value(node, given)
+        except Untranslatable as error:
+            if not self.partial:
+                raise RequestError(
+                    error.code,
+                    f"{node.title} cannot be said in a spec",
+                    value=shown(str(error)),
+                    help="--partial keeps the layers that do not depend on it",
+                ) from None
+            self._cut(node, str(error))
+            return
+        for number, name in enumerate(node.outputs):
+            cause = f"output {number} of {node.title}"
+            self.values[name] = result if number == 0 else Cut(cause=cause)
+
+    def _cut(self, node: Node, reason: str) -> None:
+        inside = f"; with it go the nodes inside it, {node.inner:,}" if node.inner else ""
+        self.cuts.append(f"{node.title}: {shown(reason)}{inside}")
+        self.left_out += 1 + node.inner
+        self.values.update(dict.fromkeys(node.outputs, Cut(cause=node.title)))
+
+    def _value(self, node: Node, given: list[Value]) -> Value:
+        if node.operator in ("Shape", "Size") and given:
+            return _of_shape(node, given[0])
+        constant = given and all(isinstance(value, Constant) for value in given)
+        if constant and is_foldable(node.operator):
+            return self._folded(node)
+        return self._translated(node)
+
+    def _folded(self, node: Node) -> Constant:
+        """What a node of constants comes to; what is large has a shape alone."""
+        found = [self.values[name] if name else None for name in node.inputs]
+        constants = [one for one in found if isinstance(one, Constant)]
+        arrays = [one.array if isinstance(one, Constant) else None for one in found]
+        unknown = {
+            number
+            for number, one in enumerate(found)
+            if isinstance(one, Constant) and not one.known
+        }
+        named = all(one.name is not None for one in constants)
+        name = _referable(node.outputs[0]) if named and node.outputs else None
+        if not unknown:
+            try:
+                return Constant(array=fold(node, arrays, self._hold), name=name)
+            except _TooLarge:
+                pass
+            except Unfoldable as error:
+                raise Untranslatable(str(error)) from None
+        try:
+            array = fold(node, arrays, self._hold, numbers=False, unknown=unknown)
+        except Unfoldable as error:
+            raise Untranslatable(f"what it comes to is not known: {error}") from None
+        return Constant(array=array, known=False, name=name)
+
+    def _hold(self, needed: int) -> None:
+        """Count the bytes of constants.  Raises _TooLarge for large ones, and for too many."""
+        if needed > _MOST_BYTES or self.held + needed > _MOST_HELD:
+            raise _TooLarge
+        self.held += needed
+
+    def _translated(self, node: Node) -> Activation:
+        rule = OPERATORS.get(node.operator)
+        if rule is None:
+            raise Untranslatable("no layer type does what it does")
+        rules = at_opset(FRAMEWORKS["onnx"], self.graph.opset)
+        inputs = tuple(self.values[name] if name else None for name in node.inputs)
+        first = len(self.inputs) + len(self.layers)
+        operation = Operation(node, inputs, rules, self.model, first)
+        result = rule(operation)
+        for number, layer in enumerate(operation.layers, first):
+            last = number == first + len(operation.layers) - 1
+            name = node.name or next(iter(node.outputs), "")
+            value = node.outputs[0] if last and node.outputs else ""
+            own = name if last else f"{name}_{layer.type}"
+            self.layers[number] = replace(layer, name=own, value=value)
+        for note in operation.notes:
+            self.notes[note] = self.notes.get(note, 0) + 1
+        return result
+
+    def result(self) -> Imported:
+        """What has been found, if there is anything."""
+        found = {name: self.values[name] for name in self.graph.outputs}
+        outputs = {
+            name: value.source for name, value in found.items() if isinstance(value, Activation)
+        }
+        if not self.layers or not (outputs or self.partial):
+            raise RequestError(
+                "E505",
+                "a spec has at least one layer",
+                value="; ".join(self.cuts[:1]) or "the model's output does not depend on its input",
+            )
+        for name, value in found.items():
+            if isinstance(value, Cut):
+                self._cut_output(name, value.cause)
+        constant = [name for name, value in found.items() if isinstance(value, Constant)]
+        return Imported(
+            opset=self.graph.opset,
+            inputs=tuple(self.inputs),
+            layers=self.layers,
+            outputs=outputs,
+            notes=self.notes,
+            idle=tuple(self._idle(constant)),
+            cuts=tuple(self.cuts),
+            left_out=self.left_out,
+            producer=self.graph.producer,
+        )
+
+    def _cut_output(self, name: str, cause: str) -> None:
+        if not self.partial:
+            raise RequestError(
+                "E505",
+                f"output '{shown(name)}' of the model cannot be said in a spec",
+                value=f"it is {cause}",
+                help="--partial leaves it out",
+            )
+        self.cuts.append(f"output '{shown(name)}' of the model: it comes from {cause}")
+
+    def _idle(self, constant: list[str]) -> Iterator[str]:
+        """What is left out because it has nothing to do with the outputs, or with the inputs."""
+        needed = set(map(id, self.needed))
+        nodes = [node for node in self.graph.nodes if id(node) not in needed]
+        count = len(nodes) + sum(node.inner for node in nodes)
+        inputs = [one.name for one in self.graph.inputs if one.name not in self.values]
+        if nodes:
+            listed = counted_names([node.title for node in nodes], "node", count)
+            yield f"no output depends on {listed}: left out"
+        if inputs:
+            listed = counted_names(list(map(shown, inputs)), "input", len(inputs))
+            yield f"no output depends on {listed}: left out"
+        if constant:
+            listed = counted_names(list(map(shown, constant)), "output", len(constant))
+            yield f"no input decides on {listed}: left out"
+
+
+class _TooLarge(Exception):
+    """A constant is too large for sizes to be read from it."""
+
+
+def _constant(name: str, tensor: Tensor) -> Constant:
+    own = _referable(name) if tensor.element else None
+    if tensor.packed is None:
+        return Constant(array=_stand_in(tensor.shape), known=False, name=own)
+    return Constant(array=from_tensor(tensor), name=own)
+
+
+def _referable(name: str) -> str | None:
+    """`name`, if a weight reference can hold it."""
+    return name if name and "\0" not in name else None
+
+
+def _stand_in(shape: Shape) -> Array:
+    try:
+        return uniform(shape, np.float32(0))
+    except ValueError:  # more elements than there are addresses
+        raise FileError(
+            "E405", "a constant fits into memory", value=f"got the shape {shown(list(shape))}"
+        ) from None
+
+
+def _of_shape(node: Node, value: Value) -> Constant:
+    """What Shape and Size say of a value: a constant, once the input's sizes are."""
+    if isinstance(value, Cut):
+        raise Untranslatable(f"it reads {value.cause}")
+    shape = value.full_shape if isinstance(value, Activation) else value.shape
+    found = prod(shape) if node.operator == "Size" else shape_part(node, shape)
+    try:
+        array = np.array(found, dtype=np.int64)
+    except OverflowError:
+        raise Untranslatable("it counts more elements than int64 can") from None
+    of_model = isinstance(value, Constant) and value.name is not None and bool(node.outputs)
+    return Constant(array=array, name=_referable(node.outputs[0]) if of_model else None)
+
+
+def _require_opset(opset: int) -> None:
+    if not 1 <= opset <= LARGEST:
+        raise FileError("E405", "an opset is an integer from 1 to 2^53", value=f"got {opset}")

@@ -1,0 +1,276 @@
+"""Opening an ONNX model: bounded, contained, and nowhere else.
+
+The file is held against its own claims before any of them is believed: a tensor has as many
+bytes as its sizes say, external data lies inside the model's folder and inside its file.  The
+package `onnx` does no more than parse; nothing of a model is executed, and no function of the
+package that opens files is called.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from convt_cli.errors import ConvtError, FileError, RequestError, shown
+from convt_cli.io import memory
+from convt_cli.io.conflicts import note_named
+from convt_cli.io.folders import Folder
+from convt_cli.io.reading import Opened, open_regular
+from convt_cli.models.onnx.graph import Graph
+from convt_cli.models.onnx.nodes import input_of, node_of, text
+from convt_cli.models.onnx.tensors import (
+    byte_count,
+    content_of,
+    is_outside,
+    is_sparse,
+    own_content,
+    parts,
+    tensor_of,
+)
+from convt_cli.models.onnx.wire import MOST_FIELDS, parsing_needs
+
+MOST_BYTES = 2**31
+_MOST_PARTS = 200_000
+_INTEGERS, _NUMBERS = 7, 1
+_HELP = "use a machine with more memory"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """A model that has been read: its plain graph, and its constants' bytes for who asks."""
+
+    path: str
+    graph: Graph
+    _tensors: dict[str, Any]
+    _folder: Folder
+
+    def content(self, name: str) -> bytes:
+        """The bytes of a constant, row-major and little-endian.
+
+        Raises FileError (E401, E404, E405), RequestError (E501).
+        """
+        stored = self._tensors[name]
+        with _reporting_damage(self.path):
+            if is_sparse(stored):
+                self._require(2 * byte_count(stored))
+            return content_of(stored, self._dense)
+
+    def _dense(self, stored: Any) -> bytes:
+        if is_outside(stored):
+            return self._external(stored)
+        self._require(byte_count(stored))
+        return own_content(stored)
+
+    def _external(self, stored: Any) -> bytes:
+        entries = _external_entries(stored)
+        path = self._folder.resolved(entries["location"])
+        wanted = byte_count(stored)
+        offset = _whole(entries.get("offset", "0"))
+        with self._folder.opened(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            if _whole(entries.get("length", str(wanted))) != wanted or offset + wanted > size:
+                raise ValueError(f"external data of {wanted} bytes does not fit its file or length")
+            self._require(wanted)
+            file.seek(offset)
+            return file.read(wanted)
+
+    def _require(self, needed: int) -> None:
+        memory.require(needed, f"a tensor of {shown(self.path)}", help=_HELP)
+
+
+def open_model(path: str, *, allow_outside: bool = False, within: Folder | None = None) -> Model:
+    """The model in the file `path`; `allow_outside` lets its data lie outside its folder.
+
+    Where a spec names the model, it is opened `within` the spec's folder.
+
+    Raises RequestError (E501, E504), FileError (E401, E404, E405).
+    """
+    message = _message_type()
+    folder = within.below(path) if within else Folder.of(path, allow_outside=allow_outside)
+    content = _read(path, within.opened if within else open_regular)
+    _require_parsable(path, content, message.DESCRIPTOR)
+    proto = _parsed(path, content, message)
+    del content
+    with _reporting_damage(path):
+        if not proto.HasField("graph"):
+            raise ValueError("it holds no graph")
+        _require_bounded(proto.graph)
+        tensors = dict(_tensors(proto.graph))
+        model = Model(
+            path=path,
+            graph=_graph(proto, tensors),
+            _tensors=tensors,
+            _folder=folder,
+        )
+        for location in _external_locations(tensors):
+            note_named(folder.resolved(location))
+    return model
+
+
+def _message_type() -> Any:
+    """The class ModelProto.  Raises RequestError (E504) without the extra."""
+    try:
+        from onnx import ModelProto  # noqa: PLC0415  # an extra
+    except ImportError as error:
+        cause = "" if isinstance(error, ModuleNotFoundError) else str(error)
+        raise RequestError(
+            "E504",
+            "reading ONNX models needs the package onnx",
+            value=cause and shown(f"it is there and fails to load, with {cause}"),
+            help="install it with: pip install 'convt-cli[onnx]'",
+        ) from None
+    return ModelProto
+
+
+def _read(path: str, opened: Opened) -> bytes:
+    with opened(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if not 0 < size < MOST_BYTES:
+            reason = "it is empty" if not size else "a protobuf file ends below 2 GiB"
+            raise _damaged(path, ValueError(reason), help="is it the file that was meant?")
+        memory.require(3 * size, f"the model {shown(path)}", help=_HELP)
+        return file.read(size)
+
+
+def _require_parsable(path: str, content: bytes, descriptor: Any) -> None:
+    """Raise RequestError (E501) unless there is memory for what `content` becomes."""
+    needs = parsing_needs(content, descriptor)
+    size = 2 * len(content) + needs.size
+    if needs.fields > MOST_FIELDS:
+        there = memory.available()
+        known = "" if there is None else f", {memory.text(there)} there"
+        raise RequestError(
+            "E501",
+            f"the model {shown(path)} has too many parts to be read",
+            value=f"over {MOST_FIELDS:,}, for which {memory.text(size)} are needed{known}",
+            help="export the part of the network that is wanted",
+        )
+    memory.require(size, f"the model {shown(path)}", help=_HELP)
+
+
+def _require_bounded(graph: Any) -> None:
+    for part in ("node", "initializer", "sparse_initializer", "input", "output"):
+        if len(getattr(graph, part)) > _MOST_PARTS:
+            raise ValueError(f"it has more than {_MOST_PARTS:,} entries of {part}")
+
+
+def _graph(proto: Any, tensors: dict[str, Any]) -> Graph:
+    graph = proto.graph
+    opsets = [one.version for one in proto.opset_import if one.domain in ("", "ai.onnx")]
+    return Graph(
+        opset=max(opsets, default=1),
+        inputs=tuple(input_of(one) for one in graph.input if one.name not in tensors),
+        outputs=tuple(text(one.name) for one in graph.output),
+        constants={name: tensor_of(name, tensor) for name, tensor in tensors.items()},
+        nodes=tuple(node_of(one) for one in graph.node if not _is_constant(one)),
+        producer=f"{text(proto.producer_name)} {text(proto.producer_version)}".strip(),
+    )
+
+
+def _tensors(graph: Any) -> Iterator[tuple[str, Any]]:
+    """The constants of a graph: its initializers, and what its Constant nodes hold."""
+    names: set[str] = set()
+    for name, tensor in _all_tensors(graph):
+        if name in names:
+            raise ValueError(f"the constant '{name}' is given twice")
+        names.add(name)
+        yield name, tensor
+
+
+def _all_tensors(graph: Any) -> Iterator[tuple[str, Any]]:
+    yield from ((text(tensor.name), tensor) for tensor in graph.initializer)
+    yield from ((text(tensor.values.name), tensor) for tensor in graph.sparse_initializer)
+    for node in filter(_is_constant, graph.node):
+        yield text(node.output[0]), _constant(node.attribute[0])
+
+
+def _is_constant(node: Any) -> bool:
+    """Whether a node is a Constant of a kind that is known here."""
+    return (
+        node.op_type == "Constant"
+        and node.domain in ("", "ai.onnx")
+        and len(node.output) == len(node.attribute) == 1
+        and node.attribute[0].name in _CONSTANT_FIELDS
+    )
+
+
+_CONSTANT_FIELDS = {
+    "value": "",
+    "sparse_value": "",
+    "value_int": "int64_data",
+    "value_ints": "int64_data",
+    "value_float": "float_data",
+    "value_floats": "float_data",
+}
+
+
+def _constant(attribute: Any) -> Any:
+    """The tensor that a Constant node's attribute stands for."""
+    if attribute.name == "value":
+        return attribute.t
+    if attribute.name == "sparse_value":
+        return attribute.sparse_tensor
+    whole = attribute.name.startswith("value_int")
+    tensor = type(attribute.t)()
+    tensor.data_type = _INTEGERS if whole else _NUMBERS
+    if attribute.name.endswith("s"):
+        numbers = attribute.ints if whole else attribute.floats
+        tensor.dims.append(len(numbers))
+    else:
+        numbers = [attribute.i if whole else attribute.f]
+    getattr(tensor, _CONSTANT_FIELDS[attribute.name]).extend(numbers)
+    return tensor
+
+
+def _external_locations(tensors: dict[str, Any]) -> dict[str, None]:
+    """The files that tensors lie in, as the model names them, in its order."""
+    dense = (part for tensor in tensors.values() for part in parts(tensor))
+    return {_external_entries(one)["location"]: None for one in dense if is_outside(one)}
+
+
+def _external_entries(tensor: Any) -> dict[str, str]:
+    """Where a tensor's data stands: `location`, `offset` and `length`."""
+    entries = {text(entry.key): text(entry.value) for entry in tensor.external_data}
+    return {"location": "", **entries}
+
+
+def _whole(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 20):
+        raise ValueError(f"external data at {text!r}")
+    return int(text)
+
+
+def _parsed(path: str, content: bytes, message: Any) -> Any:
+    """A message of the type `message`.  Raises FileError (E405), MemoryError."""
+    try:
+        return message.FromString(content)
+    except MemoryError:
+        raise
+    except Exception as error:  # protobuf's DecodeError
+        if "alloc" in str(error):
+            raise MemoryError(f"{memory.text(len(content))} were being parsed") from None
+        raise _damaged(path, error, help="was it cut short, or is it another format?") from None
+
+
+@contextmanager
+def _reporting_damage(path: str) -> Iterator[None]:
+    """Turn our own doubts, and what protobuf raises on odd values, into a FileError (E405)."""
+    try:
+        yield
+    except (ConvtError, MemoryError):
+        raise
+    except Exception as error:
+        raise _damaged(path, error, help="export the model again") from None
+
+
+def _damaged(path: str, error: Exception, *, help: str) -> FileError:
+    reason = str(error).partition("\n")[0] or type(error).__name__
+    return FileError(
+        "E405",
+        f"cannot read an ONNX model from {shown(path)}",
+        value=shown(reason)[:200],
+        help=help,
+    )

@@ -1,0 +1,128 @@
+"""Arithmetic element by element: of activations a join, with a constant per channel a scale."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import isfinite
+from typing import Any
+
+import numpy as np
+
+from convt_cli.arithmetic.keys import Inline
+from convt_cli.models.onnx.operation import Activation, Constant, Operation
+
+_MOST_WRITTEN = 16
+
+_JOINS = {"Add": "add", "Sum": "add", "Mul": "mul"}
+_STAND_INS = {"Sub": "add", "Max": "add", "Min": "add", "Mean": "add", "Div": "mul", "Pow": "mul"}
+_FIELDS = {"Add": "bias", "Sum": "bias", "Mul": "weight"}
+
+
+def _elementwise(operation: Operation) -> Activation:
+    given = operation.inputs
+    activations = [value for value in given if isinstance(value, Activation)]
+    constants = [value for value in given if isinstance(value, Constant)]
+    if not activations:
+        operation.refuse("all its inputs are constant")
+    if len(given) == 1:
+        return operation.layer("identity", activations[0])
+    if not constants:
+        return _joined(operation, activations)
+    if len(given) != 2:
+        operation.refuse(f"it has {len(activations)} computed inputs and {len(constants)} constant")
+    return _with_constant(operation, activations[0], constants[0])
+
+
+def _joined(operation: Operation, sources: list[Activation]) -> Activation:
+    require_one_batch(operation, sources)
+    operator = operation.node.operator
+    if operator in _JOINS:
+        return operation.layer(_JOINS[operator], *sources)
+    return operation.stand_in(_STAND_INS[operator], *sources)
+
+
+def require_one_batch(operation: Operation, sources: list[Activation]) -> None:
+    """Refuse sources whose batch axes differ."""
+    if len({source.batch for source in sources}) > 1:
+        operation.refuse("its sources have batches of different sizes")
+
+
+def _with_constant(operation: Operation, source: Activation, constant: Constant) -> Activation:
+    try:
+        result = np.broadcast_shapes(source.full_shape, constant.shape)
+    except (ValueError, RuntimeError):  # RuntimeError: NumPy broadcasts up to 32 axes
+        result = ()
+    if result != source.full_shape:
+        shapes = f"{list(source.full_shape)} and {list(constant.shape)}"
+        operation.refuse(f"its constant does not fit its source: {shapes}")
+    keys = _scale_keys(operation, source, constant)
+    if keys is None:
+        return operation.stand_in("identity", source)
+    return operation.layer("scale", source, **keys)
+
+
+def _scale_keys(
+    operation: Operation, source: Activation, constant: Constant
+) -> dict[str, Any] | None:
+    """What a scale does for the node; None where a number per channel does not do it.
+
+    One number is written out, and so are few that are computed from a constant of the model;
+    the constant itself is named.
+    """
+    if not _is_per_channel(source, constant):
+        return None
+    written = _written_out(operation, constant) if constant.array.size == 1 else None
+    if written is not None:
+        return written
+    field = _FIELDS.get(operation.node.operator)
+    if field and constant.name is not None:
+        return {field: operation.reference(constant)}
+    return _written_out(operation, constant)
+
+
+def _written_out(operation: Operation, constant: Constant) -> dict[str, Any] | None:
+    """The keys of a scale with the constant's numbers; None where they are not to be written.
+
+    A number without axes stays one; that is how exporters write the numbers of a formula.
+    """
+    if constant.array.size > _MOST_WRITTEN or not constant.known:
+        return None
+    numbers = constant.array.ravel().astype(float).tolist()
+    first = isinstance(operation.inputs[0], Constant)
+    written = _written(operation.node.operator, numbers, constant_first=first)
+    if not all(isfinite(number) for values in written.values() for number in values):
+        return None
+    shape = (len(numbers),) if constant.shape else ()
+    return {
+        key: Inline(shape=shape, values=tuple(values)) for key, values in written.items()
+    } or None
+
+
+def _written(
+    operator: str, numbers: list[float], *, constant_first: bool
+) -> dict[str, list[float]]:
+    """The keys of a scale that does what the operator does with these numbers; empty if none."""
+    match operator, constant_first:
+        case (("Add" | "Sum"), _):
+            return {"bias": numbers}
+        case "Mul", _:
+            return {"weight": numbers}
+        case "Sub", False:
+            return {"bias": [-number for number in numbers]}
+        case "Sub", True:
+            return {"weight": [-1.0] * len(numbers), "bias": numbers}
+        case "Div", False if all(numbers):
+            return {"weight": [1 / number for number in numbers]}
+        case _:
+            return {}
+
+
+def _is_per_channel(source: Activation, constant: Constant) -> bool:
+    """Whether the constant is one number, or varies along the channels alone."""
+    aligned = (1,) * (len(source.full_shape) - len(constant.shape)) + constant.shape
+    return all(size == 1 for axis, size in enumerate(aligned) if axis != 1)
+
+
+OPERATORS: dict[str, Callable[[Operation], Activation]] = dict.fromkeys(
+    (*_JOINS, *_STAND_INS), _elementwise
+)

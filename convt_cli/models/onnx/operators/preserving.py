@@ -1,0 +1,127 @@
+"""Operators that leave the shape of their first input as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import isclose, prod
+from typing import Any
+
+from convt_cli.arithmetic.layers.assumed import (
+    CLIP_BOUNDS,
+    CLIP_TEXT,
+    ELU_ALPHA,
+    LEAKY_SLOPE,
+    PRELU_SLOPE,
+)
+from convt_cli.models.onnx.operation import Activation, Constant, Operation
+
+_LAYERS = {
+    "Relu": "relu",
+    "LeakyRelu": "leaky_relu",
+    "PRelu": "prelu",
+    "Clip": "clip",
+    "Elu": "elu",
+    "Gelu": "gelu",
+    "com.microsoft.Gelu": "gelu",
+    "Sigmoid": "sigmoid",
+    "Tanh": "tanh",
+    "Softmax": "softmax",
+    "BatchNormalization": "batch_norm",
+    "InstanceNormalization": "instance_norm",
+    "LayerNormalization": "layer_norm",
+    "GroupNormalization": "group_norm",
+    "LRN": "lrn",
+    "Dropout": "dropout",
+    "Identity": "identity",
+    "Cast": "identity",
+}
+
+_STAND_INS = (
+    *("Abs", "Neg", "Sign", "Reciprocal", "Floor", "Ceil", "Round", "Sqrt", "Exp", "Log", "Erf"),
+    *("Sin", "Cos", "Tan", "Asin", "Acos", "Atan", "Sinh", "Cosh", "Asinh", "Acosh", "Atanh"),
+    *("Selu", "Celu", "Mish", "Swish", "HardSigmoid", "HardSwish", "Softplus", "Softsign"),
+    *("ThresholdedRelu", "Shrink", "LogSoftmax", "Hardmax", "CumSum", "LpNormalization"),
+    *("MeanVarianceNormalization", "RMSNormalization", "com.microsoft.QuickGelu"),
+)
+"""What no layer computes, and what keeps the shape by the operator's own text."""
+
+
+_LEARNING = ("prelu", "batch_norm", "instance_norm", "layer_norm", "group_norm")
+_LEARNED_INPUTS = (1, 2)
+"""The inputs of those operators that a training changes: slopes, or a scale and a shift."""
+
+_ASSUMED = {
+    "clip": f"its bounds: a clip is one to {CLIP_TEXT}",
+    "leaky_relu": f"its slope: that of a leaky_relu is {LEAKY_SLOPE}",
+    "prelu": f"its slopes: that of a prelu is {PRELU_SLOPE}",
+    "elu": f"its alpha: that of an elu is {ELU_ALPHA:g}",
+    "batch_norm": "its statistics: a batch_norm passes signals unchanged",
+    "lrn": "its numbers: an lrn passes signals unchanged",
+}
+"""What a layer of a spec leaves out of a node, and has instead."""
+
+
+def _preserving(layer_type: str) -> Callable[[Operation], Activation]:
+    def layer(operation: Operation) -> Activation:
+        if layer_type in _ASSUMED and not _is_assumed(operation):
+            operation.notes.append(f"{operation.node.operator} loses {_ASSUMED[layer_type]}")
+        source = operation.activation()
+        keys = _keys(layer_type, operation, source)
+        if layer_type in _LEARNING:
+            _note_other_count(operation, operation.geometry(layer_type, source, **keys).parameters)
+        return operation.layer(layer_type, source, **keys)
+
+    return layer
+
+
+def _keys(layer_type: str, operation: Operation, source: Activation) -> dict[str, Any]:
+    """What the node says that its layer does not have by default."""
+    if layer_type == "prelu":
+        slopes = operation.weight(1).array.size
+        legal = (source.shape[0], prod(source.shape))
+        return {"num_parameters": slopes} if slopes in legal and slopes > 1 else {}
+    if layer_type == "layer_norm":
+        rank = len(source.full_shape)
+        first = operation.axis("axis", -1, rank)
+        if first == 0:
+            operation.refuse("it normalises over the batch")
+        axes = tuple(range(first - 1, rank - 1))
+        return {} if len(axes) == 1 else {"normalized_axes": axes}
+    return {}
+
+
+def _note_other_count(operation: Operation, counted: int) -> None:
+    """Say so where the model stores more or fewer numbers than the layer counts as parameters."""
+    inputs = [operation.constant(number) for number in _LEARNED_INPUTS]
+    stored = sum(one.array.size for one in inputs if one is not None)
+    if stored != counted:
+        name = operation.node.operator
+        operation.notes.append(
+            f"{name} has {stored:,} learned numbers, its layer counts {counted:,}"
+        )
+
+
+def _is_assumed(operation: Operation) -> bool:
+    """Whether a node has the numbers that its layer is taken to have."""
+    attributes = operation.node.attributes
+    match operation.node.operator:
+        case "Clip":
+            given = [attributes.get("min"), attributes.get("max")]
+            for number, bound in enumerate(operation.inputs[1:3]):
+                if isinstance(bound, Constant) and bound.known and bound.array.size == 1:
+                    given[number] = bound.array.item()
+            return given == [*CLIP_BOUNDS]
+        case "LeakyRelu":
+            alpha = attributes.get("alpha", 0.01)
+            return isinstance(alpha, float) and isclose(alpha, LEAKY_SLOPE, rel_tol=1e-6)
+        case "Elu":
+            return attributes.get("alpha", 1.0) == ELU_ALPHA
+    return False
+
+
+OPERATORS: dict[str, Callable[[Operation], Activation]] = {
+    **{operator: _preserving(layer_type) for operator, layer_type in _LAYERS.items()},
+    **dict.fromkeys(
+        _STAND_INS, lambda operation: operation.stand_in("identity", operation.activation())
+    ),
+}

@@ -1,0 +1,190 @@
+"""C x and Cᵀ y by gathering: copies of the source side by side, then matrix products.
+
+On every axis the results are combs (`arithmetic.combs`): result phase + b * result_step sums
+its taps over the sources starts[n] + b * source_step.  For one comb of every axis, then,
+
+    result[m, b] = the sum over channels c and taps n of
+                   weight[m, c, tap n] * source[c, starts[n] + b * source_step],
+
+which is one matrix product of the weight, (phases * channels, channels * taps), and of the
+gathered source, (channels * taps, positions).  Only the axes behind the first are gathered: a
+tap of the first axis reads the same rows further down, a view of what is there already.  So
+the source is copied once for each tap of the last axes, and the products of the first axis's
+taps add up.  Phases that read the same sources are rows of one product.
+
+The zeros of the padding are gathered too, so weights must be finite: 0 * inf is nan.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+from convt_cli.operators.dtypes import Array
+from convt_cli.operators.kernels.polyphase import UNIT, Comb, Combs, all_covered
+from convt_cli.operators.kernels.products import multiply
+from convt_cli.operators.kernels.scratch import scratch
+from convt_cli.operators.kernels.views import as_slice, lies_flat, reach, spread
+
+_Taps = tuple[tuple[tuple[int, ...], ...], ...]
+"""For every axis and phase of a comb: the taps."""
+
+
+class Gathering:
+    """The sum of windows as matrix products, for one weight and any sources.
+
+    `weight` is (groups, result channels, source channels, *kernel_size), channels per group.
+    With `flat` the first axis is gathered too: one product, the weight in its own order.
+    """
+
+    def __init__(self, weight: Array, *, flat: bool) -> None:
+        self._flat = flat
+        self._weight = weight[:, :, :, np.newaxis] if flat else weight
+        self._matrices: dict[_Taps, list[Array]] = {}
+
+    def __call__(self, combs: Combs, source: Array, result: Array) -> None:
+        """Fill `result`, (batch, channels, *sizes), from `source`, (batch, channels, *sizes)."""
+        if self._flat:
+            combs = ((UNIT,), *combs)
+            source, result = source[:, :, np.newaxis], result[:, :, np.newaxis]
+        if not all_covered(combs):
+            result[...] = 0
+        for others in product(*combs[1:]):
+            rows = self._gathered(combs[0], others, source)
+            for leading in combs[0]:
+                self._fill((leading, *others), combs[0], rows, result)
+
+    def _gathered(
+        self, leading: tuple[Comb, ...], others: tuple[Comb, ...], source: Array
+    ) -> Array:
+        """(batch, groups, channels * taps, residues, rows * positions), zero outside `source`.
+
+        The rows begin with the first that any comb reads.  They lie apart by their residue
+        modulo the first axis's step, so that every step-th row is a plain range.
+        """
+        step, (first, past), residues = leading[0].source_step, reach(leading), _residues(leading)
+        depth = -(-(past - first) // step)
+        rows = first, first + residues[-1] + (depth - 1) * step + 1
+        window = _window(source, [rows, *(reach((comb,)) for comb in others)])
+        parts = [_by_tap(window[:, :, residue:], others, step, depth) for residue in residues]
+        channels, *counts = parts[0].shape[1 : 2 + len(others)]
+        groups, taps = len(self._weight), prod(counts)
+        sizes = parts[0].shape[2 + len(others) :]
+        inner = channels // groups * taps
+        flat = len(source), groups, inner, len(residues), prod(sizes)
+        if len(parts) == taps == 1 and lies_flat(parts[0], axis=1):
+            return parts[0].reshape(flat)
+        shape = len(source), channels, *counts, len(residues), *sizes
+        gathered = scratch("gathered", shape, source.dtype)
+        for place, part in enumerate(parts):
+            ahead: tuple[Any, ...] = (slice(None),) * (2 + len(others))
+            gathered[*ahead, place] = part
+        return gathered.reshape(flat)
+
+    def _fill(
+        self, combs: tuple[Comb, ...], all_leading: tuple[Comb, ...], rows: Array, result: Array
+    ) -> None:
+        """Put the sums of one comb of every axis where they belong."""
+        batch, groups = rows.shape[:2]
+        matrices = self._matrices_of(combs)
+        sizes = tuple(comb.length for comb in combs)
+        shape = (batch, groups, matrices[0].shape[1], prod(sizes))
+        if len(matrices) == 1 and result.shape[2:] == sizes and lies_flat(result, axis=2):
+            self._sum(matrices, combs, all_leading, rows, result.reshape(shape))
+        else:
+            total = scratch("total", shape, rows.dtype)
+            self._sum(matrices, combs, all_leading, rows, total)
+            spread(combs, total, result)
+
+    def _sum(
+        self,
+        matrices: list[Array],
+        combs: tuple[Comb, ...],
+        all_leading: tuple[Comb, ...],
+        rows: Array,
+        total: Array,
+    ) -> None:
+        """The sum over the first axis's taps: `total`, (batch, groups, channels, positions)."""
+        leading, *others = combs
+        (first, _), residues = reach(all_leading), _residues(all_leading)
+        width = prod(comb.length for comb in others)
+        for number, (matrix, start) in enumerate(zip(matrices, leading.starts, strict=True)):
+            depth, residue = divmod(start - first, leading.source_step)
+            part = slice(depth * width, (depth + leading.length) * width)
+            view = rows[:, :, :, residues.index(residue), part]
+            if number == 0:
+                multiply(matrix, view, out=total)
+            else:
+                more = scratch("more", total.shape, total.dtype)
+                multiply(matrix, view, out=more)
+                total += more
+
+    def _matrices_of(self, combs: tuple[Comb, ...]) -> list[Array]:
+        """For every tap of the first axis (groups, phases * channels, channels * taps)."""
+        taps = tuple(comb.taps for comb in combs)
+        if taps not in self._matrices:
+            self._matrices[taps] = [self._matrix(taps, tap) for tap in range(len(taps[0][0]))]
+        return self._matrices[taps]
+
+    def _matrix(self, taps: _Taps, number: int) -> Array:
+        groups, channels = self._weight.shape[:2]
+        blocks = [
+            self._weight[_tap_index(first[number], others)] for first, *others in product(*taps)
+        ]
+        stacked = blocks[0] if len(blocks) == 1 else np.stack(blocks, axis=1)
+        matrix = stacked.reshape(groups, len(blocks) * channels, -1)
+        return np.ascontiguousarray(matrix)  # BLAS reads nothing backwards
+
+
+def _residues(leading: tuple[Comb, ...]) -> list[int]:
+    """How far, modulo the step, what the combs read lies from the first of it."""
+    first, _ = reach(leading)
+    return sorted({(start - first) % comb.source_step for comb in leading for start in comb.starts})
+
+
+def _window(source: Array, ranges: list[tuple[int, int]]) -> Array:
+    """The box of `source`, (batch, channels, *sizes), that the ranges span, zero outside it."""
+    sizes = source.shape[2:]
+    inside = [
+        (max(0, low), max(0, min(past, size)))
+        for (low, past), size in zip(ranges, sizes, strict=True)
+    ]
+    part = source[:, :, *(slice(*pair) for pair in inside)]
+    if inside == ranges:
+        return part
+    shape = (*source.shape[:2], *(past - low for low, past in ranges))
+    window = scratch("window", shape, source.dtype)
+    places = zip(ranges, inside, part.shape[2:], strict=True)
+    middle = [slice(first - low, first - low + n) for (low, _), (first, _), n in places]
+    window[:, :, *middle] = part
+    for axis, place in enumerate(middle, start=2):
+        ahead: tuple[Any, ...] = (slice(None),) * axis
+        window[*ahead, : place.start] = window[*ahead, place.stop :] = 0
+    return window
+
+
+def _by_tap(window: Array, others: tuple[Comb, ...], step: int, depth: int) -> Array:
+    """What every tap of the last axes reads: (batch, channels, *taps, rows, *lengths), a view.
+
+    `window` begins with what the first taps read first; its rows are read `step` apart.
+    """
+    batch, channels, row, *elements = window.strides
+    gaps = [comb.starts[1] - comb.starts[0] if len(comb.starts) > 1 else 0 for comb in others]
+    counts = [len(comb.starts) for comb in others]
+    by_tap = [gap * stride for gap, stride in zip(gaps, elements, strict=True)]
+    by_position = [comb.source_step * stride for comb, stride in zip(others, elements, strict=True)]
+    return as_strided(
+        window,
+        (*window.shape[:2], *counts, depth, *(comb.length for comb in others)),
+        (batch, channels, *by_tap, step * row, *by_position),
+        writeable=False,
+    )
+
+
+def _tap_index(first: int, others: list[tuple[int, ...]]) -> tuple[Any, ...]:
+    """One tap of the first axis and some of each other one, of every group and channel."""
+    return (slice(None), slice(None), slice(None), first, *map(as_slice, others))

@@ -1,0 +1,185 @@
+"""C x and Cᵀ y row by row: one matrix product for every row of the result.
+
+The formula is that of `gather`, and the taps of the last axes are copied side by side as there.
+But a row of the source is held with all of them together, so that rows that follow upon each
+other are one matrix, (rows * taps * channels, positions).  What the windows of one row of the
+result read is the part of it that begins with their first row, and what those of the next row
+read begins further down.  So nothing is copied for the taps of the first axis, and yet one
+product sums over all of them.  Such a product is short, as long as a row of the result: that is
+best for few channels, where copying and adding up take longer than multiplying.
+
+With a dilation, rows that a window reads lie `gap` apart.  Then the source's rows are held by
+their residue modulo the gap, and the result's are computed by turns.
+
+The zeros of the padding are gathered too, so weights must be finite: 0 * inf is nan.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+from math import gcd, prod
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+from convt_cli.operators.dtypes import Array
+from convt_cli.operators.kernels import products
+from convt_cli.operators.kernels.polyphase import Comb, Combs, all_covered
+from convt_cli.operators.kernels.scratch import scratch, scratch_rows
+from convt_cli.operators.kernels.views import as_slice, lies_flat, reach, spread
+
+_Chosen = tuple[Comb, ...]
+"""One comb of every axis, or of every axis but the first."""
+_Leading = tuple[Comb, ...]
+"""All the combs of the first axis."""
+
+
+class Rows:
+    """The sum of windows row by row, for one weight and any sources.
+
+    `weight` is (groups, result channels, source channels, *kernel_size), channels per group.
+    """
+
+    def __init__(self, weight: Array) -> None:
+        self._weight = weight
+        self._matrices: dict[tuple[Any, ...], Array] = {}
+
+    def __call__(self, combs: Combs, source: Array, result: Array) -> None:
+        """Fill `result`, (batch, channels, *sizes), from `source`, (batch, channels, *sizes)."""
+        if not all_covered(combs):
+            result[...] = 0
+        for others in product(*combs[1:]):
+            rows = self._gathered(combs[0], others, source)
+            for leading in combs[0]:
+                self._fill((leading, *others), combs[0], rows, result)
+
+    def are_undivided(self, combs: Combs) -> bool:
+        """Whether every product of results on `combs` is too small for BLAS to divide."""
+        _, channels, inner, *_ = self._weight.shape
+        return all(
+            products.are_undivided(
+                channels * prod(len(comb.phases) for comb in chosen),
+                inner * prod(len(comb.starts) for comb in chosen),
+                prod(comb.length for comb in chosen[1:]),
+                self._weight.dtype,
+            )
+            for chosen in product(*combs)
+        )
+
+    def _gathered(self, all_leading: _Leading, others: _Chosen, source: Array) -> Array:
+        """(batch, groups, gap, rows, taps, channels, positions), zero outside `source`.
+
+        Row number q of residue r is number q * gap + r of those that any comb reads.
+        """
+        (first, past), gap = reach(all_leading), _gap(all_leading)
+        batch, channels, *sizes = source.shape
+        groups, depth = len(self._weight), -(-(past - first) // gap)
+        lengths = [comb.length for comb in others]
+        starts = list(product(*(comb.starts for comb in others)))
+        shape = batch, groups, gap, depth, len(starts), channels // groups, prod(lengths)
+        gathered = scratch_rows("gathered", shape, source.dtype)
+        # (batch, groups, gap, channels, taps, rows, *lengths)
+        target = gathered.reshape(*shape[:-1], *lengths).swapaxes(3, 5)
+        grouped = source.reshape(batch, groups, channels // groups, *sizes)
+        for residue, (tap, begins) in product(range(gap), enumerate(starts)):
+            readings = [
+                _Reading(first + residue, gap, depth),
+                *(
+                    _Reading(begin, comb.source_step, comb.length)
+                    for begin, comb in zip(begins, others, strict=True)
+                ),
+            ]
+            _copy(grouped, readings, target[:, :, residue, :, tap])
+        return gathered
+
+    def _fill(self, combs: _Chosen, all_leading: _Leading, rows: Array, result: Array) -> None:
+        """Put the sums of one comb of every axis where they belong."""
+        matrix = self._matrix_of(combs)
+        batch, groups, channels = len(result), len(matrix), self._weight.shape[1]
+        lengths = tuple(comb.length for comb in combs)
+        shape = batch, groups, matrix.shape[1], lengths[0], prod(lengths[1:])
+        grouped = result.reshape(batch, groups, channels, *result.shape[2:])
+        target = grouped[:, :, :, combs[0].results(0)]
+        is_plain = matrix.shape[1] == channels and target.shape[3:] == lengths
+        if is_plain and lies_flat(target, axis=4):
+            self._multiply(matrix, combs[0], all_leading, rows, target.reshape(shape))
+        else:
+            total = scratch("total", shape, rows.dtype)
+            self._multiply(matrix, combs[0], all_leading, rows, total)
+            spread(combs, total, result)
+
+    def _multiply(
+        self, matrix: Array, leading: Comb, all_leading: _Leading, rows: Array, total: Array
+    ) -> None:
+        """The sums, (batch, groups, phases * channels, rows, positions), by turns of rows."""
+        step, gap = leading.source_step, _gap(all_leading)
+        turns = gap // gcd(gap, step)
+        for turn in range(min(turns, leading.length)):
+            start = leading.starts[0] - reach(all_leading)[0] + turn * step
+            part, into = rows[:, :, start % gap, start // gap :], total[:, :, :, turn::turns]
+            by_batch, by_group, by_row, _, by_channel, by_position = part.strides
+            windows = as_strided(
+                part,
+                (*part.shape[:2], into.shape[3], matrix.shape[2], part.shape[-1]),
+                (by_batch, by_group, turns * step // gap * by_row, by_channel, by_position),
+                writeable=False,
+            )
+            products.multiply_each(matrix, windows, into.swapaxes(2, 3))
+
+    def _matrix_of(self, combs: _Chosen) -> Array:
+        """(groups, phases * channels, taps * channels), the source's channels innermost."""
+        taps = tuple(comb.taps for comb in combs)
+        if taps not in self._matrices:
+            groups, channels, *_ = self._weight.shape
+            blocks = [
+                np.moveaxis(self._weight[:, :, :, *map(as_slice, chosen)], 2, -1)
+                for chosen in product(*taps)
+            ]
+            shape = groups, len(blocks), channels, blocks[0][0, 0].size
+            matrices = np.empty(shape, self._weight.dtype)
+            for number, block in enumerate(blocks):
+                matrices[:, number] = block.reshape(groups, channels, -1)
+            self._matrices[taps] = matrices.reshape(groups, len(blocks) * channels, -1)
+        return self._matrices[taps]
+
+
+def _gap(all_leading: _Leading) -> int:
+    """How far apart a window's taps of the first axis read: the same for all its combs."""
+    gaps = [comb.starts[1] - comb.starts[0] for comb in all_leading if len(comb.starts) > 1]
+    return gaps[0] if gaps else 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """Elements start, start + step, ... of an axis, `length` of them, some of them outside it."""
+
+    start: int
+    step: int
+    length: int
+
+    def inside(self, size: int) -> tuple[int, int]:
+        """The first that is inside an axis of `size`, and the one past the last."""
+        low = min(self.length, max(0, -(self.start // self.step)))
+        return low, max(low, min(self.length, -((self.start - size) // self.step)))
+
+    def elements(self, low: int, high: int) -> slice:
+        """Where those from number `low` to `high` - 1 are on the axis."""
+        return slice(self.start + low * self.step, self.start + high * self.step, self.step)
+
+
+def _copy(source: Array, readings: list[_Reading], target: Array) -> None:
+    """Copy what is read on the last axes of `source` into those of `target`, zero outside."""
+    ahead: tuple[Any, ...] = (slice(None),) * (source.ndim - len(readings))
+    parts: tuple[slice, ...] = ()
+    filled = ahead
+    for reading, size in zip(readings, source.shape[len(ahead) :], strict=True):
+        low, high = reading.inside(size)
+        if low:
+            target[*filled, :low] = 0
+        if high < reading.length:
+            target[*filled, high:] = 0
+        filled = *filled, slice(low, high)
+        parts = *parts, reading.elements(low, high) if low < high else slice(0)
+    target[filled] = source[*ahead, *parts]

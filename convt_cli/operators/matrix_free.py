@@ -1,0 +1,176 @@
+"""C x and Cᵀ y without the matrix: the kernel that suits the layer, tile by tile.
+
+Four kernels compute the same sums: `gather` copies the source tap by tap and multiplies, `rows`
+does so for one row of the result at a time, `scatter` multiplies and adds tap by tap, and `taps`
+does one tap after the other.  The first three are fast, each for other channels and sizes, and
+`choice` decides between them.  They multiply the zeros of the padding too, so where a weight is
+infinite or not a number the fourth is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from itertools import islice
+from math import prod
+
+import numpy as np
+
+from convt_cli.arithmetic.axis import Axis
+from convt_cli.arithmetic.convolution import Convolution
+from convt_cli.operators.dtypes import Array
+from convt_cli.operators.kernels.choice import Choice, Work, cheapest, positions_per_tile
+from convt_cli.operators.kernels.col2im import Scattering
+from convt_cli.operators.kernels.im2col import Gathering
+from convt_cli.operators.kernels.polyphase import Combs, forward_combs, transpose_combs
+from convt_cli.operators.kernels.rows import Rows
+from convt_cli.operators.kernels.scratch import lent
+from convt_cli.operators.kernels.taps import add_tap_by_tap
+from convt_cli.operators.padding import pad, pad_transpose, without_padding
+from convt_cli.operators.threads import each
+from convt_cli.operators.tiles import Tile, tiles
+
+_TOGETHER_BYTES = 2 * 2**20
+"""Small items are computed together up to so many bytes, their copies tap by tap included."""
+
+Kernel = Callable[[Combs, Array, Array], None]
+"""(combs, source, result): fill the result, both (batch, channels, *sizes)."""
+
+
+class Direct:
+    """C (`forward`) or Cᵀ of one convolution with zero padding, ready to be applied by tiles.
+
+    `weight` is (out_channels, in_channels // groups, *kernel_size), in the working dtype.
+    """
+
+    def __init__(self, convolution: Convolution, weight: Array, *, forward: bool) -> None:
+        self._convolution, self._forward = convolution, forward
+        grouped = np.ascontiguousarray(weight).reshape(convolution.groups, -1, *weight.shape[1:])
+        # (groups, result channels, source channels, *kernel_size), channels per group
+        self._weight = grouped if forward else grouped.swapaxes(1, 2)
+        self._choice = self._chosen(self._combs_of(convolution.axes))
+        self._kernel = self._chosen_kernel()
+
+    def tiles(self) -> Iterator[Tile]:
+        """The tiles whose results make up the whole, in row-major order."""
+        return tiles(self._convolution, self._choice.positions, forward=self._forward)
+
+    def fill(self, tile: Tile, source: Array, result: Array) -> None:
+        """Fill a tile of the result from its part of the source.
+
+        Both are (batch, channels, *sizes) of the tile's boxes, in the working dtype.
+        """
+        combs = self._combs_of(tile.axes)
+        if not all(combs):  # no tap meets any source
+            result[...] = 0
+            return
+        with lent():
+            self._fill(combs, tile.axes, source, result)
+
+    def _fill(self, combs: Combs, axes: tuple[Axis, ...], source: Array, result: Array) -> None:
+        items = list(range(len(result)))
+        if self._kernel is not None:
+            self._kernel(combs, source, result)
+            items = self._to_redo(result)
+        for item in items:
+            one = slice(item, item + 1)
+            add_tap_by_tap(axes, self._weight, source[one], result[one], forward=self._forward)
+
+    def filled(self, source: Array, result: Array) -> Array:
+        """`result`, (batch, channels, *sizes), with every tile of every item filled."""
+
+        def fill(task: tuple[Tile, slice]) -> None:
+            tile, some = task
+            self.fill(tile, source[some, :, *tile.sources], result[some, :, *tile.results])
+
+        together = self.items_together if len(source) > 1 else 1
+        items = [slice(first, first + together) for first in range(0, len(source), together)]
+        tasks = [(tile, some) for tile in self.tiles() for some in items]
+        each(fill, tasks, unasked=len(tasks) > 1 and self._is_undivided())
+        return result
+
+    @cached_property
+    def items_together(self) -> int:
+        """How many items are worth one call: several where all of an item is one small tile."""
+        if len(list(islice(self.tiles(), 2))) > 1:
+            return 1
+        shapes = self._convolution.input_shape, self._convolution.output_shape
+        source, result = shapes if self._forward else shapes[::-1]
+        channels = result[0] if self._choice.kernel == "scatter" else source[0]
+        copies = channels * prod(source[1:]) * prod(self._convolution.kernel_size)
+        return max(1, _TOGETHER_BYTES // ((copies + prod(result)) * self._weight.itemsize))
+
+    def _is_undivided(self) -> bool:
+        """Whether the products are too small for BLAS to divide among threads of its own."""
+        combs = self._combs_of(self._convolution.axes)
+        return isinstance(self._kernel, Rows) and self._kernel.are_undivided(combs)
+
+    def _to_redo(self, result: Array) -> list[int]:
+        """The items that an infinite weight, or one that is not a number, has a part in.
+
+        Such a weight shows in every item that reads it: no need to search a larger weight first.
+        """
+        items = list(range(len(result)))
+        if self._weight.size > result[:1].size:
+            items = [item for item in items if not np.isfinite(result[item].sum())]
+        return items if items and not self._finite else []
+
+    @cached_property
+    def _finite(self) -> bool:
+        # A sum is finite only if all its terms are, and found sooner than that they are.
+        with np.errstate(all="ignore"):
+            return bool(np.isfinite(self._weight.sum()) or np.isfinite(self._weight).all())
+
+    def _combs_of(self, axes: tuple[Axis, ...]) -> Combs:
+        return tuple(map(forward_combs if self._forward else transpose_combs, axes))
+
+    def _chosen(self, combs: Combs) -> Choice:
+        groups, rows, inner, *_ = self._weight.shape
+        size = groups * self._weight.itemsize
+        if not all(combs):  # C has no entry: a tile is its boxes, and nothing to compute
+            steps = prod(axis.stride for axis in self._convolution.axes)
+            positions = positions_per_tile(size * (rows + inner) * steps)
+            return Choice(kernel="taps", cost=0, positions=positions)
+        work = Work(
+            combs=combs,
+            rows=rows,
+            inner=inner,
+            sizes=self._convolution.output_shape[1:],
+            groups=groups,
+            itemsize=self._weight.itemsize,
+            forward=self._forward,
+        )
+        return cheapest(work)
+
+    def _chosen_kernel(self) -> Kernel | None:
+        """The chosen kernel; None for `taps`."""
+        if self._choice.kernel == "scatter":
+            return Scattering(np.ascontiguousarray(self._weight.swapaxes(1, 2)))
+        if self._choice.kernel == "taps":
+            return None
+        if self._choice.kernel == "rows":
+            return Rows(self._weight)
+        return Gathering(self._weight, flat=self._choice.kernel == "gather flat")
+
+
+def apply_forward(convolution: Convolution, weight: Array, x: Array) -> Array:
+    """C x: (batch, in_channels, *input sizes) to (batch, out_channels, *output sizes).
+
+    Both arrays have the working dtype.
+    """
+    if convolution.padding_mode != "zeros":
+        return apply_forward(without_padding(convolution), weight, pad(convolution, x))
+    y = np.empty((len(x), *convolution.output_shape), x.dtype)
+    return Direct(convolution, weight, forward=True).filled(x, y)
+
+
+def apply_transpose(convolution: Convolution, weight: Array, y: Array) -> Array:
+    """Cᵀ y: (batch, out_channels, *output sizes) to (batch, in_channels, *input sizes).
+
+    Both arrays have the working dtype.
+    """
+    if convolution.padding_mode != "zeros":
+        padded = apply_transpose(without_padding(convolution), weight, y)
+        return pad_transpose(convolution, padded)
+    x = np.empty((len(y), *convolution.input_shape), y.dtype)
+    return Direct(convolution, weight, forward=False).filled(y, x)

@@ -1,0 +1,33 @@
+"""A spec as the graph that its layers make, whatever the sizes of its input."""
+
+from __future__ import annotations
+
+from convt_cli.arithmetic.questions.closing import Graph, Step
+from convt_cli.spec.load import NO_OVERRIDE, read_spec
+from convt_cli.spec.reader import InputOverride
+from convt_cli.spec.resolve import resolve
+from convt_cli.spec.source import Problems
+
+
+def load_graph(path: str, *, input: InputOverride = NO_OVERRIDE) -> Graph:
+    """The graph of the spec at `path` ('-' is standard input), which need not close as written.
+
+    Raises SpecError where the spec is wrong whatever its sizes are, FileError when it cannot be
+    read, RequestError for an input that it does not have.
+    """
+    spec, problems = read_spec(path, input)
+    steps = [
+        Step(name=layer.name, definition=layer.definition, sources=needed)
+        for layer in spec.layers
+        if layer.definition is not None and (needed := layer.needed) is not None
+    ]
+    if any(any(step.definition.problems(spec.framework)) for step in steps):
+        resolve(spec, problems, Problems(path, problems.text))
+    problems.raise_any()
+    return Graph(
+        name=spec.name,
+        framework=spec.framework,
+        inputs=tuple(spec.inputs.items()),
+        steps=tuple(steps),
+        warnings=problems.diagnostics,
+    )
