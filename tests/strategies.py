@@ -165,12 +165,12 @@ def folded_convolutions() -> st.SearchStrategy[Convolution]:
 
 
 def zero_padded_convolutions() -> st.SearchStrategy[Convolution]:
-    """Direct and transposed ones."""
+    """MatrixFree and transposed ones."""
     return st.one_of(direct_convolutions(), transposed_convolutions())
 
 
 def convolutions() -> st.SearchStrategy[Convolution]:
-    """Direct, transposed and folded ones."""
+    """MatrixFree, transposed and folded ones."""
     return st.one_of(direct_convolutions(), transposed_convolutions(), folded_convolutions())
 
 

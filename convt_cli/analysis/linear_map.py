@@ -14,11 +14,11 @@ from scipy.sparse.linalg import LinearOperator
 from convt_cli.arithmetic.convolution import Convolution
 from convt_cli.errors import ArrayError
 from convt_cli.operators.dtypes import Array
-from convt_cli.operators.matrix_free import Direct
+from convt_cli.operators.matrix_free import MatrixFree
 from convt_cli.operators.padding import pad, pad_transpose, without_padding
 
 
-class Matrix(LinearOperator):
+class LinearMap(LinearOperator):
     """C, (rows, columns), in float64; `.T` is Cᵀ.  `weight` is in C's layout, and real."""
 
     def __init__(self, convolution: Convolution, weight: Array) -> None:
@@ -26,8 +26,8 @@ class Matrix(LinearOperator):
         self._folds = convolution.padding_mode != "zeros"
         padded = without_padding(convolution) if self._folds else convolution
         self._shapes = padded.input_shape, padded.output_shape
-        self._down = Direct(padded, weight, forward=True)
-        self._up = Direct(padded, weight, forward=False)
+        self._down = MatrixFree(padded, weight, forward=True)
+        self._up = MatrixFree(padded, weight, forward=False)
         shape = convolution.matrix_shape
         super().__init__(np.float64, shape)  # type: ignore[call-arg]  # the stubs know __new__ alone
 
@@ -44,7 +44,7 @@ class Matrix(LinearOperator):
 
 def own_action(convolution: Convolution, weight: Array) -> LinearOperator:
     """The layer's own action A as an operator: C, or Cᵀ where the layer is a transposed one."""
-    matrix = Matrix(convolution, weight)
+    matrix = LinearMap(convolution, weight)
     return matrix.T if convolution.adjoint else matrix
 
 

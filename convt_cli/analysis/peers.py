@@ -32,7 +32,7 @@ class PeerRefused(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Window:
+class PeerWindow:
     """What a library is told of a layer beside the weight: `full` is its input without padding."""
 
     stride: Shape
@@ -45,7 +45,7 @@ class Window:
         return len(self.stride)
 
 
-_Call = Callable[[Array, Array, Window], Any]
+_Call = Callable[[Array, Array, PeerWindow], Any]
 """(batch of one, weight in C's layout, window) to the batch of results."""
 
 
@@ -78,7 +78,7 @@ def peer_result(peer: Peer, convolution: Convolution, weight: Array, source: Arr
     Raises PeerRefused.
     """
     axes = convolution.axes
-    window = Window(
+    window = PeerWindow(
         stride=tuple(axis.stride for axis in axes),
         dilation=tuple(axis.dilation for axis in axes),
         groups=convolution.groups,
@@ -119,15 +119,15 @@ def _cropped(full: Array, convolution: Convolution) -> Array:
 # ---------------------------------------------------------------------------------- torch
 
 
-def _torch(x: Array, weight: Array, window: Window) -> Any:
+def _torch(x: Array, weight: Array, window: PeerWindow) -> Any:
     return _torch_call("conv", x, weight, window)
 
 
-def _torch_transposed(y: Array, weight: Array, window: Window) -> Any:
+def _torch_transposed(y: Array, weight: Array, window: PeerWindow) -> Any:
     return _torch_call("conv_transpose", y, weight, window)
 
 
-def _torch_call(name: str, source: Array, weight: Array, window: Window) -> Any:
+def _torch_call(name: str, source: Array, weight: Array, window: PeerWindow) -> Any:
     torch = import_module("torch")
     call = getattr(torch.nn.functional, f"{name}{window.rank}d")
     with torch.no_grad():
@@ -143,15 +143,15 @@ def _torch_call(name: str, source: Array, weight: Array, window: Window) -> Any:
 # --------------------------------------------------------------------------- ONNX Runtime
 
 
-def _onnx(x: Array, weight: Array, window: Window) -> Any:
+def _onnx(x: Array, weight: Array, window: PeerWindow) -> Any:
     return _onnx_call("Conv", x, weight, window)
 
 
-def _onnx_transposed(y: Array, weight: Array, window: Window) -> Any:
+def _onnx_transposed(y: Array, weight: Array, window: PeerWindow) -> Any:
     return _onnx_call("ConvTranspose", y, weight, window)
 
 
-def _onnx_call(operator: str, source: Array, weight: Array, window: Window) -> Any:
+def _onnx_call(operator: str, source: Array, weight: Array, window: PeerWindow) -> Any:
     onnx, runtime = import_module("onnx"), import_module("onnxruntime")
     helper, kind = onnx.helper, onnx.TensorProto.FLOAT
     node = helper.make_node(
@@ -184,7 +184,7 @@ def _onnx_call(operator: str, source: Array, weight: Array, window: Window) -> A
 # ------------------------------------------------------------------------------------ JAX
 
 
-def _jax(x: Array, weight: Array, window: Window) -> Any:
+def _jax(x: Array, weight: Array, window: PeerWindow) -> Any:
     return import_module("jax").lax.conv_general_dilated(
         x,
         weight,
@@ -195,7 +195,7 @@ def _jax(x: Array, weight: Array, window: Window) -> Any:
     )
 
 
-def _jax_transposed(y: Array, weight: Array, window: Window) -> Any:
+def _jax_transposed(y: Array, weight: Array, window: PeerWindow) -> Any:
     """The transpose that JAX itself derives from its convolution."""
     jax = import_module("jax")
     channels = weight.shape[1] * window.groups
@@ -207,7 +207,7 @@ def _jax_transposed(y: Array, weight: Array, window: Window) -> Any:
 # ----------------------------------------------------------------------------- TensorFlow
 
 
-def _tensorflow(x: Array, weight: Array, window: Window) -> Any:
+def _tensorflow(x: Array, weight: Array, window: PeerWindow) -> Any:
     tensorflow = import_module("tensorflow")
     return _by_groups(
         lambda part, taps: tensorflow.nn.convolution(
@@ -219,7 +219,7 @@ def _tensorflow(x: Array, weight: Array, window: Window) -> Any:
     )
 
 
-def _tensorflow_transposed(y: Array, weight: Array, window: Window) -> Any:
+def _tensorflow_transposed(y: Array, weight: Array, window: PeerWindow) -> Any:
     tensorflow = import_module("tensorflow")
     shape = (1, *window.full, weight.shape[1])
     return _by_groups(
@@ -233,7 +233,7 @@ def _tensorflow_transposed(y: Array, weight: Array, window: Window) -> Any:
 
 
 def _by_groups(
-    call: Callable[[Any, Any], Any], source: Array, weight: Array, window: Window
+    call: Callable[[Any, Any], Any], source: Array, weight: Array, window: PeerWindow
 ) -> Any:
     """`call` on every group by itself, with channels behind the other axes, as TensorFlow wants."""
     taps = tuple(range(2, weight.ndim))

@@ -183,10 +183,10 @@ def _on_reals(
     name: str, route: Route, convolution: Convolution, weight: Array, *, forward: bool, note: str
 ) -> Check:
     source = _normal(convolution.input_shape if forward else convolution.output_shape)
-    direct = apply_forward if forward else apply_transpose
-    scale = direct(convolution, abs(weight), abs(source))
+    action = apply_forward if forward else apply_transpose
+    scale = action(convolution, abs(weight), abs(source))
     bounds = _products(convolution, forward=forward) * _eps() * scale
-    first, second = (one(convolution, weight, source) for one in (route, direct))
+    first, second = (one(convolution, weight, source) for one in (route, action))
     return _compared(name, first, second, bounds, note)
 
 
@@ -196,8 +196,8 @@ def _on_integers(
     """The number of elements that differ."""
     source = _whole(convolution.input_shape if forward else convolution.output_shape)
     weight = _whole(convolution.weight_shape)[0]
-    direct = apply_forward if forward else apply_transpose
-    first, second = (one(convolution, weight, source) for one in (route, direct))
+    action = apply_forward if forward else apply_transpose
+    first, second = (one(convolution, weight, source) for one in (route, action))
     different = float(np.count_nonzero(first != second))
     return _judged(f"{name}, on integers", different, 0.0, note)
 
@@ -213,10 +213,10 @@ def _peer_check(peer: Peer, convolution: Convolution, weight: Array) -> Check:
     except PeerRefused as refusal:
         note = f"left out: {peer.name} refuses it: {refusal}"
         return Check(name=name, passed=None, value=None, bound=None, note=note)
-    direct = apply_forward if forward else apply_transpose
+    action = apply_forward if forward else apply_transpose
     exact, absolute = taps.astype(np.float64), source.astype(np.float64)
-    ours = direct(convolution, exact, absolute)
-    scale = direct(convolution, abs(exact), abs(absolute))
+    ours = action(convolution, exact, absolute)
+    scale = action(convolution, abs(exact), abs(absolute))
     count = _products(convolution, forward=forward) + 1
     bounds = count * float(np.finfo(peer.dtype).eps) * scale
     return _compared(name, theirs, ours, bounds, f"in {peer.dtype}")

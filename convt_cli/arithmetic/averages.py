@@ -20,12 +20,12 @@ from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.dialects.frameworks import Framework
 from convt_cli.arithmetic.dialects.padding import direct_pads
 from convt_cli.arithmetic.keys import Pair
-from convt_cli.arithmetic.layers import LayerType
+from convt_cli.arithmetic.layers import Definition
 from convt_cli.arithmetic.layers.pools import AveragePool, MaxPool
 from convt_cli.arithmetic.windows import Window
 
 
-def counts_padding(definition: LayerType, framework: Framework) -> bool:
+def counts_padding(definition: Definition, framework: Framework) -> bool:
     """Whether padding counts in the divisor of an average pool; False for all other layers."""
     if not isinstance(definition, AveragePool):
         return False

@@ -163,13 +163,13 @@ class Axis:
         Its padding is dilation * (kernel_size - 1) - before, and the same with `after` plus
         output_padding; negative where the padding exceeds the kernel: then it crops.
         """
-        reach = self.effective_kernel - 1
+        span = self.effective_kernel - 1
         return Axis(
             input_size=self.stretched_size,
             output_size=self.input_size,
             kernel_size=self.kernel_size,
-            before=reach - self.before,
-            after=reach - self.after + self.output_padding,
+            before=span - self.before,
+            after=span - self.after + self.output_padding,
             dilation=self.dilation,
         )
 

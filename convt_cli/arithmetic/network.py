@@ -8,7 +8,7 @@ from convt_cli.arithmetic.convolution import Convolution, Shape
 from convt_cli.arithmetic.dialects.frameworks import Framework
 from convt_cli.arithmetic.dialects.weight_layout import WeightLayout
 from convt_cli.arithmetic.keys import DEFAULT_FILL, FileReference, WeightSource
-from convt_cli.arithmetic.layers import Convolutional, Geometry, LayerType
+from convt_cli.arithmetic.layers import Convolutional, Definition, Geometry
 from convt_cli.arithmetic.layers.resampling import PixelShuffle
 from convt_cli.errors import Diagnostic
 
@@ -28,7 +28,7 @@ class NetworkLayer:
     name: str
     type: str
     line: int
-    definition: LayerType
+    definition: Definition
     sources: tuple[str, ...]
     inputs: tuple[Shape, ...]
     geometry: Geometry

@@ -37,8 +37,8 @@ class Span:
 
 def direct_span(axis: Axis) -> Span:
     """q*stride - before ... q*stride - before + effective_kernel - 1."""
-    reach = axis.effective_kernel - 1
-    return Span(step=axis.stride, first=-axis.before, last=reach - axis.before)
+    span = axis.effective_kernel - 1
+    return Span(step=axis.stride, first=-axis.before, last=span - axis.before)
 
 
 def transposed_span(axis: Axis) -> Span:

@@ -19,7 +19,7 @@ from convt_cli.commands.main import warn_of
 from convt_cli.commands.options import format_option, input_option, integers, output_options
 from convt_cli.reports.solutions import sizes_report, solutions_report
 from convt_cli.reports.table import Report
-from convt_cli.spec.open_network import load_graph
+from convt_cli.spec.open_network import load_open_network
 
 _SHOWN = 20
 _UP_TO = 1024
@@ -162,7 +162,7 @@ def _layers(question: Question, bounds: Bounds, limit: int | None) -> Report:
 
 
 def _sizes(spec: str, inputs: dict[str, Shape], up_to: int) -> Report:
-    graph = load_graph(spec, input=inputs)
+    graph = load_open_network(spec, input=inputs)
     warn_of(graph.warnings)
     base = closing_base(graph)
     rank = len(graph.inputs[0][1]) - 1

@@ -31,7 +31,7 @@ from convt_cli.operators.dtypes import (
     result_dtype,
     working_dtype,
 )
-from convt_cli.operators.matrix_free import Direct
+from convt_cli.operators.matrix_free import MatrixFree
 from convt_cli.operators.threads import each
 from convt_cli.operators.tiles import Tile
 
@@ -157,7 +157,7 @@ class _Tiling:
         self._working = working_dtype(sample, weight, weight.size)
         with np.errstate(all="ignore"):
             converted = weight.astype(self._working, copy=False)
-        self._direct = Direct(action.convolution, converted, forward=action.forward)
+        self._direct = MatrixFree(action.convolution, converted, forward=action.forward)
         self.dtype = action.biased(np.empty(0, self._result)).dtype
 
     def items_at_once(self, *, side_by_side: bool) -> int:

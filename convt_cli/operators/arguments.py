@@ -49,7 +49,7 @@ def _is_plain(value: object) -> bool:
 
 
 @_remembering
-def direct(
+def direct_convolution(
     weight_shape: Shape,
     input_size: IntPerAxis,
     *,
@@ -70,7 +70,7 @@ def direct(
 
 
 @_remembering
-def transposed(
+def transposed_convolution(
     weight_shape: Shape,
     input_size: IntPerAxis,
     *,

@@ -18,7 +18,12 @@ from scipy.sparse import csr_array
 from convt_cli.arithmetic.convolution import Convolution
 from convt_cli.errors import ArrayError, shape_text
 from convt_cli.io import memory
-from convt_cli.operators.arguments import IntPerAxis, PaddingArgument, direct, transposed
+from convt_cli.operators.arguments import (
+    IntPerAxis,
+    PaddingArgument,
+    direct_convolution,
+    transposed_convolution,
+)
 from convt_cli.operators.dtypes import (
     Array,
     as_array,
@@ -55,7 +60,7 @@ def conv_matrix(
            [0, 1, 2]])
     """
     taps = require_weight(weight)
-    convolution = direct(
+    convolution = direct_convolution(
         taps.shape,
         input_size,
         stride=stride,
@@ -86,7 +91,7 @@ def conv(
     """
     taps, source = require_weight(weight), as_array(x, "x")
     _require_rank(source, taps)
-    convolution = direct(
+    convolution = direct_convolution(
         taps.shape,
         source.shape[2 - taps.ndim :],
         stride=stride,
@@ -118,7 +123,7 @@ def conv_transpose(
     """
     taps, source = require_weight(weight), as_array(y, "y")
     _require_rank(source, taps)
-    convolution = transposed(
+    convolution = transposed_convolution(
         taps.shape,
         source.shape[2 - taps.ndim :],
         stride=stride,

@@ -22,7 +22,7 @@ from convt_cli.operators.dtypes import Array
 from convt_cli.operators.kernels.choice import Choice, Work, cheapest, positions_per_tile
 from convt_cli.operators.kernels.col2im import Scattering
 from convt_cli.operators.kernels.im2col import Gathering
-from convt_cli.operators.kernels.polyphase import Combs, forward_combs, transpose_combs
+from convt_cli.operators.kernels.polyphase import Branches, forward_branches, transpose_branches
 from convt_cli.operators.kernels.rows import Rows
 from convt_cli.operators.kernels.scratch import lent
 from convt_cli.operators.kernels.taps import add_tap_by_tap
@@ -33,11 +33,11 @@ from convt_cli.operators.tiles import Tile, tiles
 _TOGETHER_BYTES = 2 * 2**20
 """Small items are computed together up to so many bytes, their copies tap by tap included."""
 
-Kernel = Callable[[Combs, Array, Array], None]
-"""(combs, source, result): fill the result, both (batch, channels, *sizes)."""
+Kernel = Callable[[Branches, Array, Array], None]
+"""(branches, source, result): fill the result, both (batch, channels, *sizes)."""
 
 
-class Direct:
+class MatrixFree:
     """C (`forward`) or Cᵀ of one convolution with zero padding, ready to be applied by tiles.
 
     `weight` is (out_channels, in_channels // groups, *kernel_size), in the working dtype.
@@ -60,17 +60,19 @@ class Direct:
 
         Both are (batch, channels, *sizes) of the tile's boxes, in the working dtype.
         """
-        combs = self._combs_of(tile.axes)
-        if not all(combs):  # no tap meets any source
+        branches = self._combs_of(tile.axes)
+        if not all(branches):  # no tap meets any source
             result[...] = 0
             return
         with lent():
-            self._fill(combs, tile.axes, source, result)
+            self._fill(branches, tile.axes, source, result)
 
-    def _fill(self, combs: Combs, axes: tuple[Axis, ...], source: Array, result: Array) -> None:
+    def _fill(
+        self, branches: Branches, axes: tuple[Axis, ...], source: Array, result: Array
+    ) -> None:
         items = list(range(len(result)))
         if self._kernel is not None:
-            self._kernel(combs, source, result)
+            self._kernel(branches, source, result)
             items = self._to_redo(result)
         for item in items:
             one = slice(item, item + 1)
@@ -102,8 +104,8 @@ class Direct:
 
     def _is_undivided(self) -> bool:
         """Whether the products are too small for BLAS to divide among threads of its own."""
-        combs = self._combs_of(self._convolution.axes)
-        return isinstance(self._kernel, Rows) and self._kernel.are_undivided(combs)
+        branches = self._combs_of(self._convolution.axes)
+        return isinstance(self._kernel, Rows) and self._kernel.are_undivided(branches)
 
     def _to_redo(self, result: Array) -> list[int]:
         """The items that an infinite weight, or one that is not a number, has a part in.
@@ -121,18 +123,18 @@ class Direct:
         with np.errstate(all="ignore"):
             return bool(np.isfinite(self._weight.sum()) or np.isfinite(self._weight).all())
 
-    def _combs_of(self, axes: tuple[Axis, ...]) -> Combs:
-        return tuple(map(forward_combs if self._forward else transpose_combs, axes))
+    def _combs_of(self, axes: tuple[Axis, ...]) -> Branches:
+        return tuple(map(forward_branches if self._forward else transpose_branches, axes))
 
-    def _chosen(self, combs: Combs) -> Choice:
+    def _chosen(self, branches: Branches) -> Choice:
         groups, rows, inner, *_ = self._weight.shape
         size = groups * self._weight.itemsize
-        if not all(combs):  # C has no entry: a tile is its boxes, and nothing to compute
+        if not all(branches):  # C has no entry: a tile is its boxes, and nothing to compute
             steps = prod(axis.stride for axis in self._convolution.axes)
             positions = positions_per_tile(size * (rows + inner) * steps)
             return Choice(kernel="taps", cost=0, positions=positions)
         work = Work(
-            combs=combs,
+            branches=branches,
             rows=rows,
             inner=inner,
             sizes=self._convolution.output_shape[1:],
@@ -161,7 +163,7 @@ def apply_forward(convolution: Convolution, weight: Array, x: Array) -> Array:
     if convolution.padding_mode != "zeros":
         return apply_forward(without_padding(convolution), weight, pad(convolution, x))
     y = np.empty((len(x), *convolution.output_shape), x.dtype)
-    return Direct(convolution, weight, forward=True).filled(x, y)
+    return MatrixFree(convolution, weight, forward=True).filled(x, y)
 
 
 def apply_transpose(convolution: Convolution, weight: Array, y: Array) -> Array:
@@ -173,4 +175,4 @@ def apply_transpose(convolution: Convolution, weight: Array, y: Array) -> Array:
         padded = apply_transpose(without_padding(convolution), weight, y)
         return pad_transpose(convolution, padded)
     x = np.empty((len(y), *convolution.input_shape), y.dtype)
-    return Direct(convolution, weight, forward=False).filled(y, x)
+    return MatrixFree(convolution, weight, forward=False).filled(y, x)

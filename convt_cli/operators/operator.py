@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from scipy.sparse.linalg import LinearOperator
 
 # scipy-stubs declare LinearOperator's arguments on __new__ alone, hence the ignored call below.
-from convt_cli.operators.arguments import IntPerAxis, PaddingArgument, direct
+from convt_cli.operators.arguments import IntPerAxis, PaddingArgument, direct_convolution
 from convt_cli.operators.dtypes import Array, require_numeric
 from convt_cli.operators.functions import apply, require_weight
 from convt_cli.operators.matrix_free import apply_forward, apply_transpose
@@ -38,7 +38,7 @@ class ConvOperator(LinearOperator):
         output_size: IntPerAxis | None = None,
     ) -> None:
         self.weight = require_weight(weight)
-        self.convolution = direct(
+        self.convolution = direct_convolution(
             self.weight.shape,
             input_size,
             stride=stride,

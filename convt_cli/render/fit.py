@@ -11,7 +11,7 @@ from textwrap import wrap
 
 from convt_cli.errors import visible
 from convt_cli.render.text import Grid, Line, columns_of, grid_lines, grid_of, total_width
-from convt_cli.reports.table import Kind, Table
+from convt_cli.reports.table import CellKind, Table
 
 # A name may be broken behind these, a number nowhere.
 _BREAKS = re.compile(r"(?<=[ _./])")
@@ -77,7 +77,7 @@ def _wrapped(grid: Grid, width: int) -> Grid:
 
 def _least_width(grid: Grid, column: int) -> int:
     """The width of the longest piece that cannot be broken; all of it but for texts."""
-    if grid.columns[column].kind is not Kind.TEXT:
+    if grid.columns[column].kind is not CellKind.TEXT:
         return grid.widths()[column]
     lines = [line for row in (grid.titles, *grid.rows) for line in row[column]]
     return max(columns_of(piece.rstrip()) for line in lines for piece in _BREAKS.split(line))

@@ -12,9 +12,9 @@ from typing import Literal, NamedTuple
 from unicodedata import combining, east_asian_width
 
 from convt_cli.errors import visible
-from convt_cli.reports.table import Cell, Column, Kind, Report, Table
+from convt_cli.reports.table import Cell, CellKind, Column, Report, Table
 
-NUMBERS = (Kind.COUNT, Kind.TALLY, Kind.AMOUNT)
+NUMBERS = (CellKind.COUNT, CellKind.TALLY, CellKind.AMOUNT)
 """The kinds of column whose cells stand on the right."""
 
 _GAP = "  "
@@ -137,9 +137,9 @@ def for_people(column: Column, cell: Cell) -> str:
     """A cell as its column's kind reads best."""
     if cell is None:
         return ""
-    if column.kind is Kind.AMOUNT and isinstance(cell, int):
+    if column.kind is CellKind.AMOUNT and isinstance(cell, int):
         return amount(cell)
-    if column.kind is Kind.TALLY and cell == 0:
+    if column.kind is CellKind.TALLY and cell == 0:
         return "-"
     if column.kind in NUMBERS and isinstance(cell, int):
         return f"{cell:,}"

@@ -13,7 +13,7 @@ from convt_cli.arithmetic.network import MatrixLayer, Network, Shuffle
 from convt_cli.errors import Diagnostic
 from convt_cli.reports.cells import number, off
 from convt_cli.reports.per_layer import Found, Layers, fill_notes, per_layer_report
-from convt_cli.reports.table import Cell, Kind, Report, Table, column
+from convt_cli.reports.table import Cell, CellKind, Report, Table, column
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,9 +35,9 @@ Analyzed = Found[Analysis]
 
 _COLUMNS = (
     column("layer"),
-    column("nnz", kind=Kind.AMOUNT),
+    column("nnz", kind=CellKind.AMOUNT),
     column("density", optional=3),
-    column("bytes", kind=Kind.AMOUNT, optional=4),
+    column("bytes", kind=CellKind.AMOUNT, optional=4),
     column("singular_value_max", "largest"),
     column("singular_value_max_error_estimate", "error estimate", optional=10),
     column("singular_value_min", "smallest"),
@@ -52,7 +52,7 @@ _COLUMNS = (
     column("circular_off", "circular off", optional=6),
     column("overlap", optional=2),
     column("checkerboard"),
-    column("unread_inputs", "unread", kind=Kind.TALLY, optional=1),
+    column("unread_inputs", "unread", kind=CellKind.TALLY, optional=1),
 )
 
 

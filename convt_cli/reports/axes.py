@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from convt_cli.arithmetic.axis import Axis
-from convt_cli.reports.table import Cell, Kind, column
+from convt_cli.reports.table import Cell, CellKind, column
 
 EQUIVALENT_COLUMNS = (
-    column("stretched_size", "i'", Kind.COUNT),
-    column("equivalent_kernel_size", "k'", Kind.COUNT, optional=1),
-    column("equivalent_stride", "s'", Kind.COUNT, optional=2),
-    column("equivalent_padding", "p'", Kind.TEXT),
+    column("stretched_size", "i'", CellKind.COUNT),
+    column("equivalent_kernel_size", "k'", CellKind.COUNT, optional=1),
+    column("equivalent_stride", "s'", CellKind.COUNT, optional=2),
+    column("equivalent_padding", "p'", CellKind.TEXT),
 )
 
 

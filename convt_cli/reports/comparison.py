@@ -16,12 +16,12 @@ from convt_cli.arithmetic.network import Network, NetworkLayer
 from convt_cli.arithmetic.questions.comparison import Reading, Symmetric, axes_of, symmetric
 from convt_cli.errors import Diagnostic
 from convt_cli.reports.code_lines import Line, layer_line
-from convt_cli.reports.table import VERSION, Cell, Kind, Report, Table, column
+from convt_cli.reports.table import VERSION, Cell, CellKind, Report, Table, column
 
 _COLUMNS = (
     column("layer", optional=1),
     column("framework"),
-    column("output", kind=Kind.SHAPE),
+    column("output", kind=CellKind.SHAPE),
     column("padding"),
     column("output_padding"),
     column("values"),

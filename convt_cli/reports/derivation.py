@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from convt_cli.arithmetic.averages import asked_pads
 from convt_cli.arithmetic.axis import Axis
-from convt_cli.arithmetic.layers import LayerType, Windows
+from convt_cli.arithmetic.layers import Definition, Windows
 from convt_cli.arithmetic.layers.pools import AdaptivePool, AveragePool, MaxPool
 from convt_cli.arithmetic.layers.resampling import PixelShuffle, PixelUnshuffle, Upsample
 from convt_cli.arithmetic.network import Network, NetworkLayer
@@ -20,15 +20,15 @@ from convt_cli.reports.axes import (
     ceiling_text,
     equivalent_cells,
 )
-from convt_cli.reports.table import VERSION, Cell, Kind, Report, Table, column
+from convt_cli.reports.table import VERSION, Cell, CellKind, Report, Table, column
 
 _COLUMNS = (
     column("layer"),
     column("type"),
     column("axis"),
     column("arithmetic", "output size"),
-    column("output_size", "=", Kind.COUNT),
-    column("left_over", "a", Kind.COUNT),
+    column("output_size", "=", CellKind.COUNT),
+    column("left_over", "a", CellKind.COUNT),
     *EQUIVALENT_COLUMNS,
 )
 
@@ -173,7 +173,7 @@ def _ceiled_pads(
     return asked_pads(pool, windows.axes, network.rules) if ceils else None
 
 
-def _formula(definition: LayerType, number: int, size: int, result: int) -> str | None:
+def _formula(definition: Definition, number: int, size: int, result: int) -> str | None:
     """The size of axis `number` as a formula; None for a layer that has none."""
     match definition:
         case PixelShuffle(factor=factor):
@@ -194,9 +194,9 @@ def _scaled(size: int, factor: str) -> str:
 
 
 def _windows(layer: NetworkLayer) -> Windows:
-    reach = layer.geometry.reach
-    if isinstance(reach, Windows) and (layer.geometry.convolution or not reach.adjoint):
-        return reach
+    windows = layer.geometry.dependence
+    if isinstance(windows, Windows) and (layer.geometry.convolution or not windows.adjoint):
+        return windows
     return Windows(axes=())
 
 

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from convt_cli.arithmetic.questions.guide import RELATIONSHIPS, Relationship
 from convt_cli.reports.axes import EQUIVALENT_COLUMNS, axis_document, equivalent_cells
-from convt_cli.reports.table import VERSION, Cell, Kind, Report, Table, column
+from convt_cli.reports.table import VERSION, Cell, CellKind, Report, Table, column
 
 _COLUMNS = (
-    column("number", "#", Kind.COUNT),
+    column("number", "#", CellKind.COUNT),
     column("name", "relationship"),
     column("example", under="name"),
     column("formula", "output size"),
     column("arithmetic", under="formula"),
-    column("left_over", "a", Kind.COUNT),
+    column("left_over", "a", CellKind.COUNT),
     *EQUIVALENT_COLUMNS,
 )
 

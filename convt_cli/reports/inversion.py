@@ -7,14 +7,14 @@ from collections.abc import Iterator, Sequence
 from convt_cli.analysis.invert import Candidate, Inverse, null_space_reasons
 from convt_cli.arithmetic.network import MatrixLayer, Network
 from convt_cli.reports.cells import number
-from convt_cli.reports.table import VERSION, Cell, Kind, Report, Table, column
+from convt_cli.reports.table import VERSION, Cell, CellKind, Report, Table, column
 
 _COLUMNS = (
-    column("item", kind=Kind.COUNT),
+    column("item", kind=CellKind.COUNT),
     column("candidate", ""),
     column("residual", "|Ax - y| / |y|"),
     column("norm", "|x|"),
-    column("iterations", kind=Kind.COUNT),
+    column("iterations", kind=CellKind.COUNT),
 )
 
 

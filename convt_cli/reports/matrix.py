@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from convt_cli.arithmetic.network import MatrixLayer
-from convt_cli.reports.table import VERSION, Cell, Kind, Report, Table, column
+from convt_cli.reports.table import VERSION, Cell, CellKind, Report, Table, column
 
 
 def size_report(layer: MatrixLayer, itemsize: int, *, transpose: bool) -> Report:
@@ -19,10 +19,10 @@ def size_report(layer: MatrixLayer, itemsize: int, *, transpose: bool) -> Report
             Table(
                 title=f"{'Cᵀ' if transpose else 'C'} of {layer.name}",
                 columns=(
-                    column("rows", kind=Kind.COUNT),
-                    column("columns", kind=Kind.COUNT),
-                    column("nnz", kind=Kind.COUNT),
-                    column("bytes", kind=Kind.COUNT),
+                    column("rows", kind=CellKind.COUNT),
+                    column("columns", kind=CellKind.COUNT),
+                    column("nnz", kind=CellKind.COUNT),
+                    column("bytes", kind=CellKind.COUNT),
                     column("index_dtype"),
                 ),
                 rows=((*shape, convolution.nnz, size, convolution.index_dtype),),

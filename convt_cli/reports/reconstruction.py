@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from convt_cli.reports.cells import number
-from convt_cli.reports.table import VERSION, Kind, Report, Table, column
+from convt_cli.reports.table import VERSION, CellKind, Report, Table, column
 
 if TYPE_CHECKING:
     from convt_cli.analysis.backward.reconstruct import Kept, Reconstruction
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 _DIGITS = 4
 
 _COLUMNS = (
-    column("picture", kind=Kind.COUNT),
-    column("image", kind=Kind.COUNT),
-    column("channel", kind=Kind.COUNT),
+    column("picture", kind=CellKind.COUNT),
+    column("image", kind=CellKind.COUNT),
+    column("channel", kind=CellKind.COUNT),
     column("position"),
-    column("activation", kind=Kind.COUNT),
+    column("activation", kind=CellKind.COUNT),
 )
 
 
@@ -76,11 +76,11 @@ def stimulus_report(spec: str, found: Stimulus) -> Report:
                 title=f"what excites {found.layer} most at {','.join(map(str, found.unit))}",
                 columns=(
                     column("in_place_of"),
-                    column("input", kind=Kind.SHAPE),
-                    column("reads", kind=Kind.COUNT),
+                    column("input", kind=CellKind.SHAPE),
+                    column("reads", kind=CellKind.COUNT),
                     column("norm"),
-                    column("response", kind=Kind.COUNT),
-                    column("random_share", kind=Kind.COUNT),
+                    column("response", kind=CellKind.COUNT),
+                    column("random_share", kind=CellKind.COUNT),
                 ),
                 rows=(
                     (

@@ -13,21 +13,21 @@ from convt_cli.arithmetic.network import Network, NetworkLayer
 from convt_cli.arithmetic.questions.receptive import Jump, Receptive, receptives
 from convt_cli.errors import Diagnostic
 from convt_cli.io import memory
-from convt_cli.reports.table import VERSION, Cell, Kind, Report, Table, column
+from convt_cli.reports.table import VERSION, Cell, CellKind, Report, Table, column
 
 _COLUMNS = (
     column("layer"),
     column("type"),
     column("from"),
-    column("input", kind=Kind.SHAPE, optional=3),
-    column("output", kind=Kind.SHAPE),
-    column("parameters", kind=Kind.TALLY),
-    column("multiply_adds", kind=Kind.AMOUNT, optional=1),
-    column("receptive_field", kind=Kind.SHAPE, optional=2),
-    column("jump", kind=Kind.SHAPE),
-    column("parameter_percent", "share %", kind=Kind.TALLY),
-    column("activations", kind=Kind.AMOUNT),
-    column("nnz", kind=Kind.AMOUNT),
+    column("input", kind=CellKind.SHAPE, optional=3),
+    column("output", kind=CellKind.SHAPE),
+    column("parameters", kind=CellKind.TALLY),
+    column("multiply_adds", kind=CellKind.AMOUNT, optional=1),
+    column("receptive_field", kind=CellKind.SHAPE, optional=2),
+    column("jump", kind=CellKind.SHAPE),
+    column("parameter_percent", "share %", kind=CellKind.TALLY),
+    column("activations", kind=CellKind.AMOUNT),
+    column("nnz", kind=CellKind.AMOUNT),
 )
 _NARROW = 8
 """So many columns people get unless they ask for all."""

@@ -6,15 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
 from convt_cli.arithmetic.convolution import Shape
-from convt_cli.arithmetic.questions.closing import Closing, Graph, Trace, furthest
+from convt_cli.arithmetic.questions.closing import Closing, OpenNetwork, Shapes, furthest
 from convt_cli.arithmetic.questions.solver import Bounds, Question, Solution, runs
-from convt_cli.reports.table import VERSION, Cell, Column, Kind, Report, Table, column
+from convt_cli.reports.table import VERSION, Cell, CellKind, Column, Report, Table, column
 
 MOST_LISTED = 100_000
 _EXAMPLES = 6
 
 _SOURCES = column("input_sizes", "input size")
-_OUTPUT_PADDING = column("output_padding", kind=Kind.TALLY)
+_OUTPUT_PADDING = column("output_padding", kind=CellKind.TALLY)
 _OVERLAP = column("overlap")
 
 
@@ -56,11 +56,11 @@ def _title(question: Question, shown: int, count: int) -> str:
 def _columns(question: Question) -> tuple[Column, ...]:
     return (
         *((_SOURCES,) if question.input_size is None else ()),
-        column("kernel_size", kind=Kind.COUNT),
-        column("stride", kind=Kind.COUNT),
+        column("kernel_size", kind=CellKind.COUNT),
+        column("stride", kind=CellKind.COUNT),
         column("padding"),
         *((_OUTPUT_PADDING,) if question.is_transposed else ()),
-        column("dilation", kind=Kind.COUNT),
+        column("dilation", kind=CellKind.COUNT),
         *((_OVERLAP,) if question.is_transposed else ()),
         *((column("word"),) if question.input_size is not None else ()),
     )
@@ -163,7 +163,7 @@ def _run_text(first: int, last: int) -> str:
 
 def sizes_report(
     spec: str,
-    graph: Graph,
+    graph: OpenNetwork,
     base: Mapping[str, Shape] | None,
     closings: Sequence[Closing],
     up_to: int,
@@ -177,10 +177,10 @@ def sizes_report(
         title=f"{graph.name} ({graph.framework.title}): input sizes at which every layer fits",
         columns=(
             column("axis"),
-            column("size", "written", Kind.COUNT),
+            column("size", "written", CellKind.COUNT),
             column("rule", "sizes that fit"),
             column("nearest"),
-            column("count", f"up to {up_to:,}", Kind.COUNT),
+            column("count", f"up to {up_to:,}", CellKind.COUNT),
             column("sizes", "which are"),
         ),
         rows=_size_rows(sizes, closings, up_to),
@@ -232,7 +232,7 @@ def _examples(closing: Closing, up_to: int) -> str:
 
 
 def _size_notes(
-    graph: Graph, base: Mapping[str, Shape] | None, closings: Sequence[Closing]
+    graph: OpenNetwork, base: Mapping[str, Shape] | None, closings: Sequence[Closing]
 ) -> Iterator[str]:
     written = dict(graph.inputs)
     refused = _refusal_text(graph.trace(written))
@@ -252,7 +252,7 @@ def _size_notes(
         yield f"Sizes that follow no rule were looked for up to {max(tried):,}."
 
 
-def _refusal_text(trace: Trace) -> str:
+def _refusal_text(trace: Shapes) -> str:
     """The layer that a trace ends at, and why; empty where it gets to the end."""
     return "" if trace.refused is None else ": ".join(map(str, trace.refused))
 

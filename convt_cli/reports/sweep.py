@@ -8,7 +8,7 @@ from math import prod
 from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.dialects.padding import legal_output_padding
 from convt_cli.errors import GeometryError, RequestError
-from convt_cli.reports.table import VERSION, Cell, Kind, Report, Table, column
+from convt_cli.reports.table import VERSION, Cell, CellKind, Report, Table, column
 
 MOST_ROWS = 100_000
 SWEPT = ("input_size", "kernel_size", "stride", "padding", "output_padding", "dilation")
@@ -41,8 +41,8 @@ def sweep_report(layer_type: str, values: dict[str, list[int]]) -> Report:
             Table(
                 title=f"{layer_type}: {count:,} combination{'s' if count > 1 else ''}",
                 columns=(
-                    *(column(name, kind=Kind.COUNT) for name in shown),
-                    column("output_size", kind=Kind.COUNT),
+                    *(column(name, kind=CellKind.COUNT) for name in shown),
+                    column("output_size", kind=CellKind.COUNT),
                     column("error", "why not"),
                 ),
                 rows=tuple(

@@ -13,7 +13,7 @@ VERSION = 1
 """The version of every JSON document."""
 
 
-class Kind(Enum):
+class CellKind(Enum):
     """How a column's cells are read by people."""
 
     TEXT = "text"
@@ -36,7 +36,7 @@ class Column:
 
     name: str
     title: str
-    kind: Kind = Kind.TEXT
+    kind: CellKind = CellKind.TEXT
     under: str | None = None
     optional: int = 0
 
@@ -93,7 +93,7 @@ class Report:
 def column(
     name: str,
     title: str | None = None,
-    kind: Kind = Kind.TEXT,
+    kind: CellKind = CellKind.TEXT,
     *,
     under: str | None = None,
     optional: int = 0,

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.keys import EarlierLayer, Kind
-from convt_cli.arithmetic.layers import LAYER_TYPES, LayerType
+from convt_cli.arithmetic.layers import LAYER_TYPES, Definition
 from convt_cli.errors import shown
 from convt_cli.errors.suggestions import closest, suggestion
 from convt_cli.spec.nodes import Mapping, Node, Scalar, Sequence
@@ -62,7 +62,7 @@ class LayerSpec:
 
     name: str
     type: str
-    definition: LayerType | None
+    definition: Definition | None
     sources: tuple[str, ...] | None
     linked: tuple[str, ...] | None
     expect: Shape | None
@@ -230,7 +230,7 @@ class LayerReader:
 
     def _definition(
         self, node: Mapping, layer_type: str, layer: str, values: dict[str, Any]
-    ) -> LayerType | None:
+    ) -> Definition | None:
         fields = fields_of(layer_type)
         missing = [name for name, one in fields.items() if one.required and name not in values]
         unknown = [name for name in node.entries if name not in (*COMMON_KEYS, *fields)]

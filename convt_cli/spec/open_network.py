@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from convt_cli.arithmetic.questions.closing import Graph, Step
+from convt_cli.arithmetic.questions.closing import OpenLayer, OpenNetwork
 from convt_cli.spec.load import NO_OVERRIDE, read_spec
 from convt_cli.spec.reader import InputOverride
 from convt_cli.spec.resolve import resolve
 from convt_cli.spec.source import Problems
 
 
-def load_graph(path: str, *, input: InputOverride = NO_OVERRIDE) -> Graph:
+def load_open_network(path: str, *, input: InputOverride = NO_OVERRIDE) -> OpenNetwork:
     """The graph of the spec at `path` ('-' is standard input), which need not close as written.
 
     Raises SpecError where the spec is wrong whatever its sizes are, FileError when it cannot be
@@ -17,14 +17,14 @@ def load_graph(path: str, *, input: InputOverride = NO_OVERRIDE) -> Graph:
     """
     spec, problems = read_spec(path, input)
     steps = [
-        Step(name=layer.name, definition=layer.definition, sources=needed)
+        OpenLayer(name=layer.name, definition=layer.definition, sources=needed)
         for layer in spec.layers
         if layer.definition is not None and (needed := layer.needed) is not None
     ]
     if any(any(step.definition.problems(spec.framework)) for step in steps):
         resolve(spec, problems, Problems(path, problems.text))
     problems.raise_any()
-    return Graph(
+    return OpenNetwork(
         name=spec.name,
         framework=spec.framework,
         inputs=tuple(spec.inputs.items()),

@@ -16,8 +16,8 @@ from convt_cli.arithmetic.dialects.frameworks import FRAMEWORKS, Framework
 from convt_cli.arithmetic.layers import (
     Conv,
     ConvTranspose,
+    Definition,
     Geometry,
-    LayerType,
     Windows,
 )
 from convt_cli.arithmetic.layers.pools import AveragePool, MaxPool
@@ -99,7 +99,7 @@ def _way_to_resizable(name: str, above: Mapping[str, LayerSpec]) -> list[LayerSp
     return []
 
 
-def _fits(here: Situation, name: str, way: list[LayerSpec], changed: LayerType) -> bool:
+def _fits(here: Situation, name: str, way: list[LayerSpec], changed: Definition) -> bool:
     """Whether the join is legal with `changed` in place of the first layer of the way to `name`."""
     framework = here.framework
     if any(changed.problems(framework)):
@@ -117,7 +117,7 @@ def _fits(here: Situation, name: str, way: list[LayerSpec], changed: LayerType) 
     return True
 
 
-def _with_output_size(definition: LayerType | None, size: Shape) -> LayerType | None:
+def _with_output_size(definition: Definition | None, size: Shape) -> Definition | None:
     match definition:
         case ConvTranspose():
             return replace(definition, output_size=size, output_padding=None)
@@ -126,7 +126,7 @@ def _with_output_size(definition: LayerType | None, size: Shape) -> LayerType | 
     return None
 
 
-def _instead(definition: LayerType | None) -> str:
+def _instead(definition: Definition | None) -> str:
     """Which key an output_size takes the place of."""
     key = "output_padding" if isinstance(definition, ConvTranspose) else "scale_factor"
     return "" if getattr(definition, key, None) is None else f" in place of {key}"
@@ -170,10 +170,10 @@ def _ceil_mode(here: Situation) -> str:
 def _search(geometry: Geometry, here: Situation) -> str:
     """The command that finds what leads from size to size, on the first axis that is amiss."""
     windowed = isinstance(here.layer.definition, (Conv, ConvTranspose, MaxPool, AveragePool))
-    if not windowed or not isinstance(geometry.reach, Windows):
+    if not windowed or not isinstance(geometry.dependence, Windows):
         return ""
-    adjoint = geometry.reach.adjoint
-    for axis, wanted in zip(geometry.reach.axes, (here.layer.expect or ())[1:]):
+    adjoint = geometry.dependence.adjoint
+    for axis, wanted in zip(geometry.dependence.axes, (here.layer.expect or ())[1:]):
         size, got = (axis.input_size, axis.output_size)[:: -1 if adjoint else 1]
         if got != wanted:
             question = Question(

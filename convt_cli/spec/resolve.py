@@ -8,7 +8,7 @@ does not hide the next; without an `expect`, the layers behind it are left alone
 from __future__ import annotations
 
 from convt_cli.arithmetic.convolution import Shape
-from convt_cli.arithmetic.layers import Geometry, LayerType
+from convt_cli.arithmetic.layers import Definition, Geometry
 from convt_cli.arithmetic.network import Network, NetworkLayer
 from convt_cli.errors import GeometryError, shown
 from convt_cli.spec.layers import LayerSpec
@@ -63,7 +63,7 @@ def resolve(spec: NetworkSpec, problems: Problems, mismatches: Problems) -> Netw
     )
 
 
-def _geometry(definition: LayerType, here: Situation, problems: Problems) -> Geometry | None:
+def _geometry(definition: Definition, here: Situation, problems: Problems) -> Geometry | None:
     """What the layer comes to, as far as it can be said; None where it cannot."""
     errors = list(definition.problems(here.framework))
     geometry = None

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from convt_cli.analysis.peers import PEERS, Peer, PeerRefused, Window, peer_result
+from convt_cli.analysis.peers import PEERS, Peer, PeerRefused, PeerWindow, peer_result
 from convt_cli.arithmetic.convolution import Convolution
 from tests import oracle
 from tests.strategies import (
@@ -23,7 +23,7 @@ from tests.strategies import (
 Drawn = tuple[Convolution, oracle.Array, oracle.Array, oracle.Array]
 
 
-def keys(asked: Window) -> oracle.Window:
+def keys(asked: PeerWindow) -> oracle.Window:
     """The window without padding, as the oracle takes it."""
     return {
         "stride": asked.stride,
@@ -33,11 +33,11 @@ def keys(asked: Window) -> oracle.Window:
     }
 
 
-def direct(x: oracle.Array, weight: oracle.Array, asked: Window) -> Any:
+def direct(x: oracle.Array, weight: oracle.Array, asked: PeerWindow) -> Any:
     return oracle.direct(x[0], weight, **keys(asked))[np.newaxis]
 
 
-def transposed(y: oracle.Array, weight: oracle.Array, asked: Window) -> Any:
+def transposed(y: oracle.Array, weight: oracle.Array, asked: PeerWindow) -> Any:
     full = oracle.transposed(y[0], weight, output_padding=[0] * asked.rank, **keys(asked))
     assert full.shape[1:] == asked.full
     return full[np.newaxis]

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 
 from convt_cli.analysis import verify
-from convt_cli.analysis.peers import Peer, Window
+from convt_cli.analysis.peers import Peer, PeerWindow
 from convt_cli.analysis.verify import Check, smaller, verify_layer
 from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.convolution import Convolution
@@ -106,7 +106,7 @@ class TestWrongOnes:
         assert "shape inverse" in failed(verify_layer(LAYER, WEIGHT))
 
     def test_a_peer_that_disagrees(self) -> None:
-        def result(x: oracle.Array, weight: oracle.Array, window: Window) -> oracle.Array:
+        def result(x: oracle.Array, weight: oracle.Array, window: PeerWindow) -> oracle.Array:
             return np.zeros((1, 4, 5, 4), x.dtype)
 
         peer = Peer(
@@ -118,7 +118,7 @@ class TestWrongOnes:
         assert (check.passed, check.note) == (False, "(4, 5, 5) instead of (4, 5, 4)")
 
     def test_a_peer_that_refuses_is_left_out(self) -> None:
-        def refuse(x: oracle.Array, weight: oracle.Array, window: Window) -> oracle.Array:
+        def refuse(x: oracle.Array, weight: oracle.Array, window: PeerWindow) -> oracle.Array:
             raise NotImplementedError("no such stride\nand more")
 
         peer = Peer(

@@ -27,7 +27,7 @@ def measure(number: int, method: str) -> None:
     from scipy.sparse.linalg import svds
 
     from convt_cli import ConvOperator, singular_values
-    from convt_cli.analysis.linear_map import Matrix
+    from convt_cli.analysis.linear_map import LinearMap
 
     shape, sizes, keys = LAYERS[number]
     weight = np.random.default_rng(0).standard_normal(shape)
@@ -37,7 +37,7 @@ def measure(number: int, method: str) -> None:
         found = singular_values(convolution, weight).largest
         value, error = found.value, found.error_estimate
     else:
-        matrix = Matrix(convolution, weight)
+        matrix = LinearMap(convolution, weight)
         value = float(svds(matrix, k=1, tol=1e-6, return_singular_vectors=False, rng=0)[0])
         error = float("nan")
     seconds = time.perf_counter() - start

@@ -129,7 +129,7 @@ COMPUTING = (
     "analysis.spectrum.singular_values",
     "analysis.stimulus.stimulus",
     "analysis.verify.verify_layer",
-    "operators.direct.Direct.__init__",
+    "operators.matrix_free.MatrixFree.__init__",
     "operators.functions.apply",
 )
 """What computes, by the commands above."""

@@ -9,7 +9,7 @@ import pytest
 
 from convt_cli.arithmetic.convolution import Convolution
 from convt_cli.errors import GeometryError
-from convt_cli.operators.arguments import direct, transposed
+from convt_cli.operators.arguments import direct_convolution, transposed_convolution
 
 SHAPE = (3, 3, 3, 3)
 PLAIN: dict[str, Any] = {"stride": 1, "padding": 1, "dilation": 1, "groups": 1}
@@ -19,8 +19,8 @@ def made(**keys: Any) -> list[Convolution]:
     """The direct convolution and the transposed one of these arguments."""
     given = {**PLAIN, **keys}
     return [
-        direct(SHAPE, (9, 9), **given),
-        transposed(SHAPE, (9, 9), output_padding=0, **given),
+        direct_convolution(SHAPE, (9, 9), **given),
+        transposed_convolution(SHAPE, (9, 9), output_padding=0, **given),
     ]
 
 

@@ -248,7 +248,7 @@ class TestTiles:
         axis = Axis.conv(input_size=9, kernel_size=5)
         convolution = Convolution(out_channels=1, in_channels=1, axes=(axis,))
         with in_tiles(2):
-            tiles = direct.Direct(convolution, np.ones((1, 1, 5)), forward=True).tiles()
+            tiles = direct.MatrixFree(convolution, np.ones((1, 1, 5)), forward=True).tiles()
         assert [tile.results for tile in tiles] == [(slice(0, 2),), (slice(2, 4),), (slice(4, 5),)]
 
 

@@ -18,7 +18,7 @@ import pytest
 from convt_cli.operators import threads
 from convt_cli.operators.matrix_free import apply_forward, apply_transpose
 from convt_cli.operators.threads import by_channels, each, tiles_at_once
-from tests.operators.test_kernels import assert_same_bytes, random_numbers, square
+from tests.operators.kernels.test_kernels import assert_same_bytes, random_numbers, square
 
 LAYER = square((64, 64), (60, 60), 3)
 

@@ -20,10 +20,10 @@ from convt_cli.arithmetic.convolution import Convolution
 from convt_cli.operators.kernels import col2im as scatter
 from convt_cli.operators.kernels import im2col as gather
 from convt_cli.operators.kernels import rows, scratch
-from convt_cli.operators.matrix_free import Direct, apply_forward, apply_transpose
+from convt_cli.operators.matrix_free import MatrixFree, apply_forward, apply_transpose
 from convt_cli.operators.tiles import Tile, tile_lengths, tiles
 from tests import oracle
-from tests.operators.test_kernels import Drawn, Forced, convolution_of, every_chosen, force
+from tests.operators.kernels.test_kernels import Drawn, Forced, convolution_of, every_chosen, force
 from tests.strategies import geometry, with_arrays, zero_padded_convolutions
 
 SHORTEST = 8
@@ -270,7 +270,7 @@ class TestScratchMemory:
         axis = Axis(input_size=100_000, output_size=100_000, kernel_size=1, before=200_000)
         convolution = convolution_of(1, 1, axis)
         assert convolution.nnz == 0
-        plan = Direct(convolution, np.ones((1, 1, 1)), forward=forward)
+        plan = MatrixFree(convolution, np.ones((1, 1, 1)), forward=forward)
         assert len(list(plan.tiles())) == 1
         apply = apply_forward if forward else apply_transpose
         assert not apply(convolution, np.ones((1, 1, 1)), np.ones((1, 1, 100_000))).any()
@@ -279,7 +279,7 @@ class TestScratchMemory:
     @pytest.mark.parametrize("channels", [(1, 100_000), (100_000, 1)])
     def test_is_bounded_for_many_channels(self, forward: bool, channels: tuple[int, int]) -> None:
         convolution = convolution_of(*channels, conv(16, 3, pad=1), conv(16, 3, pad=1))
-        plan = Direct(convolution, np.ones(convolution.weight_shape), forward=forward)
+        plan = MatrixFree(convolution, np.ones(convolution.weight_shape), forward=forward)
         tile = next(plan.tiles())
         after, before = channels if forward else channels[::-1]
         sizes = [part.stop - part.start for part in tile.sources]
@@ -292,7 +292,7 @@ class TestScratchMemory:
     def test_is_bounded_with_the_boxes_of_a_large_stride(self, forward: bool) -> None:
         axis = Axis.conv_transpose(input_size=300, kernel_size=3, stride=100)
         convolution = convolution_of(8, 8, axis, axis)
-        plan = Direct(convolution, np.ones(convolution.weight_shape), forward=forward)
+        plan = MatrixFree(convolution, np.ones(convolution.weight_shape), forward=forward)
         tile = next(plan.tiles())
         sizes = [part.stop - part.start for part in tile.sources]
         assert 8 * 8 * max(prod(sizes), prod(tile.result_sizes)) <= MOST

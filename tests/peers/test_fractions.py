@@ -91,8 +91,8 @@ def test_nearest_elements_are_pytorchs(seed: int) -> None:
     geometry = Upsample(scale_factor=scale).resolve(((1, size),), FRAMEWORKS["pytorch"])
     numbers = torch.arange(size, dtype=torch.float64)[None, None]
     taken = torch.nn.functional.interpolate(numbers, scale_factor=scale)[0, 0]
-    assert isinstance(geometry.reach, Spans)
-    (span,) = geometry.reach.axes
+    assert isinstance(geometry.dependence, Spans)
+    (span,) = geometry.dependence.axes
     assert span is not None
     assert taken.tolist() == [min(span.of(q)[0], size - 1) for q in range(geometry.output[1])]
 

@@ -15,7 +15,7 @@ import pytest
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.dialects.frameworks import FRAMEWORKS
 from convt_cli.arithmetic.keys import Ratio
-from convt_cli.arithmetic.layers import LayerType
+from convt_cli.arithmetic.layers import Definition
 from convt_cli.arithmetic.layers.joins import Elementwise
 from convt_cli.arithmetic.layers.pools import AdaptivePool
 from convt_cli.arithmetic.layers.rearranging import Transpose
@@ -37,7 +37,7 @@ SEEDS = range(60)
 RATIOS = [Ratio.of(*pair) for pair in ((2, 1), (3, 1), (1, 1), (3, 2), (1, 2), (1, 4), (5, 4))]
 
 Call = Callable[[Any], Any]
-Drawn = tuple[LayerType, Call, Shape]
+Drawn = tuple[Definition, Call, Shape]
 
 
 def number(ratio: Ratio) -> float:
@@ -113,7 +113,7 @@ def theirs(call: Call, shape: Shape) -> Shape | None:
     return found if 0 not in found else None
 
 
-def ours(layer: LayerType, *shapes: Shape) -> Shape | None:
+def ours(layer: Definition, *shapes: Shape) -> Shape | None:
     """The shape that convt gives; None where it refuses."""
     try:
         return layer.resolve(shapes, PYTORCH).output
@@ -144,7 +144,7 @@ def test_pytorch_reads_nothing_outside_the_field(name: str, seed: int) -> None:
     layer, call, shape = drawn(name, seed)
     if theirs(call, shape) is None:
         return
-    reach = layer.resolve((shape,), PYTORCH).reach
+    reach = layer.resolve((shape,), PYTORCH).dependence
     field = Receptive.of_input(shape).behind(reach, shape).field
     for axis, extent in enumerate(field):
         spans = read_spans(call, shape, axis + 1)

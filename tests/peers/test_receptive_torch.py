@@ -16,7 +16,7 @@ import pytest
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.dialects.frameworks import FRAMEWORKS
 from convt_cli.arithmetic.keys import Ratio
-from convt_cli.arithmetic.layers import Conv, ConvTranspose, LayerType
+from convt_cli.arithmetic.layers import Conv, ConvTranspose, Definition
 from convt_cli.arithmetic.layers.pools import AveragePool, GlobalPool
 from convt_cli.arithmetic.layers.rearranging import Crop, Flatten, Reshape, Transpose
 from convt_cli.arithmetic.layers.resampling import PixelShuffle, PixelUnshuffle, Upsample
@@ -34,7 +34,7 @@ INPUT: Shape = (4, 8, 8)
 MOST = 1000
 """Elements of an output, each of which has a gradient of its own."""
 Call = Callable[[Any], Any]
-Drawn = tuple[LayerType, Call]
+Drawn = tuple[Definition, Call]
 
 
 def positive(module: Any) -> Any:
@@ -143,7 +143,7 @@ def drawn_chain(seed: int) -> tuple[list[Call], Receptive]:
             continue
         if prod(geometry.output) > MOST:
             break
-        seen = seen.behind(geometry.reach, geometry.output)
+        seen = seen.behind(geometry.dependence, geometry.output)
         calls.append(call)
     return calls, seen
 

@@ -16,7 +16,7 @@ import pytest
 
 from convt_cli.arithmetic.convolution import Convolution, Shape
 from convt_cli.arithmetic.dialects.frameworks import FRAMEWORKS
-from convt_cli.arithmetic.layers import Conv, ConvTranspose, LayerType
+from convt_cli.arithmetic.layers import Conv, ConvTranspose, Definition
 from convt_cli.arithmetic.layers.pools import AveragePool, MaxPool, MaxUnpool
 from convt_cli.errors import GeometryError
 from convt_cli.operators.functions import conv, conv_matrix, conv_transpose
@@ -118,7 +118,7 @@ def ours(call: Callable[..., Array], *arguments: Any, **keys: Any) -> Array | No
         return None
 
 
-def shape_of(layer: LayerType, *sources: Shape) -> Shape | None:
+def shape_of(layer: Definition, *sources: Shape) -> Shape | None:
     """The output of a layer; None where convt refuses it."""
     problems = list(layer.problems(FRAMEWORKS["pytorch"]))
     try:
@@ -133,26 +133,26 @@ def product(weight: Array, x: Array, **window: Any) -> Array:
     return flat
 
 
-def gathered(layer: LayerType, weight: Array, x: Array) -> Array:
+def gathered(layer: Definition, weight: Array, x: Array) -> Array:
     """C x without the matrix, for the convolution that `layer` comes to."""
     result: Array = apply_forward(_convolution(layer, x), weight, x[None])[0]
     return result
 
 
-def multiplied(layer: LayerType, weight: Array, x: Array) -> Array:
+def multiplied(layer: Definition, weight: Array, x: Array) -> Array:
     """C x by the matrix."""
     convolution = _convolution(layer, x)
     flat: Array = build_matrix(convolution, weight) @ x.ravel()
     return flat.reshape(convolution.output_shape)
 
 
-def scattered(layer: LayerType, weight: Array, y: Array) -> Array:
+def scattered(layer: Definition, weight: Array, y: Array) -> Array:
     """Cᵀ y without the matrix."""
     result: Array = apply_transpose(_convolution(layer, y), weight, y[None])[0]
     return result
 
 
-def _convolution(layer: LayerType, source: Array) -> Convolution:
+def _convolution(layer: Definition, source: Array) -> Convolution:
     convolution = layer.resolve((source.shape,), PYTORCH).convolution
     assert convolution is not None
     return convolution

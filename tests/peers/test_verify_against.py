@@ -8,7 +8,7 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-from convt_cli.analysis.peers import PEERS, Window, peer_result
+from convt_cli.analysis.peers import PEERS, PeerWindow, peer_result
 from convt_cli.analysis.verify import verify_layer
 from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.convolution import Convolution
@@ -117,4 +117,4 @@ def test_what_a_library_refuses_is_left_out() -> None:
     check = verify_layer(convolution, normal(1, 1, *four), (PEERS["torch"],))[-1]
     assert check.passed is None
     assert "left out: torch refuses it" in check.note
-    assert Window(stride=four, dilation=four, groups=1, full=four).rank == 4
+    assert PeerWindow(stride=four, dilation=four, groups=1, full=four).rank == 4

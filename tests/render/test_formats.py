@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from convt_cli.render.formats import RENDERERS, as_csv, as_json, as_markdown
-from convt_cli.reports.table import Cell, Kind, Report, Table, column
+from convt_cli.reports.table import Cell, CellKind, Report, Table, column
 
 COLUMNS = (
     column("layer"),
-    column("output", kind=Kind.SHAPE),
-    column("parameters", kind=Kind.COUNT),
-    column("multiply_adds", kind=Kind.AMOUNT),
+    column("output", kind=CellKind.SHAPE),
+    column("parameters", kind=CellKind.COUNT),
+    column("multiply_adds", kind=CellKind.AMOUNT),
 )
 
 

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from convt_cli.render.terminal import on_terminal
 from convt_cli.render.text import amount, as_text, columns_of
 from convt_cli.reports.guide import guide_report
-from convt_cli.reports.table import Cell, Kind, Report, Table, column
+from convt_cli.reports.table import Cell, CellKind, Report, Table, column
 
 COLUMNS = (
     column("layer"),
-    column("output", kind=Kind.SHAPE),
-    column("parameters", kind=Kind.COUNT),
-    column("multiply_adds", kind=Kind.AMOUNT),
+    column("output", kind=CellKind.SHAPE),
+    column("parameters", kind=CellKind.COUNT),
+    column("multiply_adds", kind=CellKind.AMOUNT),
     column("why_not"),
 )
 

@@ -11,7 +11,7 @@ from convt_cli.arithmetic.questions.closing import closing_base, closing_sizes
 from convt_cli.arithmetic.questions.solver import Bounds, Question, promising_strides, solutions
 from convt_cli.reports.solutions import MOST_LISTED, sizes_report, solutions_report
 from convt_cli.reports.table import Report, Table
-from convt_cli.spec.open_network import load_graph
+from convt_cli.spec.open_network import load_open_network
 from tests.conftest import WriteSpec
 
 UNET = """
@@ -45,7 +45,7 @@ def layers(
 
 
 def sizes(path: str, up_to: int) -> Report:
-    graph = load_graph(path)
+    graph = load_open_network(path)
     base = closing_base(graph)
     axes = range(len(graph.inputs[0][1]) - 1)
     return sizes_report(
@@ -156,7 +156,7 @@ class TestSizes:
 
     def test_that_nothing_fits_is_said(self, spec: WriteSpec) -> None:
         path = spec(UNET % "24")
-        graph = load_graph(path)
+        graph = load_open_network(path)
         report = sizes_report(path, graph, None, [closing_sizes(graph, None, 0, 50)], 50)
         (row,) = table(report).rows
         assert row[2:5] == ("none", "", 0)
@@ -167,7 +167,7 @@ class TestSizes:
     ) -> None:
         wrong = "{name: last, type: conv, out_channels: 1, kernel_size: 1, in_channels: 7}"
         path = spec((UNET % "24").rstrip() + f"\n      - {wrong}\n")
-        graph = load_graph(path)
+        graph = load_open_network(path)
         notes = table(sizes_report(path, graph, None, [closing_sizes(graph, None, 0, 9)], 9)).notes
         assert "concat1" in notes[0]
         assert notes[1].startswith("No size for all axes mends last: in_channels must equal")

@@ -12,7 +12,7 @@ import numpy as np
 from scipy.special import erf, expit
 
 from convt_cli.analysis.backward.rules import Rule
-from convt_cli.analysis.backward.step import Kind, Place, Step, StepType
+from convt_cli.analysis.backward.step import BackKind, Place, Step, StepType
 from convt_cli.arithmetic.layers.assumed import CLIP_BOUNDS, CLIP_TEXT, LEAKY_SLOPE, PRELU_SLOPE
 from convt_cli.operators.dtypes import Array
 from convt_cli.operators.threads import by_channels
@@ -92,19 +92,21 @@ def _elu(x: Array) -> Array:
 
 
 ACTIVATIONS: dict[str, StepType] = {
-    "relu": StepType(Kind.RECTIFIER, _rectifier(lambda x: np.maximum(x, 0), lambda x: x > 0)),
+    "relu": StepType(BackKind.RECTIFIER, _rectifier(lambda x: np.maximum(x, 0), lambda x: x > 0)),
     "leaky_relu": StepType(
-        Kind.RECTIFIER, _leaky(LEAKY_SLOPE), f"has the slope {LEAKY_SLOPE} below 0"
+        BackKind.RECTIFIER, _leaky(LEAKY_SLOPE), f"has the slope {LEAKY_SLOPE} below 0"
     ),
-    "prelu": StepType(Kind.RECTIFIER, _leaky(PRELU_SLOPE), f"has the slope {PRELU_SLOPE} below 0"),
+    "prelu": StepType(
+        BackKind.RECTIFIER, _leaky(PRELU_SLOPE), f"has the slope {PRELU_SLOPE} below 0"
+    ),
     "clip": StepType(
-        Kind.RECTIFIER,
+        BackKind.RECTIFIER,
         _rectifier(lambda x: np.clip(x, *CLIP_BOUNDS), _within_bounds),
         f"clips to {CLIP_TEXT}",
     ),
-    "elu": StepType(Kind.SMOOTH, _smooth(_elu, lambda x: np.exp(np.minimum(x, 0)))),
-    "gelu": StepType(Kind.SMOOTH, _smooth(lambda x: x * _normal_cdf(x), _gelu_slope)),
-    "silu": StepType(Kind.SMOOTH, _smooth(lambda x: x * expit(x), _silu_slope)),
-    "sigmoid": StepType(Kind.SMOOTH, _smooth(expit, lambda x: expit(x) * expit(-x))),
-    "tanh": StepType(Kind.SMOOTH, _smooth(np.tanh, lambda x: 1 - np.tanh(x) ** 2)),
+    "elu": StepType(BackKind.SMOOTH, _smooth(_elu, lambda x: np.exp(np.minimum(x, 0)))),
+    "gelu": StepType(BackKind.SMOOTH, _smooth(lambda x: x * _normal_cdf(x), _gelu_slope)),
+    "silu": StepType(BackKind.SMOOTH, _smooth(lambda x: x * expit(x), _silu_slope)),
+    "sigmoid": StepType(BackKind.SMOOTH, _smooth(expit, lambda x: expit(x) * expit(-x))),
+    "tanh": StepType(BackKind.SMOOTH, _smooth(np.tanh, lambda x: 1 - np.tanh(x) ** 2)),
 }

@@ -12,7 +12,7 @@ import numpy as np
 
 from convt_cli.analysis.backward.activations import ACTIVATIONS
 from convt_cli.analysis.backward.rules import Rule
-from convt_cli.analysis.backward.step import Kind, Place, Step, StepType
+from convt_cli.analysis.backward.step import BackKind, Place, Step, StepType
 from convt_cli.arithmetic.averages import asked_pads, counts_padding
 from convt_cli.arithmetic.convolution import Convolution
 from convt_cli.arithmetic.layers import Spans, Windows
@@ -107,20 +107,20 @@ def _copied(place: Place, sources: tuple[Array, ...]) -> Step:
 
 def _walks(place: Place) -> tuple[Walk, ...]:
     """The walk of every axis of a pool, pad, crop or upsample."""
-    reach = place.layer.geometry.reach
-    if isinstance(reach, Windows):
-        return tuple(map(window_walk, reach.axes))
+    dependence = place.layer.geometry.dependence
+    if isinstance(dependence, Windows):
+        return tuple(map(window_walk, dependence.axes))
     inputs, outputs = place.layer.inputs[0][1:], place.layer.output[1:]
-    spans = reach.axes if isinstance(reach, Spans) else (None,) * len(inputs)
+    spans = dependence.axes if isinstance(dependence, Spans) else (None,) * len(inputs)
     return tuple(map(span_walk, spans, inputs, outputs))
 
 
 def _counts(place: Place) -> list[Array]:
     """What an average divides by on each axis."""
-    definition, reach = place.layer.definition, place.layer.geometry.reach
+    definition, dependence = place.layer.definition, place.layer.geometry.dependence
     if not counts_padding(definition, place.rules):
         return elements_met(_walks(place))
-    pool, axes = cast("AveragePool", definition), cast("Windows", reach).axes
+    pool, axes = cast("AveragePool", definition), cast("Windows", dependence).axes
     pairs = asked_pads(pool, axes, place.rules)
     return taps_within(axes, [after for _, after in pairs])
 
@@ -229,32 +229,32 @@ def _summed_to(signal: Array, shape: tuple[int, ...]) -> Array:
 _UNCHANGED = "passes signals unchanged: a spec holds no numbers for it"
 
 STEPS: dict[str, StepType] = {
-    "conv": StepType(Kind.LINEAR, _convolve),
-    "conv_transpose": StepType(Kind.LINEAR, _convolve),
-    "scale": StepType(Kind.LINEAR, _scale),
-    "linear": StepType(Kind.LINEAR, _multiply_matrix),
-    "max_pool": StepType(Kind.SWITCHED, _max_pool),
-    "global_max_pool": StepType(Kind.SWITCHED, _max_pool),
-    "adaptive_max_pool": StepType(Kind.SWITCHED, _max_pool),
-    "avg_pool": StepType(Kind.LINEAR, _average),
-    "global_avg_pool": StepType(Kind.LINEAR, _average),
-    "adaptive_avg_pool": StepType(Kind.LINEAR, _average),
-    "upsample": StepType(Kind.LINEAR, _average),
-    "pad": StepType(Kind.LINEAR, _copied),
-    "crop": StepType(Kind.LINEAR, _copied),
-    "pixel_shuffle": StepType(Kind.LINEAR, _shuffle),
-    "pixel_unshuffle": StepType(Kind.LINEAR, _unshuffle),
-    "flatten": StepType(Kind.LINEAR, _reshape),
-    "reshape": StepType(Kind.LINEAR, _reshape),
-    "transpose": StepType(Kind.LINEAR, _transpose),
-    "concat": StepType(Kind.LINEAR, _concat),
-    "add": StepType(Kind.LINEAR, _add),
-    "mul": StepType(Kind.SMOOTH, _multiply),
+    "conv": StepType(BackKind.LINEAR, _convolve),
+    "conv_transpose": StepType(BackKind.LINEAR, _convolve),
+    "scale": StepType(BackKind.LINEAR, _scale),
+    "linear": StepType(BackKind.LINEAR, _multiply_matrix),
+    "max_pool": StepType(BackKind.SWITCHED, _max_pool),
+    "global_max_pool": StepType(BackKind.SWITCHED, _max_pool),
+    "adaptive_max_pool": StepType(BackKind.SWITCHED, _max_pool),
+    "avg_pool": StepType(BackKind.LINEAR, _average),
+    "global_avg_pool": StepType(BackKind.LINEAR, _average),
+    "adaptive_avg_pool": StepType(BackKind.LINEAR, _average),
+    "upsample": StepType(BackKind.LINEAR, _average),
+    "pad": StepType(BackKind.LINEAR, _copied),
+    "crop": StepType(BackKind.LINEAR, _copied),
+    "pixel_shuffle": StepType(BackKind.LINEAR, _shuffle),
+    "pixel_unshuffle": StepType(BackKind.LINEAR, _unshuffle),
+    "flatten": StepType(BackKind.LINEAR, _reshape),
+    "reshape": StepType(BackKind.LINEAR, _reshape),
+    "transpose": StepType(BackKind.LINEAR, _transpose),
+    "concat": StepType(BackKind.LINEAR, _concat),
+    "add": StepType(BackKind.LINEAR, _add),
+    "mul": StepType(BackKind.SMOOTH, _multiply),
     **ACTIVATIONS,
-    "identity": StepType(Kind.LINEAR, _identity),
-    "dropout": StepType(Kind.LINEAR, _identity),
-    "batch_norm": StepType(Kind.LINEAR, _identity, _UNCHANGED),
-    "lrn": StepType(Kind.LINEAR, _identity, _UNCHANGED),
+    "identity": StepType(BackKind.LINEAR, _identity),
+    "dropout": StepType(BackKind.LINEAR, _identity),
+    "batch_norm": StepType(BackKind.LINEAR, _identity, _UNCHANGED),
+    "lrn": StepType(BackKind.LINEAR, _identity, _UNCHANGED),
 }
 """Missing are softmax, the norms that look at their input, and max_unpool."""
 

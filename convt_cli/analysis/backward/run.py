@@ -16,7 +16,7 @@ import numpy as np
 from convt_cli.analysis.backward.layers import step_type
 from convt_cli.analysis.backward.parameters import is_filled, numbers_of
 from convt_cli.analysis.backward.rules import Rule
-from convt_cli.analysis.backward.step import Back, Kind, Place, StepType
+from convt_cli.analysis.backward.step import Back, BackKind, Place, StepType
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.keys import DEFAULT_FILL
 from convt_cli.arithmetic.network import Network, NetworkLayer
@@ -68,7 +68,7 @@ class Way:
         return tuple(
             layer
             for layer, known in self._steps()
-            if known is None or known.kind is not Kind.LINEAR
+            if known is None or known.kind is not BackKind.LINEAR
         )
 
     @property

@@ -21,7 +21,7 @@ Back = Callable[[Array, Rule], tuple[Array, ...]]
 """(signal, rule) to one signal per source."""
 
 
-class Kind(Enum):
+class BackKind(Enum):
     """What the way back through a layer depends on."""
 
     LINEAR = "linear"
@@ -52,10 +52,10 @@ class Step(NamedTuple):
 class StepType(NamedTuple):
     """How a layer type steps; `note` is what it has to assume, as the spec does not say."""
 
-    kind: Kind
+    kind: BackKind
     take: Callable[[Place, tuple[Array, ...]], Step]
     note: str = ""
 
     def has_way_back(self, rule: Rule) -> bool:
         """Whether a signal can go back through it by `rule`."""
-        return self.kind is not Kind.SMOOTH or rule != "deconvnet"
+        return self.kind is not BackKind.SMOOTH or rule != "deconvnet"

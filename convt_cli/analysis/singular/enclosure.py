@@ -34,14 +34,14 @@ def band_shape(convolution: Convolution) -> tuple[int, int] | None:
     rows, columns = convolution.matrix_shape
     if columns <= rows:
         sizes = [axis.input_size for axis in convolution.axes]
-        reach = [axis.effective_kernel - 1 for axis in convolution.axes]
+        widths = [axis.effective_kernel - 1 for axis in convolution.axes]
         channels = convolution.in_channels
     else:
         sizes = [axis.output_size for axis in convolution.axes]
-        reach = [(axis.effective_kernel - 1) // axis.stride for axis in convolution.axes]
+        widths = [(axis.effective_kernel - 1) // axis.stride for axis in convolution.axes]
         channels = convolution.out_channels
     positions = 0
-    for size, far in zip(sizes, reach):
+    for size, far in zip(sizes, widths):
         positions = positions * size + min(far, size - 1)
     count = prod(sizes) * channels
     return count, min(count - 1, channels * positions + channels - 1)

@@ -25,7 +25,7 @@ import numpy as np
 from scipy.sparse.linalg import aslinearoperator
 
 from convt_cli.analysis.coverage import empty_columns, empty_rows
-from convt_cli.analysis.linear_map import Matrix, real
+from convt_cli.analysis.linear_map import LinearMap, real
 from convt_cli.analysis.singular.enclosure import band_shape, smallest_singular_value
 from convt_cli.analysis.singular.iteration import largest_singular_value
 from convt_cli.analysis.singular.symbol import (
@@ -177,7 +177,7 @@ def _by_iteration(convolution: Convolution, weight: Array) -> Spectrum:
 def _iterated(convolution: Convolution, weight: Array, tolerance: float) -> Estimated:
     steps = _MOST_ITERATION_WORK // (2 * convolution.multiply_adds)
     found = largest_singular_value(
-        Matrix(convolution, weight),
+        LinearMap(convolution, weight),
         tolerance=tolerance,
         most_steps=min(_MOST_STEPS, max(_FEWEST_STEPS, steps)),
         blocks=convolution.groups,

@@ -33,12 +33,12 @@ def pads(padding: Padding, window: Window) -> tuple[Pair, ...]:
 
 
 def _word_pads(word: str, effective: int) -> Pair:
-    reach = effective - 1
+    span = effective - 1
     return {
         "valid": (0, 0),
         "half": (effective // 2, effective // 2),
-        "full": (reach, reach),
-        "causal": (reach, 0),
+        "full": (span, span),
+        "causal": (span, 0),
     }[word]
 
 

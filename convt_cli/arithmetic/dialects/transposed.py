@@ -70,8 +70,8 @@ def found_pads(asked: Asked, framework: Framework) -> Found:
         return _by_same(asked, framework)
     before, after = asked.pair
     if framework.transposed_pads == "stretched" and asked.word is None:
-        reach = asked.effective - 1
-        return _reaching(reach - before, reach - after)
+        span = asked.effective - 1
+        return _reaching(span - before, span - after)
     least = asked.full - before - after
     return Found(before=before, after=after, output_padding=_extra(asked, least, framework))
 
@@ -163,7 +163,7 @@ def require_output_padding(
 
 def _unreachable(asked: Asked, size: int, low: int, count: int) -> GeometryError:
     """The error (E118) for an output of `size` where the `count` sizes from `low` are reached."""
-    reach = (
+    reachable = (
         "is none" if count < 1 else f"is {low}" if count == 1 else f"are {low} to {low + count - 1}"
     )
     field = "output_padding" if asked.output_size is None else "output_size"
@@ -174,6 +174,6 @@ def _unreachable(asked: Asked, size: int, low: int, count: int) -> GeometryError
         "E118",
         "output_size must be one the layer can reach",
         field=field,
-        value=f"got {size}, reachable {reach}",
+        value=f"got {size}, reachable {reachable}",
         help=f"the nearest is {field} {nearest}" if count > 0 else "use less padding",
     )

@@ -7,11 +7,11 @@ of its family and a line in `LAYER_TYPES`, from which readers, help and tables k
 from __future__ import annotations
 
 from convt_cli.arithmetic.layers.base import (
+    Definition,
+    Dependence,
     Geometry,
     Layer,
-    LayerType,
     Permuted,
-    Reach,
     Reshaped,
     Spans,
     Windows,
@@ -43,11 +43,11 @@ __all__ = [
     "Conv",
     "ConvTranspose",
     "Convolutional",
+    "Definition",
+    "Dependence",
     "Geometry",
     "Layer",
-    "LayerType",
     "Permuted",
-    "Reach",
     "Reshaped",
     "Spans",
     "Windows",
@@ -58,7 +58,7 @@ _PRESERVING = (
     *("softmax", "lrn", "dropout", "identity"),
 )
 
-LAYER_TYPES: dict[str, type[LayerType]] = {
+LAYER_TYPES: dict[str, type[Definition]] = {
     "conv": Conv,
     "conv_transpose": ConvTranspose,
     "max_pool": MaxPool,

@@ -71,8 +71,8 @@ class Rearranged:
     steps: tuple[Permuted | Reshaped, ...]
 
 
-SimpleReach = Literal["same", "whole"] | Windows | Spans | Permuted | Reshaped
-Reach = SimpleReach | Rearranged
+SimpleDependence = Literal["same", "whole"] | Windows | Spans | Permuted | Reshaped
+Dependence = SimpleDependence | Rearranged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,16 +80,16 @@ class Geometry:
     """What a layer comes to once its sources are known.
 
     `parameters` are all numbers that the framework counts, `not_trained` those among them that it
-    keeps and does not train.  `reach` says which input positions an output position depends on:
-    the same one, the whole input, those under a window or in a span, or one that the element had
-    before its axes were reordered or reshaped.
+    keeps and does not train.  `dependence` says which input positions an output position depends
+    on: the same one, the whole input, those under a window or in a span, or one that the element
+    had before its axes were reordered or reshaped.
     """
 
     output: Shape
     parameters: int = 0
     not_trained: int = 0
     multiply_adds: int = 0
-    reach: Reach = "same"
+    dependence: Dependence = "same"
     convolution: Convolution | None = None
     weight_layout: WeightLayout = WeightLayout()
 
@@ -104,7 +104,7 @@ class Geometry:
             )
 
 
-class LayerType(Protocol):
+class Definition(Protocol):
     """What every layer type offers."""
 
     def problems(self, framework: Framework) -> Iterator[GeometryError]:

@@ -100,7 +100,7 @@ class Convolutional(Layer):
             output=convolution.action_shapes[1],
             parameters=prod(convolution.weight_shape) + bias,
             multiply_adds=convolution.multiply_adds,
-            reach=Windows(
+            dependence=Windows(
                 axes=convolution.axes,
                 adjoint=convolution.adjoint,
                 channels=_channels_read(convolution),

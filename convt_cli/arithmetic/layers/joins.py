@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.dialects.frameworks import Framework
 from convt_cli.arithmetic.keys import Integer, key
-from convt_cli.arithmetic.layers.base import Geometry, Layer, Reach, Spans
+from convt_cli.arithmetic.layers.base import Dependence, Geometry, Layer, Spans
 from convt_cli.arithmetic.spans import Span
 from convt_cli.errors import GeometryError
 
@@ -30,7 +30,7 @@ class Elementwise(Layer):
                 raise _mismatch("sources must have equal sizes, or size 1", sources, remedy)
         output = tuple(max(sizes) for sizes in zip(*sources))
         stretched = {n for n, sizes in enumerate(zip(*sources)) if len(set(sizes)) > 1}
-        return Geometry(output=output, reach=_whole_along(stretched, len(output)))
+        return Geometry(output=output, dependence=_whole_along(stretched, len(output)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,10 +58,10 @@ class Concat(Layer):
             raise _mismatch(f"sources may differ along axis {self.axis} alone", sources, remedy)
         joined = sum(shape[self.axis] for shape in sources)
         output = (*first[: self.axis], joined, *first[self.axis + 1 :])
-        return Geometry(output=output, reach=_whole_along({self.axis}, len(first)))
+        return Geometry(output=output, dependence=_whole_along({self.axis}, len(first)))
 
 
-def _whole_along(axes: set[int], count: int) -> Reach:
+def _whole_along(axes: set[int], count: int) -> Dependence:
     """The same position, and along `axes` (0 is the channels) any position of the sources."""
     if not axes:
         return "same"

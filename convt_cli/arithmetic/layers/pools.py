@@ -81,7 +81,7 @@ class _Pool(Layer):
             lambda n: pool_axis(sizes[n], window, n, pairs[n], bool(ceil_mode), drops=drops),
         )
         output = (channels, *(axis.output_size for axis in axes))
-        return Geometry(output=output, reach=Windows(axes=axes))
+        return Geometry(output=output, dependence=Windows(axes=axes))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +159,7 @@ class GlobalPool(Layer):
     def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
         channels, *sizes = spatial_source(sources)
         ones = tuple(1 for _ in sizes)
-        return Geometry(output=(channels, *ones), reach=Spans(axes=tuple(None for _ in sizes)))
+        return Geometry(output=(channels, *ones), dependence=Spans(axes=tuple(None for _ in sizes)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,7 +177,7 @@ class AdaptivePool(Layer):
         if not framework.adaptive_pools:
             _require_plain_pools(sizes, output, framework)
         spans = (None if o == 1 else shared_span(n, o) for n, o in zip(sizes, output))
-        return Geometry(output=(channels, *output), reach=Spans(axes=tuple(spans)))
+        return Geometry(output=(channels, *output), dependence=Spans(axes=tuple(spans)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,10 +211,10 @@ class MaxUnpool(Layer):
                 value=f"the source is {[channels, *sizes]}, the pool gives {list(undone.output)}",
                 help="name the max_pool of this size",
             )
-        reach = undone.reach
-        axes = reach.axes if isinstance(reach, Windows) else ()
+        windows = undone.dependence
+        axes = windows.axes if isinstance(windows, Windows) else ()
         output = self._sizes(pooled, framework)
-        return Geometry(output=(channels, *output), reach=Windows(axes=axes, adjoint=True))
+        return Geometry(output=(channels, *output), dependence=Windows(axes=axes, adjoint=True))
 
     def _sizes(self, pooled: Shape, framework: Framework) -> tuple[int, ...]:
         sizes = self.pool.unpooled_sizes(pooled, framework)
@@ -240,13 +240,13 @@ def pool_axis(
     kernel_size, stride = window.kernel_size[number], window.stride[number]
     dilation = window.dilation[number]
     before, after = pair
-    reach = size + before + after - effective_kernel(kernel_size, dilation)
+    room = size + before + after - effective_kernel(kernel_size, dilation)
     output = None
-    if ceil_mode and reach > -stride:
-        output = -(-reach // stride) + 1
+    if ceil_mode and room > -stride:
+        output = -(-room // stride) + 1
         if drops and (output - 1) * stride >= size + before:
             output -= 1
-        after += max(0, (output - 1) * stride - reach)
+        after += max(0, (output - 1) * stride - room)
     return Axis.conv(
         input_size=size,
         kernel_size=kernel_size,

@@ -38,7 +38,7 @@ class Flatten(Layer):
 
     def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
         flat = (prod(single_source(sources)),)
-        return Geometry(output=flat, reach=Reshaped(target=flat))
+        return Geometry(output=flat, dependence=Reshaped(target=flat))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +77,7 @@ class Reshape(Layer):
                 value=f"{list(source)} has {prod(source):,}, the known sizes make {known:,}",
                 help=self._remedy(prod(source)),
             )
-        return Geometry(output=shape, reach=Reshaped(target=shape))
+        return Geometry(output=shape, dependence=Reshaped(target=shape))
 
     def _remedy(self, elements: int) -> str:
         """The sizes with another one in a single place, where that makes so many elements."""
@@ -116,7 +116,7 @@ class Transpose(Layer):
                 help=f"write a permutation of 0 to {len(source) - 1}",
             )
         output = tuple(source[axis] for axis in self.axes)
-        return Geometry(output=output, reach=Permuted(axes=self.axes))
+        return Geometry(output=output, dependence=Permuted(axes=self.axes))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +145,7 @@ def _one_tap(shape: Shape, padding: Padding, sign: int) -> Geometry:
     pairs = pads(padding, Window(kernel_size=ones, stride=ones, dilation=ones))
     axes = each_axis(len(sizes), lambda n: _shifted_axis(sizes[n], pairs[n], sign))
     output = (channels, *(axis.output_size for axis in axes))
-    return Geometry(output=output, reach=Windows(axes=axes))
+    return Geometry(output=output, dependence=Windows(axes=axes))
 
 
 def _shifted_axis(size: int, pair: Pair, sign: int) -> Axis:

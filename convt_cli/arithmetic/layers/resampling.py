@@ -108,7 +108,7 @@ class Upsample(Layer):
         _require_mode(self.mode, len(sizes), framework)
         output, factors = self._sizes_and_factors(tuple(sizes), framework)
         spans = (self._span(n, o, factor) for n, o, factor in zip(sizes, output, factors))
-        return Geometry(output=(channels, *output), reach=Spans(axes=tuple(spans)))
+        return Geometry(output=(channels, *output), dependence=Spans(axes=tuple(spans)))
 
     def _sizes_and_factors(
         self, sizes: tuple[int, ...], framework: Framework
@@ -239,7 +239,7 @@ def _simplest(factor: Factor) -> Ratio:
 def _rearranged(apart: Shape, axes: tuple[int, ...], output: Shape) -> Geometry:
     """The elements in the shape `apart`, its axes in another order, and joined to `output`."""
     steps = (Reshaped(target=apart), Permuted(axes=axes), Reshaped(target=output))
-    return Geometry(output=output, reach=Rearranged(steps=steps))
+    return Geometry(output=output, dependence=Rearranged(steps=steps))
 
 
 def _factor_per_axis(factor: Factor | tuple[Factor, ...], rank: int) -> tuple[Factor, ...]:

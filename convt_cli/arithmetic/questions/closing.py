@@ -24,7 +24,7 @@ from math import ceil, lcm
 
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.dialects.frameworks import Framework
-from convt_cli.arithmetic.layers import LayerType
+from convt_cli.arithmetic.layers import Definition
 from convt_cli.arithmetic.layers.resampling import Upsample
 from convt_cli.arithmetic.questions.size_sets import SizeSet
 from convt_cli.errors import Diagnostic, GeometryError
@@ -43,16 +43,16 @@ _DIVISIBLE = 1024 * lcm(*range(1, 17))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class OpenLayer:
     """One layer of a network as it is written; `sources` are all whose shapes it needs."""
 
     name: str
-    definition: LayerType
+    definition: Definition
     sources: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trace:
+class Shapes:
     """What a network comes to on some input: shapes in the order of its layers.
 
     Where a layer is refused, `refused` are its name and the error, and `sources` its sources.
@@ -68,7 +68,7 @@ class Trace:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Graph:
+class OpenNetwork:
     """A network whose sizes are open; `inputs` are the shapes as written.
 
     `warnings` say what of its spec is likely not meant as it is written.
@@ -77,7 +77,7 @@ class Graph:
     name: str
     framework: Framework
     inputs: tuple[tuple[str, Shape], ...]
-    steps: tuple[Step, ...]
+    steps: tuple[OpenLayer, ...]
     warnings: tuple[Diagnostic, ...] = ()
 
     @property
@@ -86,7 +86,7 @@ class Graph:
         definitions = (step.definition for step in self.steps)
         return any(isinstance(one, Upsample) and one.is_rounded for one in definitions)
 
-    def trace(self, inputs: Mapping[str, Shape]) -> Trace:
+    def trace(self, inputs: Mapping[str, Shape]) -> Shapes:
         """The shapes up to the end, or to the first layer that is refused."""
         shapes = dict(inputs)
         for step in self.steps:
@@ -95,8 +95,8 @@ class Graph:
                 shapes[step.name] = step.definition.resolve(sources, self.framework).output
             except GeometryError as error:
                 found = tuple(shapes.values())
-                return Trace(shapes=found, refused=(step.name, error), sources=sources)
-        return Trace(shapes=tuple(shapes.values()))
+                return Shapes(shapes=found, refused=(step.name, error), sources=sources)
+        return Shapes(shapes=tuple(shapes.values()))
 
     def varied(
         self, axes: Collection[int], size: int, base: Mapping[str, Shape]
@@ -122,7 +122,7 @@ class Closing:
     tried: int | None = None
 
 
-_Traced = Callable[[int], Trace]
+_ShapesAt = Callable[[int], Shapes]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +131,7 @@ class _Far:
 
     near: int
     far: int
-    traces: tuple[Trace, Trace]
+    traces: tuple[Shapes, Shapes]
 
     def slopes(self) -> Iterator[tuple[int, int, Fraction]]:
         """Of every size that both traces have: the two values, and how much it grows with n."""
@@ -177,7 +177,7 @@ class _Far:
         )
 
 
-def closing_base(graph: Graph) -> dict[str, Shape] | None:
+def closing_base(graph: OpenNetwork) -> dict[str, Shape] | None:
     """Inputs at which the network closes: those written, or else some with all axes of a size.
 
     None where none of `MOST_TRIED` sizes does.
@@ -193,7 +193,7 @@ def closing_base(graph: Graph) -> dict[str, Shape] | None:
     return None
 
 
-def furthest(graph: Graph) -> Trace:
+def furthest(graph: OpenNetwork) -> Shapes:
     """Of the same inputs, the trace that gets past most layers."""
     base = dict(graph.inputs)
     own = graph.inputs[0][1][1:]
@@ -201,7 +201,9 @@ def furthest(graph: Graph) -> Trace:
     return max(map(graph.trace, (base, *others)), key=lambda trace: len(trace.shapes))
 
 
-def closing_sizes(graph: Graph, base: Mapping[str, Shape] | None, axis: int, up_to: int) -> Closing:
+def closing_sizes(
+    graph: OpenNetwork, base: Mapping[str, Shape] | None, axis: int, up_to: int
+) -> Closing:
     """The sizes of one spatial axis at which the network closes, the others as in `base`.
 
     Those that follow no rule are looked for up to `up_to`.  Without a base there are none.
@@ -209,13 +211,13 @@ def closing_sizes(graph: Graph, base: Mapping[str, Shape] | None, axis: int, up_
     if base is None:
         return Closing(sizes=SizeSet(progressions=()))
 
-    def traced(size: int) -> Trace:
+    def traced(size: int) -> Shapes:
         return graph.trace(graph.varied((axis,), size, base))
 
     return _closing(traced, [] if graph.is_rounded else _progressions(traced), up_to)
 
 
-def _closing(traced: _Traced, progressions: list[_Far], up_to: int) -> Closing:
+def _closing(traced: _ShapesAt, progressions: list[_Far], up_to: int) -> Closing:
     period = max(1, len(progressions))
     most = min(up_to, MOST_TRIED)
     opened = {one.near % period for one in progressions if not _is_decided(one)}
@@ -240,7 +242,7 @@ def _is_decided(one: _Far) -> bool:
     return one.is_affine and (one.closes or one.never_closes)
 
 
-def _progressions(traced: _Traced) -> list[_Far]:
+def _progressions(traced: _ShapesAt) -> list[_Far]:
     """The progressions on which all sizes are affine, by what the period leaves over.
 
     Empty where the period is more than `MOST_PERIOD`.
@@ -262,13 +264,13 @@ def _period(period: int, found: Iterable[_Far]) -> int:
     return lcm(period, *(slope.denominator for one in found for _, _, slope in one.slopes()))
 
 
-def _far(traced: _Traced, residue: int, period: int) -> _Far:
+def _far(traced: _ShapesAt, residue: int, period: int) -> _Far:
     near = FAR - FAR % period + residue
     far = near + FAR // period * period
     return _Far(near=near, far=far, traces=(traced(near), traced(far)))
 
 
-def _behind_refusals(traced: _Traced, found: list[_Far], period: int) -> Iterator[_Far]:
+def _behind_refusals(traced: _ShapesAt, found: list[_Far], period: int) -> Iterator[_Far]:
     """Further on in undecided progressions, sizes that are refused later or not at all.
 
     A rule that a size be divisible hides the layers behind it from a size that is not.
@@ -285,7 +287,7 @@ def _behind_refusals(traced: _Traced, found: list[_Far], period: int) -> Iterato
                 break
 
 
-def _first_closing(traced: _Traced, one: _Far, regular: int, period: int) -> int:
+def _first_closing(traced: _ShapesAt, one: _Far, regular: int, period: int) -> int:
     """The first size of a progression that closes, of those where sizes are regular."""
     sizes = range(regular + (one.near - regular) % period, one.near + 1, period)
     if traced(sizes[0]).closes:

@@ -32,7 +32,7 @@ from convt_cli.arithmetic.averages import asked_pads, counts_padding, divisor_su
 from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.dialects.frameworks import Framework
-from convt_cli.arithmetic.layers import Convolutional, ConvTranspose, Geometry, LayerType, Windows
+from convt_cli.arithmetic.layers import Convolutional, ConvTranspose, Definition, Geometry, Windows
 from convt_cli.arithmetic.layers.convolutions import Conv
 from convt_cli.arithmetic.layers.pools import AdaptivePool, AveragePool, MaxPool, MaxUnpool
 from convt_cli.arithmetic.layers.resampling import PixelShuffle, PixelUnshuffle, Upsample
@@ -111,7 +111,7 @@ def readings(
 
 def axes_of(geometry: Geometry) -> tuple[Axis, ...]:
     """The axes of a layer with a window."""
-    return geometry.reach.axes if isinstance(geometry.reach, Windows) else ()
+    return geometry.dependence.axes if isinstance(geometry.dependence, Windows) else ()
 
 
 def axes_shift(own: Sequence[Axis], other: Sequence[Axis]) -> Shape | None:
@@ -167,7 +167,7 @@ def _read(layer: NetworkLayer, framework: Framework) -> Reading:
     )
 
 
-def _without_storage(definition: LayerType, framework: Framework) -> LayerType:
+def _without_storage(definition: Definition, framework: Framework) -> Definition:
     """The same keys but for those that say how numbers are stored."""
     if isinstance(definition, Convolutional):
         definition = replace(definition, weight=None, bias=definition.bias is not False)

@@ -13,7 +13,7 @@ from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.dialects.frameworks import Framework, interpolation
 from convt_cli.arithmetic.dialects.padding import FRAMEWORK_WORDS
-from convt_cli.arithmetic.layers import ConvTranspose, Geometry, LayerType, Windows
+from convt_cli.arithmetic.layers import ConvTranspose, Definition, Geometry, Windows
 from convt_cli.arithmetic.layers.convolutions import Conv
 from convt_cli.arithmetic.layers.pools import AdaptivePool, AveragePool, MaxPool
 from convt_cli.arithmetic.layers.resampling import PixelShuffle, PixelUnshuffle, Upsample
@@ -26,7 +26,7 @@ _HALVES_FROM = 11
 
 def dissents(
     layer_type: str,
-    definition: LayerType,
+    definition: Definition,
     source: Shape,
     geometry: Geometry,
     framework: Framework,
@@ -38,12 +38,12 @@ def dissents(
         return tuple(_resizes(definition, source, framework))
     if isinstance(definition, AdaptivePool):
         return tuple(_adaptive(layer_type, geometry, framework))
-    if not isinstance(geometry.reach, Windows):
+    if not isinstance(geometry.dependence, Windows):
         return ()
     if framework.name == "onnx":
-        return tuple(_onnx(definition, source, geometry, geometry.reach, framework.opset or 0))
+        return tuple(_onnx(definition, source, geometry, geometry.dependence, framework.opset or 0))
     if isinstance(definition, ConvTranspose):
-        return tuple(_transposed(definition, geometry.reach, framework))
+        return tuple(_transposed(definition, geometry.dependence, framework))
     return ()
 
 
@@ -112,7 +112,7 @@ def _resizes(layer: Upsample, source: Shape, framework: Framework) -> Iterator[s
 
 
 def _onnx(
-    definition: LayerType, source: Shape, geometry: Geometry, windows: Windows, opset: int
+    definition: Definition, source: Shape, geometry: Geometry, windows: Windows, opset: int
 ) -> Iterator[str]:
     if isinstance(definition, ConvTranspose):
         yield from _onnx_transposed(definition, source, geometry, windows)
@@ -211,5 +211,5 @@ def _shortfalls(windows: Windows) -> Iterator[int]:
 def _undropped(windows: Windows) -> Iterator[int]:
     """The positions of every axis, with the window that starts past the input."""
     for axis in windows.axes:
-        reach = axis.input_size + axis.before + axis.after - axis.effective_kernel
-        yield -(-reach // axis.stride) + 1
+        room = axis.input_size + axis.before + axis.after - axis.effective_kernel
+        yield -(-room // axis.stride) + 1

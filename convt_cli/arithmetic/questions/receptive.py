@@ -24,8 +24,8 @@ from math import lcm
 
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.keys import Ratio
-from convt_cli.arithmetic.layers import Permuted, Reach, Reshaped, Spans, Windows
-from convt_cli.arithmetic.layers.base import ChannelsRead, Rearranged, SimpleReach
+from convt_cli.arithmetic.layers import Dependence, Permuted, Reshaped, Spans, Windows
+from convt_cli.arithmetic.layers.base import ChannelsRead, Rearranged, SimpleDependence
 from convt_cli.arithmetic.network import Network
 from convt_cli.arithmetic.questions.reshapes import Traces, reshaped_traces
 from convt_cli.arithmetic.questions.traces import IDENTITY, MOST_PHASES, Interval, Trace
@@ -152,17 +152,17 @@ class Receptive:
         jumps = tuple(view.jump for view in self.views)
         return jumps if any(jumps) else None
 
-    def behind(self, reach: Reach, output: Shape) -> Receptive:
-        """The same, seen from a layer of shape `output` that reaches its source like `reach`."""
-        if isinstance(reach, Rearranged):
+    def behind(self, dependence: Dependence, output: Shape) -> Receptive:
+        """What a layer of shape `output` sees that depends on this one like `dependence`."""
+        if isinstance(dependence, Rearranged):
             seen = self
-            for step in reach.steps:
+            for step in dependence.steps:
                 seen = Receptive(shape=step.shape(seen.shape), views=tuple(seen._views(step)))
             return seen
-        return Receptive(shape=output, views=tuple(self._views(reach)))
+        return Receptive(shape=output, views=tuple(self._views(dependence)))
 
-    def _views(self, reach: SimpleReach) -> Sequence[View]:
-        match reach:
+    def _views(self, dependence: SimpleDependence) -> Sequence[View]:
+        match dependence:
             case "same":
                 return self.views
             case "whole":
@@ -187,7 +187,7 @@ def receptives(network: Network) -> dict[str, Receptive]:
     found = {name: Receptive.of_input(shape) for name, shape in network.inputs}
     for layer in network.layers:
         joined = join([found[name] for name in layer.sources])
-        found[layer.name] = joined.behind(layer.geometry.reach, layer.output)
+        found[layer.name] = joined.behind(layer.geometry.dependence, layer.output)
     return {layer.name: found[layer.name] for layer in network.layers}
 
 

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.dialects.frameworks import Framework
 from convt_cli.arithmetic.keys import LARGEST, FileReference
-from convt_cli.arithmetic.layers import LAYER_TYPES, Geometry, LayerType
+from convt_cli.arithmetic.layers import LAYER_TYPES, Definition, Geometry
 from convt_cli.errors import GeometryError
 from convt_cli.models.onnx.arithmetic import Array
 from convt_cli.models.onnx.constants import whole_numbers
@@ -205,7 +205,7 @@ class Operation:
 
     def geometry(self, layer_type: str, *sources: Activation, **keys: Any) -> Geometry:
         """What a layer would come to.  Raises Untranslatable."""
-        make: Callable[..., LayerType] = LAYER_TYPES[layer_type]
+        make: Callable[..., Definition] = LAYER_TYPES[layer_type]
         definition = make(**keys)
         try:
             for error in definition.problems(self._rules):

@@ -22,7 +22,7 @@ from math import ceil, prod
 
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.operators.kernels.col2im import ROWS_AT_ONCE
-from convt_cli.operators.kernels.polyphase import Comb, Combs, pitch
+from convt_cli.operators.kernels.polyphase import Branch, Branches, pitch
 from convt_cli.operators.kernels.products import LONGEST
 from convt_cli.operators.kernels.scratch import LINE
 
@@ -66,7 +66,7 @@ class Work:
     `forward` says that the result is C x.
     """
 
-    combs: Combs
+    branches: Branches
     rows: int
     inner: int
     sizes: Shape
@@ -92,8 +92,10 @@ class Work:
             self._products(self.rows * self._phases, self.inner * prod(behind))
             + self._positions * (_COPY * copied + _SUM * summed)
             + _REARRANGE * self.rows * self.inner * self._tap_count,
-            calls=_CALLS_TO_GATHER * prod(map(len, self.combs[1:])) * len(_residues(self.combs[0]))
-            + 2 * first * prod(map(len, self.combs)),
+            calls=_CALLS_TO_GATHER
+            * prod(map(len, self.branches[1:]))
+            * len(_residues(self.branches[0]))
+            + 2 * first * prod(map(len, self.branches)),
             numbers=self.inner * (prod(behind) * self._depth + self._source_steps)
             + 2 * self.rows * self._phases,
         )
@@ -105,7 +107,7 @@ class Work:
             self._products(self.rows * self._phases, self.inner * prod(self._most_starts))
             + _COPY * self._positions * self.inner * prod(self._starts)
             + _REARRANGE * rearranged,
-            calls=(_CALLS_TO_GATHER + 1) * prod(map(len, self.combs)) + self._phases,
+            calls=(_CALLS_TO_GATHER + 1) * prod(map(len, self.branches)) + self._phases,
             numbers=self.inner * (prod(self._most_starts) + self._source_steps)
             + 2 * self.rows * self._phases,
         )
@@ -114,17 +116,17 @@ class Work:
         inner = self.inner * prod(self._most_starts)
         rows = self.rows * self._phases
         share = 1 + _SHORT * (1 / prod(self.sizes[1:]) + 1 / rows + 1 / inner)
-        products = self.sizes[0] * prod(map(len, self.combs))
+        products = self.sizes[0] * prod(map(len, self.branches))
         matrix = rows * inner if inner > LONGEST else 0
         copied = self.inner * prod(self._starts[1:]) * self._rows_between
-        apart = 1 + self.itemsize * (self.combs[-1][0].source_step - 1) / LINE
+        apart = 1 + self.itemsize * (self.branches[-1][0].source_step - 1) / LINE
         return self._choice(
             "rows",
             self._multiply_adds * share
             + products * (_PRODUCT + _COPY * matrix)
             + self._positions * _COPY * copied * apart
             + _REARRANGE * self.rows * self.inner * self._tap_count,
-            calls=_CALLS_TO_GATHER * (prod(self._starts[1:]) + prod(map(len, self.combs))),
+            calls=_CALLS_TO_GATHER * (prod(self._starts[1:]) + prod(map(len, self.branches))),
             numbers=self.inner * prod(self._most_starts[1:]) * self._rows_between
             + self.rows * self._phases,
         )
@@ -185,42 +187,43 @@ class Work:
     @property
     def _tap_count(self) -> int:
         return prod(
-            sum(len(comb.phases) * len(comb.starts) for comb in axis) for axis in self.combs
+            sum(len(branch.phases) * len(branch.starts) for branch in axis)
+            for axis in self.branches
         )
 
     @property
     def _phases(self) -> int:
-        return prod(max(len(comb.phases) for comb in axis) for axis in self.combs)
+        return prod(max(len(branch.phases) for branch in axis) for axis in self.branches)
 
     @property
     def _result_steps(self) -> int:
-        return prod(axis[0].result_step for axis in self.combs)
+        return prod(axis[0].result_step for axis in self.branches)
 
     @property
     def _source_steps(self) -> int:
-        return prod(axis[0].source_step for axis in self.combs)
+        return prod(axis[0].source_step for axis in self.branches)
 
     @property
     def _starts(self) -> list[int]:
-        return [sum(len(comb.starts) for comb in axis) for axis in self.combs]
+        return [sum(len(branch.starts) for branch in axis) for axis in self.branches]
 
     @property
     def _most_starts(self) -> list[int]:
-        return [max(len(comb.starts) for comb in axis) for axis in self.combs]
+        return [max(len(branch.starts) for branch in axis) for axis in self.branches]
 
     @property
     def _depth(self) -> float:
         """Rows of the first axis that are gathered for each of its positions, in a short tile."""
-        first = self.combs[0]
-        starts = [start for comb in first for start in comb.starts]
+        first = self.branches[0]
+        starts = [start for branch in first for start in branch.starts]
         span = (max(starts) - min(starts)) / first[0].source_step
         return len(_residues(first)) * (1 + span / min(_FEWEST_ROWS, self.sizes[0]))
 
     @property
     def _rows_between(self) -> float:
         """Rows of the first axis, read or not, for each of its positions, in a short tile."""
-        first = self.combs[0]
-        starts = [start for comb in first for start in comb.starts]
+        first = self.branches[0]
+        starts = [start for branch in first for start in branch.starts]
         return first[0].source_step + (max(starts) - min(starts)) / min(_FEWEST_ROWS, self.sizes[0])
 
     @property
@@ -228,7 +231,7 @@ class Work:
         """How much longer the zeros behind them make the other axes."""
         return prod(
             pitch(axis, size) / size
-            for axis, size in zip(self.combs[1:], self.sizes[1:], strict=True)
+            for axis, size in zip(self.branches[1:], self.sizes[1:], strict=True)
         )
 
 
@@ -238,8 +241,8 @@ def cheapest(work: Work) -> Choice:
     return min(work.choices(), key=lambda choice: choice.cost)
 
 
-def _residues(axis: tuple[Comb, ...]) -> set[int]:
-    return {start % comb.source_step for comb in axis for start in comb.starts}
+def _residues(axis: tuple[Branch, ...]) -> set[int]:
+    return {start % branch.source_step for branch in axis for start in branch.starts}
 
 
 def positions_per_tile(bytes_per_position: int, tile_bytes: int = _TILE_BYTES) -> int:

@@ -1,7 +1,7 @@
 """Cᵀ y by scattering: matrix products with the weight as it lies, then sums of their rows.
 
 Wᵀ y holds, for every input channel and tap, what each output sends through that tap.  An input
-of phase p (`arithmetic.combs`) is the sum over the phase's taps of what arrives from the
+of phase p (`polyphase`) is the sum over the phase's taps of what arrives from the
 outputs starts[n] + b.  On the flattened positions a tap is one shift, so what the taps of a phase
 add are runs that begin at even distances: one strided view, whose sum over the taps is one call.
 A shift leads out of a row and into the next one; but what it meets there, d deep for a tap that
@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from convt_cli.operators.dtypes import Array
-from convt_cli.operators.kernels.polyphase import Comb, Combs, all_covered, pitch
+from convt_cli.operators.kernels.polyphase import Branch, Branches, all_covered, pitch
 from convt_cli.operators.kernels.scratch import scratch
 from convt_cli.operators.kernels.views import lies_flat
 
@@ -51,21 +51,21 @@ class Scattering:
     def __init__(self, weight: Array) -> None:
         self._weight = weight
 
-    def __call__(self, combs: Combs, source: Array, result: Array) -> None:
+    def __call__(self, branches: Branches, source: Array, result: Array) -> None:
         """Fill `result`, (batch, channels, *sizes), from `source`, (batch, channels, *sizes)."""
         if not len(result):
             return
-        if not all_covered(combs):
+        if not all_covered(branches):
             result[...] = 0
         groups, inner, channels, *kernel = self._weight.shape
-        padded = _padded(combs, source)
+        padded = _padded(branches, source)
         batch, _, *sizes = padded.shape
         flat = padded.reshape(batch, groups, inner, prod(sizes))
         into = result.reshape(batch, groups, channels, *result.shape[2:])
-        plan = _plan(combs, tuple(kernel), tuple(sizes))
+        plan = _plan(branches, tuple(kernel), tuple(sizes))
         for part in self._blocks(prod(sizes) * source.itemsize):
             memory, sent = self._sent(part, flat[:, part[0]], plan.margin)
-            _clear(combs, sent[..., plan.margin :].reshape(*sent.shape[:-1], *sizes))
+            _clear(branches, sent[..., plan.margin :].reshape(*sent.shape[:-1], *sizes))
             for phase in plan.phases:
                 phase.collect(memory, sent, into[:, *part])
 
@@ -101,14 +101,14 @@ class Scattering:
         return memory, whole.reshape(batch, groups, *rows, margin + positions)
 
 
-def _padded(combs: Combs, source: Array) -> Array:
+def _padded(branches: Branches, source: Array) -> Array:
     """`source` with zeros behind every axis but the first, so that a row holds the results'.
 
     It is contiguous, or each channel is, where there are so many positions that BLAS computes
     the same either way.
     """
     sizes = source.shape[3:]
-    pitches = [pitch(axis, size) for axis, size in zip(combs[1:], sizes, strict=True)]
+    pitches = [pitch(axis, size) for axis, size in zip(branches[1:], sizes, strict=True)]
     is_wide = prod(source.shape[2:]) > _NARROW * source.itemsize
     if pitches == list(sizes) and lies_flat(source, axis=2 if is_wide else 1):
         return source
@@ -120,15 +120,15 @@ def _padded(combs: Combs, source: Array) -> Array:
     return padded
 
 
-def _clear(combs: Combs, sent: Array) -> None:
+def _clear(branches: Branches, sent: Array) -> None:
     """Clear what no result takes: `sent` is (batch, groups, channels, *kernel_size, *sizes)."""
-    rank = len(combs)
+    rank = len(branches)
     for number in range(1, rank):
         ahead: list[Any] = [slice(None)] * (3 + number)
         between: list[Any] = [slice(None)] * (rank - 1)
-        for comb in combs[number]:
-            for taps in comb.taps:
-                for tap, start in zip(taps, comb.starts, strict=True):
+        for branch in branches[number]:
+            for taps in branch.taps:
+                for tap, start in zip(taps, branch.starts, strict=True):
                     if start:
                         edge = slice(start) if start > 0 else slice(start, None)
                         sent[*ahead, tap, *between, edge] = 0
@@ -190,21 +190,21 @@ class _Plan:
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def _plan(combs: Combs, kernel: tuple[int, ...], sizes: tuple[int, ...]) -> _Plan:
-    """What is added where, to the results of `combs`, of sources in rows of `sizes`."""
+def _plan(branches: Branches, kernel: tuple[int, ...], sizes: tuple[int, ...]) -> _Plan:
+    """What is added where, to the results of `branches`, of sources in rows of `sizes`."""
     apart = [prod(sizes[axis + 1 :]) for axis in range(len(sizes))]
-    starts = [[start for comb in axis for start in comb.starts] for axis in combs]
+    starts = [[start for branch in axis for start in branch.starts] for axis in branches]
     before = -sum(min(axis) * row for axis, row in zip(starts, apart, strict=True))
     behind = sum(max(axis) * row for axis, row in zip(starts, apart, strict=True))
-    longer = (max(comb.length for comb in combs[0]) - sizes[0]) * apart[0]
+    longer = (max(branch.length for branch in branches[0]) - sizes[0]) * apart[0]
     margin = max(0, before, behind + longer)
     between = [(margin + prod(sizes)) * prod(kernel[axis + 1 :]) for axis in range(len(kernel))]
     phases = []
-    for chosen in product(*combs):
-        for numbers in product(*(range(len(comb.phases)) for comb in chosen)):
+    for chosen in product(*branches):
+        for numbers in product(*(range(len(branch.phases)) for branch in chosen)):
             runs = list(map(_beginnings, chosen, numbers, apart, between))
             phase = _Phase(
-                results=tuple(map(Comb.results, chosen, numbers)),
+                results=tuple(map(Branch.results, chosen, numbers)),
                 lengths=(chosen[0].length, *sizes[1:]),
                 first=margin + sum(axis[0] for axis in runs),
                 counts=tuple(map(len, runs)),
@@ -214,7 +214,7 @@ def _plan(combs: Combs, kernel: tuple[int, ...], sizes: tuple[int, ...]) -> _Pla
     return _Plan(margin, tuple(phases))
 
 
-def _beginnings(comb: Comb, phase: int, apart: int, between: int) -> list[int]:
+def _beginnings(branch: Branch, phase: int, apart: int, between: int) -> list[int]:
     """Where the runs of an axis's taps begin: elements lie `apart` on it, and taps `between`."""
-    taps = zip(comb.taps[phase], comb.starts, strict=True)
+    taps = zip(branch.taps[phase], branch.starts, strict=True)
     return [tap * between + start * apart for tap, start in taps]

@@ -1,7 +1,7 @@
 """C x and Cᵀ y by gathering: copies of the source side by side, then matrix products.
 
-On every axis the results are combs (`arithmetic.combs`): result phase + b * result_step sums
-its taps over the sources starts[n] + b * source_step.  For one comb of every axis, then,
+On every axis the results are branches (`polyphase`): result phase + b * result_step sums
+its taps over the sources starts[n] + b * source_step.  For one branch of every axis, then,
 
     result[m, b] = the sum over channels c and taps n of
                    weight[m, c, tap n] * source[c, starts[n] + b * source_step],
@@ -25,13 +25,13 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from convt_cli.operators.dtypes import Array
-from convt_cli.operators.kernels.polyphase import UNIT, Comb, Combs, all_covered
+from convt_cli.operators.kernels.polyphase import UNIT, Branch, Branches, all_covered
 from convt_cli.operators.kernels.products import multiply
 from convt_cli.operators.kernels.scratch import scratch
-from convt_cli.operators.kernels.views import as_slice, lies_flat, reach, spread
+from convt_cli.operators.kernels.views import as_slice, lies_flat, source_range, spread
 
 _Taps = tuple[tuple[tuple[int, ...], ...], ...]
-"""For every axis and phase of a comb: the taps."""
+"""For every axis and phase of a branch: the taps."""
 
 
 class Gathering:
@@ -46,30 +46,34 @@ class Gathering:
         self._weight = weight[:, :, :, np.newaxis] if flat else weight
         self._matrices: dict[_Taps, list[Array]] = {}
 
-    def __call__(self, combs: Combs, source: Array, result: Array) -> None:
+    def __call__(self, branches: Branches, source: Array, result: Array) -> None:
         """Fill `result`, (batch, channels, *sizes), from `source`, (batch, channels, *sizes)."""
         if self._flat:
-            combs = ((UNIT,), *combs)
+            branches = ((UNIT,), *branches)
             source, result = source[:, :, np.newaxis], result[:, :, np.newaxis]
-        if not all_covered(combs):
+        if not all_covered(branches):
             result[...] = 0
-        for others in product(*combs[1:]):
-            rows = self._gathered(combs[0], others, source)
-            for leading in combs[0]:
-                self._fill((leading, *others), combs[0], rows, result)
+        for others in product(*branches[1:]):
+            rows = self._gathered(branches[0], others, source)
+            for leading in branches[0]:
+                self._fill((leading, *others), branches[0], rows, result)
 
     def _gathered(
-        self, leading: tuple[Comb, ...], others: tuple[Comb, ...], source: Array
+        self, leading: tuple[Branch, ...], others: tuple[Branch, ...], source: Array
     ) -> Array:
         """(batch, groups, channels * taps, residues, rows * positions), zero outside `source`.
 
-        The rows begin with the first that any comb reads.  They lie apart by their residue
+        The rows begin with the first that any branch reads.  They lie apart by their residue
         modulo the first axis's step, so that every step-th row is a plain range.
         """
-        step, (first, past), residues = leading[0].source_step, reach(leading), _residues(leading)
+        step, (first, past), residues = (
+            leading[0].source_step,
+            source_range(leading),
+            _residues(leading),
+        )
         depth = -(-(past - first) // step)
         rows = first, first + residues[-1] + (depth - 1) * step + 1
-        window = _window(source, [rows, *(reach((comb,)) for comb in others)])
+        window = _window(source, [rows, *(source_range((branch,)) for branch in others)])
         parts = [_by_tap(window[:, :, residue:], others, step, depth) for residue in residues]
         channels, *counts = parts[0].shape[1 : 2 + len(others)]
         groups, taps = len(self._weight), prod(counts)
@@ -86,32 +90,36 @@ class Gathering:
         return gathered.reshape(flat)
 
     def _fill(
-        self, combs: tuple[Comb, ...], all_leading: tuple[Comb, ...], rows: Array, result: Array
+        self,
+        branches: tuple[Branch, ...],
+        all_leading: tuple[Branch, ...],
+        rows: Array,
+        result: Array,
     ) -> None:
-        """Put the sums of one comb of every axis where they belong."""
+        """Put the sums of one branch of every axis where they belong."""
         batch, groups = rows.shape[:2]
-        matrices = self._matrices_of(combs)
-        sizes = tuple(comb.length for comb in combs)
+        matrices = self._matrices_of(branches)
+        sizes = tuple(branch.length for branch in branches)
         shape = (batch, groups, matrices[0].shape[1], prod(sizes))
         if len(matrices) == 1 and result.shape[2:] == sizes and lies_flat(result, axis=2):
-            self._sum(matrices, combs, all_leading, rows, result.reshape(shape))
+            self._sum(matrices, branches, all_leading, rows, result.reshape(shape))
         else:
             total = scratch("total", shape, rows.dtype)
-            self._sum(matrices, combs, all_leading, rows, total)
-            spread(combs, total, result)
+            self._sum(matrices, branches, all_leading, rows, total)
+            spread(branches, total, result)
 
     def _sum(
         self,
         matrices: list[Array],
-        combs: tuple[Comb, ...],
-        all_leading: tuple[Comb, ...],
+        branches: tuple[Branch, ...],
+        all_leading: tuple[Branch, ...],
         rows: Array,
         total: Array,
     ) -> None:
         """The sum over the first axis's taps: `total`, (batch, groups, channels, positions)."""
-        leading, *others = combs
-        (first, _), residues = reach(all_leading), _residues(all_leading)
-        width = prod(comb.length for comb in others)
+        leading, *others = branches
+        (first, _), residues = source_range(all_leading), _residues(all_leading)
+        width = prod(branch.length for branch in others)
         for number, (matrix, start) in enumerate(zip(matrices, leading.starts, strict=True)):
             depth, residue = divmod(start - first, leading.source_step)
             part = slice(depth * width, (depth + leading.length) * width)
@@ -123,9 +131,9 @@ class Gathering:
                 multiply(matrix, view, out=more)
                 total += more
 
-    def _matrices_of(self, combs: tuple[Comb, ...]) -> list[Array]:
+    def _matrices_of(self, branches: tuple[Branch, ...]) -> list[Array]:
         """For every tap of the first axis (groups, phases * channels, channels * taps)."""
-        taps = tuple(comb.taps for comb in combs)
+        taps = tuple(branch.taps for branch in branches)
         if taps not in self._matrices:
             self._matrices[taps] = [self._matrix(taps, tap) for tap in range(len(taps[0][0]))]
         return self._matrices[taps]
@@ -140,10 +148,12 @@ class Gathering:
         return np.ascontiguousarray(matrix)  # BLAS reads nothing backwards
 
 
-def _residues(leading: tuple[Comb, ...]) -> list[int]:
-    """How far, modulo the step, what the combs read lies from the first of it."""
-    first, _ = reach(leading)
-    return sorted({(start - first) % comb.source_step for comb in leading for start in comb.starts})
+def _residues(leading: tuple[Branch, ...]) -> list[int]:
+    """How far, modulo the step, what the branches read lies from the first of it."""
+    first, _ = source_range(leading)
+    return sorted(
+        {(start - first) % branch.source_step for branch in leading for start in branch.starts}
+    )
 
 
 def _window(source: Array, ranges: list[tuple[int, int]]) -> Array:
@@ -167,19 +177,23 @@ def _window(source: Array, ranges: list[tuple[int, int]]) -> Array:
     return window
 
 
-def _by_tap(window: Array, others: tuple[Comb, ...], step: int, depth: int) -> Array:
+def _by_tap(window: Array, others: tuple[Branch, ...], step: int, depth: int) -> Array:
     """What every tap of the last axes reads: (batch, channels, *taps, rows, *lengths), a view.
 
     `window` begins with what the first taps read first; its rows are read `step` apart.
     """
     batch, channels, row, *elements = window.strides
-    gaps = [comb.starts[1] - comb.starts[0] if len(comb.starts) > 1 else 0 for comb in others]
-    counts = [len(comb.starts) for comb in others]
+    gaps = [
+        branch.starts[1] - branch.starts[0] if len(branch.starts) > 1 else 0 for branch in others
+    ]
+    counts = [len(branch.starts) for branch in others]
     by_tap = [gap * stride for gap, stride in zip(gaps, elements, strict=True)]
-    by_position = [comb.source_step * stride for comb, stride in zip(others, elements, strict=True)]
+    by_position = [
+        branch.source_step * stride for branch, stride in zip(others, elements, strict=True)
+    ]
     return as_strided(
         window,
-        (*window.shape[:2], *counts, depth, *(comb.length for comb in others)),
+        (*window.shape[:2], *counts, depth, *(branch.length for branch in others)),
         (batch, channels, *by_tap, step * row, *by_position),
         writeable=False,
     )

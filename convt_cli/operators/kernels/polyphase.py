@@ -4,7 +4,7 @@ Along an axis, C takes output o from the inputs o * stride + t * dilation - befo
 read with one step, `stride`, all by the same taps.  Cᵀ takes input i from the outputs
 (i + before - t * dilation) / stride where that is whole: inputs of one residue modulo the
 stride, a phase, share their taps, and read with step 1.  Phases whose taps start at the same
-outputs read the very same elements and differ in their taps alone; such phases are one `Comb`.
+outputs read the very same elements and differ in their taps alone; such phases are one `Branch`.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from functools import lru_cache
 from convt_cli.arithmetic.axis import Axis
 
 _REMEMBERED = 512
-"""Axes whose combs are kept: a small layer takes less time than finding them."""
+"""Axes whose branches are kept: a small layer takes less time than finding them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Comb:
+class Branch:
     """Results phase + b * result_step, for every phase and b = 0, 1, ..., `length` - 1.
 
     Tap number n of `taps[p]`, the taps of phase p, reads source `starts[n]` + b * source_step.
@@ -38,18 +38,18 @@ class Comb:
         return slice(self.phases[phase], None, self.result_step)
 
 
-Combs = tuple[tuple[Comb, ...], ...]
-"""The combs of every axis."""
+Branches = tuple[tuple[Branch, ...], ...]
+"""The branches of every axis."""
 
-UNIT = Comb(phases=(0,), taps=((0,),), starts=(0,), source_step=1, result_step=1, length=1)
+UNIT = Branch(phases=(0,), taps=((0,),), starts=(0,), source_step=1, result_step=1, length=1)
 """An axis of size 1 with a window of size 1."""
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def forward_combs(axis: Axis) -> tuple[Comb, ...]:
-    """The one comb of C, from the first tap that meets an input to the last; none without any.
+def forward_branches(axis: Axis) -> tuple[Branch, ...]:
+    """The one branch of C, from the first tap that meets an input to the last; none without any.
 
-    >>> forward_combs(Axis.conv(input_size=7, kernel_size=3, stride=2, before=1))[0].starts
+    >>> forward_branches(Axis.conv(input_size=7, kernel_size=3, stride=2, before=1))[0].starts
     (-1, 0, 1)
     """
     meeting = _meeting(axis)
@@ -57,7 +57,7 @@ def forward_combs(axis: Axis) -> tuple[Comb, ...]:
         return ()
     taps = tuple(range(meeting[0], meeting[-1] + 1))
     return (
-        Comb(
+        Branch(
             phases=(0,),
             taps=(taps,),
             starts=tuple(tap * axis.dilation - axis.before for tap in taps),
@@ -69,11 +69,11 @@ def forward_combs(axis: Axis) -> tuple[Comb, ...]:
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def transpose_combs(axis: Axis) -> tuple[Comb, ...]:
-    """The combs of Cᵀ; inputs that no window reads are in none.
+def transpose_branches(axis: Axis) -> tuple[Branch, ...]:
+    """The branches of Cᵀ; inputs that no window reads are in none.
 
     >>> axis = Axis.conv_transpose(input_size=4, kernel_size=4, stride=2, before=1, after=1)
-    >>> [(comb.phases, comb.taps, comb.starts) for comb in transpose_combs(axis)]
+    >>> [(branch.phases, branch.taps, branch.starts) for branch in transpose_branches(axis)]
     [((0,), ((3, 1),), (-1, 0)), ((1,), ((2, 0),), (0, 1))]
     """
     taps_of: dict[int, list[int]] = {}
@@ -84,7 +84,7 @@ def transpose_combs(axis: Axis) -> tuple[Comb, ...]:
         starts = tuple((phase + axis.before - tap * axis.dilation) // axis.stride for tap in taps)
         phases_of.setdefault(starts, []).append(phase)
     return tuple(
-        Comb(
+        Branch(
             phases=tuple(phases),
             taps=tuple(tuple(taps_of[phase]) for phase in phases),
             starts=starts,
@@ -105,11 +105,13 @@ def _meeting(axis: Axis) -> tuple[int, ...]:
     )
 
 
-def all_covered(combs: Combs) -> bool:
-    """Whether every result belongs to a comb; the others read nothing."""
-    return all(sum(len(comb.phases) for comb in axis) == axis[0].result_step for axis in combs)
+def all_covered(branches: Branches) -> bool:
+    """Whether every result belongs to a branch; the others read nothing."""
+    return all(
+        sum(len(branch.phases) for branch in axis) == axis[0].result_step for axis in branches
+    )
 
 
-def pitch(combs: tuple[Comb, ...], size: int) -> int:
+def pitch(branches: tuple[Branch, ...], size: int) -> int:
     """How long rows of `size` sources have to be to hold the results of each phase as well."""
-    return max(size, *(comb.length for comb in combs))
+    return max(size, *(branch.length for branch in branches))

@@ -26,14 +26,14 @@ from numpy.lib.stride_tricks import as_strided
 
 from convt_cli.operators.dtypes import Array
 from convt_cli.operators.kernels import products
-from convt_cli.operators.kernels.polyphase import Comb, Combs, all_covered
+from convt_cli.operators.kernels.polyphase import Branch, Branches, all_covered
 from convt_cli.operators.kernels.scratch import scratch, scratch_rows
-from convt_cli.operators.kernels.views import as_slice, lies_flat, reach, spread
+from convt_cli.operators.kernels.views import as_slice, lies_flat, source_range, spread
 
-_Chosen = tuple[Comb, ...]
-"""One comb of every axis, or of every axis but the first."""
-_Leading = tuple[Comb, ...]
-"""All the combs of the first axis."""
+_Chosen = tuple[Branch, ...]
+"""One branch of every axis, or of every axis but the first."""
+_Leading = tuple[Branch, ...]
+"""All the branches of the first axis."""
 
 
 class Rows:
@@ -46,38 +46,38 @@ class Rows:
         self._weight = weight
         self._matrices: dict[tuple[Any, ...], Array] = {}
 
-    def __call__(self, combs: Combs, source: Array, result: Array) -> None:
+    def __call__(self, branches: Branches, source: Array, result: Array) -> None:
         """Fill `result`, (batch, channels, *sizes), from `source`, (batch, channels, *sizes)."""
-        if not all_covered(combs):
+        if not all_covered(branches):
             result[...] = 0
-        for others in product(*combs[1:]):
-            rows = self._gathered(combs[0], others, source)
-            for leading in combs[0]:
-                self._fill((leading, *others), combs[0], rows, result)
+        for others in product(*branches[1:]):
+            rows = self._gathered(branches[0], others, source)
+            for leading in branches[0]:
+                self._fill((leading, *others), branches[0], rows, result)
 
-    def are_undivided(self, combs: Combs) -> bool:
-        """Whether every product of results on `combs` is too small for BLAS to divide."""
+    def are_undivided(self, branches: Branches) -> bool:
+        """Whether every product of results on `branches` is too small for BLAS to divide."""
         _, channels, inner, *_ = self._weight.shape
         return all(
             products.are_undivided(
-                channels * prod(len(comb.phases) for comb in chosen),
-                inner * prod(len(comb.starts) for comb in chosen),
-                prod(comb.length for comb in chosen[1:]),
+                channels * prod(len(branch.phases) for branch in chosen),
+                inner * prod(len(branch.starts) for branch in chosen),
+                prod(branch.length for branch in chosen[1:]),
                 self._weight.dtype,
             )
-            for chosen in product(*combs)
+            for chosen in product(*branches)
         )
 
     def _gathered(self, all_leading: _Leading, others: _Chosen, source: Array) -> Array:
         """(batch, groups, gap, rows, taps, channels, positions), zero outside `source`.
 
-        Row number q of residue r is number q * gap + r of those that any comb reads.
+        Row number q of residue r is number q * gap + r of those that any branch reads.
         """
-        (first, past), gap = reach(all_leading), _gap(all_leading)
+        (first, past), gap = source_range(all_leading), _gap(all_leading)
         batch, channels, *sizes = source.shape
         groups, depth = len(self._weight), -(-(past - first) // gap)
-        lengths = [comb.length for comb in others]
-        starts = list(product(*(comb.starts for comb in others)))
+        lengths = [branch.length for branch in others]
+        starts = list(product(*(branch.starts for branch in others)))
         shape = batch, groups, gap, depth, len(starts), channels // groups, prod(lengths)
         gathered = scratch_rows("gathered", shape, source.dtype)
         # (batch, groups, gap, channels, taps, rows, *lengths)
@@ -87,37 +87,37 @@ class Rows:
             readings = [
                 _Reading(first + residue, gap, depth),
                 *(
-                    _Reading(begin, comb.source_step, comb.length)
-                    for begin, comb in zip(begins, others, strict=True)
+                    _Reading(begin, branch.source_step, branch.length)
+                    for begin, branch in zip(begins, others, strict=True)
                 ),
             ]
             _copy(grouped, readings, target[:, :, residue, :, tap])
         return gathered
 
-    def _fill(self, combs: _Chosen, all_leading: _Leading, rows: Array, result: Array) -> None:
-        """Put the sums of one comb of every axis where they belong."""
-        matrix = self._matrix_of(combs)
+    def _fill(self, branches: _Chosen, all_leading: _Leading, rows: Array, result: Array) -> None:
+        """Put the sums of one branch of every axis where they belong."""
+        matrix = self._matrix_of(branches)
         batch, groups, channels = len(result), len(matrix), self._weight.shape[1]
-        lengths = tuple(comb.length for comb in combs)
+        lengths = tuple(branch.length for branch in branches)
         shape = batch, groups, matrix.shape[1], lengths[0], prod(lengths[1:])
         grouped = result.reshape(batch, groups, channels, *result.shape[2:])
-        target = grouped[:, :, :, combs[0].results(0)]
+        target = grouped[:, :, :, branches[0].results(0)]
         is_plain = matrix.shape[1] == channels and target.shape[3:] == lengths
         if is_plain and lies_flat(target, axis=4):
-            self._multiply(matrix, combs[0], all_leading, rows, target.reshape(shape))
+            self._multiply(matrix, branches[0], all_leading, rows, target.reshape(shape))
         else:
             total = scratch("total", shape, rows.dtype)
-            self._multiply(matrix, combs[0], all_leading, rows, total)
-            spread(combs, total, result)
+            self._multiply(matrix, branches[0], all_leading, rows, total)
+            spread(branches, total, result)
 
     def _multiply(
-        self, matrix: Array, leading: Comb, all_leading: _Leading, rows: Array, total: Array
+        self, matrix: Array, leading: Branch, all_leading: _Leading, rows: Array, total: Array
     ) -> None:
         """The sums, (batch, groups, phases * channels, rows, positions), by turns of rows."""
         step, gap = leading.source_step, _gap(all_leading)
         turns = gap // gcd(gap, step)
         for turn in range(min(turns, leading.length)):
-            start = leading.starts[0] - reach(all_leading)[0] + turn * step
+            start = leading.starts[0] - source_range(all_leading)[0] + turn * step
             part, into = rows[:, :, start % gap, start // gap :], total[:, :, :, turn::turns]
             by_batch, by_group, by_row, _, by_channel, by_position = part.strides
             windows = as_strided(
@@ -128,9 +128,9 @@ class Rows:
             )
             products.multiply_each(matrix, windows, into.swapaxes(2, 3))
 
-    def _matrix_of(self, combs: _Chosen) -> Array:
+    def _matrix_of(self, branches: _Chosen) -> Array:
         """(groups, phases * channels, taps * channels), the source's channels innermost."""
-        taps = tuple(comb.taps for comb in combs)
+        taps = tuple(branch.taps for branch in branches)
         if taps not in self._matrices:
             groups, channels, *_ = self._weight.shape
             blocks = [
@@ -146,8 +146,8 @@ class Rows:
 
 
 def _gap(all_leading: _Leading) -> int:
-    """How far apart a window's taps of the first axis read: the same for all its combs."""
-    gaps = [comb.starts[1] - comb.starts[0] for comb in all_leading if len(comb.starts) > 1]
+    """How far apart a window's taps of the first axis read: the same for all its branches."""
+    gaps = [branch.starts[1] - branch.starts[0] for branch in all_leading if len(branch.starts) > 1]
     return gaps[0] if gaps else 1
 
 

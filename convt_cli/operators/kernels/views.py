@@ -1,4 +1,4 @@
-"""Views of arrays: where combs (`arithmetic.combs`) read and write, and a weight as Cᵀ has it."""
+"""Views of arrays: where branches (`polyphase`) read and write, and a weight as Cᵀ has it."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from convt_cli.operators.dtypes import Array
-from convt_cli.operators.kernels.polyphase import Comb
+from convt_cli.operators.kernels.polyphase import Branch
 
 
-def reach(combs: tuple[Comb, ...]) -> tuple[int, int]:
-    """The first source that any of the combs of an axis reads, and the one past the last."""
-    last = max(max(comb.starts) + (comb.length - 1) * comb.source_step for comb in combs)
-    return min(min(comb.starts) for comb in combs), last + 1
+def source_range(branches: tuple[Branch, ...]) -> tuple[int, int]:
+    """The first source that any of the branches of an axis reads, and the one past the last."""
+    last = max(max(branch.starts) + (branch.length - 1) * branch.source_step for branch in branches)
+    return min(min(branch.starts) for branch in branches), last + 1
 
 
 def as_slice(taps: tuple[int, ...]) -> slice:
@@ -49,17 +49,20 @@ def lies_flat(array: Array, axis: int) -> bool:
     return True
 
 
-def spread(combs: tuple[Comb, ...], total: Array, result: Array) -> None:
+def spread(branches: tuple[Branch, ...], total: Array, result: Array) -> None:
     """Put a product's rows, phase by phase, on the results that they are."""
     batch, channels, *sizes = result.shape
     groups = total.shape[1]
-    counts = [len(comb.phases) for comb in combs]
-    lengths = [comb.length for comb in combs]
+    counts = [len(branch.phases) for branch in branches]
+    lengths = [branch.length for branch in branches]
     blocks = total.reshape(batch, groups, prod(counts), channels // groups, *lengths)
     grouped = result.reshape(batch, groups, channels // groups, *sizes)
     for number, phases in enumerate(product(*map(range, counts))):
         target = grouped[
-            :, :, :, *(comb.results(phase) for comb, phase in zip(combs, phases, strict=True))
+            :,
+            :,
+            :,
+            *(branch.results(phase) for branch, phase in zip(branches, phases, strict=True)),
         ]
         written: tuple[Any, ...] = tuple(map(slice, target.shape[3:]))
         target[...] = blocks[:, :, number, :, *written]

@@ -14,10 +14,10 @@ from convt_cli.operators.kernels import choice
 from convt_cli.operators.kernels.choice import Work, cheapest, positions_per_tile
 from convt_cli.operators.kernels.col2im import Scattering
 from convt_cli.operators.kernels.im2col import Gathering
-from convt_cli.operators.kernels.polyphase import forward_combs, transpose_combs
+from convt_cli.operators.kernels.polyphase import forward_branches, transpose_branches
 from convt_cli.operators.kernels.rows import Rows
-from convt_cli.operators.matrix_free import Direct
-from tests.operators.test_kernels import convolution_of, random_numbers
+from convt_cli.operators.matrix_free import MatrixFree
+from tests.operators.kernels.test_kernels import convolution_of, random_numbers
 from tests.strategies import LARGEST, direct_axes, transposed_axes
 
 
@@ -39,9 +39,9 @@ def work(convolution: Convolution, *, forward: bool) -> Work:
     """What there is to do in one group of a convolution."""
     sides = convolution.out_channels, convolution.in_channels
     rows, inner = sides if forward else sides[::-1]
-    combs_of = forward_combs if forward else transpose_combs
+    combs_of = forward_branches if forward else transpose_branches
     return Work(
-        combs=tuple(map(combs_of, convolution.axes)),
+        branches=tuple(map(combs_of, convolution.axes)),
         rows=rows // convolution.groups,
         inner=inner // convolution.groups,
         sizes=convolution.output_shape[1:],
@@ -142,7 +142,7 @@ class TestKernel:
         self, convolution: Convolution, forward: bool, kernel: str
     ) -> None:
         weight = random_numbers(convolution.weight_shape, "float32")
-        plan = Direct(convolution, weight, forward=forward)
+        plan = MatrixFree(convolution, weight, forward=forward)
         assert plan._choice == cheapest(work(convolution, forward=forward))
         kinds = {"rows": Rows, "scatter": Scattering}
         assert isinstance(plan._kernel, kinds.get(kernel, Gathering))
@@ -155,15 +155,15 @@ class TestKernel:
         costs = {choice.kernel: choice.cost for choice in drawn.choices()}
         assert cheapest(drawn).cost == costs[cheapest(drawn).kernel] == min(costs.values())
         assert set(costs) >= {"gather", "gather flat", "rows", "taps"}
-        steps = {comb.source_step for axis in drawn.combs for comb in axis}
+        steps = {branch.source_step for axis in drawn.branches for branch in axis}
         assert ("scatter" in costs) == (steps == {1})
 
     @settings(deadline=None, max_examples=100)
     @given(drawn=works())
     def test_costs_at_least_its_multiply_adds(self, drawn: Work) -> None:
         taps = 1
-        for combs in drawn.combs:
-            taps *= sum(len(taps) for comb in combs for taps in comb.taps)
+        for branches in drawn.branches:
+            taps *= sum(len(taps) for branch in branches for taps in branch.taps)
         least = drawn.rows * drawn.inner * prod(drawn.sizes) * taps
         assert cheapest(drawn).cost >= least
 
@@ -172,7 +172,7 @@ class TestKernel:
     def test_is_chosen_for_one_group(self, groups: int, forward: bool) -> None:
         one = convolution_of(6, 10, same(9), same(9))
         several = convolution_of(6 * groups, 10 * groups, same(9), same(9), groups=groups)
-        plan = Direct(several, random_numbers(several.weight_shape, "float32"), forward=forward)
+        plan = MatrixFree(several, random_numbers(several.weight_shape, "float32"), forward=forward)
         assert plan._choice.kernel == cheapest(work(one, forward=forward)).kernel
 
 
@@ -188,7 +188,7 @@ class TestTileSize:
     @settings(deadline=None, max_examples=100)
     @given(drawn=works())
     def test_two_threads_have_work_unless_tiles_became_short(self, drawn: Work) -> None:
-        taps = prod(sum(len(c.phases) * len(c.starts) for c in axis) for axis in drawn.combs)
+        taps = prod(sum(len(c.phases) * len(c.starts) for c in axis) for axis in drawn.branches)
         positions = prod(drawn.sizes)
         if drawn.rows * drawn.inner * taps * positions > choice._WORTH_TWO_THREADS:
             half = max(choice._FEWEST_POSITIONS, -(-positions // 2))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.sparse.linalg import svds
 
 from convt_cli.analysis.coverage import overlap_counts
-from convt_cli.analysis.linear_map import Matrix
+from convt_cli.analysis.linear_map import LinearMap
 from convt_cli.analysis.singular import values as spectrum
 from convt_cli.analysis.singular.enclosure import band_shape
 from convt_cli.analysis.singular.symbol import is_circular, symbol_extremes
@@ -97,7 +97,7 @@ class TestSmallLayers:
     @given(drawn=with_arrays(convolutions()))
     def test_the_operator_is_the_dense_matrix(self, drawn: Drawn) -> None:
         convolution, weight, x, y = drawn
-        matrix = Matrix(convolution, weight.astype(float))
+        matrix = LinearMap(convolution, weight.astype(float))
         c = dense(convolution, weight)
         np.testing.assert_array_equal(matrix @ x.ravel().astype(float), c @ x.ravel())
         np.testing.assert_array_equal(matrix.T @ y.ravel().astype(float), c.T @ y.ravel())
@@ -239,7 +239,7 @@ def test_values_of_groups_that_nearly_agree_are_told_apart() -> None:
     found = singular_values(convolution, weight)
     assert found.method == "iteration"
     last = replace(convolution, out_channels=1, in_channels=1, groups=1)
-    matrix = Matrix(last, weight[-1:])
+    matrix = LinearMap(last, weight[-1:])
     reached = float(svds(matrix, k=1, return_singular_vectors=False, rng=0)[0])
     assert reached == pytest.approx(6.116112967, abs=1e-9)
     assert found.largest.value >= reached - 1e-8

@@ -11,7 +11,7 @@ import pytest
 from convt_cli.analysis.backward.layers import STEPS, step_type
 from convt_cli.analysis.backward.rules import RULES, Rule
 from convt_cli.analysis.backward.run import Recorded, prepared, run, way_to
-from convt_cli.analysis.backward.step import Kind
+from convt_cli.analysis.backward.step import BackKind
 from convt_cli.arithmetic.layers import LAYER_TYPES
 from convt_cli.arithmetic.network import Network
 from convt_cli.files.weights import Weights
@@ -68,13 +68,13 @@ def normal(shape: tuple[int, ...], seed: int = 0) -> Array:
     return array
 
 
-def of_kind(*kinds: Kind) -> list[str]:
+def of_kind(*kinds: BackKind) -> list[str]:
     return [name for name, step in STEPS.items() if step.kind in kinds]
 
 
 class TestLinear:
     @pytest.mark.parametrize("rule", RULES)
-    @pytest.mark.parametrize("name", of_kind(Kind.LINEAR))
+    @pytest.mark.parametrize("name", of_kind(BackKind.LINEAR))
     def test_the_way_back_is_the_transpose(self, spec: WriteSpec, name: str, rule: Rule) -> None:
         """<A x, y> = <x, Aᵀ y>, where A x is what remains without the bias."""
         network = network_of(spec, name)
@@ -94,7 +94,9 @@ class TestLinear:
 
 
 class TestOthers:
-    @pytest.mark.parametrize("name", of_kind(Kind.SWITCHED, Kind.RECTIFIER, Kind.SMOOTH))
+    @pytest.mark.parametrize(
+        "name", of_kind(BackKind.SWITCHED, BackKind.RECTIFIER, BackKind.SMOOTH)
+    )
     def test_the_gradient_is_that_of_small_differences(self, spec: WriteSpec, name: str) -> None:
         network = network_of(spec, name)
         shape = (1, *network.inputs[0][1])
@@ -105,7 +107,7 @@ class TestOthers:
         found = (recorded(network, x).down(y, "gradient") * step).sum()
         assert found == pytest.approx(expected, rel=1e-5)
 
-    @pytest.mark.parametrize("name", of_kind(Kind.SWITCHED, Kind.SMOOTH))
+    @pytest.mark.parametrize("name", of_kind(BackKind.SWITCHED, BackKind.SMOOTH))
     def test_guided_is_the_gradient_where_there_is_no_sign_to_keep(
         self, spec: WriteSpec, name: str
     ) -> None:
@@ -114,7 +116,7 @@ class TestOthers:
         y = normal(there.activations.shape, seed=2)
         assert np.array_equal(there.down(y, "guided"), there.down(y, "gradient"))
 
-    @pytest.mark.parametrize("name", of_kind(Kind.SMOOTH))
+    @pytest.mark.parametrize("name", of_kind(BackKind.SMOOTH))
     def test_deconvnet_has_no_way_back_through_what_is_smooth(self, name: str) -> None:
         assert [STEPS[name].has_way_back(rule) for rule in RULES] == [False, True, True]
 

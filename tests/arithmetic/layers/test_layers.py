@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.dialects.frameworks import FRAMEWORKS
 from convt_cli.arithmetic.keys import FileReference, Inline, Ratio
-from convt_cli.arithmetic.layers import LAYER_TYPES, Conv, ConvTranspose, Geometry, LayerType
+from convt_cli.arithmetic.layers import LAYER_TYPES, Conv, ConvTranspose, Definition, Geometry
 from convt_cli.arithmetic.layers.base import Permuted, Reshaped, Spans, Windows
 from convt_cli.arithmetic.layers.joins import Concat, Elementwise
 from convt_cli.arithmetic.layers.linear import Linear
@@ -53,18 +53,18 @@ def shown(value: object) -> str:
     return type(value).__name__ if is_dataclass(value) else str(value)
 
 
-def resolved(layer: LayerType, *sources: Shape) -> Geometry:
+def resolved(layer: Definition, *sources: Shape) -> Geometry:
     return layer.resolve(sources, PYTORCH)
 
 
-def assert_refused(layer: LayerType, sources: Shapes, refusal: Refusal) -> None:
+def assert_refused(layer: Definition, sources: Shapes, refusal: Refusal) -> None:
     with pytest.raises(GeometryError) as caught:
         resolved(layer, *sources)
     error = caught.value
     assert (error.code, error.field, error.axis) == refusal
 
 
-def assert_problems(layer: LayerType, *expected: Refusal) -> None:
+def assert_problems(layer: Definition, *expected: Refusal) -> None:
     """These, in this order, are all the problems of `layer` whatever its input."""
     found = [(error.code, error.field, error.axis) for error in layer.problems(PYTORCH)]
     assert found == list(expected)
@@ -363,8 +363,8 @@ class TestMaxUnpool:
         assert_refused(MaxUnpool(pool=self.POOL, **keys), sources, refusal)
 
     def test_reaches_the_pooled_values_as_a_transposed_convolution_does(self) -> None:
-        reach = resolved(MaxUnpool(pool=self.POOL), (5, 3), (5, 7)).reach
-        pooled = resolved(self.POOL, (5, 7)).reach
+        reach = resolved(MaxUnpool(pool=self.POOL), (5, 3), (5, 7)).dependence
+        pooled = resolved(self.POOL, (5, 7)).dependence
         assert isinstance(reach, Windows)
         assert isinstance(pooled, Windows)
         assert (reach.axes, reach.adjoint) == (pooled.axes, True)
@@ -451,10 +451,10 @@ class TestPixelShuffles:
         ],
         ids=shown,
     )
-    def test_give(self, layer: LayerType, source: Shape, output: Shape) -> None:
+    def test_give(self, layer: Definition, source: Shape, output: Shape) -> None:
         assert_problems(layer)
         assert resolved(layer, source) == Geometry(
-            output=output, reach=resolved(layer, source).reach
+            output=output, dependence=resolved(layer, source).dependence
         )
 
     @pytest.mark.parametrize(
@@ -468,7 +468,7 @@ class TestPixelShuffles:
         ],
         ids=shown,
     )
-    def test_refuse(self, layer: LayerType, source: Shape, refusal: Refusal) -> None:
+    def test_refuse(self, layer: Definition, source: Shape, refusal: Refusal) -> None:
         assert_refused(layer, (source,), refusal)
 
 
@@ -551,7 +551,7 @@ class TestReshaping:
         ],
         ids=shown,
     )
-    def test_gives(self, layer: LayerType, source: Shape, output: Shape) -> None:
+    def test_gives(self, layer: Definition, source: Shape, output: Shape) -> None:
         assert_problems(layer)
         assert resolved(layer, source).output == output
 
@@ -570,7 +570,7 @@ class TestReshaping:
         ],
         ids=shown,
     )
-    def test_refuses(self, layer: LayerType, source: Shape, refusal: Refusal) -> None:
+    def test_refuses(self, layer: Definition, source: Shape, refusal: Refusal) -> None:
         assert_refused(layer, (source,), refusal)
 
     @pytest.mark.parametrize(
@@ -578,7 +578,7 @@ class TestReshaping:
         [Preserving(), BatchNorm(), Flatten(), Reshape(shape=(-1,)), Linear(out_features=1)],
         ids=shown,
     )
-    def test_takes_one_source(self, layer: LayerType) -> None:
+    def test_takes_one_source(self, layer: Definition) -> None:
         assert_refused(layer, ((9,), (9,)), ("E115", "from", None))
 
     @pytest.mark.parametrize("shape", [(-1, -1), (2, 0), (-1, 0, 3)])
@@ -602,7 +602,7 @@ class TestJoins:
         ],
         ids=shown,
     )
-    def test_gives(self, layer: LayerType, sources: Shapes, output: Shape) -> None:
+    def test_gives(self, layer: Definition, sources: Shapes, output: Shape) -> None:
         assert_problems(layer)
         assert resolved(layer, *sources).output == output
 
@@ -622,7 +622,7 @@ class TestJoins:
         ],
         ids=shown,
     )
-    def test_refuses(self, layer: LayerType, sources: Shapes, refusal: Refusal) -> None:
+    def test_refuses(self, layer: Definition, sources: Shapes, refusal: Refusal) -> None:
         assert_refused(layer, sources, refusal)
 
 
@@ -661,7 +661,7 @@ class TestCounts:
         ],
         ids=shown,
     )
-    def test_parameters(self, layer: LayerType, source: Shape, parameters: int) -> None:
+    def test_parameters(self, layer: Definition, source: Shape, parameters: int) -> None:
         assert resolved(layer, source).parameters == parameters
 
     @pytest.mark.parametrize(
@@ -681,7 +681,7 @@ class TestCounts:
         ids=shown,
     )
     def test_parameters_as_a_framework_counts_them(
-        self, framework: str, layer: LayerType, parameters: int, not_trained: int
+        self, framework: str, layer: Definition, parameters: int, not_trained: int
     ) -> None:
         geometry = layer.resolve(((64, 3, 5),), FRAMEWORKS[framework])
         assert (geometry.parameters, geometry.not_trained) == (parameters, not_trained)
@@ -698,7 +698,7 @@ class TestCounts:
         ],
         ids=shown,
     )
-    def test_multiply_adds(self, layer: LayerType, source: Shape, multiply_adds: int) -> None:
+    def test_multiply_adds(self, layer: Definition, source: Shape, multiply_adds: int) -> None:
         assert resolved(layer, source).multiply_adds == multiply_adds
 
 
@@ -715,11 +715,11 @@ class TestReach:
         ],
         ids=shown,
     )
-    def test_under_a_window(self, layer: LayerType, adjoint: bool) -> None:
+    def test_under_a_window(self, layer: Definition, adjoint: bool) -> None:
         geometry = resolved(layer, (1, 8))
-        assert isinstance(geometry.reach, Windows)
-        assert geometry.reach.adjoint is adjoint
-        (axis,) = geometry.reach.axes
+        assert isinstance(geometry.dependence, Windows)
+        assert geometry.dependence.adjoint is adjoint
+        (axis,) = geometry.dependence.axes
         sizes = (axis.input_size, axis.output_size)
         assert (sizes[::-1] if adjoint else sizes) == (8, geometry.output[1])
 
@@ -732,17 +732,17 @@ class TestReach:
         ],
         ids=shown,
     )
-    def test_of_the_same_position(self, layer: LayerType, sources: Shapes) -> None:
-        assert resolved(layer, *sources).reach == "same"
+    def test_of_the_same_position(self, layer: Definition, sources: Shapes) -> None:
+        assert resolved(layer, *sources).dependence == "same"
 
     def test_of_the_whole_input(self) -> None:
-        assert resolved(Linear(out_features=2), (8,)).reach == "whole"
+        assert resolved(Linear(out_features=2), (8,)).dependence == "whole"
 
     @pytest.mark.parametrize(
         ("layer", "target"), [(Flatten(), (24,)), (Reshape(shape=(8, 3)), (8, 3))], ids=shown
     )
-    def test_of_the_element_in_another_shape(self, layer: LayerType, target: Shape) -> None:
-        assert resolved(layer, (3, 8)).reach == Reshaped(target=target)
+    def test_of_the_element_in_another_shape(self, layer: Definition, target: Shape) -> None:
+        assert resolved(layer, (3, 8)).dependence == Reshaped(target=target)
 
     @pytest.mark.parametrize(
         ("layer", "sources"),
@@ -754,8 +754,8 @@ class TestReach:
         ],
         ids=shown,
     )
-    def test_of_all_channels(self, layer: LayerType, sources: Shapes) -> None:
-        reach = resolved(layer, *sources).reach
+    def test_of_all_channels(self, layer: Definition, sources: Shapes) -> None:
+        reach = resolved(layer, *sources).dependence
         assert isinstance(reach, Windows | Spans)
         assert reach.channels is None
 
@@ -778,12 +778,12 @@ class TestReach:
         ids=shown,
     )
     def test_of_some_channels(
-        self, layer: LayerType, source: Shape, read: list[tuple[int, int]]
+        self, layer: Definition, source: Shape, read: list[tuple[int, int]]
     ) -> None:
         geometry = resolved(layer, source)
-        assert isinstance(geometry.reach, Windows | Spans)
+        assert isinstance(geometry.dependence, Windows | Spans)
         trace: Trace | None = IDENTITY
-        for span in geometry.reach.channels or ():
+        for span in geometry.dependence.channels or ():
             assert trace is not None
             trace = trace.through(span)
         assert trace is not None
@@ -799,8 +799,8 @@ class TestReach:
         ],
         ids=shown,
     )
-    def test_of_all_along_one_axis(self, layer: LayerType, sources: Shapes) -> None:
-        reach = resolved(layer, *sources).reach
+    def test_of_all_along_one_axis(self, layer: Definition, sources: Shapes) -> None:
+        reach = resolved(layer, *sources).dependence
         assert isinstance(reach, Spans)
         along, across = reach.axes
         assert across is None
@@ -808,7 +808,7 @@ class TestReach:
         assert [along.of(position) for position in range(4)] == [(q, q) for q in range(4)]
 
     def test_of_the_same_position_by_another_order_of_the_axes(self) -> None:
-        assert resolved(Transpose(axes=(0, 2, 1)), (3, 4, 8)).reach == Permuted(axes=(0, 2, 1))
+        assert resolved(Transpose(axes=(0, 2, 1)), (3, 4, 8)).dependence == Permuted(axes=(0, 2, 1))
 
 
 class TestMessages:
@@ -830,7 +830,7 @@ class TestMessages:
         ids=shown,
     )
     def test_say_what_was_got_in_the_words_of_the_layer(
-        self, layer: LayerType, source: Shape, said: str
+        self, layer: Definition, source: Shape, said: str
     ) -> None:
         with pytest.raises(GeometryError, match=re.escape(said)):
             resolved(layer, source)

@@ -1,4 +1,4 @@
-"""Combs by brute force: each (result, tap, source) of the one relation is in them once."""
+"""Branches by brute force: each (result, tap, source) of the one relation is in them once."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from convt_cli.arithmetic.axis import Axis
 from convt_cli.operators.kernels.polyphase import (
     UNIT,
-    Comb,
+    Branch,
     all_covered,
-    forward_combs,
-    transpose_combs,
+    forward_branches,
+    transpose_branches,
 )
 from tests.strategies import axes
 
@@ -34,22 +34,22 @@ def relation(axis: Axis) -> Meetings:
     ]
 
 
-def read(combs: tuple[Comb, ...], results: int, sources: int) -> Meetings:
-    """Every (result, tap, source) that combs read, as their docstring says, as often as they do."""
+def read(branches: tuple[Branch, ...], results: int, sources: int) -> Meetings:
+    """Every (result, tap, source) that branches read, by their docstring, as often as they do."""
     return [
         (result, taps[number], source)
-        for comb in combs
-        for phase, taps in zip(comb.phases, comb.taps, strict=True)
-        for number, start in enumerate(comb.starts)
-        for step in range(comb.length)
-        if (result := phase + step * comb.result_step) < results
-        if 0 <= (source := start + step * comb.source_step) < sources
+        for branch in branches
+        for phase, taps in zip(branch.phases, branch.taps, strict=True)
+        for number, start in enumerate(branch.starts)
+        for step in range(branch.length)
+        if (result := phase + step * branch.result_step) < results
+        if 0 <= (source := start + step * branch.source_step) < sources
     ]
 
 
 BOTH = [
-    pytest.param(forward_combs, lambda axis: axis.output_size, id="C"),
-    pytest.param(transpose_combs, lambda axis: axis.input_size, id="Cᵀ"),
+    pytest.param(forward_branches, lambda axis: axis.output_size, id="C"),
+    pytest.param(transpose_branches, lambda axis: axis.input_size, id="Cᵀ"),
 ]
 
 
@@ -57,13 +57,13 @@ class TestMeetings:
     @settings(deadline=None, max_examples=200)
     @given(axis=axes())
     def test_of_the_matrix_come_out_once_each(self, axis: Axis) -> None:
-        met = read(forward_combs(axis), axis.output_size, axis.input_size)
+        met = read(forward_branches(axis), axis.output_size, axis.input_size)
         assert sorted(met) == sorted(relation(axis))
 
     @settings(deadline=None, max_examples=200)
     @given(axis=axes())
     def test_of_its_transpose_come_out_once_each(self, axis: Axis) -> None:
-        met = read(transpose_combs(axis), axis.input_size, axis.output_size)
+        met = read(transpose_branches(axis), axis.input_size, axis.output_size)
         expected = [(place, tap, output) for output, tap, place in relation(axis)]
         assert sorted(met) == sorted(expected)
 
@@ -76,7 +76,7 @@ class TestMeetings:
         ],
     )
     def test_come_out_once_each_however_far_apart(self, axis: Axis) -> None:
-        met = read(transpose_combs(axis), axis.input_size, axis.output_size)
+        met = read(transpose_branches(axis), axis.input_size, axis.output_size)
         assert sorted(met) == sorted((i, tap, o) for o, tap, i in relation(axis))
 
 
@@ -85,43 +85,43 @@ class TestForm:
     @settings(deadline=None, max_examples=100)
     @given(axis=axes())
     def test_phases_are_apart_and_below_the_step(
-        self, combs_of: Callable[[Axis], tuple[Comb, ...]], size_of: Any, axis: Axis
+        self, combs_of: Callable[[Axis], tuple[Branch, ...]], size_of: Any, axis: Axis
     ) -> None:
-        combs = combs_of(axis)
-        assume(combs)
-        phases = [phase for comb in combs for phase in comb.phases]
-        (step,) = {comb.result_step for comb in combs}
+        branches = combs_of(axis)
+        assume(branches)
+        phases = [phase for branch in branches for phase in branch.phases]
+        (step,) = {branch.result_step for branch in branches}
         assert len(set(phases)) == len(phases)
         assert set(phases) <= set(range(step))
 
     @settings(deadline=None, max_examples=100)
     @given(axis=axes())
     def test_a_phase_has_as_many_results_as_its_comb_is_long_or_one_fewer(
-        self, combs_of: Callable[[Axis], tuple[Comb, ...]], size_of: Any, axis: Axis
+        self, combs_of: Callable[[Axis], tuple[Branch, ...]], size_of: Any, axis: Axis
     ) -> None:
         results = range(size_of(axis))
-        for comb in combs_of(axis):
-            counts = [len(results[comb.results(number)]) for number in range(len(comb.phases))]
-            assert counts[0] == comb.length
-            assert set(counts) <= {comb.length, comb.length - 1}
+        for branch in combs_of(axis):
+            counts = [len(results[branch.results(number)]) for number in range(len(branch.phases))]
+            assert counts[0] == branch.length
+            assert set(counts) <= {branch.length, branch.length - 1}
 
     @settings(deadline=None, max_examples=100)
     @given(axis=axes())
     def test_taps_that_read_alike_are_one_comb(
-        self, combs_of: Callable[[Axis], tuple[Comb, ...]], size_of: Any, axis: Axis
+        self, combs_of: Callable[[Axis], tuple[Branch, ...]], size_of: Any, axis: Axis
     ) -> None:
-        combs = combs_of(axis)
-        starts = [comb.starts for comb in combs]
+        branches = combs_of(axis)
+        starts = [branch.starts for branch in branches]
         assert len(set(starts)) == len(starts)
         assert all(list(start) == sorted(set(start)) for start in starts)
-        assert {len(taps) for comb in combs for taps in comb.taps} <= set(map(len, starts))
+        assert {len(taps) for branch in branches for taps in branch.taps} <= set(map(len, starts))
 
     @settings(deadline=None, max_examples=100)
     @given(axis=axes())
     def test_a_phases_taps_lie_evenly_apart(
-        self, combs_of: Callable[[Axis], tuple[Comb, ...]], size_of: Any, axis: Axis
+        self, combs_of: Callable[[Axis], tuple[Branch, ...]], size_of: Any, axis: Axis
     ) -> None:
-        for taps in (taps for comb in combs_of(axis) for taps in comb.taps):
+        for taps in (taps for branch in combs_of(axis) for taps in branch.taps):
             gaps = {after - before for before, after in pairwise(taps)}
             assert len(gaps) <= 1
 
@@ -133,14 +133,14 @@ class TestCovered:
         tapped = [{place % axis.stride for _, _, place in relation(axis)} for axis in drawn]
         assume(all(tapped))
         every = all(len(tapped[n]) == axis.stride for n, axis in enumerate(drawn))
-        assert all_covered(tuple(map(transpose_combs, drawn))) == every
+        assert all_covered(tuple(map(transpose_branches, drawn))) == every
 
     @settings(deadline=None, max_examples=100)
     @given(drawn=st.lists(axes(), min_size=1, max_size=3))
     def test_are_all_of_the_direct_convolution(self, drawn: list[Axis]) -> None:
-        combs = tuple(map(forward_combs, drawn))
-        assume(all(combs))
-        assert all_covered(combs)
+        branches = tuple(map(forward_branches, drawn))
+        assume(all(branches))
+        assert all_covered(branches)
 
     @settings(deadline=None, max_examples=100)
     @given(axis=axes())
@@ -148,29 +148,29 @@ class TestCovered:
         results = range(axis.input_size)
         inside = {
             result
-            for comb in transpose_combs(axis)
-            for number in range(len(comb.phases))
-            for result in results[comb.results(number)]
+            for branch in transpose_branches(axis)
+            for number in range(len(branch.phases))
+            for result in results[branch.results(number)]
         }
         assert {place for _, _, place in relation(axis)} <= inside
-        combs = transpose_combs(axis)
-        assert not combs or not all_covered((combs,)) or inside == set(results)
+        branches = transpose_branches(axis)
+        assert not branches or not all_covered((branches,)) or inside == set(results)
 
 
 class TestByHand:
-    def test_upsampling_by_two_has_two_combs(self) -> None:
+    def test_upsampling_by_two_has_two_branches(self) -> None:
         """Result 2b adds taps 3 and 1, result 2b + 1 taps 2 and 0, one source further on."""
         axis = Axis.conv_transpose(input_size=4, kernel_size=4, stride=2, before=1, after=1)
-        even, odd = transpose_combs(axis)
+        even, odd = transpose_branches(axis)
         assert (even.phases, even.taps, even.starts) == ((0,), ((3, 1),), (-1, 0))
         assert (odd.phases, odd.taps, odd.starts) == ((1,), ((2, 0),), (0, 1))
 
     def test_phases_that_read_the_same_sources_are_one(self) -> None:
         """Without padding a kernel of two strides has all phases read alike."""
         axis = Axis.conv_transpose(input_size=4, kernel_size=4, stride=2)
-        (comb,) = transpose_combs(axis)
-        assert (comb.phases, comb.taps, comb.starts) == ((0, 1), ((2, 0), (3, 1)), (-1, 0))
+        (branch,) = transpose_branches(axis)
+        assert (branch.phases, branch.taps, branch.starts) == ((0, 1), ((2, 0), (3, 1)), (-1, 0))
 
     def test_the_unit_is_the_comb_of_an_axis_of_one(self) -> None:
         axis = Axis.conv(input_size=1, kernel_size=1)
-        assert forward_combs(axis) == transpose_combs(axis) == (UNIT,)
+        assert forward_branches(axis) == transpose_branches(axis) == (UNIT,)

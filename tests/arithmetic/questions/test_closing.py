@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from convt_cli.arithmetic.questions import closing
-from convt_cli.arithmetic.questions.closing import Graph, closing_base, closing_sizes
+from convt_cli.arithmetic.questions.closing import OpenNetwork, closing_base, closing_sizes
 from convt_cli.errors import SpecError
 from convt_cli.spec.load import load_spec
-from convt_cli.spec.open_network import load_graph
+from convt_cli.spec.open_network import load_open_network
 from tests.conftest import WriteSpec
 
 CONFIGS = Path(__file__).parent.parent.parent / "configs"
@@ -77,8 +77,8 @@ NETS = {
 }
 
 
-def graph_of(path: str | Path) -> Graph:
-    return load_graph(str(path))
+def graph_of(path: str | Path) -> OpenNetwork:
+    return load_open_network(str(path))
 
 
 def closes(path: str | Path, inputs: dict[str, tuple[int, ...]]) -> bool:

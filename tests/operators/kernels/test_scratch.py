@@ -13,8 +13,8 @@ from convt_cli.arithmetic.axis import Axis
 from convt_cli.operators.kernels import im2col as gather
 from convt_cli.operators.kernels import scratch
 from convt_cli.operators.kernels.products import multiply
-from convt_cli.operators.matrix_free import Direct, apply_forward
-from tests.operators.test_kernels import (
+from convt_cli.operators.matrix_free import MatrixFree, apply_forward
+from tests.operators.kernels.test_kernels import (
     Array,
     Forced,
     assert_same_bytes,
@@ -152,8 +152,8 @@ def test_threads_that_compute_at_once_give_the_bytes_of_one(
     weight = random_numbers(convolution.weight_shape, np.float64)
 
     def filled(threads: int) -> Array:
-        """The result, by one `Direct` that so many threads share; every tile is done 5 times."""
-        plan = Direct(convolution, weight, forward=forced.forward)
+        """The result of one `MatrixFree` shared by so many threads; every tile is done 5 times."""
+        plan = MatrixFree(convolution, weight, forward=forced.forward)
         result = np.zeros((1, *after))
 
         def work(tile: Any) -> None:

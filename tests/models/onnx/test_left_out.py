@@ -9,7 +9,7 @@ import pytest
 from convt_cli.errors import RequestError
 from convt_cli.models.onnx.convert import convert
 from convt_cli.models.onnx.graph import Graph, Input, Node
-from tests.spec.test_onnx_import import constant, graph_of, node, text_of
+from tests.models.onnx.test_convert import constant, graph_of, node, text_of
 
 
 def branching(name: str, captured: str, inner: int = 2) -> Node:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from convt_cli.errors import FileError, RequestError, SpecError
-from convt_cli.spec.open_network import load_graph
+from convt_cli.spec.open_network import load_open_network
 from tests.conftest import WriteSpec
 
 OPEN = """
@@ -19,7 +19,7 @@ OPEN = """
 
 class TestGraph:
     def test_need_not_close(self, spec: WriteSpec) -> None:
-        graph = load_graph(spec(OPEN))
+        graph = load_open_network(spec(OPEN))
         assert [(step.name, step.sources) for step in graph.steps] == [
             ("p", ("input",)),
             ("u", ("p", "input")),
@@ -28,7 +28,7 @@ class TestGraph:
         assert graph.trace(dict(graph.inputs)).refused is not None
 
     def test_has_the_name_and_the_input_that_it_is_given(self, spec: WriteSpec) -> None:
-        graph = load_graph(spec(OPEN, "open.yaml"), input={"": (1, 8, 8)})
+        graph = load_open_network(spec(OPEN, "open.yaml"), input={"": (1, 8, 8)})
         assert (graph.name, graph.inputs) == ("open", (("input", (1, 8, 8)),))
 
     @pytest.mark.parametrize(
@@ -41,11 +41,11 @@ class TestGraph:
     )
     def test_tells_what_no_size_would_mend(self, spec: WriteSpec, line: str, code: str) -> None:
         with pytest.raises(SpecError) as caught:
-            load_graph(spec(f"input: [2, 5]\nlayers:\n  - {line}\n"))
+            load_open_network(spec(f"input: [2, 5]\nlayers:\n  - {line}\n"))
         assert caught.value.code == code
 
     def test_refuses_what_cannot_be_read(self, spec: WriteSpec) -> None:
         with pytest.raises(FileError):
-            load_graph("missing.yaml")
+            load_open_network("missing.yaml")
         with pytest.raises(RequestError):
-            load_graph(spec(OPEN), input={"other": (1, 5, 5)})
+            load_open_network(spec(OPEN), input={"other": (1, 5, 5)})

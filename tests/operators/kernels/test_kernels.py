@@ -18,10 +18,10 @@ from convt_cli.arithmetic.convolution import Convolution, Shape
 from convt_cli.operators.kernels.choice import Choice
 from convt_cli.operators.kernels.col2im import Scattering
 from convt_cli.operators.kernels.im2col import Gathering
-from convt_cli.operators.kernels.polyphase import forward_combs, transpose_combs
+from convt_cli.operators.kernels.polyphase import forward_branches, transpose_branches
 from convt_cli.operators.kernels.rows import Rows
 from convt_cli.operators.kernels.taps import add_tap_by_tap
-from convt_cli.operators.matrix_free import Direct, apply_forward, apply_transpose
+from convt_cli.operators.matrix_free import MatrixFree, apply_forward, apply_transpose
 from tests import oracle
 from tests.strategies import geometry, with_arrays, zero_padded_convolutions
 
@@ -56,18 +56,18 @@ class Forced:
         """The kernel itself, on (batch, channels, *sizes)."""
         grouped = weight.reshape(convolution.groups, -1, *weight.shape[1:])
         turned = grouped if self.forward else grouped.swapaxes(1, 2)
-        combs_of = forward_combs if self.forward else transpose_combs
-        combs = tuple(map(combs_of, convolution.axes))
-        if not all(combs):  # as in Direct: no tap meets any source
+        combs_of = forward_branches if self.forward else transpose_branches
+        branches = tuple(map(combs_of, convolution.axes))
+        if not all(branches):  # as in MatrixFree: no tap meets any source
             result[...] = 0
         elif self.kernel == "taps":
             add_tap_by_tap(convolution.axes, turned, source, result, forward=self.forward)
         elif self.kernel == "scatter":
-            Scattering(turned.swapaxes(1, 2))(combs, source, result)
+            Scattering(turned.swapaxes(1, 2))(branches, source, result)
         elif self.kernel == "rows":
-            Rows(turned)(combs, source, result)
+            Rows(turned)(branches, source, result)
         else:
-            Gathering(turned, flat=self.kernel == "gather flat")(combs, source, result)
+            Gathering(turned, flat=self.kernel == "gather flat")(branches, source, result)
 
     def on(self, convolution: Convolution, weight: Array, source: Array) -> Array:
         """The result for a batch."""
@@ -313,10 +313,10 @@ def test_no_product_reads_the_weight_backwards(forced: Forced, groups: int) -> N
     grouped = weight.reshape(groups, -1, *weight.shape[1:])
     turned = grouped if forced.forward else grouped.swapaxes(1, 2)
     gathering = Gathering(turned, flat=forced.kernel == "gather flat")
-    combs_of = forward_combs if forced.forward else transpose_combs
+    combs_of = forward_branches if forced.forward else transpose_branches
     before, after = forced.shapes(convolution)
-    combs = tuple(map(combs_of, convolution.axes))
-    gathering(combs, np.ones((1, *before), np.float32), np.empty((1, *after), np.float32))
+    branches = tuple(map(combs_of, convolution.axes))
+    gathering(branches, np.ones((1, *before), np.float32), np.empty((1, *after), np.float32))
     matrices = [one for kept in gathering._matrices.values() for one in kept]
     assert matrices
     assert all(one.flags.c_contiguous for one in matrices)
@@ -451,11 +451,11 @@ def planned(
     convolution: Convolution,
     dtype: Any,
     positions: int,
-) -> Direct:
+) -> MatrixFree:
     """C or Cᵀ by this kernel, in tiles of so many positions."""
     force(monkeypatch, forced.kernel, positions)
     weight = random_numbers(convolution.weight_shape, dtype)
-    return Direct(convolution, weight, forward=forced.forward)
+    return MatrixFree(convolution, weight, forward=forced.forward)
 
 
 @pytest.mark.parametrize("kernel", [kernel for kernel in KERNELS if kernel != "taps"])
@@ -471,7 +471,7 @@ class TestBytesBesideWhatIsNotFinite:
 
     def fill(self, weight: Array, batch: Array, *, forward: bool) -> tuple[Array, Array]:
         """The batch together, and its items alone."""
-        plan = Direct(self.CONVOLUTION, weight, forward=forward)
+        plan = MatrixFree(self.CONVOLUTION, weight, forward=forward)
         (tile,) = plan.tiles()
         together, alone = np.empty_like(batch), np.empty_like(batch)
         with np.errstate(all="ignore"):

@@ -24,9 +24,9 @@ from convt_cli.arithmetic.keys import Ratio
 from convt_cli.arithmetic.layers import (
     Conv,
     ConvTranspose,
-    LayerType,
+    Definition,
+    Dependence,
     Permuted,
-    Reach,
     Reshaped,
     Spans,
     Windows,
@@ -61,7 +61,7 @@ def window_of(step: Step) -> Windows:
     return Windows(axes=(axis,), adjoint=step.transposed)
 
 
-def behind(seen: Receptive, *reaches: Reach) -> Receptive:
+def behind(seen: Receptive, *reaches: Dependence) -> Receptive:
     """`seen` from behind layers that keep its shape, or whose shape is of no account."""
     for reach in reaches:
         seen = seen.behind(reach, seen.shape)
@@ -342,7 +342,7 @@ Reads = Callable[[int], set[int]]
 class Op:
     """A layer type, and what it reads of each of its two axes, said by itself."""
 
-    layer: LayerType
+    layer: Definition
     reads: tuple[Reads, Reads]
     swaps: bool = False
 
@@ -449,7 +449,7 @@ def linear_op(factors: Factors) -> Op:
 
 def shift_op(shift: int) -> Op:
     around = ((abs(shift), 0), (0, abs(shift)))
-    layer: LayerType = Pad(padding=around) if shift > 0 else Crop(padding=around)
+    layer: Definition = Pad(padding=around) if shift > 0 else Crop(padding=around)
     return Op(layer, (lambda q: {q - shift}, same))
 
 
@@ -468,10 +468,10 @@ def chains(draw: st.DrawFn) -> tuple[list[Op | Sum], Receptive]:
             continue
         if draw(st.booleans()) and geometry.output[1:] == shape[1:] and not op.swaps:
             layers.append(Sum(((op,), ())))
-            seen = join([seen.behind(geometry.reach, shape), seen])
+            seen = join([seen.behind(geometry.dependence, shape), seen])
         else:
             layers.append(op)
-            seen, shape = seen.behind(geometry.reach, geometry.output), geometry.output
+            seen, shape = seen.behind(geometry.dependence, geometry.output), geometry.output
     return layers, seen
 
 
@@ -554,23 +554,23 @@ class TestAllLayerTypes:
         layer = Upsample(scale_factor=written(factor), mode=mode)
         rules = FRAMEWORKS["onnx"] if mode == "cubic" else PYTORCH  # which has it on two axes alone
         geometry = layer.resolve(((1, 36),), rules)
-        assert behind(Receptive.of_input((1, 36)), geometry.reach).field == (extent,)
+        assert behind(Receptive.of_input((1, 36)), geometry.dependence).field == (extent,)
 
     @pytest.mark.parametrize(("size", "output_size"), [(7, 3), (10, 4), (3, 7), (12, 4), (5, 5)])
     def test_an_adaptive_pool_sees_its_largest_window(self, size: int, output_size: int) -> None:
         geometry = AdaptivePool(output_size=output_size).resolve(((1, size),), PYTORCH)
-        field = behind(Receptive.of_input((1, size)), geometry.reach).field
+        field = behind(Receptive.of_input((1, size)), geometry.dependence).field
         reads = shared(size, output_size)
         assert field == (max(len(reads(q)) for q in range(output_size)),)
 
     def test_a_large_ratio_in_low_terms_has_few_phases(self) -> None:
         geometry = AdaptivePool(output_size=9000).resolve(((1, 18000),), PYTORCH)
-        assert behind(Receptive.of_input((1, 18000)), geometry.reach).field == (2,)
+        assert behind(Receptive.of_input((1, 18000)), geometry.dependence).field == (2,)
 
     def test_an_adaptive_pool_to_one_is_a_global_one(self) -> None:
         seen = behind(Receptive.of_input((1, 8, 8)), Windows(axes=(PADDED, PADDED)))
         adaptive, to_all = (
-            layer.resolve(((1, 8, 8),), PYTORCH).reach
+            layer.resolve(((1, 8, 8),), PYTORCH).dependence
             for layer in (AdaptivePool(output_size=1), GlobalPool())
         )
         assert behind(seen, adaptive) == behind(seen, to_all)
@@ -601,7 +601,7 @@ class TestReshapes:
         seen, elements = Receptive.of_input(self.SHAPE), np.arange(prod(self.SHAPE))
         elements = elements.reshape(self.SHAPE)
         for change in self.CHAINS[name]:
-            reach: Reach
+            reach: Dependence
             if isinstance(change, str):
                 axes = tuple(map(int, change))
                 elements, reach = elements.transpose(axes), Permuted(axes=axes)
@@ -626,12 +626,12 @@ class TestReshapes:
         ],
     )
     def test_pixels_become_channels_and_come_back(
-        self, layers: tuple[LayerType, ...], extent: int
+        self, layers: tuple[Definition, ...], extent: int
     ) -> None:
         seen = Receptive.of_input((4, 12, 12))
         for layer in layers:
             geometry = layer.resolve((seen.shape,), PYTORCH)
-            seen = seen.behind(geometry.reach, geometry.output)
+            seen = seen.behind(geometry.dependence, geometry.output)
         assert (seen.field, seen.is_bound) == ((extent, extent), False)
 
     def test_a_window_over_positions_in_a_row_turns_the_corner(self) -> None:
