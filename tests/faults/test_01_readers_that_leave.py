@@ -139,27 +139,3 @@ def test_01_readers_that_leave_change_nothing_about_what_was_found(
     assert b"Traceback" not in done.stderr
     assert b"Exception ignored" not in done.stderr
     assert done.returncode == status
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        "matrix net.yaml --input 1,200,200 -o -",
-        "apply net.yaml many.npy -o -",
-        "table --type conv --input-size 1..3000 --kernel-size 1..5",
-    ],
-    ids=lambda arguments: arguments.split()[0],
-)
-def test_01_a_pipe_that_takes_no_more_for_now_is_an_error(ready: Path, arguments: str) -> None:
-    reading, writing = os.pipe()
-    os.set_blocking(writing, False)
-    with os.fdopen(reading, "rb"), os.fdopen(writing, "wb") as full:
-        done = subprocess.run(
-            command_line(*arguments.split()),
-            stdout=full,
-            stderr=subprocess.PIPE,
-            env=environment(),
-            check=False,
-        )
-    assert b"Traceback" not in done.stderr
-    assert (done.returncode, done.stderr.count(b"error[E402]")) == (2, 1)
