@@ -205,6 +205,12 @@ class TestLayerTypes:
         assert_lists(listed, keys, f"the keys of {layer_type} in README's table of types")
         assert listed == keys, f"mark the optional keys of {layer_type} by ? in README's table"
 
+    @pytest.mark.parametrize("layer_type", LAYER_TYPES)
+    def test_each_has_its_shape_tested(self, layer_type: str) -> None:
+        tests = [path.read_text() for path in (ROOT / "tests/arithmetic/layers").glob("*.py")]
+        name = LAYER_TYPES[layer_type].__name__
+        assert any(name in text for text in tests), f"test {name} in tests/arithmetic/layers"
+
     def test_each_does_something_to_arrays_or_is_known_not_to(self) -> None:
         listed = [*STEPS, *steps.WITHOUT_STEP]
         place = "STEPS of analysis/backward/layers, or WITHOUT_STEP in its tests"
@@ -469,3 +475,15 @@ class TestOperators:
         message = f"give {operator} one of LAYER_TYPES in models/onnx/operators/preserving"
         assert len(types) == 1, message
         assert types[0] in LAYER_TYPES, message
+
+
+# ------------------------------------------------------------------------------- what is written
+
+
+def test_contributing_names_files_that_there_are() -> None:
+    """Paths are those of the repository, or of the package; a capital letter is a blank to fill."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`([a-z_0-9.]+(?:/[a-z_0-9.]+)+)`", text))
+    gone = [path for path in named if not any((top / path).exists() for top in (ROOT, PACKAGE))]
+    assert not gone, f"CONTRIBUTING.md names {gone}: say where that is now"
+    assert named
