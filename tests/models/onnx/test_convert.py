@@ -434,6 +434,19 @@ CASES: dict[str, tuple[list[Node], dict[str, Tensor], list[str]]] = {
         {"b": weight(1, 4, 8, 6)},
         ["identity, stands_for: Add"],
     ),
+    "maximum-of-all": ([node("GlobalMaxPool", "x", "y")], {}, ["global_max_pool"]),
+    "reduced-to-maxima": ([node("ReduceMax", "x", "y", axes=(2, 3))], {}, ["global_max_pool"]),
+    "lesser": ([node("Min", "x x", "y")], {}, ["add, from: [input, input], stands_for: Min"]),
+    "mean-of-two": (
+        [node("Mean", "x x", "y")],
+        {},
+        ["add, from: [input, input], stands_for: Mean"],
+    ),
+    "upsample": (
+        [node("Upsample", "x s", "y", mode="nearest")],
+        {"s": constant([1.0, 1.0, 2.0, 3.0])},
+        ["upsample, scale_factor: [2, 3]"],
+    ),
 }
 
 
