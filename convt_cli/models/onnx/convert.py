@@ -17,6 +17,8 @@ from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.dialects.frameworks import FRAMEWORKS, at_opset
 from convt_cli.arithmetic.keys import LARGEST
 from convt_cli.errors import FileError, RequestError, shown
+from convt_cli.models.imported import ImportedLayer, ImportedModel, counted_names
+from convt_cli.models.inputs import Input, axes_of, input_shape, is_image, require_known_names
 from convt_cli.models.onnx.arithmetic import Array
 from convt_cli.models.onnx.constants import (
     Unfoldable,
@@ -26,14 +28,11 @@ from convt_cli.models.onnx.constants import (
     shape_part,
     uniform,
 )
-from convt_cli.models.onnx.graph import MOST_VALUES, Graph, Input, Node, Tensor
-from convt_cli.models.onnx.imported import Imported, counted_names
-from convt_cli.models.onnx.inputs import axes_of, input_shape, is_image, require_known_names
+from convt_cli.models.onnx.graph import MOST_VALUES, Graph, Node, Tensor
 from convt_cli.models.onnx.operation import (
     Activation,
     Constant,
     Cut,
-    ImportedLayer,
     Operation,
     Untranslatable,
     Value,
@@ -49,18 +48,18 @@ _MOST_HELD = 2**26
 
 def convert(
     graph: Graph,
-    model: str,
+    reference: str,
     *,
     override: Mapping[str, Shape] | None = None,
     partial: bool = False,
-) -> Imported:
-    """The layers of `graph`; weights are named as arrays of the file `model`.
+) -> ImportedModel:
+    """The layers of `graph`; weights are named as arrays of the file `reference`.
 
     `override` gives inputs another shape, "" being the only input there is.  Raises
     RequestError (E505, E506, or the code of the rule that a node breaks), FileError (E405).
     """
     _require_opset(graph.opset)
-    importer = _Importer(graph, model, partial=partial)
+    importer = _Importer(graph, reference, partial=partial)
     importer.add_inputs(dict(override or {}))
     for node in importer.needed:
         importer.add(node)
@@ -70,9 +69,10 @@ def convert(
 class _Importer:
     """The walk over one graph."""
 
-    def __init__(self, graph: Graph, model: str, *, partial: bool) -> None:
+    def __init__(self, graph: Graph, reference: str, *, partial: bool) -> None:
         self.graph = graph
-        self.model = model
+        self.rules = at_opset(FRAMEWORKS["onnx"], graph.opset)
+        self.reference = reference
         self.partial = partial
         self.needed = graph.needed_for(graph.outputs)
         self.inputs: list[tuple[str, Shape]] = []
@@ -189,10 +189,9 @@ class _Importer:
         rule = OPERATORS.get(node.operator)
         if rule is None:
             raise Untranslatable("no layer type does what it does")
-        rules = at_opset(FRAMEWORKS["onnx"], self.graph.opset)
         inputs = tuple(self.values[name] if name else None for name in node.inputs)
         first = len(self.inputs) + len(self.layers)
-        operation = Operation(node, inputs, rules, self.model, first)
+        operation = Operation(node, inputs, self.rules, self.reference, first)
         result = rule(operation)
         for number, layer in enumerate(operation.layers, first):
             last = number == first + len(operation.layers) - 1
@@ -204,7 +203,7 @@ class _Importer:
             self.notes[note] = self.notes.get(note, 0) + 1
         return result
 
-    def result(self) -> Imported:
+    def result(self) -> ImportedModel:
         """What has been found, if there is anything."""
         found = {name: self.values[name] for name in self.graph.outputs}
         outputs = {
@@ -220,16 +219,17 @@ class _Importer:
             if isinstance(value, Cut):
                 self._cut_output(name, value.cause)
         constant = [name for name, value in found.items() if isinstance(value, Constant)]
-        return Imported(
-            opset=self.graph.opset,
+        return ImportedModel(
+            origin="an ONNX model",
+            producer=self.graph.producer,
+            rules=self.rules,
             inputs=tuple(self.inputs),
             layers=self.layers,
             outputs=outputs,
             notes=self.notes,
-            idle=tuple(self._idle(constant)),
+            unused=tuple(self._unused(constant)),
             cuts=tuple(self.cuts),
             left_out=self.left_out,
-            producer=self.graph.producer,
         )
 
     def _cut_output(self, name: str, cause: str) -> None:
@@ -242,7 +242,7 @@ class _Importer:
             )
         self.cuts.append(f"output '{shown(name)}' of the model: it comes from {cause}")
 
-    def _idle(self, constant: list[str]) -> Iterator[str]:
+    def _unused(self, constant: list[str]) -> Iterator[str]:
         """What is left out because it has nothing to do with the outputs, or with the inputs."""
         needed = set(map(id, self.needed))
         nodes = [node for node in self.graph.nodes if id(node) not in needed]

@@ -1,7 +1,8 @@
-"""An ONNX model as plain values: what `onnx_file` makes of one, and what `spec.onnx` reads.
+"""An ONNX model as plain values, between `file`, which makes them, and `convert`, which reads them.
 
-Nothing here knows protobuf.  A graph has been held against itself when it is built: every name
-that is read is given, and once; nodes are in an order in which they can be computed.
+Nothing here knows protobuf.  A graph checks itself when it is built: every name that is read is
+given by something, and by one thing alone; nodes are put into an order in which they can be
+computed.
 """
 
 from __future__ import annotations
@@ -11,12 +12,15 @@ from dataclasses import dataclass
 from heapq import heappop, heappush
 
 from convt_cli.errors import FileError, shown
+from convt_cli.models.inputs import Input
 
 MOST_VALUES = 4096
+"""Numbers of a constant that are kept, for shapes and scales; of a larger one, only the shape."""
+
 _MOST_LISTED = 4
+"""How many nodes of a circle a message names."""
 
 Number = int | float
-Sizes = tuple[int | None, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,14 +102,6 @@ class Node:
         return FileError(
             "E405", f"an attribute has its operator's kind: {name} is {wanted}", value=self.title
         )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Input:
-    """An input of the model; its shape, or a size, is None where the model leaves it open."""
-
-    name: str
-    shape: Sizes | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

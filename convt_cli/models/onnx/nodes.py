@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from convt_cli.models.onnx.graph import Attribute, Input, Node
+from convt_cli.models.inputs import Input
+from convt_cli.models.onnx.graph import Attribute, Node
 from convt_cli.models.onnx.tensors import tensor_of
 
 

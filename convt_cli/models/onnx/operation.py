@@ -16,6 +16,7 @@ from convt_cli.arithmetic.dialects.frameworks import Framework
 from convt_cli.arithmetic.keys import LARGEST, FileReference
 from convt_cli.arithmetic.layers import LAYER_TYPES, Definition, Geometry
 from convt_cli.errors import GeometryError
+from convt_cli.models.imported import ImportedLayer
 from convt_cli.models.onnx.arithmetic import Array
 from convt_cli.models.onnx.constants import whole_numbers
 from convt_cli.models.onnx.graph import MOST_VALUES, Node, Number
@@ -71,23 +72,6 @@ class Cut:
 
 
 Value = Activation | Constant | Cut
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImportedLayer:
-    """A layer of the spec to be: its keys as they will be written, and what came of them.
-
-    `sources` are numbers of inputs and layers; `value` is the graph's name for what it gives.
-    `stands_for` names the node's operation where the layer has its shapes and not its numbers.
-    """
-
-    name: str
-    type: str
-    sources: tuple[int, ...]
-    keys: dict[str, Any]
-    output: Shape
-    value: str = ""
-    stands_for: str | None = None
 
 
 class Operation:

@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 
 from convt_cli.errors import ConvtError, FileError, RequestError
+from convt_cli.models.inputs import Input
 from convt_cli.models.onnx.convert import convert
-from convt_cli.models.onnx.graph import Attribute, Graph, Input, Node, Tensor
-from convt_cli.models.onnx.text import quoted, spec_text
+from convt_cli.models.onnx.graph import Attribute, Graph, Node, Tensor
+from convt_cli.models.text import quoted, spec_text
 from convt_cli.spec.load import check_spec, load_spec
 
 
