@@ -1,4 +1,4 @@
-"""convt import: an ONNX model as a spec."""
+"""convt import: a model of another program as a spec."""
 
 from __future__ import annotations
 
