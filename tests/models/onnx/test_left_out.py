@@ -1,4 +1,4 @@
-"""What a spec of a graph does not have is told and counted, whatever the reason."""
+"""Everything that a spec lacks of a graph is reported and counted, whatever the reason."""
 
 from __future__ import annotations
 
