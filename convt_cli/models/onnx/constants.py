@@ -55,9 +55,9 @@ def fold(
 ) -> Array:
     """The node's only output for these inputs, of which None stands for one that is left out.
 
-    With `shape_only` the result has the right shape and no numbers, and takes no memory;
-    `unknown` are the numbers of the inputs that are such results themselves.  Raises Unfoldable
-    for an operator that is not known here or inputs that do not fit it, and what `require` raises.
+    With `shape_only` the result has the right shape and no numbers, and takes no memory.  Inputs
+    may be such results themselves: `unknown` says which, counted from 0.  Raises Unfoldable for an
+    operator that is not known here or inputs that do not fit it, and what `require` raises.
     """
     function = _FUNCTIONS.get(node.operator)
     if function is None:
@@ -260,9 +260,8 @@ def _range(folding: _Folding) -> Array:
     count = _steps(start, limit, step)
     if folding.shape_only:
         return folding.only_shape((count,), start.dtype)
-    folding.require_memory(
-        (3, count), start.itemsize
-    )  # the numbers, scaled, and moved to their start
+    # three arrays: the numbers, scaled, and moved to their start
+    folding.require_memory((3, count), start.itemsize)
     return np.asarray(start + np.arange(count, dtype=start.dtype) * step)
 
 

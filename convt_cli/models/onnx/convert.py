@@ -75,12 +75,14 @@ class _Importer:
         self.reference = reference
         self.partial = partial
         self.needed = graph.needed_for(graph.outputs)
+        # the fields of the ImportedModel to be
         self.inputs: list[tuple[str, Shape]] = []
         self.layers: dict[int, ImportedLayer] = {}
         self.notes: dict[str, int] = {}
         self.cuts: list[str] = []
         self.left_out = 0
-        self.held = 0
+        self.held = 0  # bytes of the constants that have been computed
+        # by the graph's name: every input and constant, and the outputs of all nodes so far
         self.values: dict[str, Value] = {
             name: _constant(name, tensor) for name, tensor in graph.constants.items()
         }

@@ -36,7 +36,7 @@ MOST_BYTES = 2**31
 """Bytes of a file; protobuf has no larger messages."""
 
 _MOST_PARTS = 200_000
-"""Nodes, constants, inputs or outputs of a graph, of each so many."""
+"""How many nodes a graph may have, and how many constants, inputs and outputs."""
 
 _INT64, _FLOAT32 = 7, 1
 """ONNX's numbers of these types."""
@@ -76,10 +76,13 @@ class Model:
         entries = _external_entries(stored)
         path = self._folder.resolved(entries["location"])
         wanted = byte_count(stored)
-        offset = _whole(entries.get("offset", "0"))
+        offset = _natural_number(entries.get("offset", "0"))
         with self._folder.opened(path) as file:
             size = os.fstat(file.fileno()).st_size
-            if _whole(entries.get("length", str(wanted))) != wanted or offset + wanted > size:
+            if (
+                _natural_number(entries.get("length", str(wanted))) != wanted
+                or offset + wanted > size
+            ):
                 raise ValueError(f"external data of {wanted} bytes does not fit its file or length")
             self._require(wanted)
             file.seek(offset)
@@ -250,7 +253,7 @@ def _external_entries(tensor: Any) -> dict[str, str]:
     return {"location": "", **entries}
 
 
-def _whole(text: str) -> int:
+def _natural_number(text: str) -> int:
     """The number in `text`.  Raises ValueError for all but plain digits."""
     if not (text.isascii() and text.isdigit() and len(text) < 20):
         raise ValueError(f"external data at {text!r}")

@@ -78,7 +78,7 @@ def tensor_of(name: str, stored: Any) -> Tensor:
     if element is None:
         return Tensor(shape=shape, element="")
     for part in parts(stored):
-        _require_whole(name, part)
+        _require_complete(name, part)
     is_small = prod(shape) <= MOST_VALUES and element.name not in _NEVER_SIZES
     known = is_small and not any(map(is_outside, parts(stored)))
     packed = content_of(stored, own_content) if known else None
@@ -136,7 +136,7 @@ def _in_machine_order(numbers: array[Any]) -> array[Any]:
     return numbers
 
 
-def _require_whole(name: str, stored: Any) -> None:
+def _require_complete(name: str, stored: Any) -> None:
     """Raise ValueError unless a dense tensor has as many bytes as its shape takes."""
     if is_outside(stored):
         return

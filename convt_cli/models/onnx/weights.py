@@ -92,22 +92,24 @@ class _Held:
     def __init__(self, path: str) -> None:
         self.arrays: dict[str, Array] = {}
         self._path = path
-        self._views: Counter[int] = Counter()  # arrays held, by the id of the whole
+        self._views: Counter[int] = (
+            Counter()
+        )  # how many of the arrays held share memory, by the id of its owner
         self._size = 0  # bytes held
         self._granted = 0  # bytes that memory has been asked for, and had
 
     def add(self, name: str, array: Array) -> None:
         """Hold one more array."""
-        whole = _whole(array)
-        self._size += 0 if self._views[id(whole)] else whole.nbytes
-        self._views[id(whole)] += 1
+        owner = _owner(array)
+        self._size += 0 if self._views[id(owner)] else owner.nbytes
+        self._views[id(owner)] += 1
         self.arrays[name] = array
 
     def drop(self, name: str) -> None:
         """Let go of an array; its memory is free once no other shares it."""
-        whole = _whole(self.arrays.pop(name))
-        self._views[id(whole)] -= 1
-        self._size -= 0 if self._views[id(whole)] else whole.nbytes
+        owner = _owner(self.arrays.pop(name))
+        self._views[id(owner)] -= 1
+        self._size -= 0 if self._views[id(owner)] else owner.nbytes
 
     def require(self, needed: int) -> None:
         """Raise RequestError (E501) unless there is memory for `needed` bytes more.
@@ -121,7 +123,7 @@ class _Held:
             self._granted = needed + self._size + memory.NEGLIGIBLE
 
 
-def _whole(array: Array) -> Array:
+def _owner(array: Array) -> Array:
     """The array whose memory `array` is a view of, or itself."""
     while isinstance(array.base, np.ndarray):
         array = array.base

@@ -14,7 +14,7 @@ MOST_FIELDS = 4_000_000
 """How many fields are counted at most; that takes a few seconds, and more are refused."""
 
 _PER_MESSAGE = 250
-"""Bytes of memory that a parsed message takes, measured."""
+"""Bytes of memory that a parsed message takes."""
 
 _PER_KEPT_MESSAGE = 900
 """Bytes of a parsed message that also becomes a value of `graph`."""
