@@ -1,4 +1,4 @@
-"""convt import: an ONNX model as a spec."""
+"""convt import: a model of another program as a spec."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from convt_cli.commands.main import remark
 from convt_cli.commands.options import force_option, input_option
 from convt_cli.io.reading import model_reference
 from convt_cli.io.writing import require_writable
+from convt_cli.models.formats import FORMATS
 
 
 @click.command(
@@ -22,7 +23,7 @@ Examples:
   convt import model.onnx -o model.yaml
   convt import detector.onnx -o detector.yaml --input 3,640,640 --partial""",
 )
-@click.argument("model", metavar="MODEL.onnx")
+@click.argument("model", metavar="|".join(f"MODEL{suffix}" for suffix in FORMATS))
 @click.option("-o", "--output", required=True, metavar="SPEC.yaml", help="- is standard output.")
 @input_option
 @click.option("--partial", is_flag=True, help="Leave out what a spec cannot say.")
@@ -45,14 +46,14 @@ def command(
     Needs the extra onnx.  The batch axis is dropped.  What the spec says differently from the
     model, and with --partial what it lacks, is told on standard error.
     """
-    from convt_cli.models.onnx.convert import convert
-    from convt_cli.models.onnx.file import open_model
-    from convt_cli.models.onnx.text import spec_text
+    from convt_cli.models.load import load_model
+    from convt_cli.models.text import spec_text
 
     require_writable(output, force=force)
     reference, inside = model_reference(output, model)
-    graph = open_model(model, allow_outside=allow_outside).graph
-    imported = convert(graph, reference, override=dict(inputs), partial=partial)
+    imported = load_model(
+        model, reference, override=dict(inputs), partial=partial, allow_outside=allow_outside
+    )
     title, _ = os.path.splitext(os.path.basename(model))
     text = spec_text(imported, title=title, model=os.path.basename(model), expect=expect)
     put(text, output, force=force)

@@ -1,9 +1,10 @@
-"""From the text of a spec to a `Network`: source, nodes, reader, resolve, load.
+"""From the text of a spec to a `Network`, with a place in the text for every problem.
 
-`source` decodes the text and finds its lines, `nodes` turns it into strict YAML nodes with
-their places, `values` reads one value of each kind, `layers` the layers, `reader` the whole
-spec, and `resolve` hands it to the arithmetic and finds the place of each error.  `remedies` find
-what would mend an error, and `misread` warns of inputs that are likely meant otherwise.  Every
-problem of a spec is collected in `Problems`, so that one run reports them all.  `open_network` is a
-spec whose sizes need not fit yet.
+The way of a spec: `source` decodes the bytes and knows their lines, and `nodes` parses them to
+strict YAML nodes with their places.  `values` reads a node as a value of one kind, `layers` reads
+layers, and `reader` the whole spec.  `resolve` hands it to the arithmetic, and `load` is all of
+this for a file.  `open_network` loads a spec whose sizes need not fit yet.
+
+`remedies` finds what would mend an error, and `misread` warns of inputs that are likely meant
+otherwise.  Every problem is collected in `Problems`, so that one run reports them all.
 """

@@ -1,8 +1,7 @@
-"""Nodes to `LayerSpec`s: the layers as written, their keys checked against their types.
+"""From nodes to `LayerSpec`s: the layers as written, their keys checked against their types.
 
 The keys of a layer are the fields of its dataclass in `arithmetic.layers`, and for all of them
-`name`, `type`, `from`, `expect` and `stands_for`.  What is wrong is noted and left out, and
-reading goes on.
+`COMMON_KEYS`.  What is wrong is noted in `Problems` and left out, and reading goes on.
 """
 
 from __future__ import annotations
@@ -31,20 +30,21 @@ from convt_cli.spec.values import (
 )
 
 COMMON_KEYS = ("name", "type", "from", "expect", "stands_for")
+"""The keys that layers of every type have."""
 
 _T = TypeVar("_T")
 
 
 class Field(NamedTuple):
-    """One key of a layer type."""
+    """What a layer type says about one of its keys."""
 
     kind: Kind
     required: bool
     description: str
 
 
-class Values(NamedTuple):
-    """Values by key, None where one was refused, and where they stand."""
+class KeyValues(NamedTuple):
+    """The values of keys, None for a value that was refused, and their places; both by key."""
 
     values: dict[str, Any]
     places: dict[str, Place]
@@ -52,12 +52,12 @@ class Values(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerSpec:
-    """One layer as written; `definition` is None where its keys do not make one.
+    """One layer as written; `definition` is None if its keys are not complete and right.
 
-    `sources` are the layers and inputs it reads, and `linked` further ones whose shapes its type
-    asks for; either is None where it is not known.  `stands_for` names an operation that has the
-    layer's shapes and not its numbers.  `places` holds the place of every key's value,
-    and of the layer itself under "".
+    `sources` are the names of the layers and inputs that it reads, and `linked` those of further
+    ones whose shapes it needs, as an unpooling needs its pool's; either is None where it is not
+    known.  `stands_for` names the operation whose shapes the layer has, and whose numbers it has
+    not.  `places` holds the place of every key's value, and under "" that of the layer itself.
     """
 
     name: str
@@ -71,19 +71,19 @@ class LayerSpec:
 
     @property
     def needed(self) -> tuple[str, ...] | None:
-        """The names of all whose shapes the layer needs; None where they are not known."""
+        """The names of all layers and inputs whose shapes the layer needs; None if not known."""
         if self.sources is None or self.linked is None:
             return None
         return (*self.sources, *self.linked)
 
     def place(self, field: str) -> Place:
-        """Where `field` stands; the layer's own place where it was left out."""
+        """The place of a key's value; the layer's own place where the key is left out."""
         return self.places.get(field, self.places[""])
 
 
 @cache
 def fields_of(layer_type: str) -> dict[str, Field]:
-    """The keys of a layer type, in the order of its dataclass."""
+    """The keys of a layer type by name, in the order of its dataclass."""
     definition: Any = LAYER_TYPES[layer_type]
     return {
         field.name: Field(
@@ -102,7 +102,7 @@ def optional(
     read: Callable[[Node], _T],
     layer: str | None = None,
 ) -> _T | None:
-    """What `read` makes of the key's value; None where it is left out, or refused and noted."""
+    """The value of `key` in `mapping` by `read`; None if left out, or refused, which is noted."""
     if key not in mapping.entries:
         return None
     try:
@@ -130,20 +130,22 @@ def note_unknown(
 
 
 class LayerReader:
-    """Reads the layers of one spec, one after the other, and knows those above."""
+    """Reads the layers of one spec in their order, and remembers those above for `from`."""
 
     def __init__(
-        self, problems: Problems, inputs: Iterable[str], defaults: dict[str, Values]
+        self, problems: Problems, inputs: Iterable[str], defaults: dict[str, KeyValues]
     ) -> None:
         self.problems = problems
         self.defaults = defaults
+        # by name: what has it already, for a message
         self._names = dict.fromkeys(inputs, "an input")
         self._above: dict[str, LayerSpec] = {}
-        self._counts: dict[str, int] = {}
+        self._counts: dict[str, int] = {}  # of layers, by type
+        # what a layer without `from` reads; None where it could not be read
         self._before: str | None = next(iter(self._names), None)
 
     def read(self, node: Node) -> LayerSpec | None:
-        """The layer in `node`; None where not even its type is known."""
+        """The layer that `node` describes; None where not even its type is known."""
         layer_type = self._type(node)
         if layer_type is None or not isinstance(node, Mapping):
             self._pass_over(node)
@@ -167,7 +169,7 @@ class LayerReader:
         return layer
 
     def _pass_over(self, node: Node) -> None:
-        """A layer without a usable type: it can still be named, and nothing is known behind it."""
+        """Skip a layer of unknown type; its name, if it has one, counts as taken."""
         self._before = None
         if isinstance(node, Mapping):
             name = optional(self.problems, node, "name", _layer_name)
@@ -175,6 +177,7 @@ class LayerReader:
                 self._names.setdefault(name, f"on line {node.place.line + 1}")
 
     def _type(self, node: Node) -> str | None:
+        """The type of the layer in `node`; None after noting what is wrong with it."""
         if not isinstance(node, Mapping):
             of_wrong_kind(node, "a layer is a mapping with a type").note(self.problems)
             return None
@@ -192,7 +195,7 @@ class LayerReader:
         return None
 
     def _name(self, node: Mapping, layer_type: str) -> str:
-        """The layer's name: its own, or its type with a running number."""
+        """The layer's own name, or its type with a running number, as in conv1, conv2."""
         number = self._counts[layer_type] = self._counts.get(layer_type, 0) + 1
         own = optional(self.problems, node, "name", _layer_name)
         name = f"{layer_type}{number}" if own is None else own
@@ -207,11 +210,11 @@ class LayerReader:
             )
         return name
 
-    def _keys(self, node: Mapping, layer_type: str, layer: str) -> Values:
-        """The values of a type's own keys, over the defaults of the type."""
-        default = self.defaults.get(layer_type, Values({}, {}))
+    def _keys(self, node: Mapping, layer_type: str, layer: str) -> KeyValues:
+        """The values of the type's keys in `node`, and the spec's defaults for those left out."""
+        default = self.defaults.get(layer_type, KeyValues({}, {}))
         given = read_keys(node, layer_type, self.problems, layer, self._earlier)
-        return Values(default.values | given.values, default.places | given.places)
+        return KeyValues(default.values | given.values, default.places | given.places)
 
     def _earlier(self, node: Node, field: str, layer_type: str) -> LayerSpec:
         """The layer above that `node` names.  Raises Refusal (E108)."""
@@ -231,13 +234,14 @@ class LayerReader:
     def _definition(
         self, node: Mapping, layer_type: str, layer: str, values: dict[str, Any]
     ) -> Definition | None:
+        """The layer type with these values; None where one is missing, which is noted, or None."""
         fields = fields_of(layer_type)
         missing = [name for name, one in fields.items() if one.required and name not in values]
         unknown = [name for name in node.entries if name not in (*COMMON_KEYS, *fields)]
         misspelt = {closest(name, [*COMMON_KEYS, *fields]) for name in unknown}
         for name in missing:
             if name in misspelt:
-                continue
+                continue  # the unknown key has been noted, with this one as the suggestion
             self.problems.add(
                 _own_place(node),
                 "E102",
@@ -246,6 +250,7 @@ class LayerReader:
                 help=f"add `{name}:`, here or under defaults",
                 layer=layer,
             )
+        # a key that names an earlier layer becomes that layer's definition
         built = {
             name: value.definition if isinstance(value, LayerSpec) else value
             for name, value in values.items()
@@ -255,7 +260,7 @@ class LayerReader:
         return LAYER_TYPES[layer_type](**built)
 
     def _sources(self, node: Mapping, layer: str) -> tuple[str, ...] | None:
-        """The names that `from` gives, else the layer before; None where one is not known."""
+        """The names in `from`, else that of the layer before; None where one is not known."""
         if "from" not in node.entries:
             return None if self._before is None else (self._before,)
         entry = node.entries["from"][1]
@@ -270,6 +275,7 @@ class LayerReader:
             return None
 
     def _source(self, node: Node) -> str:
+        """The name of an input or a layer above.  Raises Refusal (E103, E108)."""
         name = read_name(node, "from")
         if name not in self._names:
             raise Refusal(
@@ -283,7 +289,7 @@ class LayerReader:
 
 
 def linked_sources(values: dict[str, Any]) -> tuple[str, ...] | None:
-    """The sources of the layers that are among a layer's values; None where one has none."""
+    """The sources of the earlier layers among `values`; None where one's are not known."""
     found: list[str] = []
     for value in values.values():
         if isinstance(value, LayerSpec):
@@ -299,8 +305,11 @@ def read_keys(
     problems: Problems,
     layer: str | None,
     earlier: Callable[[Node, str, str], LayerSpec],
-) -> Values:
-    """The values of a type's own keys in `node`, and their places; refusals are noted."""
+) -> KeyValues:
+    """The values of a type's own keys in `node`, and their places; what is refused is noted.
+
+    `earlier` finds the layer that a node names, from the node, the key and the type it must have.
+    """
     values: dict[str, Any] = {}
     places: dict[str, Place] = {}
     for name, field in fields_of(layer_type).items():
@@ -316,7 +325,7 @@ def read_keys(
                 values[name] = read_value(field.kind, entry, name)
         except Refusal as refusal:
             refusal.note(problems, layer)
-    return Values(values, places)
+    return KeyValues(values, places)
 
 
 def _layer_type(node: Node) -> str:
@@ -340,5 +349,5 @@ def _common_places(node: Mapping) -> dict[str, Place]:
 
 
 def _own_place(node: Mapping) -> Place:
-    """Where a message about a layer as a whole points: at its type."""
+    """The place of the layer as a whole, for messages: that of its type."""
     return node.entries["type"][1].place

@@ -1,4 +1,4 @@
-"""A spec file as a `Network`, and a spec file as the list of what is wrong with it."""
+"""Loading a spec file: as a `Network`, or as the list of all that is wrong with it."""
 
 from __future__ import annotations
 
@@ -14,14 +14,17 @@ from convt_cli.spec.resolve import resolve
 from convt_cli.spec.source import MOST_BYTES, Problems, decode
 
 NO_OVERRIDE: InputOverride = MappingProxyType({})
+"""The inputs have the shapes that the spec gives them."""
 
 
 def load_spec(path: str | os.PathLike[str], *, input: InputOverride = NO_OVERRIDE) -> Network:
     """The network in the spec at `path` ('-' is standard input), every shape resolved.
 
-    `input` maps names of inputs to other shapes; "" is the only one.  Whether every `expect`
-    holds is `convt check`'s business.  Raises SpecError with every problem of the spec, FileError
-    when it cannot be read, RequestError for an input that it does not have.
+    `input` maps names of inputs to other shapes; "" stands for the only one.  Whether every
+    `expect` holds is `convt check`'s business.
+
+    Raises SpecError with every problem of the spec, FileError when it cannot be read,
+    RequestError for an input that it does not have.
     """
     network, problems, _ = _load(os.fspath(path), input)
     if network is None:
@@ -32,8 +35,9 @@ def load_spec(path: str | os.PathLike[str], *, input: InputOverride = NO_OVERRID
 def check_spec(path: str, *, input: InputOverride = NO_OVERRIDE) -> tuple[Diagnostic, ...]:
     """All that is wrong with the spec at `path`, `expect` included, in the order of its lines.
 
-    What is likely not meant as it is written is among them, as a warning.  Raises FileError when
-    the spec cannot be read, RequestError for an input that it does not have.
+    Among them, as warnings, are inputs that are likely not meant as they are written.
+
+    Raises FileError when the spec cannot be read, RequestError for an input that it does not have.
     """
     try:
         _, problems, mismatches = _load(path, input)
@@ -44,7 +48,7 @@ def check_spec(path: str, *, input: InputOverride = NO_OVERRIDE) -> tuple[Diagno
 
 
 def _load(path: str, override: InputOverride) -> tuple[Network | None, Problems, Problems]:
-    """The network if there is one, what is wrong with the spec, and its unmet `expect`s."""
+    """The network, None if the spec has errors; its problems; and what differs from `expect`."""
     spec, problems = read_spec(path, override)
     mismatches = Problems(path, problems.text)
     network = resolve(spec, problems, mismatches)
@@ -54,7 +58,10 @@ def _load(path: str, override: InputOverride) -> tuple[Network | None, Problems,
 
 
 def read_spec(path: str, override: InputOverride) -> tuple[NetworkSpec, Problems]:
-    """The spec at `path` as written, and what is wrong with it so far.  Raises FileError."""
+    """The spec at `path` as written, and its problems so far.
+
+    Raises FileError, SpecError, RequestError.
+    """
     problems = decode(path, read_bytes(path, MOST_BYTES))
     stem = "network" if path == STDIN else os.path.splitext(os.path.basename(path))[0]
     return read(problems, stem, override), problems

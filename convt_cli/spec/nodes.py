@@ -1,9 +1,9 @@
-"""Strict YAML: text to scalars, lists and mappings, each with its place.
+"""Strict YAML: from text to scalars, lists and mappings, each with its place.
 
-A spec uses the part of YAML 1.2 in which one text has one meaning.  Plain scalars follow the
+A spec uses the part of YAML 1.2 in which a text has only one meaning.  Plain scalars follow the
 core schema (`010` is ten, `no` is a word); anchors, aliases, merge keys, tags, equal keys and
 further documents are problems, as are nesting and size beyond bounds.  The bounds are checked on
-the parser's events, before anything is built from them.
+the parser's events, before anything is built of them.
 """
 
 from __future__ import annotations
@@ -19,11 +19,19 @@ from convt_cli.errors import shown
 from convt_cli.spec.source import Place, Problems, place_of
 
 MOST_DEPTH = 32
+"""Levels of lists and mappings inside each other; a spec needs about 8."""
+
 MOST_VALUES = 500_000
-_MOST_DIGITS = 40  # longer integers are refused before they are converted
-_LOOKAHEAD = 1024  # characters; YAML's limit for a key without `?`
+"""Events of the parser: scalars, and the beginnings and ends of lists and mappings."""
+
+_MOST_DIGITS = 40
+"""Digits of an integer that is converted; 2^53 has 16, and converting very long ones is slow."""
+
+_LOOKAHEAD = 1024
+"""Characters by which the scanner may be ahead: YAML's limit for a key without `?`."""
 
 _Loader: Any = getattr(yaml, "CLoader", yaml.Loader)
+"""libyaml's parser where PyYAML was built with it, as it is many times as fast."""
 
 _CONSTANTS: dict[str, bool | float | None] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
@@ -36,20 +44,24 @@ _CONSTANTS: dict[str, bool | float | None] = {
     },
     **dict.fromkeys((".nan", ".NaN", ".NAN"), float("nan")),
 }
+"""Words that the core schema of YAML 1.2 gives a value."""
+
 _DECIMAL = re.compile(r"[-+]?[0-9]+")
 _OCTAL_OR_HEX = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
-_TAG_DIRECTIVE = re.compile("(?:(?<=[\n\r\x85\u2028\u2029])|\\A)%TAG")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+
+_TAG_DIRECTIVE = re.compile("(?:(?<=[\n\r\x85\u2028\u2029])|\\A)%TAG")
+"""%TAG at the beginning of a line; YAML knows more ends of lines than `^` does."""
 
 
 class TooLong(NamedTuple):
-    """Stands for an integer with more digits than any key can use."""
+    """An integer with more digits than any key can use, in place of its value."""
 
     digits: int
 
 
 class Scalar(NamedTuple):
-    """A value with its text; `value` is a str where it was quoted or is a word."""
+    """A single value and its text; `value` is a str where it is quoted, or a word."""
 
     value: str | int | float | bool | TooLong | None
     text: str
@@ -64,14 +76,14 @@ class Sequence(NamedTuple):
 
 
 class Mapping(NamedTuple):
-    """A mapping: key text to (the key, its value), in the order of the file."""
+    """A mapping: (key, value) by the key's text, in the order of the file."""
 
     entries: dict[str, tuple[Scalar, Node]]
     place: Place
 
 
 class Unusable(NamedTuple):
-    """Where a problem has been noted already, and nothing more is to be said."""
+    """In place of a node whose problem has been noted already."""
 
     place: Place
 
@@ -91,7 +103,7 @@ def parse(problems: Problems) -> Node:
 
 
 def describe(node: Node) -> str:
-    """What a node is, for a message: `got ...`."""
+    """What a node is, in words that can follow "got"."""
     if isinstance(node, Sequence):
         return f"a list of {len(node.items)}"
     if isinstance(node, Mapping):
@@ -107,7 +119,7 @@ def describe(node: Node) -> str:
 
 
 def resolve_plain(text: str) -> str | int | float | bool | TooLong | None:
-    """The value of a plain scalar under YAML 1.2's core schema.
+    """The value of a plain scalar (one without quotes) under YAML 1.2's core schema.
 
     >>> [resolve_plain(text) for text in ("010", "0x10", "3:30", "1e3", "no", "true", "~")]
     [10, 16, '3:30', 1000.0, 'no', True, None]
@@ -126,7 +138,7 @@ def resolve_plain(text: str) -> str | int | float | bool | TooLong | None:
 
 
 def _require_no_directive(problems: Problems) -> None:
-    """Raise SpecError (E004) for %TAG: the parser compares every one with all before it."""
+    """Raise SpecError (E004) for %TAG, of which many are slow: each is compared with all before."""
     directive = _TAG_DIRECTIVE.search(problems.text)
     if directive:
         problems.add(
@@ -140,17 +152,18 @@ def _require_no_directive(problems: Problems) -> None:
 
 
 def _require_nothing_earlier(error: yaml.YAMLError, problems: Problems) -> None:
-    """Raise SpecError for what is wrong in front of the place where the scanner gave up.
+    """Raise SpecError for an earlier error than `error`, which stands further behind in the text.
 
-    The scanner reads ahead of the parser's events, because any node may turn out to be a key, and
-    its errors come before the events of the text in front of them.  Newer versions of libyaml
-    count a thousand open brackets as an error; older ones have no such limit.
+    The scanner reads ahead of the parser's events, because any node may turn out to be a key, so
+    its errors come before the events of the text in front of them.  That matters for deep nesting
+    alone: newer versions of libyaml give up at a thousand open brackets, older ones do not.
     """
     start = error.context_mark or error.problem_mark if isinstance(error, ScannerError) else None
     before = problems.text[: start.index] if start else ""
     ahead = before[-_LOOKAHEAD:]
     if start is None or ahead.count("[") + ahead.count("{") <= MOST_DEPTH:
         return
+    # parse the text in front once more: it raises SpecError where it breaks a bound
     found = Problems(problems.spec, problems.text)
     try:
         _document(_bounded(before, found), found)
@@ -161,7 +174,7 @@ def _require_nothing_earlier(error: yaml.YAMLError, problems: Problems) -> None:
 
 
 def _bounded(text: str, problems: Problems) -> Iterator[Any]:
-    """The parser's events, while depth and number of values stay within bounds."""
+    """The parser's events.  Raises SpecError (E007) beyond the bounds of depth and number."""
     depth = values = 0
     for event in yaml.parse(text, Loader=_Loader):
         if isinstance(event, (yaml.SequenceStartEvent, yaml.MappingStartEvent)):
@@ -181,6 +194,7 @@ def _bounded(text: str, problems: Problems) -> Iterator[Any]:
 
 
 def _document(events: Iterator[Any], problems: Problems) -> Node:
+    """The root of the first document; a second one is noted."""
     root: Node = Unusable(Place(0, 0))
     documents = 0
     for event in events:
@@ -202,6 +216,7 @@ def _document(events: Iterator[Any], problems: Problems) -> Node:
 
 
 def _node(event: Any, events: Iterator[Any], problems: Problems) -> Node:
+    """The node that begins with `event`; the rest of it is taken from `events`."""
     place = _place(event)
     if isinstance(event, yaml.AliasEvent) or event.anchor is not None:
         _note_anchor(event, place, problems)
@@ -276,6 +291,7 @@ def _note_anchor(event: Any, place: Place, problems: Problems) -> None:
 
 
 def _note_syntax(error: yaml.YAMLError, problems: Problems) -> None:
+    """Note what the parser says (E002)."""
     mark = _mark(error)
     place = Place(mark.line, mark.column) if mark else Place(0, 0)
     reason = getattr(error, "problem", None) or str(error)
@@ -283,12 +299,12 @@ def _note_syntax(error: yaml.YAMLError, problems: Problems) -> None:
 
 
 def _mark(error: yaml.YAMLError) -> Any:
-    """Where the parser gave up, if the error says so."""
+    """The mark where the parser gave up; None if the error has none."""
     return getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
 
 
 def _place(first: Any, last: Any = None) -> Place:
-    """The place from one event to another; of what begins and ends on one line, all of it."""
+    """The place of what `first` begins and `last` ends; its first character if on several lines."""
     start, end = first.start_mark, (last or first).end_mark
     width = end.column - start.column if end.line == start.line else 1
     return Place(start.line, start.column, width)

@@ -1,4 +1,4 @@
-"""A spec as the graph that its layers make, whatever the sizes of its input."""
+"""Loading a spec as an `OpenNetwork`: its layers and their sources, whatever its input's sizes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from convt_cli.spec.source import Problems
 
 
 def load_open_network(path: str, *, input: InputOverride = NO_OVERRIDE) -> OpenNetwork:
-    """The graph of the spec at `path` ('-' is standard input), which need not close as written.
+    """The spec at `path` ('-' is standard input), whose sizes need not fit as they are written.
 
     Raises SpecError where the spec is wrong whatever its sizes are, FileError when it cannot be
     read, RequestError for an input that it does not have.
@@ -22,6 +22,7 @@ def load_open_network(path: str, *, input: InputOverride = NO_OVERRIDE) -> OpenN
         if layer.definition is not None and (needed := layer.needed) is not None
     ]
     if any(any(step.definition.problems(spec.framework)) for step in steps):
+        # only to note these problems: the network is not wanted, nor what `expect` says
         resolve(spec, problems, Problems(path, problems.text))
     problems.raise_any()
     return OpenNetwork(

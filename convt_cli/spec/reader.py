@@ -1,4 +1,4 @@
-"""Nodes to a `NetworkSpec`: the keys at the top of a spec, and what they stand for."""
+"""From the text of a spec to a `NetworkSpec`: the keys at its top, and the layers under them."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from convt_cli.arithmetic.layers.base import MAX_RANK, foreign_key
 from convt_cli.errors import RequestError, shown
 from convt_cli.errors.suggestions import closest, suggestion
 from convt_cli.spec.layers import (
+    KeyValues,
     LayerReader,
     LayerSpec,
-    Values,
     fields_of,
     note_unknown,
     optional,
     read_keys,
 )
-from convt_cli.spec.misread import doubt
+from convt_cli.spec.misread import input_warning
 from convt_cli.spec.nodes import Mapping, Node, Sequence, describe, parse
 from convt_cli.spec.source import Problems
 from convt_cli.spec.values import (
@@ -35,16 +35,19 @@ from convt_cli.spec.values import (
 )
 
 TOP_KEYS = ("name", "framework", "opset", "input", "defaults", "layers")
+
 DEFAULT_INPUT = "input"
+"""The name by which layers call an input that has none."""
+
 DEFAULT_FRAMEWORK = "pytorch"
 
 InputOverride = Named[str, Shape]
-"""Shapes by the name of the input; the name "" is the one input of a spec that has no more."""
+"""Shapes by the name of the input; "" stands for the only input of a spec."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkSpec:
-    """A spec as written; an input that could not be read is left out."""
+    """A spec as written; inputs and layers that could not be read are left out."""
 
     name: str
     framework: Framework
@@ -53,11 +56,11 @@ class NetworkSpec:
 
 
 def read(problems: Problems, stem: str, override: InputOverride) -> NetworkSpec:
-    """The spec in `problems.text`; `stem` names it where it has no name of its own.
+    """The spec in `problems.text`; its name is `stem` if it has none of its own.
 
-    `override` takes the place of the spec's own inputs of those names.  Raises SpecError where
-    nothing can be made of the text, RequestError for an input that the spec does not have; all
-    else is noted in `problems`.
+    The shapes in `override` replace those of the spec's inputs.  Raises SpecError where the text
+    is no mapping in YAML at all, RequestError for an input that the spec does not have; all else
+    is noted in `problems`.
     """
     root = _root(problems)
     note_unknown(root, TOP_KEYS, problems, "a spec")
@@ -78,6 +81,7 @@ def read(problems: Problems, stem: str, override: InputOverride) -> NetworkSpec:
 
 
 def _root(problems: Problems) -> Mapping:
+    """The mapping at the top of the spec.  Raises SpecError."""
     root = parse(problems)
     if isinstance(root, Mapping):
         return root
@@ -96,7 +100,7 @@ def _name(node: Node) -> str:
 
 
 def _framework(root: Mapping, problems: Problems) -> Framework:
-    """The framework's rules, pytorch's where none is named; onnx with its opset."""
+    """The framework that the spec names, else pytorch; onnx's has the spec's opset."""
     name = optional(problems, root, "framework", _framework_name) or DEFAULT_FRAMEWORK
     framework = FRAMEWORKS[name]
     opset = optional(problems, root, "opset", _opset)
@@ -119,13 +123,14 @@ def _opset(node: Node) -> int:
 
 
 def _layers(node: Node) -> list[Node]:
+    """The nodes of the layers.  Raises Refusal (E103)."""
     if not isinstance(node, Sequence) or not node.items:
         raise of_wrong_kind(node, "layers is a list with at least one layer")
     return node.items
 
 
 def _inputs(root: Mapping, problems: Problems) -> dict[str, Shape | None]:
-    """The inputs by name, in order; None for a shape that was refused."""
+    """The shapes of the inputs by name, in order; None for one that was refused."""
     if "input" not in root.entries:
         return {}
     node = root.entries["input"][1]
@@ -137,6 +142,7 @@ def _inputs(root: Mapping, problems: Problems) -> dict[str, Shape | None]:
 
 
 def _input_shape(node: Node) -> Shape:
+    """(channels, *spatial) of an input.  Raises Refusal (E103, E107, E119)."""
     shape = read_sizes(node, "input", 1)
     if not 2 <= len(shape) <= MAX_RANK + 1:
         raise Refusal(
@@ -150,7 +156,7 @@ def _input_shape(node: Node) -> Shape:
 
 
 def _overridden(own: dict[str, Shape | None], override: InputOverride) -> dict[str, Shape | None]:
-    """`own` with the shapes of `override` in their places.  Raises RequestError (E503)."""
+    """`own` with the shapes of `override` in place of its own.  Raises RequestError (E503)."""
     inputs = dict(own)
     for name, shape in override.items():
         _require_shape(shape)
@@ -177,10 +183,10 @@ def _overridden(own: dict[str, Shape | None], override: InputOverride) -> dict[s
 
 
 def _of_same_rank(shape: Shape, own: Shape | None, name: str) -> Shape:
-    """`shape`, with as many axes as the spec's own.  Raises RequestError (E503)."""
+    """`shape`, if it has as many axes as the spec's own.  Raises RequestError (E503)."""
     if own is None or len(shape) == len(own):
         return shape
-    example = own
+    example = own  # for the help: what was likely meant
     if len(shape) == len(own) - 1:
         example = (own[0], *shape)  # the channels were left out
     elif len(shape) == len(own) + 1 and shape[0] == 1:
@@ -200,7 +206,7 @@ def _joined(shape: Shape) -> str:
 
 
 def _named(name: str | None, own: Iterable[str]) -> str:
-    """`NAME=` for --input: the name, the first of the spec's own, or "" where it has none."""
+    """`NAME=` for --input, with the first input's name for None; "" if the spec has no input."""
     first = next(iter(own), "")
     return f"{name or first}=" if first else ""
 
@@ -208,12 +214,15 @@ def _named(name: str | None, own: Iterable[str]) -> str:
 def _warn_of_inputs(
     root: Mapping, spec: NetworkSpec, override: InputOverride, problems: Problems
 ) -> None:
-    """Note a warning (W001, W002) for every input that is likely meant in another order."""
+    """Note a warning (W001, W002) for every input that is likely meant in another order.
+
+    It points at the input's own shape, else at `input`, else at the spec.
+    """
     node = root.entries["input"][1] if "input" in root.entries else root
     nodes = node.entries if isinstance(node, Mapping) and node is not root else {}
     for name, shape in spec.inputs.items():
         flag = f"{name}=" if name in override else "" if "" in override else None
-        found = doubt(name, shape, spec.layers, flag)
+        found = input_warning(name, shape, spec.layers, flag)
         if found is not None:
             place = nodes[name][1].place if name in nodes else node.place
             problems.add(place, *found[:2], value=found.value, help=found.help)
@@ -231,8 +240,8 @@ def _require_shape(shape: Shape) -> None:
         )
 
 
-def _defaults(root: Mapping, problems: Problems) -> dict[str, Values]:
-    """By type, the values that its layers have unless they say otherwise."""
+def _defaults(root: Mapping, problems: Problems) -> dict[str, KeyValues]:
+    """The values under `defaults`, by layer type."""
     if "defaults" not in root.entries:
         return {}
     node = root.entries["defaults"][1]
@@ -258,10 +267,12 @@ def _defaults(root: Mapping, problems: Problems) -> dict[str, Values]:
 
 
 def _no_layer_yet(node: Node, field: str, _layer_type: str) -> LayerSpec:
+    """Refuse a default that names a layer: it stands in front of all of them."""
     raise Refusal(node.place, "E108", f"{field} names a layer, which no default can")
 
 
 def _note_missing(node: Mapping, key: str, problems: Problems, what: str) -> None:
+    """Note a problem if `node` lacks `key`; the help is to add `what`."""
     if key not in node.entries:
         problems.add(
             node.place, "E102", f"a spec needs {key}", value="got none", help=f"add {what}"

@@ -1,7 +1,7 @@
-"""Remedies that need more than the layer at fault, each tried out before it is named.
+"""Remedies for errors that lie outside of the layer at fault, each tried out before it is named.
 
-The core says what is wrong with a layer.  What would mend it can lie in a layer above, or in
-numbers that only a search finds; a message that names it has to be right for this spec.
+The arithmetic says what is wrong with a layer.  The change that mends it can be one to a layer
+above, or need numbers that only a search finds; a message may name it only if it mends this spec.
 """
 
 from __future__ import annotations
@@ -27,16 +27,20 @@ from convt_cli.errors import GeometryError
 from convt_cli.spec.layers import LayerSpec
 from convt_cli.spec.reader import DEFAULT_FRAMEWORK
 
-# What is tried out for a message ends here: in taps of a kernel, sources of a join, and layers
-# from a source of it upwards.
+# Bounds for what is tried out, so that a message costs little time.
 _MOST_TAPS = 1000
+"""Taps of an effective kernel for which a solution is searched."""
+
 _MOST_SOURCES = 8
+"""Sources of a join that are looked at."""
+
 _MOST_LAYERS = 32
+"""Layers between a join and the layer above that could be resized."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
-    """A layer of a spec, the layers above it, and the shapes of those that could be resolved."""
+    """A layer of a spec, the layers above it by name, and all shapes that are known so far."""
 
     layer: LayerSpec
     framework: Framework
@@ -50,7 +54,7 @@ class Situation:
 
 
 def join_help(error: GeometryError, here: Situation, path: str) -> str:
-    """What mends a join (E115) whose sources differ in their spatial sizes; else its own help."""
+    """The help for a join (E115) whose sources differ in spatial sizes; else the error's own."""
     if not _would_join(here):
         return error.help
     resized = next(_resized(here), "")
@@ -60,7 +64,7 @@ def join_help(error: GeometryError, here: Situation, path: str) -> str:
 
 def _would_join(here: Situation) -> bool:
     """Whether the sources would fit if their spatial sizes were equal."""
-    first, *others = (here.shapes[name] for name in here.sources)
+    first, *others = (here.shapes[name] for name in here.sources)  # (channels, *spatial)
     if here.layer.definition is None or any(len(shape) != len(first) for shape in others):
         return False
     equal = (first, *((shape[0], *first[1:]) for shape in others))
@@ -72,7 +76,7 @@ def _would_join(here: Situation) -> bool:
 
 
 def _resized(here: Situation) -> Iterator[str]:
-    """The layers above whose output_size can make the join's sources fit, each with its value."""
+    """Sentences that name a layer above and the output_size with which the join's sources fit."""
     for name in here.sources[:_MOST_SOURCES]:
         way = _way_to_resizable(name, here.above)
         others = [here.shapes[other][1:] for other in here.sources[:_MOST_SOURCES] if other != name]
@@ -83,9 +87,9 @@ def _resized(here: Situation) -> Iterator[str]:
 
 
 def _way_to_resizable(name: str, above: Mapping[str, LayerSpec]) -> list[LayerSpec]:
-    """The nearest layer above `name` that takes an output_size, and those from it down to `name`.
+    """The layers down to `name` from the nearest one above that takes an output_size.
 
-    Empty where there is none before the way branches, or it is long.
+    Empty if there is none before a layer with several sources, or within `_MOST_LAYERS`.
     """
     way: list[LayerSpec] = []
     while name in above and len(way) < _MOST_LAYERS:
@@ -100,7 +104,7 @@ def _way_to_resizable(name: str, above: Mapping[str, LayerSpec]) -> list[LayerSp
 
 
 def _fits(here: Situation, name: str, way: list[LayerSpec], changed: Definition) -> bool:
-    """Whether the join is legal with `changed` in place of the first layer of the way to `name`."""
+    """Whether the join is legal with `changed` in place of the first layer of `way`, to `name`."""
     framework = here.framework
     if any(changed.problems(framework)):
         return False
@@ -118,6 +122,7 @@ def _fits(here: Situation, name: str, way: list[LayerSpec], changed: Definition)
 
 
 def _with_output_size(definition: Definition | None, size: Shape) -> Definition | None:
+    """The layer with this output_size and no other key that sizes it; None for other types."""
     match definition:
         case ConvTranspose():
             return replace(definition, output_size=size, output_padding=None)
@@ -127,13 +132,13 @@ def _with_output_size(definition: Definition | None, size: Shape) -> Definition 
 
 
 def _instead(definition: Definition | None) -> str:
-    """Which key an output_size takes the place of."""
+    """The end of a sentence that names the key which output_size replaces; "" for none."""
     key = "output_padding" if isinstance(definition, ConvTranspose) else "scale_factor"
     return "" if getattr(definition, key, None) is None else f" in place of {key}"
 
 
 def expect_help(geometry: Geometry, here: Situation) -> str:
-    """What leads to the output that a layer is expected to have, and has not (E201)."""
+    """The help for a layer whose output is not the expected one (E201): how to get that."""
     expected = here.layer.expect or ()
     accept = f"if the layer is right, write `expect: {list(geometry.output)}`"
     if len(expected) != len(geometry.output):
@@ -143,7 +148,7 @@ def expect_help(geometry: Geometry, here: Situation) -> str:
 
 
 def _channels(geometry: Geometry, here: Situation) -> str:
-    """The out_channels of a layer whose sizes are as expected."""
+    """The help to set out_channels, where only the channels are not as expected; else ""."""
     expected = here.layer.expect or ()
     convolutional = isinstance(here.layer.definition, (Conv, ConvTranspose))
     if convolutional and geometry.output[1:] == expected[1:]:
@@ -152,7 +157,7 @@ def _channels(geometry: Geometry, here: Situation) -> str:
 
 
 def _ceil_mode(here: Situation) -> str:
-    """The ceil_mode with which a pool gives the expected output."""
+    """The help to set a pool's ceil_mode, where that gives the expected output; else ""."""
     definition, framework = here.layer.definition, here.framework
     if not isinstance(definition, (MaxPool, AveragePool)):
         return ""
@@ -168,13 +173,17 @@ def _ceil_mode(here: Situation) -> str:
 
 
 def _search(geometry: Geometry, here: Situation) -> str:
-    """The command that finds what leads from size to size, on the first axis that is amiss."""
+    """The help to search with `convt solve`, for the first axis of another size; else ""."""
     windowed = isinstance(here.layer.definition, (Conv, ConvTranspose, MaxPool, AveragePool))
     if not windowed or not isinstance(geometry.dependence, Windows):
         return ""
     adjoint = geometry.dependence.adjoint
-    for axis, wanted in zip(geometry.dependence.axes, (here.layer.expect or ())[1:]):
-        size, got = (axis.input_size, axis.output_size)[:: -1 if adjoint else 1]
+    expected = here.layer.expect or ()
+    for axis, wanted in zip(geometry.dependence.axes, expected[1:]):
+        # the layer's own input and output sizes: of a transposed layer, the axis has them reversed
+        size, got = axis.input_size, axis.output_size
+        if adjoint:
+            size, got = got, size
         if got != wanted:
             question = Question(
                 layer_type="conv_transpose" if adjoint else "conv",
@@ -187,12 +196,13 @@ def _search(geometry: Geometry, here: Situation) -> str:
 
 
 def _command(question: Question, axis: Axis) -> str:
-    """`convt solve` with as much of the axis kept as leaves a solution; "" where none is found."""
-    window = {"kernel_size": axis.kernel_size, "stride": axis.stride, "dilation": axis.dilation}
+    """A sentence with `convt solve` and as much of the axis as leaves a solution, else ""."""
+    stencil = {"kernel_size": axis.kernel_size, "stride": axis.stride, "dilation": axis.dilation}
     if axis.effective_kernel > _MOST_TAPS:
         return ""
-    for names in (tuple(window), ("kernel_size", "dilation"), ("stride",), ()):
-        kept = {name: window[name] for name in names}
+    # from all that the axis has to nothing of it
+    for names in (tuple(stencil), ("kernel_size", "dilation"), ("stride",), ()):
+        kept = {name: stencil[name] for name in names}
         if has_solution(question, Bounds(**{name: [value] for name, value in kept.items()})):
             break
     else:

@@ -1,8 +1,8 @@
-"""A `NetworkSpec` handed to the arithmetic, layer by layer: a `Network`, or its problems.
+"""From a `NetworkSpec` to a `Network`, layer by layer, or to the list of its problems.
 
-The core raises `GeometryError` with the name of a field; here that name finds its place in the
-spec.  A layer that cannot be resolved passes on what it was expected to give, so that one error
-does not hide the next; without an `expect`, the layers behind it are left alone.
+The arithmetic raises `GeometryError` with the name of a field; here that name finds its place in
+the spec.  The `expect` of a layer that cannot be resolved serves as its shape, so that one error
+does not hide the next; without one, the layers that read it are passed over.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from convt_cli.spec.reader import NetworkSpec
 from convt_cli.spec.remedies import Situation, expect_help, join_help
 from convt_cli.spec.source import Problems
 
-# Rules that a layer can break and still have an output of a certain size.
 _STILL_SIZED = frozenset({"E105", "E122"})
+"""Codes of rules that a layer can break while the size of its output stays defined."""
 
 
 def resolve(spec: NetworkSpec, problems: Problems, mismatches: Problems) -> Network | None:
-    """The network with every shape known, or None after noting why not in `problems`.
+    """The network with every shape known; None where `problems` has errors, which are noted there.
 
     Outputs that differ from their `expect` are noted in `mismatches`.
     """
@@ -64,9 +64,10 @@ def resolve(spec: NetworkSpec, problems: Problems, mismatches: Problems) -> Netw
 
 
 def _geometry(definition: Definition, here: Situation, problems: Problems) -> Geometry | None:
-    """What the layer comes to, as far as it can be said; None where it cannot."""
+    """The shapes of a layer, all its problems noted; None where they are not defined."""
     errors = list(definition.problems(here.framework))
     geometry = None
+    # with other problems, or without a shape it needs, resolving says nothing new
     needed = here.layer.needed
     sized = {error.code for error in errors} <= _STILL_SIZED
     if sized and needed and all(name in here.shapes for name in needed):
@@ -82,6 +83,7 @@ def _geometry(definition: Definition, here: Situation, problems: Problems) -> Ge
 
 
 def _note(error: GeometryError, here: Situation, problems: Problems) -> None:
+    """Note an error at the place of its field, with the help of the join where it is one."""
     joins = error.code == "E115" and len(here.sources) > 1
     problems.add(
         here.layer.place(error.field),
@@ -94,6 +96,7 @@ def _note(error: GeometryError, here: Situation, problems: Problems) -> None:
 
 
 def _compare(geometry: Geometry, here: Situation, mismatches: Problems) -> None:
+    """Note an output that is not the expected one (E201)."""
     layer = here.layer
     if layer.expect is not None and layer.expect != geometry.output:
         mismatches.add(

@@ -10,14 +10,19 @@ from typing import NamedTuple
 from convt_cli.errors import Diagnostic, SpecError
 
 MOST_BYTES = 4 * 2**20
+"""Bytes of a spec."""
+
 MOST_PROBLEMS = 1000
+"""How many problems are collected before reading ends."""
 
 _NOT_YAML = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""A character that YAML does not allow."""
+
 _LINE_END = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 
 
 class Place(NamedTuple):
-    """A stretch of one line; line and column count from 0, as YAML's marks do."""
+    """`width` characters of a line; `line` and `column` count from 0, as YAML's marks do."""
 
     line: int
     column: int
@@ -26,7 +31,10 @@ class Place(NamedTuple):
 
 @dataclass(slots=True)
 class Problems:
-    """What is wrong with one spec, and what looks wrong, collected while it is read."""
+    """The errors and warnings of one spec, collected while it is read.
+
+    `spec` is its path, and `text` what stands in it.
+    """
 
     spec: str
     text: str
@@ -131,7 +139,7 @@ def decode(spec: str, content: bytes) -> Problems:
 
 
 def _encoding(content: bytes) -> tuple[str, int]:
-    """The encoding of a spec, and the length of the byte order mark that says so."""
+    """The encoding of a spec, and the length of its byte order mark, 0 without one."""
     marks = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"))
     for mark, encoding in (*marks, (codecs.BOM_UTF16_BE, "utf-16-be")):
         if content.startswith(mark):

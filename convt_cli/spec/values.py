@@ -34,17 +34,22 @@ from convt_cli.spec.nodes import Mapping, Node, Scalar, Sequence, TooLong, Unusa
 from convt_cli.spec.source import Place, Problems
 
 _MOST_LETTERS = 200
+"""Characters of a name."""
+
 _FRACTION = re.compile(r"([0-9]{1,16})\s*/\s*([0-9]{1,16})")
-_SHORT = 1024
-"""Up to this denominator a float is taken as exact: every framework multiplies by it exactly."""
+_LARGEST_EXACT = 1024
+"""The largest denominator, a power of two, with which a float is kept as an exact ratio.
+
+Every framework multiplies by such a float exactly; others are rounded, and stay floats.
+"""
 
 _T = TypeVar("_T")
 
 
 class Refusal(Exception):
-    """A value that cannot be read; without a code its problem has been noted already.
+    """A value that cannot be read; without a code, its problem has been noted already.
 
-    `more` are further refusals, of other parts of the same value.
+    `more` are the refusals of other parts of the same value.
     """
 
     def __init__(
@@ -69,7 +74,7 @@ class Refusal(Exception):
 
 
 def read_each(nodes: Iterable[Node], read: Callable[[Node], _T]) -> tuple[_T, ...]:
-    """What `read` makes of every node.  Raises one Refusal that holds all of them."""
+    """The value of every node, by `read`.  Raises one Refusal that holds those of all nodes."""
     values: list[_T] = []
     refusals: list[Refusal] = []
     for node in nodes:
@@ -89,11 +94,11 @@ def read_value(kind: Kind, node: Node, field: str) -> Any:
         case Integer():
             return read_integer(node, field, kind.minimum)
         case IntegerPerAxis():
-            return _per_axis(node, field, kind)
+            return _integer_per_axis(node, field, kind)
         case FactorPerAxis():
             return _factor_per_axis(node, field)
         case PaddingPerAxis():
-            return _padding(node, field, kind.words)
+            return _padding_per_axis(node, field, kind.words)
         case Sizes():
             return read_sizes(node, field, kind.minimum)
         case Flag():
@@ -162,7 +167,7 @@ def read_word(node: Node, field: str, choices: Iterable[str]) -> str:
     return node.value
 
 
-def _per_axis(node: Node, field: str, kind: IntegerPerAxis) -> int | str | tuple[int, ...]:
+def _integer_per_axis(node: Node, field: str, kind: IntegerPerAxis) -> int | str | tuple[int, ...]:
     if isinstance(node, Sequence):
         return read_sizes(node, field, kind.minimum)
     if kind.words and isinstance(node, Scalar) and isinstance(node.value, str):
@@ -179,7 +184,7 @@ def _factor_per_axis(node: Node, field: str) -> Factor | tuple[Factor, ...]:
 
 
 def _factor(node: Node, field: str) -> Factor:
-    """A number above 0: exact for an integer, a fraction or a short binary number, else a float."""
+    """A number above 0: a Ratio for an integer, a fraction, or a float that is an exact one."""
     value = node.value if isinstance(node, Scalar) else None
     if isinstance(value, (int, TooLong)) and not isinstance(value, bool):
         return Ratio(numerator=read_integer(node, field, 1))
@@ -198,12 +203,12 @@ def _factor(node: Node, field: str) -> Factor:
             f"got {describe(node)}",
             "use a number such as 2 or 0.5",
         )
-    if isinstance(value, float) and denominator > _SHORT:
+    if isinstance(value, float) and denominator > _LARGEST_EXACT:
         return value
     return Ratio.of(numerator, denominator)
 
 
-def _padding(node: Node, field: str, words: tuple[str, ...]) -> Any:
+def _padding_per_axis(node: Node, field: str, words: tuple[str, ...]) -> Any:
     if isinstance(node, Scalar) and isinstance(node.value, str) and words:
         return read_word(node, field, words)
     if not isinstance(node, Sequence):
@@ -270,9 +275,9 @@ def _fill_key(node: Node, field: str) -> str:
 
 
 def _inline(node: Sequence, field: str) -> Inline:
-    """Nested lists of numbers, as deep and as long everywhere."""
+    """The array in nested lists of numbers, which are as deep and as long everywhere."""
     shape: list[int] = []
-    level: list[Node] = [node]
+    level: list[Node] = [node]  # all nodes of one depth, in the order of the array's elements
     while isinstance(level[0], Sequence):
         lists = [_list_of(entry, len(level[0].items), field) for entry in level]
         shape.append(len(lists[0]))
@@ -283,6 +288,7 @@ def _inline(node: Sequence, field: str) -> Inline:
 
 
 def _list_of(node: Node, length: int, field: str) -> list[Node]:
+    """The items of a list of this length.  Raises Refusal (E103)."""
     if not isinstance(node, Sequence) or len(node.items) != length:
         raise _not_a(
             node, f"the lists of {field} must be as long everywhere", f"{length} entries here"
@@ -305,6 +311,7 @@ def of_wrong_kind(node: Node, message: str) -> Refusal:
 
 
 def _not_a(node: Node, message: str, help: str) -> Refusal:
+    """The refusal (E103) of a node that is not of the kind in `message`."""
     if isinstance(node, Unusable):
         return Refusal(node.place)
     return Refusal(node.place, "E103", message, f"got {describe(node)}", help)

@@ -1,7 +1,7 @@
 """convt import on files: what it writes and tells, and every file that is no model.
 
-The graphs' own cases are in tests/spec; here models are made with the package onnx, which reads
-them too.
+The graphs' own cases are in tests/models/onnx; here models are made with the package onnx,
+which reads them too.
 """
 
 from __future__ import annotations

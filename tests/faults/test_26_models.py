@@ -18,7 +18,7 @@ from convt_cli.models.onnx.constants import fold
 from convt_cli.models.onnx.convert import convert
 from convt_cli.models.onnx.file import open_model
 from convt_cli.models.onnx.graph import Node
-from convt_cli.models.onnx.text import spec_text
+from convt_cli.models.text import spec_text
 from convt_cli.spec.load import check_spec
 from tests.conftest import Run, assert_refused
 from tests.faults.drawn import attempted, mutated

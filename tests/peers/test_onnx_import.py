@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from convt_cli.models.imported import ImportedModel
 from convt_cli.models.onnx.convert import convert
 from convt_cli.models.onnx.file import open_model
-from convt_cli.models.onnx.imported import Imported
-from convt_cli.models.onnx.text import spec_text
+from convt_cli.models.text import spec_text
 from convt_cli.spec.load import check_spec, load_spec
 
 onnx = pytest.importorskip("onnx")
@@ -40,7 +40,7 @@ LAYERS = {
 """The models, and the layers that each has: its nodes but for those of constants."""
 
 
-def imported(path: Path) -> Imported:
+def imported(path: Path) -> ImportedModel:
     return convert(open_model(str(path)).graph, path.name)
 
 
@@ -53,7 +53,7 @@ def inferred(path: Path) -> dict[str, tuple[int, ...]]:
     }
 
 
-def mismatches(found: Imported, expected: dict[str, tuple[int, ...]]) -> list[str]:
+def mismatches(found: ImportedModel, expected: dict[str, tuple[int, ...]]) -> list[str]:
     """The layers whose shape is not the inferred one."""
     return [
         f"{layer.name}: {layer.output}, not {expected.get(layer.value)}"

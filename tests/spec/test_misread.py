@@ -1,4 +1,4 @@
-"""Which inputs are doubted, what is said of them, and that the two remedies work when pasted."""
+"""Which inputs are warned of, what the warning says, and that both remedies work when pasted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Strict YAML: what a plain scalar is worth, and what is refused with its code and its place."""
+"""Strict YAML: the values of plain scalars, and what is refused, with its code and its place."""
 
 from __future__ import annotations
 

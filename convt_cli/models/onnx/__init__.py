@@ -1,10 +1,13 @@
-"""ONNX models: from the bytes of a file to the text of a spec, and the weights behind it.
+"""ONNX models: from the bytes of a file to an imported model, and the weights behind a spec.
 
-`file` parses a model, after `wire` has counted what parsing takes, with `nodes` and `tensors`, into
-the plain values of `graph`; nothing else knows protobuf, and `file` alone imports onnx.
-`constants` computes what does not depend on the input, with `arithmetic` and `slicing` as ONNX
-Runtime has them.  `operation` says what an operator's input can be and offers the one way to add a
-layer, `operators` turn one operator each into layers, `inputs` and `nearest` are parts of that.
-`convert` walks the graph, `imported` is what came of it, and `text` writes it as YAML.  `weights`
-reads the numbers that a spec names in a model.
+The way of a file: `wire` counts the memory that parsing will take, `file` parses, and `nodes` and
+`tensors` turn protobuf's objects into the plain values of `graph`.  Nothing else knows protobuf,
+and `file` alone imports onnx.
+
+The way of a graph: `convert` walks over its nodes.  Those that depend on constants alone are
+computed by `constants`, with the `arithmetic` and `slicing` of ONNX Runtime.  Every other is an
+`operation`, which `operators` turn into layers, with the help of `nearest` for a Resize.
+
+`read` is both ways in one call, for `models.load`.  `weights` reads the arrays that a spec names in
+a model.
 """

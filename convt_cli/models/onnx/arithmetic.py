@@ -1,8 +1,8 @@
-"""Arithmetic of constants, element by element, with the numbers that ONNX Runtime gives.
+"""Element-wise arithmetic on constants, with the results of ONNX Runtime.
 
 Inputs have one type, as ONNX demands, and the result keeps it: integers never pass through
 floating point.  Sums and products that leave an integer type wrap around, as the runtime's do;
-where it has no answer, as for a division by zero, neither has this.
+what has no result there, such as a division by zero, raises ValueError.
 """
 
 from __future__ import annotations
@@ -18,15 +18,16 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 
 _REAL, _SIGNED, _FLOATING, _ANY = "iuf", "if", "f", "iufb"
-"""NumPy's letters for kinds of types: i and u are integers, f floating point, b truth."""
+"""Kinds of types in NumPy's letters: i and u are integers, f floating point, b truth values."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arithmetic:
-    """What an operator does with `fewest` to `most` inputs, whose types are of these kinds.
+    """One operator: its function, and the inputs that it takes.
 
-    The first `conditions` of them are truth values.  `copies` counts the arrays of the result's
-    size that are there at once while it is computed.
+    There are `fewest` to `most` inputs, of which the first `conditions` are truth values and the
+    others of one type of these `kinds`.  `copies` is how many arrays of the result's size exist
+    at once while it is computed.
     """
 
     function: Callable[..., Any]
@@ -37,7 +38,7 @@ class Arithmetic:
     copies: int = 1
 
     def __call__(self, inputs: Sequence[Any]) -> Array:
-        """The result for arrays or numbers.  Raises ValueError where there is none."""
+        """The result for arrays or single numbers.  Raises ValueError where there is none."""
         if not self.fewest <= len(inputs) <= self.most:
             raise ValueError(f"it has {len(inputs)} inputs")
         types = [np.asarray(one).dtype for one in inputs]
@@ -52,16 +53,17 @@ class Arithmetic:
 
 
 def _divided(dividend: Any, divisor: Any) -> Any:
-    """The quotient; of integers it is cut towards zero."""
+    """The quotient; that of integers is rounded towards zero."""
     if dividend.dtype.kind == "f":
         return dividend / divisor
     _require_quotient(dividend, divisor)
-    quotient = dividend // divisor
-    is_cut_down = (quotient * divisor != dividend) & ((dividend < 0) != (divisor < 0))
-    return (quotient + is_cut_down).astype(dividend.dtype)
+    quotient = dividend // divisor  # rounded down, which is off by one below zero
+    is_one_too_low = (quotient * divisor != dividend) & ((dividend < 0) != (divisor < 0))
+    return (quotient + is_one_too_low).astype(dividend.dtype)
 
 
 def _require_quotient(dividend: Any, divisor: Any) -> None:
+    """Raise ValueError where integers have no quotient in their own type."""
     if not np.all(divisor):
         raise ValueError("an integer is divided by zero")
     if dividend.dtype.kind == "i":
@@ -71,13 +73,13 @@ def _require_quotient(dividend: Any, divisor: Any) -> None:
 
 
 def _remainder(dividend: Any, divisor: Any) -> Any:
-    """What is left of integers, with the divisor's sign."""
+    """The remainder of integers, with the divisor's sign."""
     _require_quotient(dividend, divisor)
     return np.mod(dividend, divisor)
 
 
 def _remainder_of_dividend(dividend: Any, divisor: Any) -> Any:
-    """What is left, with the dividend's sign."""
+    """The remainder, with the dividend's sign."""
     if dividend.dtype.kind != "f":
         _require_quotient(dividend, divisor)
     return np.fmod(dividend, divisor)
@@ -116,4 +118,4 @@ ARITHMETIC = {
     "Less": Arithmetic(function=np.less, kinds=_REAL),
     "Where": Arithmetic(function=np.where, kinds=_ANY, fewest=3, most=3, conditions=1),
 }
-"""By the operator's name; Mod is one of two, `MOD` and `FMOD`."""
+"""By the operator's name.  Mod is not among them: its attribute chooses `MOD` or `FMOD`."""

@@ -1,8 +1,8 @@
-"""Operators on constants: what a node comes to where everything it reads is known.
+"""Constant folding: the result of a node all of whose inputs are constants.
 
 Shapes are computed this way on import (the input of a Reshape, the sizes of a Resize), and
-weights when they are read (a transposed initializer).  An array all of whose elements are one,
-such as a ConstantOfShape, is held as a view of one element, so that a shape costs no memory.
+weights when they are read (a transposed initializer).  An array whose elements are all equal,
+such as a ConstantOfShape, is kept as a view of one element, so that its shape costs no memory.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from convt_cli.models.onnx.graph import MOST_VALUES, Node, Tensor
 from convt_cli.models.onnx.slicing import as_slice, counted, taken
 
 Require = Callable[[int], None]
-"""Called with the bytes of what is about to be made; raises where they are too many."""
+"""Called with the number of bytes about to be allocated; raises where they are too many."""
 
 _CASTABLE = {
     1: "f4",
@@ -35,9 +35,10 @@ _CASTABLE = {
     12: "u4",
     13: "u8",
 }
+"""NumPy's types by ONNX's numbers of types, as the attribute `to` of a Cast gives them."""
 
 _REFUSALS = (ValueError, ArithmeticError, IndexError, TypeError, KeyError, RuntimeError)
-"""What NumPy and the rules raise on inputs that do not fit; RuntimeError beyond 32 axes."""
+"""What NumPy and this module raise on inputs that do not fit; RuntimeError beyond 32 axes."""
 
 
 class Unfoldable(Exception):
@@ -49,32 +50,32 @@ def fold(
     inputs: Sequence[Array | None],
     require: Require,
     *,
-    numbers: bool = True,
+    shape_only: bool = False,
     unknown: Collection[int] = (),
 ) -> Array:
-    """What the node's only output is, for these inputs; None stands for one left out.
+    """The node's only output for these inputs, of which None stands for one that is left out.
 
-    Without `numbers` it only has the right shape, and takes no memory; `unknown` are the inputs
-    that have theirs and no numbers.  Raises Unfoldable for an operator that is not known here or
-    inputs that do not fit it, and what `require` raises.
+    With `shape_only` the result has the right shape and no numbers, and takes no memory.  Inputs
+    may be such results themselves: `unknown` says which, counted from 0.  Raises Unfoldable for an
+    operator that is not known here or inputs that do not fit it, and what `require` raises.
     """
-    rule = _RULES.get(node.operator)
-    if rule is None:
+    function = _FUNCTIONS.get(node.operator)
+    if function is None:
         raise Unfoldable(f"{node.operator} is not computed")
     try:
         with np.errstate(all="ignore"):
-            return rule(_Folding(node, inputs, require, numbers=numbers, unknown=unknown))
+            return function(_Folding(node, inputs, require, shape_only=shape_only, unknown=unknown))
     except _REFUSALS as error:
         raise Unfoldable(shown(str(error).partition("\n")[0])) from None
 
 
 def is_foldable(operator: str) -> bool:
     """Whether `fold` knows the operator."""
-    return operator in _RULES
+    return operator in _FUNCTIONS
 
 
 def uniform(shape: tuple[int, ...], value: Any) -> Array:
-    """`value` everywhere, in the memory of one element."""
+    """An array of `shape` with `value` everywhere, in the memory of one element."""
     return np.broadcast_to(np.asarray(value), shape)
 
 
@@ -84,7 +85,7 @@ def is_uniform(array: Array) -> bool:
 
 
 def from_tensor(tensor: Tensor) -> Array:
-    """A tensor whose numbers are known, as an array.  Raises ValueError for one that has none."""
+    """The array of a tensor's numbers.  Raises ValueError where they are not known."""
     if tensor.packed is None:
         raise ValueError("the numbers of a constant are not in the model, or too many")
     stored = np.dtype(tensor.element).newbyteorder("<")
@@ -92,7 +93,7 @@ def from_tensor(tensor: Tensor) -> Array:
 
 
 class _Folding:
-    """One node with its inputs, as the rules see it."""
+    """One node with its inputs, as the functions of `_FUNCTIONS` get it."""
 
     def __init__(
         self,
@@ -100,11 +101,11 @@ class _Folding:
         inputs: Sequence[Array | None],
         require: Require,
         *,
-        numbers: bool,
+        shape_only: bool,
         unknown: Collection[int],
     ) -> None:
         self.node = node
-        self.numbers = numbers
+        self.shape_only = shape_only
         self._inputs = inputs
         self._require = require
         self._unknown = unknown
@@ -113,46 +114,49 @@ class _Folding:
         return len(self._inputs)
 
     def array(self, number: int) -> Array:
+        """Input `number`, which has to be there.  Raises Unfoldable."""
         found = self.optional(number)
         if found is None:
             raise Unfoldable(f"input {number} is missing")
         return found
 
     def optional(self, number: int) -> Array | None:
+        """Input `number`; None if it is left out."""
         return self._inputs[number] if number < len(self._inputs) else None
 
     def arrays(self) -> list[Array]:
+        """All inputs, none of which may be left out.  Raises Unfoldable."""
         return [self.array(number) for number in range(len(self))]
 
     def known(self, number: int) -> Array:
-        """An input whose numbers decide on the shape of the result."""
+        """Input `number`, whose numbers decide on the result's shape.  Raises Unfoldable."""
         if number in self._unknown:
             raise Unfoldable(f"the numbers of input {number} are not known")
         return self.array(number)
 
     def integers(self, number: int, attribute: str) -> tuple[int, ...] | None:
-        """A list that is an input in newer opsets and was an attribute before."""
+        """A list that is an input in newer opsets, and an attribute in older ones."""
         if self.optional(number) is None:
             return self.node.integers(attribute)
         return whole_numbers(self.known(number))
 
-    def made(self, shape: tuple[int, ...], itemsize: int) -> None:
-        """Say that an array of this shape is about to be made."""
+    def require_memory(self, shape: tuple[int, ...], itemsize: int) -> None:
+        """Call `require` for an array of `shape` with elements of `itemsize` bytes."""
         self._require(prod(shape) * itemsize)
 
     def only_shape(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-        """What stands for a result whose numbers are not asked for."""
+        """A result of `shape` without numbers."""
         return uniform(shape, np.zeros((), dtype))
 
 
 def whole_numbers(array: Array) -> tuple[int, ...]:
-    """The numbers of a small array as integers.  Raises ValueError, OverflowError."""
+    """The numbers of a small array, cut to integers.  Raises ValueError, OverflowError."""
     _require_few(array)
     return tuple(int(value) for value in array.ravel().tolist())
 
 
 def _require_few(array: Array) -> None:
-    """Raise ValueError for more numbers than sizes are: held as one element, they take time."""
+    """Raise ValueError for more numbers than a shape has: a view of one element can claim any."""
     if array.size > MOST_VALUES:
         raise ValueError(f"{array.size} numbers where a few sizes are wanted")
 
@@ -162,16 +166,16 @@ def _cast(folding: _Folding) -> Array:
     if wanted not in _CASTABLE:
         raise ValueError(f"it casts to ONNX's type {wanted}, which NumPy has not")
     dtype = np.dtype(_CASTABLE[wanted])
-    if not folding.numbers:
+    if folding.shape_only:
         return folding.only_shape(array.shape, dtype)
     if array.size and is_uniform(array):
         return uniform(array.shape, _as_type(array.flat[0], dtype))
-    folding.made((2, *array.shape), dtype.itemsize + array.itemsize)
+    folding.require_memory((2, *array.shape), dtype.itemsize + array.itemsize)
     return _as_type(array, dtype)
 
 
 def _as_type(numbers: Array, dtype: np.dtype[Any]) -> Array:
-    """Numbers in another type.  Raises ValueError for those that no integer of it can be."""
+    """`numbers` as `dtype`.  Raises ValueError for floats beyond an integer type."""
     converted: Array = numbers.astype(dtype)
     from_float = numbers.dtype.kind == "f" and dtype.kind in "iu"
     if from_float and not np.array_equal(np.trunc(numbers), converted):
@@ -195,9 +199,10 @@ def _reshape(folding: _Folding) -> Array:
     array = folding.array(0)
     asked = folding.integers(1, "shape") or ()
     if not folding.node.integer("allowzero", 0):
+        # a 0 keeps the size of the axis at its place
         asked = tuple(array.shape[n] if size == 0 else size for n, size in enumerate(asked))
-    if folding.numbers and not is_uniform(array):
-        folding.made(array.shape, array.itemsize)
+    if not folding.shape_only and not is_uniform(array):
+        folding.require_memory(array.shape, array.itemsize)
     return array.reshape(asked)
 
 
@@ -220,9 +225,9 @@ def _concat(folding: _Folding) -> Array:
         raise ValueError("it joins arrays that differ along another axis")
     size = sum(one.shape[axis] for one in arrays)
     shape = (*first.shape[:axis], size, *first.shape[axis + 1 :])
-    if not folding.numbers:
+    if folding.shape_only:
         return folding.only_shape(shape, first.dtype)
-    folding.made(shape, first.itemsize)
+    folding.require_memory(shape, first.itemsize)
     return np.concatenate(arrays, axis)
 
 
@@ -230,10 +235,10 @@ def _gather(folding: _Folding) -> Array:
     array, indices = folding.array(0), folding.array(1)
     axis = counted(folding.node.integer("axis", 0), array.ndim)
     shape = (*array.shape[:axis], *indices.shape, *array.shape[axis + 1 :])
-    if not folding.numbers:
+    if folding.shape_only:
         return folding.only_shape(shape, array.dtype)
-    folding.made(indices.shape, 8)
-    folding.made(shape, array.itemsize)
+    folding.require_memory(indices.shape, 8)  # the indices as int64
+    folding.require_memory(shape, array.itemsize)
     return np.take(array, indices.astype(np.int64), axis)
 
 
@@ -253,34 +258,36 @@ def _range(folding: _Folding) -> Array:
     if not start.dtype == limit.dtype == step.dtype:
         raise ValueError("its inputs have different types")
     count = _steps(start, limit, step)
-    if not folding.numbers:
+    if folding.shape_only:
         return folding.only_shape((count,), start.dtype)
-    folding.made((3, count), start.itemsize)  # the numbers, scaled, and moved to their start
+    # three arrays: the numbers, scaled, and moved to their start
+    folding.require_memory((3, count), start.itemsize)
     return np.asarray(start + np.arange(count, dtype=start.dtype) * step)
 
 
 def _steps(start: Array, limit: Array, step: Array) -> int:
-    """How many numbers a Range has; with floats the runtime divides in double precision."""
+    """How many numbers a Range has; of floats, ONNX Runtime divides in double precision."""
     if start.dtype.kind in "iu":
-        return max(0, -((int(start) - int(limit)) // int(step)))
+        return max(0, -((int(start) - int(limit)) // int(step)))  # rounded up
     return max(0, ceil((float(limit) - float(start)) / float(step)))
 
 
 def _elementwise(arithmetic: Arithmetic) -> Callable[[_Folding], Array]:
-    """The rule of an operation over all inputs, which broadcast."""
+    """The function of an element-wise operation on inputs that broadcast."""
 
-    def rule(folding: _Folding) -> Array:
+    def function(folding: _Folding) -> Array:
         arrays = folding.arrays()
         shape = np.broadcast_shapes(*(array.shape for array in arrays))
-        if not folding.numbers:
+        if folding.shape_only:
+            # the type of the result is found out on single numbers
             ones = [np.ones((), array.dtype)[()] for array in arrays]
             return folding.only_shape(shape, arithmetic(ones).dtype)
         if prod(shape) and all(map(is_uniform, arrays)):
             return uniform(shape, arithmetic([array.flat[0] for array in arrays]))
-        folding.made((arithmetic.copies, *shape), max(array.itemsize for array in arrays))
+        folding.require_memory((arithmetic.copies, *shape), max(array.itemsize for array in arrays))
         return arithmetic(arrays)
 
-    return rule
+    return function
 
 
 def _mod(folding: _Folding) -> Array:
@@ -296,7 +303,7 @@ def _product(folding: _Folding) -> Array:
     return kept if folding.node.integer("keepdims", 1) else squeezed
 
 
-_RULES: dict[str, Callable[[_Folding], Array]] = {
+_FUNCTIONS: dict[str, Callable[[_Folding], Array]] = {
     "Identity": lambda folding: folding.array(0),
     "Cast": _cast,
     "ConstantOfShape": _constant_of_shape,
@@ -320,6 +327,6 @@ _RULES: dict[str, Callable[[_Folding], Array]] = {
 
 
 def shape_part(node: Node, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """What a Shape node says of `shape`: all of it, or from `start` to `end`."""
+    """The sizes of `shape` that a Shape node gives: all of them, or from `start` to `end`."""
     start, end = node.integer("start", 0), node.integer("end", len(shape))
     return shape[start:end]

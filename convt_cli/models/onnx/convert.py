@@ -1,8 +1,8 @@
-"""An ONNX graph as the layers of a spec, node by node, every shape known as it goes.
+"""An ONNX graph as an imported model, node by node in an order in which they can be computed.
 
-A node that reads constants alone is folded; any other becomes layers, whose shapes the
-arithmetic gives under the framework's own rules: what is returned here has been resolved.  With
-`partial` a node that has no counterpart is cut out, and so is all that depends on it.
+A node that reads constants alone is computed on the spot; any other becomes layers, whose shapes
+the arithmetic gives under the framework's own rules, so that all shapes are resolved in the end.
+With `partial` a node that has no counterpart is cut out, and so is all that depends on it.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.dialects.frameworks import FRAMEWORKS, at_opset
 from convt_cli.arithmetic.keys import LARGEST
 from convt_cli.errors import FileError, RequestError, shown
+from convt_cli.models.imported import ImportedLayer, ImportedModel, counted_names
+from convt_cli.models.inputs import Input, axes_of, input_shape, is_image, require_known_names
 from convt_cli.models.onnx.arithmetic import Array
 from convt_cli.models.onnx.constants import (
     Unfoldable,
@@ -26,14 +28,11 @@ from convt_cli.models.onnx.constants import (
     shape_part,
     uniform,
 )
-from convt_cli.models.onnx.graph import MOST_VALUES, Graph, Input, Node, Tensor
-from convt_cli.models.onnx.imported import Imported, counted_names
-from convt_cli.models.onnx.inputs import axes_of, input_shape, is_image, require_known_names
+from convt_cli.models.onnx.graph import MOST_VALUES, Graph, Node, Tensor
 from convt_cli.models.onnx.operation import (
     Activation,
     Constant,
     Cut,
-    ImportedLayer,
     Operation,
     Untranslatable,
     Value,
@@ -41,26 +40,26 @@ from convt_cli.models.onnx.operation import (
 from convt_cli.models.onnx.operators import OPERATORS
 
 _MOST_BYTES = 8 * MOST_VALUES
-"""Of one constant whose numbers are computed, which may be the input of a Reshape."""
+"""Bytes of one constant whose numbers are computed, which may be the input of a Reshape."""
 
 _MOST_HELD = 2**26
-"""Bytes of all of these together; beyond, only shapes are known."""
+"""Bytes of all such constants of a graph together; beyond, only shapes are computed."""
 
 
 def convert(
     graph: Graph,
-    model: str,
+    reference: str,
     *,
     override: Mapping[str, Shape] | None = None,
     partial: bool = False,
-) -> Imported:
-    """The layers of `graph`; weights are named as arrays of the file `model`.
+) -> ImportedModel:
+    """The network of `graph`, its weights named as arrays of the file `reference`.
 
     `override` gives inputs another shape, "" being the only input there is.  Raises
     RequestError (E505, E506, or the code of the rule that a node breaks), FileError (E405).
     """
     _require_opset(graph.opset)
-    importer = _Importer(graph, model, partial=partial)
+    importer = _Importer(graph, reference, partial=partial)
     importer.add_inputs(dict(override or {}))
     for node in importer.needed:
         importer.add(node)
@@ -68,25 +67,28 @@ def convert(
 
 
 class _Importer:
-    """The walk over one graph."""
+    """The walk over one graph: the values that its nodes have given so far, and their layers."""
 
-    def __init__(self, graph: Graph, model: str, *, partial: bool) -> None:
+    def __init__(self, graph: Graph, reference: str, *, partial: bool) -> None:
         self.graph = graph
-        self.model = model
+        self.rules = at_opset(FRAMEWORKS["onnx"], graph.opset)
+        self.reference = reference
         self.partial = partial
         self.needed = graph.needed_for(graph.outputs)
+        # the fields of the ImportedModel to be
         self.inputs: list[tuple[str, Shape]] = []
         self.layers: dict[int, ImportedLayer] = {}
         self.notes: dict[str, int] = {}
         self.cuts: list[str] = []
         self.left_out = 0
-        self.held = 0
+        self.held = 0  # bytes of the constants that have been computed
+        # by the graph's name: every input and constant, and the outputs of all nodes so far
         self.values: dict[str, Value] = {
             name: _constant(name, tensor) for name, tensor in graph.constants.items()
         }
 
     def add_inputs(self, override: dict[str, Shape]) -> None:
-        """Make the inputs that some output depends on inputs of the spec."""
+        """Add to the spec every input of the model that an output depends on."""
         graph = self.graph
         read = {name for node in self.needed for name in node.reads}
         inputs = [one for one in graph.inputs if one.name in read or one.name in graph.outputs]
@@ -101,6 +103,7 @@ class _Importer:
                 self.values[one.name] = Cut(cause=f"the input '{one.name}'")
             else:
                 self._add_input(one, override.get(one.name))
+        # only now, because layers are numbered from behind the last input
         for one in inputs:
             if one.shape is not None and len(one.shape) == 2:
                 self._flatten(one.name)
@@ -112,14 +115,14 @@ class _Importer:
         self.inputs.append((one.name, shape))
 
     def _flatten(self, name: str) -> None:
-        """A flat input of the model is one of size 1 in a spec, whose inputs have axes."""
+        """Put a flatten behind an input (batch, channels), which is (channels, 1) in a spec."""
         node = Node(
             name=f"{name}_flat", operator="Flatten", inputs=(name,), outputs=(), attributes={}
         )
         self.values[name] = self._translated(node)
 
     def add(self, node: Node) -> None:
-        """Find what a node gives, and its layers where it has some."""
+        """Find the values that a node gives, and add its layers if it has any."""
         given = [self.values[name] for name in node.reads]
         cut = next((value for value in given if isinstance(value, Cut)), None)
         try:
@@ -136,6 +139,7 @@ class _Importer:
                 ) from None
             self._cut(node, str(error))
             return
+        # layers have one output: what reads a further one is cut
         for number, name in enumerate(node.outputs):
             cause = f"output {number} of {node.title}"
             self.values[name] = result if number == 0 else Cut(cause=cause)
@@ -155,17 +159,14 @@ class _Importer:
         return self._translated(node)
 
     def _folded(self, node: Node) -> Constant:
-        """What a node of constants comes to; what is large has a shape alone."""
+        """The result of a node of constants; of a large one only the shape."""
         found = [self.values[name] if name else None for name in node.inputs]
-        constants = [one for one in found if isinstance(one, Constant)]
+        constants = {number: one for number, one in enumerate(found) if isinstance(one, Constant)}
         arrays = [one.array if isinstance(one, Constant) else None for one in found]
-        unknown = {
-            number
-            for number, one in enumerate(found)
-            if isinstance(one, Constant) and not one.known
-        }
-        named = all(one.name is not None for one in constants)
-        name = _referable(node.outputs[0]) if named and node.outputs else None
+        unknown = {number for number, one in constants.items() if not one.known}
+        # a spec can refer to what can be computed from the model alone
+        is_of_model = all(one.name is not None for one in constants.values())
+        name = _referable(node.outputs[0]) if is_of_model and node.outputs else None
         if not unknown:
             try:
                 return Constant(array=fold(node, arrays, self._hold), name=name)
@@ -174,65 +175,70 @@ class _Importer:
             except Unfoldable as error:
                 raise Untranslatable(str(error)) from None
         try:
-            array = fold(node, arrays, self._hold, numbers=False, unknown=unknown)
+            array = fold(node, arrays, self._hold, shape_only=True, unknown=unknown)
         except Unfoldable as error:
-            raise Untranslatable(f"what it comes to is not known: {error}") from None
+            raise Untranslatable(f"its result is not known: {error}") from None
         return Constant(array=array, known=False, name=name)
 
     def _hold(self, needed: int) -> None:
-        """Count the bytes of constants.  Raises _TooLarge for large ones, and for too many."""
+        """Count `needed` bytes of a constant.  Raises _TooLarge beyond one of the bounds."""
         if needed > _MOST_BYTES or self.held + needed > _MOST_HELD:
             raise _TooLarge
         self.held += needed
 
     def _translated(self, node: Node) -> Activation:
-        rule = OPERATORS.get(node.operator)
-        if rule is None:
+        translate = OPERATORS.get(node.operator)
+        if translate is None:
             raise Untranslatable("no layer type does what it does")
-        rules = at_opset(FRAMEWORKS["onnx"], self.graph.opset)
         inputs = tuple(self.values[name] if name else None for name in node.inputs)
         first = len(self.inputs) + len(self.layers)
-        operation = Operation(node, inputs, rules, self.model, first)
-        result = rule(operation)
+        operation = Operation(node, inputs, self.rules, self.reference, first)
+        result = translate(operation)
+        output = next(iter(node.outputs), "")
+        name = node.name or output
+        last = first + len(operation.layers) - 1
+        # the last layer gives the node's output, and has its name
         for number, layer in enumerate(operation.layers, first):
-            last = number == first + len(operation.layers) - 1
-            name = node.name or next(iter(node.outputs), "")
-            value = node.outputs[0] if last and node.outputs else ""
-            own = name if last else f"{name}_{layer.type}"
-            self.layers[number] = replace(layer, name=own, value=value)
+            if number == last:
+                self.layers[number] = replace(layer, name=name, value=output)
+            else:
+                self.layers[number] = replace(layer, name=f"{name}_{layer.type}", value="")
         for note in operation.notes:
             self.notes[note] = self.notes.get(note, 0) + 1
         return result
 
-    def result(self) -> Imported:
-        """What has been found, if there is anything."""
+    def result(self) -> ImportedModel:
+        """The imported model.  Raises RequestError (E505) where it has no layer or no output."""
         found = {name: self.values[name] for name in self.graph.outputs}
         outputs = {
             name: value.source for name, value in found.items() if isinstance(value, Activation)
         }
         if not self.layers or not (outputs or self.partial):
+            reason = "the model's output does not depend on its input"
             raise RequestError(
                 "E505",
                 "a spec has at least one layer",
-                value="; ".join(self.cuts[:1]) or "the model's output does not depend on its input",
+                value=self.cuts[0] if self.cuts else reason,
             )
         for name, value in found.items():
             if isinstance(value, Cut):
                 self._cut_output(name, value.cause)
         constant = [name for name, value in found.items() if isinstance(value, Constant)]
-        return Imported(
-            opset=self.graph.opset,
+        return ImportedModel(
+            origin="an ONNX model",
+            producer=self.graph.producer,
+            rules=self.rules,
             inputs=tuple(self.inputs),
             layers=self.layers,
             outputs=outputs,
             notes=self.notes,
-            idle=tuple(self._idle(constant)),
+            unused=tuple(self._unused(constant)),
             cuts=tuple(self.cuts),
             left_out=self.left_out,
-            producer=self.graph.producer,
         )
 
     def _cut_output(self, name: str, cause: str) -> None:
+        """Note that an output of the model is cut.  Raises RequestError (E505) if none may be."""
         if not self.partial:
             raise RequestError(
                 "E505",
@@ -242,8 +248,8 @@ class _Importer:
             )
         self.cuts.append(f"output '{shown(name)}' of the model: it comes from {cause}")
 
-    def _idle(self, constant: list[str]) -> Iterator[str]:
-        """What is left out because it has nothing to do with the outputs, or with the inputs."""
+    def _unused(self, constant: list[str]) -> Iterator[str]:
+        """A sentence for each kind of thing that has nothing to do with the outputs or inputs."""
         needed = set(map(id, self.needed))
         nodes = [node for node in self.graph.nodes if id(node) not in needed]
         count = len(nodes) + sum(node.inner for node in nodes)
@@ -260,10 +266,11 @@ class _Importer:
 
 
 class _TooLarge(Exception):
-    """A constant is too large for sizes to be read from it."""
+    """A constant is too large for its numbers to be computed."""
 
 
 def _constant(name: str, tensor: Tensor) -> Constant:
+    """The value of a constant of the model, which has no numbers where `tensor` has none."""
     own = _referable(name) if tensor.element else None
     if tensor.packed is None:
         return Constant(array=_stand_in(tensor.shape), known=False, name=own)
@@ -276,6 +283,7 @@ def _referable(name: str) -> str | None:
 
 
 def _stand_in(shape: Shape) -> Array:
+    """An array of this shape in the memory of one element.  Raises FileError (E405)."""
     try:
         return uniform(shape, np.float32(0))
     except ValueError:  # more elements than there are addresses
@@ -285,7 +293,7 @@ def _stand_in(shape: Shape) -> Array:
 
 
 def _of_shape(node: Node, value: Value) -> Constant:
-    """What Shape and Size say of a value: a constant, once the input's sizes are."""
+    """The constant that Shape or Size gives for `value`, whose sizes are known."""
     if isinstance(value, Cut):
         raise Untranslatable(f"it reads {value.cause}")
     shape = value.full_shape if isinstance(value, Activation) else value.shape

@@ -1,9 +1,9 @@
-"""Opening an ONNX model: bounded, contained, and nowhere else.
+"""Opening an ONNX model: within bounds of size, and with its data inside its folder.
 
-The file is held against its own claims before any of them is believed: a tensor has as many
-bytes as its sizes say, external data lies inside the model's folder and inside its file.  The
-package `onnx` does no more than parse; nothing of a model is executed, and no function of the
-package that opens files is called.
+What a file claims is checked before it is believed: a tensor has as many bytes as its shape
+takes, and external data lies inside the model's folder and inside its own file.  The package
+`onnx` does no more than parse; nothing of a model is executed, and no function of the package
+that opens files is called.
 """
 
 from __future__ import annotations
@@ -33,14 +33,20 @@ from convt_cli.models.onnx.tensors import (
 from convt_cli.models.onnx.wire import MOST_FIELDS, parsing_needs
 
 MOST_BYTES = 2**31
+"""Bytes of a file; protobuf has no larger messages."""
+
 _MOST_PARTS = 200_000
-_INTEGERS, _NUMBERS = 7, 1
-_HELP = "use a machine with more memory"
+"""How many nodes a graph may have, and how many constants, inputs and outputs."""
+
+_INT64, _FLOAT32 = 7, 1
+"""ONNX's numbers of these types."""
+
+_MORE_MEMORY = "use a machine with more memory"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """A model that has been read: its plain graph, and its constants' bytes for who asks."""
+    """A model that has been read: its graph as plain values, and the bytes of its constants."""
 
     path: str
     graph: Graph
@@ -59,32 +65,37 @@ class Model:
             return content_of(stored, self._dense)
 
     def _dense(self, stored: Any) -> bytes:
+        """The bytes of a dense tensor, in the model or in another file."""
         if is_outside(stored):
             return self._external(stored)
         self._require(byte_count(stored))
         return own_content(stored)
 
     def _external(self, stored: Any) -> bytes:
+        """The bytes of a dense tensor in another file.  Raises ValueError if they do not fit it."""
         entries = _external_entries(stored)
         path = self._folder.resolved(entries["location"])
         wanted = byte_count(stored)
-        offset = _whole(entries.get("offset", "0"))
+        offset = _natural_number(entries.get("offset", "0"))
         with self._folder.opened(path) as file:
             size = os.fstat(file.fileno()).st_size
-            if _whole(entries.get("length", str(wanted))) != wanted or offset + wanted > size:
+            if (
+                _natural_number(entries.get("length", str(wanted))) != wanted
+                or offset + wanted > size
+            ):
                 raise ValueError(f"external data of {wanted} bytes does not fit its file or length")
             self._require(wanted)
             file.seek(offset)
             return file.read(wanted)
 
     def _require(self, needed: int) -> None:
-        memory.require(needed, f"a tensor of {shown(self.path)}", help=_HELP)
+        memory.require(needed, f"a tensor of {shown(self.path)}", help=_MORE_MEMORY)
 
 
 def open_model(path: str, *, allow_outside: bool = False, within: Folder | None = None) -> Model:
-    """The model in the file `path`; `allow_outside` lets its data lie outside its folder.
+    """The model in the file `path`; with `allow_outside` its data may lie outside its folder.
 
-    Where a spec names the model, it is opened `within` the spec's folder.
+    A model that a spec names is opened `within` the spec's folder.
 
     Raises RequestError (E501, E504), FileError (E401, E404, E405).
     """
@@ -115,28 +126,29 @@ def _message_type() -> Any:
     try:
         from onnx import ModelProto  # noqa: PLC0415  # an extra
     except ImportError as error:
-        cause = "" if isinstance(error, ModuleNotFoundError) else str(error)
+        failed = shown(f"it is there and fails to load, with {error}") if str(error) else ""
         raise RequestError(
             "E504",
             "reading ONNX models needs the package onnx",
-            value=cause and shown(f"it is there and fails to load, with {cause}"),
+            value="" if isinstance(error, ModuleNotFoundError) else failed,
             help="install it with: pip install 'convt-cli[onnx]'",
         ) from None
     return ModelProto
 
 
 def _read(path: str, opened: Opened) -> bytes:
+    """The bytes of the file.  Raises FileError (E401, E405), RequestError (E501)."""
     with opened(path) as file:
         size = os.fstat(file.fileno()).st_size
         if not 0 < size < MOST_BYTES:
             reason = "it is empty" if not size else "a protobuf file ends below 2 GiB"
             raise _damaged(path, ValueError(reason), help="is it the file that was meant?")
-        memory.require(3 * size, f"the model {shown(path)}", help=_HELP)
+        memory.require(3 * size, f"the model {shown(path)}", help=_MORE_MEMORY)
         return file.read(size)
 
 
 def _require_parsable(path: str, content: bytes, descriptor: Any) -> None:
-    """Raise RequestError (E501) unless there is memory for what `content` becomes."""
+    """Raise RequestError (E501) unless there is memory for what `content` is parsed to."""
     needs = parsing_needs(content, descriptor)
     size = 2 * len(content) + needs.size
     if needs.fields > MOST_FIELDS:
@@ -148,16 +160,18 @@ def _require_parsable(path: str, content: bytes, descriptor: Any) -> None:
             value=f"over {MOST_FIELDS:,}, for which {memory.text(size)} are needed{known}",
             help="export the part of the network that is wanted",
         )
-    memory.require(size, f"the model {shown(path)}", help=_HELP)
+    memory.require(size, f"the model {shown(path)}", help=_MORE_MEMORY)
 
 
 def _require_bounded(graph: Any) -> None:
+    """Raise ValueError for a graph of too many parts."""
     for part in ("node", "initializer", "sparse_initializer", "input", "output"):
         if len(getattr(graph, part)) > _MOST_PARTS:
             raise ValueError(f"it has more than {_MOST_PARTS:,} entries of {part}")
 
 
 def _graph(proto: Any, tensors: dict[str, Any]) -> Graph:
+    """The plain value of a ModelProto's graph, whose constants are `tensors`."""
     graph = proto.graph
     opsets = [one.version for one in proto.opset_import if one.domain in ("", "ai.onnx")]
     return Graph(
@@ -171,7 +185,7 @@ def _graph(proto: Any, tensors: dict[str, Any]) -> Graph:
 
 
 def _tensors(graph: Any) -> Iterator[tuple[str, Any]]:
-    """The constants of a graph: its initializers, and what its Constant nodes hold."""
+    """The constants of a graph by name.  Raises ValueError for a name that is given twice."""
     names: set[str] = set()
     for name, tensor in _all_tensors(graph):
         if name in names:
@@ -181,6 +195,7 @@ def _tensors(graph: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _all_tensors(graph: Any) -> Iterator[tuple[str, Any]]:
+    """The initializers, dense and sparse, and the tensors of the Constant nodes, by name."""
     yield from ((text(tensor.name), tensor) for tensor in graph.initializer)
     yield from ((text(tensor.values.name), tensor) for tensor in graph.sparse_initializer)
     for node in filter(_is_constant, graph.node):
@@ -188,7 +203,7 @@ def _all_tensors(graph: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _is_constant(node: Any) -> bool:
-    """Whether a node is a Constant of a kind that is known here."""
+    """Whether a node is a Constant that holds numbers; one of text is not."""
     return (
         node.op_type == "Constant"
         and node.domain in ("", "ai.onnx")
@@ -205,17 +220,18 @@ _CONSTANT_FIELDS = {
     "value_float": "float_data",
     "value_floats": "float_data",
 }
+"""By the attribute of a Constant: the field of a tensor for its numbers, "" if it is a tensor."""
 
 
 def _constant(attribute: Any) -> Any:
-    """The tensor that a Constant node's attribute stands for."""
+    """The tensor in a Constant node's attribute, made of its numbers where it is none."""
     if attribute.name == "value":
         return attribute.t
     if attribute.name == "sparse_value":
         return attribute.sparse_tensor
     whole = attribute.name.startswith("value_int")
     tensor = type(attribute.t)()
-    tensor.data_type = _INTEGERS if whole else _NUMBERS
+    tensor.data_type = _INT64 if whole else _FLOAT32
     if attribute.name.endswith("s"):
         numbers = attribute.ints if whole else attribute.floats
         tensor.dims.append(len(numbers))
@@ -226,25 +242,26 @@ def _constant(attribute: Any) -> Any:
 
 
 def _external_locations(tensors: dict[str, Any]) -> dict[str, None]:
-    """The files that tensors lie in, as the model names them, in its order."""
+    """The files in which tensors lie, by the model's names for them and in its order."""
     dense = (part for tensor in tensors.values() for part in parts(tensor))
     return {_external_entries(one)["location"]: None for one in dense if is_outside(one)}
 
 
 def _external_entries(tensor: Any) -> dict[str, str]:
-    """Where a tensor's data stands: `location`, `offset` and `length`."""
+    """The place of a tensor's external data: `location`, and perhaps `offset` and `length`."""
     entries = {text(entry.key): text(entry.value) for entry in tensor.external_data}
     return {"location": "", **entries}
 
 
-def _whole(text: str) -> int:
+def _natural_number(text: str) -> int:
+    """The number in `text`.  Raises ValueError for all but plain digits."""
     if not (text.isascii() and text.isdigit() and len(text) < 20):
         raise ValueError(f"external data at {text!r}")
     return int(text)
 
 
 def _parsed(path: str, content: bytes, message: Any) -> Any:
-    """A message of the type `message`.  Raises FileError (E405), MemoryError."""
+    """`content` parsed as a `message`.  Raises FileError (E405), MemoryError."""
     try:
         return message.FromString(content)
     except MemoryError:
@@ -257,7 +274,7 @@ def _parsed(path: str, content: bytes, message: Any) -> Any:
 
 @contextmanager
 def _reporting_damage(path: str) -> Iterator[None]:
-    """Turn our own doubts, and what protobuf raises on odd values, into a FileError (E405)."""
+    """Turn a ValueError of ours, or what protobuf raises on odd values, into FileError (E405)."""
     try:
         yield
     except (ConvtError, MemoryError):

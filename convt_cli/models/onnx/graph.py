@@ -1,7 +1,8 @@
-"""An ONNX model as plain values: what `onnx_file` makes of one, and what `spec.onnx` reads.
+"""An ONNX model as plain values, between `file`, which makes them, and `convert`, which reads them.
 
-Nothing here knows protobuf.  A graph has been held against itself when it is built: every name
-that is read is given, and once; nodes are in an order in which they can be computed.
+Nothing here knows protobuf.  A graph checks itself when it is built: every name that is read is
+given by something, and by one thing alone; nodes are put into an order in which they can be
+computed.
 """
 
 from __future__ import annotations
@@ -11,20 +12,23 @@ from dataclasses import dataclass
 from heapq import heappop, heappush
 
 from convt_cli.errors import FileError, shown
+from convt_cli.models.inputs import Input
 
 MOST_VALUES = 4096
+"""Numbers of a constant that are kept, for shapes and scales; of a larger one, only the shape."""
+
 _MOST_LISTED = 4
+"""How many nodes of a circle a message names."""
 
 Number = int | float
-Sizes = tuple[int | None, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tensor:
-    """A constant of the model; `element` is the name of its dtype, '' where it has none.
+    """A constant of the model; `element` is NumPy's name of its type, "" where NumPy has none.
 
-    `packed` has its numbers, row-major and little-endian; None where there are more than
-    `MOST_VALUES`, or where they stand in another file.
+    `packed` are its numbers as bytes, row-major and little-endian; None where there are more than
+    `MOST_VALUES`, or where they are in another file.
     """
 
     shape: tuple[int, ...]
@@ -37,10 +41,10 @@ Attribute = int | float | str | tuple[int, ...] | tuple[float, ...] | Tensor | N
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """One operation; an input that is left out has the name ''.
+    """One operation; an input that is left out has the name "".
 
-    If, Loop and Scan have graphs of their own inside, of `inner` nodes together; `captured` are
-    the names that those read from the graph around them.
+    If, Loop and Scan have graphs of their own inside, with `inner` nodes altogether; `captured`
+    are the names that these graphs read from the one around them.
     """
 
     name: str
@@ -53,12 +57,12 @@ class Node:
 
     @property
     def reads(self) -> tuple[str, ...]:
-        """The names of all that it depends on."""
+        """The names of all values that it depends on."""
         return tuple(filter(None, (*self.inputs, *self.captured)))
 
     @property
     def title(self) -> str:
-        """How a message names the node."""
+        """The node's name and operator, for a message."""
         return f"node '{shown(self.name or next(iter(self.outputs), ''))}' ({shown(self.operator)})"
 
     def integer(self, name: str, default: int) -> int:
@@ -101,19 +105,8 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Input:
-    """An input of the model; its shape, or a size, is None where the model leaves it open."""
-
-    name: str
-    shape: Sizes | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Graph:
-    """A model: its nodes, and the constants they read.
-
-    Nodes are kept in an order in which they can be computed; `in_order` finds one.
-    """
+    """A model: its nodes, in an order in which they can be computed, and their constants."""
 
     opset: int
     inputs: tuple[Input, ...]
@@ -136,13 +129,14 @@ class Graph:
         object.__setattr__(self, "nodes", in_order(self.nodes, outside))
 
     def _given(self) -> Iterator[str]:
+        """The names of all values: inputs, constants, and outputs of nodes."""
         yield from (one.name for one in self.inputs)
         yield from self.constants
         for node in self.nodes:
             yield from filter(None, node.outputs)
 
     def needed_for(self, names: Iterable[str]) -> tuple[Node, ...]:
-        """The nodes that `names` depend on, in their order."""
+        """The nodes on which the values `names` depend, in an order to compute them in."""
         wanted = set(names)
         found = []
         for node in reversed(self.nodes):
@@ -153,17 +147,17 @@ class Graph:
 
 
 def in_order(nodes: tuple[Node, ...], outside: set[str]) -> tuple[Node, ...]:
-    """`nodes`, each behind those that it depends on, and else in the order that they have.
+    """`nodes` in an order to compute them in: as they are, but each behind all that it reads.
 
-    `outside` are the names that no node gives.  Raises FileError (E405) where a name is missing,
-    or nodes depend on themselves.
+    `outside` are the names of inputs and constants, which no node gives.  Raises FileError (E405)
+    where a name is missing, or nodes depend on themselves.
     """
     sources = _sources(nodes, outside)
     readers: list[list[int]] = [[] for _ in nodes]
     for number, found in enumerate(sources):
         for source in found:
             readers[source].append(number)
-    left = [len(found) for found in sources]
+    left = [len(found) for found in sources]  # by node: sources that are not in the order yet
     ready = [number for number, count in enumerate(left) if not count]  # ascending: a heap
     order = []
     while ready:
@@ -178,7 +172,7 @@ def in_order(nodes: tuple[Node, ...], outside: set[str]) -> tuple[Node, ...]:
 
 
 def _sources(nodes: tuple[Node, ...], outside: set[str]) -> list[tuple[int, ...]]:
-    """By a node's number, those of the nodes that it reads from, each once."""
+    """By a node's number, the numbers of the nodes that it reads from, each once."""
     givers = {name: number for number, node in enumerate(nodes) for name in node.outputs if name}
     sources = []
     for node in nodes:
@@ -194,7 +188,8 @@ def _sources(nodes: tuple[Node, ...], outside: set[str]) -> list[tuple[int, ...]
 def _circular(
     nodes: tuple[Node, ...], sources: list[tuple[int, ...]], stuck: set[int]
 ) -> FileError:
-    """The error for nodes that depend on themselves, of which `stuck` holds at least one circle."""
+    """The error that names one circle of nodes among `stuck`, which hold at least one."""
+    # every stuck node reads from another: walk up until one comes again
     path: dict[int, None] = {}
     number = min(stuck)
     while number not in path:

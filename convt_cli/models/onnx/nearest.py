@@ -1,7 +1,8 @@
-"""Which elements a Resize to the nearest takes, computed as ONNX Runtime does, in float32.
+"""Nearest-neighbour sampling of a Resize, computed in float32 as ONNX Runtime does.
 
-An upsample of a spec takes element floor(i * size / output) for output i.  ONNX has six ways to
-find the place of an output in the source, and four to round it; some come to the same.
+An upsample of a spec takes element floor(i * size / output) for output i.  ONNX has six formulas
+for the place of an output in the source and four ways to round it, and several of the pairs take
+the same elements as an upsample does.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy as np
 from convt_cli.models.onnx.arithmetic import Array
 
 _MOST_COMPARED = 2**16
-"""Outputs of an axis that are compared; more would show nothing new."""
+"""How many outputs of an axis are compared; more would show nothing new."""
 
 
 class Sampling(NamedTuple):
@@ -23,7 +24,7 @@ class Sampling(NamedTuple):
     rounding: str
 
     def takes_floors(self, size: int, output: int, scale: float) -> bool:
-        """Whether the outputs of an axis take the elements that those of an upsample take.
+        """Whether every output of an axis takes the same element as in an upsample.
 
         >>> Sampling("half_pixel", "round_prefer_floor").takes_floors(3, 6, 2.0)
         True
@@ -38,7 +39,7 @@ class Sampling(NamedTuple):
         return bool(taken.tolist() == [number * size // output for number in range(count)])
 
     def _places(self, outputs: Array, size: int, output: int, scale: np.float32) -> Array | None:
-        """Where outputs lie in the source; None for a transformation that is not known."""
+        """The places of `outputs` in the source; None for an unknown transformation."""
         half = np.float32(0.5)
         match self.transformation:
             case "asymmetric":
@@ -58,6 +59,7 @@ class Sampling(NamedTuple):
 
 
 def _rounded(places: Array, rounding: str) -> Array:
+    """Whole places, by a nearest_mode of ONNX; round_prefer_floor is the default."""
     half = np.float32(0.5)
     match rounding:
         case "floor":

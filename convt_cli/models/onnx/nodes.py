@@ -1,16 +1,17 @@
-"""The nodes and inputs of an ONNX model as plain values, made of protobuf's."""
+"""From protobuf's nodes and inputs to the plain values of `graph`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
-from convt_cli.models.onnx.graph import Attribute, Input, Node
+from convt_cli.models.inputs import Input
+from convt_cli.models.onnx.graph import Attribute, Node
 from convt_cli.models.onnx.tensors import tensor_of
 
 
 def input_of(value: Any) -> Input:
-    """An input; a size below 1 is one left open."""
+    """An input of the model; a size below 1 is one that the model leaves open."""
     tensor = value.type.tensor_type
     if not tensor.HasField("shape"):
         return Input(name=text(value.name), shape=None)
@@ -19,6 +20,7 @@ def input_of(value: Any) -> Input:
 
 
 def node_of(node: Any) -> Node:
+    """A node; an operator of another domain than ONNX's own is called DOMAIN.NAME."""
     operator, domain = text(node.op_type), text(node.domain)
     captured, inner = _captured(node)
     return Node(
@@ -33,7 +35,7 @@ def node_of(node: Any) -> Node:
 
 
 def _captured(node: Any) -> tuple[dict[str, None], int]:
-    """What the graphs inside a node read from around them, and how many nodes they have."""
+    """The names that the graphs inside a node read from outside, and how many nodes they have."""
     captured: dict[str, None] = {}
     inner = 0
     for graph in _graphs_inside(node):
@@ -58,6 +60,7 @@ def _graphs_inside(node: Any) -> Iterator[Any]:
 
 
 def _given_inside(graph: Any) -> Iterator[str]:
+    """The names that a graph defines itself: its inputs, constants, and what its nodes give."""
     yield from (text(one.name) for one in (*graph.input, *graph.initializer))
     yield from (text(one.values.name) for one in graph.sparse_initializer)
     for node in graph.node:
@@ -65,28 +68,28 @@ def _given_inside(graph: Any) -> Iterator[str]:
 
 
 def text(name: str | bytes) -> str:
-    """A name; protobuf gives bytes where it is not UTF-8."""
+    """`name`, if it is UTF-8: protobuf gives bytes where it is not.  Raises ValueError."""
     if isinstance(name, bytes):
         raise ValueError(f"it has a name that is not UTF-8: {name!r}")
     return name
 
 
 def _attribute(attribute: Any) -> Attribute:
-    """An attribute's value; None for the kinds that no operator here has."""
-    match attribute.type:
+    """An attribute's value; None for kinds that no operator here has, such as graphs."""
+    match attribute.type:  # the numbers of AttributeProto.AttributeType
         case 0:
             raise ValueError(f"the attribute '{attribute.name}' has no type")
-        case 1:
+        case 1:  # FLOAT
             return float(attribute.f)
-        case 2:
+        case 2:  # INT
             return int(attribute.i)
-        case 3:
+        case 3:  # STRING
             return bytes(attribute.s).decode("utf-8", errors="replace")
-        case 4:
+        case 4:  # TENSOR
             return tensor_of(attribute.name, attribute.t)
-        case 6:
+        case 6:  # FLOATS
             return tuple(attribute.floats)
-        case 7:
+        case 7:  # INTS
             return tuple(attribute.ints)
         case _:
             return None

@@ -1,14 +1,14 @@
-"""What a Slice takes of every axis, by the rules of ONNX, which are not quite Python's."""
+"""The elements that a Slice takes, by the rules of ONNX, which are not quite Python's."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 _ALL = (2**31 - 1, 2**63 - 1)
-"""Ends that ONNX Runtime takes for "as far as it goes", backwards as well."""
+"""The largest int32 and int64: as an end they mean "as far as it goes", backwards as well."""
 
 Integers = Callable[[int, str], tuple[int, ...] | None]
-"""Finds a node's list by the number of its input, or by the attribute of older opsets."""
+"""Gives a list of a node, by the number of its input or by its attribute in older opsets."""
 
 
 def taken(shape: tuple[int, ...], integers: Integers) -> list[range]:
@@ -19,7 +19,7 @@ def taken(shape: tuple[int, ...], integers: Integers) -> list[range]:
     counts = [len(one) for one in (starts, ends, axes, steps)]
     if len(set(counts)) > 1:
         raise ValueError("it has {} starts, {} ends, {} axes and {} steps".format(*counts))
-    found: dict[int, range] = {}
+    found: dict[int, range] = {}  # by axis
     for axis, start, end, step in zip(axes, starts, ends, steps):
         number = counted(axis, len(shape))
         if number in found:
@@ -29,7 +29,7 @@ def taken(shape: tuple[int, ...], integers: Integers) -> list[range]:
 
 
 def _places(size: int, start: int, end: int, step: int) -> range:
-    """The places that start:end:step takes of `size`.
+    """The places that start:end:step takes along an axis of `size`.
 
     A start or an end below 0 counts from the end.  A start that still lies outside moves to the
     nearest place, and an end to the nearest place or one past it.  The largest int32 and int64
@@ -41,7 +41,7 @@ def _places(size: int, start: int, end: int, step: int) -> range:
     if step == 0:
         raise ValueError("it goes by steps of 0")
     if step < 0 and end in _ALL:
-        end = -size - 1
+        end = -size - 1  # becomes -1 below, one in front of the first place
     start, end = (place + size if place < 0 else place for place in (start, end))
     if step > 0:
         return range(min(max(start, 0), size), min(max(end, 0), size), step)
@@ -49,14 +49,14 @@ def _places(size: int, start: int, end: int, step: int) -> range:
 
 
 def as_slice(places: range) -> slice:
-    """The slice that takes these places; one that goes backwards to the first has no stop."""
+    """`places` as a slice; one that goes backwards to place 0 has no stop, as -1 is the last."""
     if not places:
         return slice(0, 0)
     return slice(places.start, places.stop if places.stop >= 0 else None, places.step)
 
 
 def counted(axis: int, rank: int) -> int:
-    """`axis`, which may count from the end, counted from the first.  Raises ValueError."""
+    """`axis`, or `axis` + `rank` where it is negative.  Raises ValueError."""
     if not -rank <= axis < rank:
         raise ValueError(f"it names axis {axis} of {rank}")
     return axis % rank

@@ -1,8 +1,8 @@
-"""The tensors of an ONNX model, dense and sparse, held against what they claim to be.
+"""The tensors of an ONNX model, dense and sparse, checked against what they claim to be.
 
-A dense tensor has as many bytes as its sizes say.  A sparse one has its values, and the places
-of those in ascending order; everything else is zero.  The arguments called `stored` are
-protobuf's TensorProto and SparseTensorProto.
+A dense tensor has as many bytes as its sizes say.  A sparse one has the values that are not zero
+and their indices, in ascending order.  The arguments called `stored` are protobuf's TensorProto
+and SparseTensorProto.
 """
 
 from __future__ import annotations
@@ -17,18 +17,23 @@ from typing import Any, NamedTuple
 from convt_cli.models.onnx.graph import MOST_VALUES, Tensor
 
 _MOST_AXES = 16
+"""Axes of a tensor; a weight has 5 at most."""
+
 _EXTERNAL = 1
+"""ONNX's number for data that lies in another file."""
+
 _INT64 = 7
+"""ONNX's number of this type."""
 
 Content = Callable[[Any], bytes]
-"""Finds the bytes of a dense tensor, which may lie in another file."""
+"""Gives the bytes of a dense tensor, wherever they lie."""
 
 
 class _Element(NamedTuple):
-    """A type of number: its dtype's name, the bytes of one, and how they are packed.
+    """A type of number: its name in NumPy, and the size of one in bytes.
 
-    `field` holds the numbers of a tensor that has no raw bytes, and `packed` is how one of them
-    is packed there.
+    A tensor without raw bytes has its numbers in protobuf's `field`, and `packed` is the letter
+    by which Python's `array` packs them to raw bytes.
     """
 
     name: str
@@ -54,14 +59,14 @@ _ELEMENTS = {
     15: _Element("complex128", 16, "double_data", "d"),
     16: _Element("bfloat16", 2, "int32_data", "H"),
 }
-"""By ONNX's number of the type; text and the types below one byte are left out."""
+"""By ONNX's number of the type; text and types of less than a byte are not read."""
 
-_NOT_FOLDED = ("complex64", "complex128", "bfloat16")
-"""Types that no size or scale is made of; weights of these are read all the same."""
+_NEVER_SIZES = ("complex64", "complex128", "bfloat16")
+"""Types in which models keep no sizes, so that import skips the numbers; `weights` reads them."""
 
 
 def tensor_of(name: str, stored: Any) -> Tensor:
-    """A tensor as plain values.  Raises ValueError where it is not what it claims to be."""
+    """The plain value of a tensor.  Raises ValueError where it is not what it claims to be."""
     shape = tuple(stored.dims)
     if len(shape) > _MOST_AXES or any(size < 0 for size in shape):
         raise ValueError(f"the constant '{name}' has the shape {shape}")
@@ -73,8 +78,8 @@ def tensor_of(name: str, stored: Any) -> Tensor:
     if element is None:
         return Tensor(shape=shape, element="")
     for part in parts(stored):
-        _require_whole(name, part)
-    is_small = prod(shape) <= MOST_VALUES and element.name not in _NOT_FOLDED
+        _require_complete(name, part)
+    is_small = prod(shape) <= MOST_VALUES and element.name not in _NEVER_SIZES
     known = is_small and not any(map(is_outside, parts(stored)))
     packed = content_of(stored, own_content) if known else None
     return Tensor(shape=shape, element=element.name, packed=packed)
@@ -86,7 +91,7 @@ def is_sparse(stored: Any) -> bool:
 
 
 def parts(stored: Any) -> tuple[Any, ...]:
-    """The dense tensors that a tensor is made of: itself, or its values and their places."""
+    """The dense tensors of a tensor: itself, or the values and the indices of a sparse one."""
     return (stored.values, stored.indices) if is_sparse(stored) else (stored,)
 
 
@@ -96,15 +101,15 @@ def is_outside(stored: Any) -> bool:
 
 
 def byte_count(stored: Any) -> int:
-    """The bytes that the sizes of a tensor promise, of a sparse one once it is dense."""
+    """How many bytes a tensor takes by its shape; a sparse one, once it is dense."""
     size = _ELEMENTS[parts(stored)[0].data_type].size
     return size * prod(map(int, stored.dims))
 
 
 def content_of(stored: Any, content: Content) -> bytes:
-    """The bytes of a tensor, row-major and little-endian; `content` finds those of dense ones.
+    """The bytes of a tensor, row-major and little-endian; `content` gives those of its parts.
 
-    Raises ValueError where a sparse tensor's places are not its own.
+    Raises ValueError where an index of a sparse tensor is outside of its shape.
     """
     if not is_sparse(stored):
         return content(stored)
@@ -117,7 +122,7 @@ def content_of(stored: Any, content: Content) -> bytes:
 
 
 def own_content(stored: Any) -> bytes:
-    """The bytes of a dense tensor that has them itself, row-major and little-endian."""
+    """The bytes of a dense tensor that lie in the model, row-major and little-endian."""
     if stored.HasField("raw_data"):
         return bytes(stored.raw_data)
     element = _ELEMENTS[stored.data_type]
@@ -125,14 +130,14 @@ def own_content(stored: Any) -> bytes:
 
 
 def _in_machine_order(numbers: array[Any]) -> array[Any]:
-    """Little-endian numbers as the machine has them, and back."""
+    """`numbers` between little-endian order and the machine's, in place; either way is the same."""
     if sys.byteorder == "big":
         numbers.byteswap()
     return numbers
 
 
-def _require_whole(name: str, stored: Any) -> None:
-    """Raise ValueError unless a dense tensor has the bytes that its sizes promise."""
+def _require_complete(name: str, stored: Any) -> None:
+    """Raise ValueError unless a dense tensor has as many bytes as its shape takes."""
     if is_outside(stored):
         return
     promised, there = byte_count(stored), _length(stored, _ELEMENTS[stored.data_type])
@@ -142,16 +147,16 @@ def _require_whole(name: str, stored: Any) -> None:
 
 
 def _length(stored: Any, element: _Element) -> int:
-    """The bytes that a tensor's numbers take, packed."""
+    """How many bytes the numbers of a dense tensor take, packed."""
     if stored.HasField("raw_data"):
         return len(stored.raw_data)
     return len(getattr(stored, element.field)) * struct.calcsize(element.packed)
 
 
 def _require_places(name: str, sparse: Any) -> None:
-    """Raise ValueError unless every value of a sparse tensor has a place, of whole numbers."""
+    """Raise ValueError unless every value of a sparse tensor has an index, of int64."""
     count, rank = tuple(sparse.values.dims), len(sparse.dims)
-    wanted = [count, (*count, rank)]
+    wanted = [count, (*count, rank)]  # (count,) of flat indices, or (count, rank)
     places = tuple(sparse.indices.dims)
     is_placed = len(count) == 1 and rank and places in wanted
     if not is_placed or sparse.indices.data_type != _INT64:
@@ -159,7 +164,10 @@ def _require_places(name: str, sparse: Any) -> None:
 
 
 def _places(sparse: Any, content: bytes) -> Iterator[int]:
-    """Where the values of a sparse tensor lie in the dense one, flat and in ascending order."""
+    """The flat indices of a sparse tensor's values, in ascending order.  Raises ValueError.
+
+    `content` are the bytes of its indices: (count, rank), or (count,) of flat ones already.
+    """
     numbers = _in_machine_order(array("q", content))
     shape = tuple(sparse.dims) if len(sparse.indices.dims) == 2 else (prod(sparse.dims),)
     before = -1

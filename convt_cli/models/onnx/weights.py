@@ -1,4 +1,4 @@
-"""Reading model.onnx#name: a constant of a model, or what nodes of constants come to."""
+"""Reading model.onnx#name: a constant of a model, or the result of nodes on constants alone."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from convt_cli.models.onnx.graph import Node
 from convt_cli.operators.dtypes import Array, widened
 
 _SHOWN = 8
+"""How many names of constants a message lists."""
 
 
 class OnnxWeights:
-    """The constants of one model, which has been opened; it lies in `folder`."""
+    """Reads constants of one ONNX model, which is opened once, inside the spec's `folder`."""
 
     def __init__(self, path: str, folder: Folder) -> None:
         """Raises RequestError (E501, E504), FileError (E401, E404, E405)."""
@@ -41,7 +42,8 @@ class OnnxWeights:
         return self._computed(name, nodes)
 
     def _computed(self, name: str, nodes: tuple[Node, ...]) -> Array:
-        """What `nodes` come to.  An array is let go of once nothing reads it any more."""
+        """The array `name`, the result of `nodes`; others are let go of once nothing reads them."""
+        # how often each array is still to be read
         readers = Counter([name, *(one for node in nodes for one in node.inputs)])
         held = _Held(self._model.path)
         for node in nodes:
@@ -59,7 +61,7 @@ class OnnxWeights:
         return self._found(name, name, held)
 
     def _found(self, one: str, name: str, held: _Held) -> Array:
-        """The array `one`, which `name` is computed from; it is held from now on."""
+        """The array `one`, from which `name` is computed; it is held from now on."""
         if one not in held.arrays:
             if one not in self._model.graph.constants:
                 raise _no_constant(self._model, name, "it is not the first output of its node")
@@ -68,6 +70,7 @@ class OnnxWeights:
         return held.arrays[one]
 
     def _constant(self, name: str) -> Array:
+        """A constant of the model.  Raises ArrayError (E302) for types that NumPy lacks."""
         tensor = self._model.graph.constants[name]
         if not tensor.element:
             raise ArrayError(
@@ -84,31 +87,35 @@ class OnnxWeights:
 
 
 class _Held:
-    """Arrays by name, and the memory that they take; some may be views of the same."""
+    """Arrays by name, and the memory that they take: arrays that share it are counted once."""
 
     def __init__(self, path: str) -> None:
         self.arrays: dict[str, Array] = {}
         self._path = path
-        self._views: Counter[int] = Counter()
-        self._size = 0
-        self._granted = 0
+        self._views: Counter[int] = (
+            Counter()
+        )  # how many of the arrays held share memory, by the id of its owner
+        self._size = 0  # bytes held
+        self._granted = 0  # bytes that memory has been asked for, and had
 
     def add(self, name: str, array: Array) -> None:
-        whole = _whole(array)
-        self._size += 0 if self._views[id(whole)] else whole.nbytes
-        self._views[id(whole)] += 1
+        """Hold one more array."""
+        owner = _owner(array)
+        self._size += 0 if self._views[id(owner)] else owner.nbytes
+        self._views[id(owner)] += 1
         self.arrays[name] = array
 
     def drop(self, name: str) -> None:
-        whole = _whole(self.arrays.pop(name))
-        self._views[id(whole)] -= 1
-        self._size -= 0 if self._views[id(whole)] else whole.nbytes
+        """Let go of an array; its memory is free once no other shares it."""
+        owner = _owner(self.arrays.pop(name))
+        self._views[id(owner)] -= 1
+        self._size -= 0 if self._views[id(owner)] else owner.nbytes
 
     def require(self, needed: int) -> None:
-        """Ask for `needed` bytes beside what is held.  Raises RequestError (E501).
+        """Raise RequestError (E501) unless there is memory for `needed` bytes more.
 
-        What is held is asked for once more, so that it never takes more than half of the memory
-        that was there at first.
+        What is held counts once more, so that it never takes more than half of the memory that
+        there was at first.  Small further needs are granted with a large one.
         """
         if needed + self._size > self._granted:
             what = f"what a constant of {shown(self._path)} is computed from"
@@ -116,8 +123,8 @@ class _Held:
             self._granted = needed + self._size + memory.NEGLIGIBLE
 
 
-def _whole(array: Array) -> Array:
-    """The array that `array` is a view of, or itself."""
+def _owner(array: Array) -> Array:
+    """The array whose memory `array` is a view of, or itself."""
     while isinstance(array.base, np.ndarray):
         array = array.base
     return array

@@ -1,4 +1,4 @@
-"""What it takes to parse a protobuf message, counted on its bytes before anything is built.
+"""The memory that parsing a protobuf message takes, counted on its bytes beforehand.
 
 Two bytes can stand for a whole message, so a small file can become a large graph.  The fields
 are walked by their lengths alone: numbers and names are passed over, messages are entered.
@@ -11,37 +11,45 @@ from dataclasses import dataclass, field
 from typing import Any
 
 MOST_FIELDS = 4_000_000
-"""Fields of a message beyond which nothing more is counted: a few seconds' walk."""
+"""How many fields are counted at most; that takes a few seconds, and more are refused."""
 
 _PER_MESSAGE = 250
-"""Bytes that a message takes once it is parsed."""
+"""Bytes of memory that a parsed message takes."""
 
 _PER_KEPT_MESSAGE = 900
-"""The same of one that becomes a value of this package, too."""
+"""Bytes of a parsed message that also becomes a value of `graph`."""
 
 _KEPT = ("NodeProto", "AttributeProto", "TensorProto", "SparseTensorProto")
+"""The types of such messages."""
 
 _PER_NAME = 300
-"""The same of a name, with its places in tuples, sets and dictionaries."""
+"""Bytes of a name, with its places in tuples, sets and dictionaries."""
 
 _PER_NUMBER = 48
-"""The same of a number in an attribute."""
+"""Bytes of a number in an attribute."""
 
 _PER_PACKED_BYTE = 16
-"""A byte of packed numbers of a tensor can be one number of 8 bytes, which is copied once."""
+"""Bytes for a byte of packed numbers: it can be a number of 8 bytes, which is copied once."""
 
 _MOST_BITS = 70
-"""Of a number on the wire: 10 bytes of 7."""
+"""Bits of a number on the wire: at most 10 bytes with 7 each."""
 
-_MESSAGES, _TEXTS, _BYTES, _FIXED_SIZES = (10, 11), (9,), (12,), {1: 8, 2: 4, 6: 8, 7: 4}
+_MESSAGES, _TEXTS, _BYTES = (10, 11), (9,), (12,)
+"""Protobuf's numbers of the types of fields that are messages, texts and bytes."""
+
+_FIELD_SIZES = {1: 8, 2: 4, 6: 8, 7: 4}
+"""Bytes on the wire of the field types that have a fixed size, by protobuf's number of the type."""
+
 _WITH_LENGTH = 2
-_SKIPPED = {1: 8, 5: 4}
-"""By protobuf's number of a wire type: the bytes of a number that has a fixed size."""
+"""Protobuf's number of the wire type whose fields begin with their length."""
+
+_WIRE_SIZES = {1: 8, 5: 4}
+"""Bytes of the wire types that have a fixed size, by protobuf's number of the wire type."""
 
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """`size` bytes for `fields` fields; with more than `MOST_FIELDS` the counting ended there."""
+    """The memory that parsing takes: `size` bytes for `fields` fields, counted to `MOST_FIELDS`."""
 
     size: int
     fields: int
@@ -49,7 +57,10 @@ class Needs:
 
 @dataclass(slots=True)
 class _Field:
-    """What is known of a field: the message in it, or what its contents cost, by the byte."""
+    """One field of a message type: the message in it, or else the bytes that its content takes.
+
+    Memory is `per_field`, and `per_byte` for each byte that the content has on the wire.
+    """
 
     message: dict[int, _Field] | None = None
     per_field: int = 0
@@ -57,15 +68,20 @@ class _Field:
 
 
 _UNKNOWN = _Field(per_field=_PER_NUMBER, per_byte=2)
+"""A field that the schema does not have; protobuf keeps its bytes."""
 
 
 @dataclass(slots=True)
 class _Schema:
-    """The fields of every message type, by the type's name: types can hold themselves."""
+    """The fields of message types, by the type's name and the field's number.
+
+    Types are described once, as they are met, because a type can hold itself.
+    """
 
     types: dict[str, dict[int, _Field]] = field(default_factory=dict)
 
     def of(self, descriptor: Any) -> dict[int, _Field]:
+        """The fields of one type, by their numbers."""
         known = self.types.get(descriptor.full_name)
         if known is not None:
             return known
@@ -85,13 +101,13 @@ class _Schema:
         if one.type in _BYTES:
             return _Field(per_field=_PER_NAME, per_byte=0 if in_tensor else 3)
         per_byte = _PER_PACKED_BYTE if in_tensor else _PER_NUMBER
-        return _Field(per_field=_PER_NUMBER, per_byte=per_byte // _FIXED_SIZES.get(one.type, 1))
+        return _Field(per_field=_PER_NUMBER, per_byte=per_byte // _FIELD_SIZES.get(one.type, 1))
 
 
 def parsing_needs(content: bytes, descriptor: Any) -> Needs:
-    """What parsing `content` as a message of the type `descriptor` takes beside its bytes.
+    """The memory for parsing `content` as a message of the type `descriptor`, beside its bytes.
 
-    Where the bytes are no message the counting ends, as parsing does.
+    The counting ends where the bytes are no message, as parsing does.
     """
     counted = _Count()
     with suppress(_NoMessage, IndexError):  # IndexError: the bytes end within a number
@@ -100,12 +116,12 @@ def parsing_needs(content: bytes, descriptor: Any) -> Needs:
 
 
 class _NoMessage(Exception):
-    """The bytes are none of protobuf's."""
+    """The bytes are no protobuf message."""
 
 
 @dataclass(slots=True)
 class _Count:
-    """What has been counted so far."""
+    """The sums so far: bytes of memory, and fields."""
 
     size: int = 0
     fields: int = 0
@@ -114,14 +130,14 @@ class _Count:
 def _count(content: bytes, known: dict[int, _Field], counted: _Count) -> None:
     """Walk over the fields of nested messages, up to `MOST_FIELDS`."""
     place, end = 0, len(content)
-    outer: list[tuple[int, dict[int, _Field]]] = []
+    outer: list[tuple[int, dict[int, _Field]]] = []  # ends and fields of the messages around
     while counted.fields <= MOST_FIELDS:
         while place >= end:
             if place > end or not outer:
                 return
             end, known = outer.pop()
         counted.fields += 1
-        tag, place = _number(content, place)
+        tag, place = _number(content, place)  # the field's number, and 3 bits of wire type
         one, kind = known.get(tag >> 3, _UNKNOWN), tag & 7
         counted.size += one.per_field
         if kind != _WITH_LENGTH:
@@ -137,7 +153,7 @@ def _count(content: bytes, known: dict[int, _Field], counted: _Count) -> None:
 
 
 def _number(content: bytes, place: int) -> tuple[int, int]:
-    """The number at `place`, 7 bits a byte and the lowest first, and the place behind it."""
+    """The varint at `place` (7 bits a byte, the lowest first), and the place behind it."""
     number = content[place]
     place += 1
     if number < 128:
@@ -153,5 +169,5 @@ def _number(content: bytes, place: int) -> tuple[int, int]:
 
 
 def _behind(content: bytes, place: int, kind: int) -> int:
-    """The place behind a field that holds one number, which begins at `place`."""
-    return _number(content, place)[1] if kind == 0 else place + _SKIPPED.get(kind, 0)
+    """The place behind a field of one number that begins at `place`."""
+    return _number(content, place)[1] if kind == 0 else place + _WIRE_SIZES.get(kind, 0)

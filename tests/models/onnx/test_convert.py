@@ -1,6 +1,6 @@
 """From a plain graph to a spec: what each operator becomes, what is folded, refused and cut.
 
-The graphs here are Python values, as `io.onnx_file` makes them of a model; no ONNX is needed.
+The graphs here are Python values, as `models.onnx.file` makes them; the package onnx is not needed.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 
 from convt_cli.errors import ConvtError, FileError, RequestError
+from convt_cli.models.inputs import Input
 from convt_cli.models.onnx.convert import convert
-from convt_cli.models.onnx.graph import Attribute, Graph, Input, Node, Tensor
-from convt_cli.models.onnx.text import quoted, spec_text
+from convt_cli.models.onnx.graph import Attribute, Graph, Node, Tensor
+from convt_cli.models.text import spec_text
 from convt_cli.spec.load import check_spec, load_spec
 
 
@@ -825,12 +826,6 @@ class TestNames:
         path.write_text(text_of(graph), encoding="utf-8")
         (layer,) = load_spec(path).matrix_layers
         assert str(layer.weight) == f"m.onnx#{key}"
-
-    def test_quotes_are_used_where_they_are_needed(self) -> None:
-        assert [quoted(text) for text in ("a", "1.5", "-", "a-b", "~")] == [
-            *("a", '"1.5"', '"-"', "a-b"),
-            '"~"',
-        ]
 
 
 W = weight(2, 4, 3, 3)

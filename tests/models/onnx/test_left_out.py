@@ -1,4 +1,4 @@
-"""What a spec of a graph does not have is told and counted, whatever the reason."""
+"""Everything that a spec lacks of a graph is reported and counted, whatever the reason."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from convt_cli.errors import RequestError
+from convt_cli.models.inputs import Input
 from convt_cli.models.onnx.convert import convert
-from convt_cli.models.onnx.graph import Graph, Input, Node
+from convt_cli.models.onnx.graph import Graph, Node
 from tests.models.onnx.test_convert import constant, graph_of, node, text_of
 
 

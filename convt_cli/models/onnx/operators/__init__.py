@@ -1,23 +1,34 @@
-"""What each ONNX operator is in a spec: one function an operator, and the table of them.
+"""How each ONNX operator becomes layers of a spec: a `Translator` for each, and the table of them.
 
-A function gets an `Operation`, adds the layers that do what the node does, and gives back what
-the last of them gives.  Where no layer does it, it refuses; where one has the node's shapes and
-other numbers, it stands in, and that is noted.
+A translator gets an `Operation`, adds the layers that do what the node does, and returns what the
+last of them gives.  Where no layer does it, it refuses; where a layer has the node's shapes and
+other numbers, that layer stands in, and a note says so.
+
+A new operator is a function in the file of its kind, and a line in that file's `OPERATORS`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from convt_cli.models.onnx.operation import Translator
+from convt_cli.models.onnx.operators import (
+    convolutions,
+    elementwise,
+    joins,
+    linear,
+    pools,
+    preserving,
+    reshaping,
+    resizing,
+)
 
-from convt_cli.models.onnx.operation import Activation, Operation
-from convt_cli.models.onnx.operators import elementwise, joins, preserving, reshaping, windows
-
-Rule = Callable[[Operation], Activation]
-
-OPERATORS: dict[str, Rule] = {
-    **windows.OPERATORS,
+OPERATORS: dict[str, Translator] = {
+    **convolutions.OPERATORS,
+    **pools.OPERATORS,
     **preserving.OPERATORS,
     **elementwise.OPERATORS,
     **joins.OPERATORS,
+    **linear.OPERATORS,
     **reshaping.OPERATORS,
+    **resizing.OPERATORS,
 }
+"""By the operator's name; those of other domains are called DOMAIN.NAME."""

@@ -1,15 +1,20 @@
-"""Attributes that are read for every spatial axis, and values as short as a spec can say them."""
+"""Attributes with a value per axis, checked, and written as briefly as a spec allows."""
 
 from __future__ import annotations
 
 from convt_cli.arithmetic.keys import LARGEST, Padding, Pair, PerAxis
 from convt_cli.models.onnx.operation import Operation
 
-_WORDS: dict[str, Padding] = {"SAME_UPPER": "same", "SAME_LOWER": "same_lower", "VALID": 0}
+_PADDING_WORDS: dict[str, Padding] = {
+    "SAME_UPPER": "same",
+    "SAME_LOWER": "same_lower",
+    "VALID": 0,
+}
+"""The values of auto_pad, as the padding of a spec."""
 
 
 def short(values: tuple[int, ...]) -> PerAxis:
-    """One integer where all are equal.
+    """`values`, or one integer in their place where all are equal.
 
     >>> short((3, 3)), short((3, 1))
     (3, (3, 1))
@@ -18,7 +23,7 @@ def short(values: tuple[int, ...]) -> PerAxis:
 
 
 def short_pairs(pairs: tuple[Pair, ...]) -> Padding:
-    """One integer, or one per axis, where before and after are equal.
+    """`pairs`, or one integer per axis, or one for all, where before and after are equal.
 
     >>> short_pairs(((1, 1), (1, 1))), short_pairs(((1, 1), (2, 2))), short_pairs(((0, 1),))
     (1, (1, 2), ((0, 1),))
@@ -28,18 +33,20 @@ def short_pairs(pairs: tuple[Pair, ...]) -> Padding:
     return pairs
 
 
-def pairs_of(flat: tuple[int, ...]) -> tuple[Pair, ...]:
-    """ONNX's pads, all that go before and then all that go after, as one pair per axis.
+def pairs_of(pads: tuple[int, ...]) -> tuple[Pair, ...]:
+    """One (before, after) pair per axis, of ONNX's pads: all of before, then all of after.
 
     >>> pairs_of((0, 1, 2, 3))
     ((0, 2), (1, 3))
     """
-    half = len(flat) // 2
-    return tuple(zip(flat[:half], flat[half:]))
+    half = len(pads) // 2
+    return tuple(zip(pads[:half], pads[half:]))
 
 
-def per_axis(operation: Operation, name: str, rank: int, default: int = 1) -> tuple[int, ...]:
-    """An attribute with one integer for each of `rank` axes, at least `default` each."""
+def attribute_per_axis(
+    operation: Operation, name: str, rank: int, default: int = 1
+) -> tuple[int, ...]:
+    """The attribute `name`: an integer for each of `rank` axes, `default` or more."""
     values = operation.node.integers(name) or (default,) * rank
     require_bounded(operation, name, values, default)
     if len(values) != rank:
@@ -50,16 +57,16 @@ def per_axis(operation: Operation, name: str, rank: int, default: int = 1) -> tu
 def require_bounded(
     operation: Operation, name: str, values: tuple[int, ...], least: int, most: int = LARGEST
 ) -> None:
-    """Refuse values outside of what a spec can hold."""
+    """Raise Untranslatable for a value below `least`, or above what a spec can hold."""
     if not all(least <= value <= most for value in values):
         operation.refuse(f"{name} is {list(values)}, not {least} or more", code="E107")
 
 
 def padding(operation: Operation, rank: int) -> Padding:
-    """`auto_pad` as a word, else `pads`."""
+    """The padding of a layer: a word for `auto_pad`, else the numbers of `pads`."""
     word = operation.node.word("auto_pad", "NOTSET")
-    if word in _WORDS:
-        return _WORDS[word]
+    if word in _PADDING_WORDS:
+        return _PADDING_WORDS[word]
     if word not in ("NOTSET", ""):
         operation.refuse(f"its auto_pad is '{word}'")
-    return short_pairs(pairs_of(per_axis(operation, "pads", 2 * rank, 0)))
+    return short_pairs(pairs_of(attribute_per_axis(operation, "pads", 2 * rank, 0)))

@@ -1,21 +1,27 @@
-"""Arithmetic element by element: of activations a join, with a constant per channel a scale."""
+"""Element-wise arithmetic: a join of activations, or a scale by a constant per channel."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from math import isfinite
 from typing import Any
 
 import numpy as np
 
 from convt_cli.arithmetic.keys import Inline
-from convt_cli.models.onnx.operation import Activation, Constant, Operation
+from convt_cli.models.onnx.operation import Activation, Constant, Operation, Translator
+from convt_cli.models.onnx.operators.joins import require_one_batch
 
 _MOST_WRITTEN = 16
+"""How many numbers of a computed constant are written into the spec, if it has no name."""
 
 _JOINS = {"Add": "add", "Sum": "add", "Mul": "mul"}
+"""The layers that compute a join of activations."""
+
 _STAND_INS = {"Sub": "add", "Max": "add", "Min": "add", "Mean": "add", "Div": "mul", "Pow": "mul"}
-_FIELDS = {"Add": "bias", "Sum": "bias", "Mul": "weight"}
+"""The layers that have the shapes of a join and other numbers."""
+
+_SCALE_KEYS = {"Add": "bias", "Sum": "bias", "Mul": "weight"}
+"""The key of a scale that a constant of the model is, as it is stored."""
 
 
 def _elementwise(operation: Operation) -> Activation:
@@ -41,12 +47,6 @@ def _joined(operation: Operation, sources: list[Activation]) -> Activation:
     return operation.stand_in(_STAND_INS[operator], *sources)
 
 
-def require_one_batch(operation: Operation, sources: list[Activation]) -> None:
-    """Refuse sources whose batch axes differ."""
-    if len({source.batch for source in sources}) > 1:
-        operation.refuse("its sources have batches of different sizes")
-
-
 def _with_constant(operation: Operation, source: Activation, constant: Constant) -> Activation:
     try:
         result = np.broadcast_shapes(source.full_shape, constant.shape)
@@ -64,24 +64,24 @@ def _with_constant(operation: Operation, source: Activation, constant: Constant)
 def _scale_keys(
     operation: Operation, source: Activation, constant: Constant
 ) -> dict[str, Any] | None:
-    """What a scale does for the node; None where a number per channel does not do it.
+    """The keys of a scale that does what the node does; None where no scale does.
 
-    One number is written out, and so are few that are computed from a constant of the model;
-    the constant itself is named.
+    A single number is written out, and so are a few that the node makes of the constant's, as a
+    division does.  Otherwise the scale refers to the constant in the model's file.
     """
     if not _is_per_channel(source, constant):
         return None
     written = _written_out(operation, constant) if constant.array.size == 1 else None
     if written is not None:
         return written
-    field = _FIELDS.get(operation.node.operator)
-    if field and constant.name is not None:
-        return {field: operation.reference(constant)}
+    key = _SCALE_KEYS.get(operation.node.operator)
+    if key is not None and constant.name is not None:
+        return {key: operation.reference(constant)}
     return _written_out(operation, constant)
 
 
 def _written_out(operation: Operation, constant: Constant) -> dict[str, Any] | None:
-    """The keys of a scale with the constant's numbers; None where they are not to be written.
+    """The keys of a scale with numbers in the spec itself; None for many or unknown ones.
 
     A number without axes stays one; that is how exporters write the numbers of a formula.
     """
@@ -90,18 +90,17 @@ def _written_out(operation: Operation, constant: Constant) -> dict[str, Any] | N
     numbers = constant.array.ravel().astype(float).tolist()
     first = isinstance(operation.inputs[0], Constant)
     written = _written(operation.node.operator, numbers, constant_first=first)
-    if not all(isfinite(number) for values in written.values() for number in values):
+    are_finite = all(isfinite(number) for values in written.values() for number in values)
+    if not written or not are_finite:
         return None
     shape = (len(numbers),) if constant.shape else ()
-    return {
-        key: Inline(shape=shape, values=tuple(values)) for key, values in written.items()
-    } or None
+    return {key: Inline(shape=shape, values=tuple(values)) for key, values in written.items()}
 
 
 def _written(
     operator: str, numbers: list[float], *, constant_first: bool
 ) -> dict[str, list[float]]:
-    """The keys of a scale that does what the operator does with these numbers; empty if none."""
+    """The numbers of the keys of a scale that does what the operator does; empty if none does."""
     match operator, constant_first:
         case (("Add" | "Sum"), _):
             return {"bias": numbers}
@@ -119,10 +118,9 @@ def _written(
 
 def _is_per_channel(source: Activation, constant: Constant) -> bool:
     """Whether the constant is one number, or varies along the channels alone."""
+    # broadcasting aligns shapes at their last axes; axis 1 of the activation is the channels
     aligned = (1,) * (len(source.full_shape) - len(constant.shape)) + constant.shape
     return all(size == 1 for axis, size in enumerate(aligned) if axis != 1)
 
 
-OPERATORS: dict[str, Callable[[Operation], Activation]] = dict.fromkeys(
-    (*_JOINS, *_STAND_INS), _elementwise
-)
+OPERATORS: dict[str, Translator] = dict.fromkeys((*_JOINS, *_STAND_INS), _elementwise)

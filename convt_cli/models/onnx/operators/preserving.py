@@ -1,8 +1,7 @@
-"""Operators that leave the shape of their first input as it is."""
+"""Operators that keep the shape of their first input: activation functions, norms and their kin."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from math import isclose, prod
 from typing import Any
 
@@ -13,7 +12,7 @@ from convt_cli.arithmetic.layers.assumed import (
     LEAKY_SLOPE,
     PRELU_SLOPE,
 )
-from convt_cli.models.onnx.operation import Activation, Constant, Operation
+from convt_cli.models.onnx.operation import Activation, Constant, Operation, Translator
 
 _LAYERS = {
     "Relu": "relu",
@@ -35,6 +34,7 @@ _LAYERS = {
     "Identity": "identity",
     "Cast": "identity",
 }
+"""The layer type of an operator; that some lose numbers on the way is noted, see `_ASSUMED`."""
 
 _STAND_INS = (
     *("Abs", "Neg", "Sign", "Reciprocal", "Floor", "Ceil", "Round", "Sqrt", "Exp", "Log", "Erf"),
@@ -43,12 +43,13 @@ _STAND_INS = (
     *("ThresholdedRelu", "Shrink", "LogSoftmax", "Hardmax", "CumSum", "LpNormalization"),
     *("MeanVarianceNormalization", "RMSNormalization", "com.microsoft.QuickGelu"),
 )
-"""What no layer computes, and what keeps the shape by the operator's own text."""
-
+"""Operators that no layer computes, and that keep the shape by the definition of ONNX."""
 
 _LEARNING = ("prelu", "batch_norm", "instance_norm", "layer_norm", "group_norm")
+"""Layer types with parameters."""
+
 _LEARNED_INPUTS = (1, 2)
-"""The inputs of those operators that a training changes: slopes, or a scale and a shift."""
+"""The numbers of the inputs that hold these parameters: slopes, or a scale and a shift."""
 
 _ASSUMED = {
     "clip": f"its bounds: a clip is one to {CLIP_TEXT}",
@@ -58,11 +59,13 @@ _ASSUMED = {
     "batch_norm": "its statistics: a batch_norm passes signals unchanged",
     "lrn": "its numbers: an lrn passes signals unchanged",
 }
-"""What a layer of a spec leaves out of a node, and has instead."""
+"""By layer type: what is lost of a node, and what convt assumes instead."""
 
 
-def _preserving(layer_type: str) -> Callable[[Operation], Activation]:
-    def layer(operation: Operation) -> Activation:
+def _preserving(layer_type: str) -> Translator:
+    """The translator of an operator that is the one layer `layer_type`."""
+
+    def translate(operation: Operation) -> Activation:
         if layer_type in _ASSUMED and not _is_assumed(operation):
             operation.notes.append(f"{operation.node.operator} loses {_ASSUMED[layer_type]}")
         source = operation.activation()
@@ -71,11 +74,11 @@ def _preserving(layer_type: str) -> Callable[[Operation], Activation]:
             _note_other_count(operation, operation.geometry(layer_type, source, **keys).parameters)
         return operation.layer(layer_type, source, **keys)
 
-    return layer
+    return translate
 
 
 def _keys(layer_type: str, operation: Operation, source: Activation) -> dict[str, Any]:
-    """What the node says that its layer does not have by default."""
+    """The keys of a layer that have another value than their default."""
     if layer_type == "prelu":
         slopes = operation.weight(1).array.size
         legal = (source.shape[0], prod(source.shape))
@@ -91,7 +94,7 @@ def _keys(layer_type: str, operation: Operation, source: Activation) -> dict[str
 
 
 def _note_other_count(operation: Operation, counted: int) -> None:
-    """Say so where the model stores more or fewer numbers than the layer counts as parameters."""
+    """Add a note if the model stores another number of parameters than the layer counts."""
     inputs = [operation.constant(number) for number in _LEARNED_INPUTS]
     stored = sum(one.array.size for one in inputs if one is not None)
     if stored != counted:
@@ -102,7 +105,7 @@ def _note_other_count(operation: Operation, counted: int) -> None:
 
 
 def _is_assumed(operation: Operation) -> bool:
-    """Whether a node has the numbers that its layer is taken to have."""
+    """Whether a node has the very numbers that convt assumes for its layer."""
     attributes = operation.node.attributes
     match operation.node.operator:
         case "Clip":
@@ -119,7 +122,7 @@ def _is_assumed(operation: Operation) -> bool:
     return False
 
 
-OPERATORS: dict[str, Callable[[Operation], Activation]] = {
+OPERATORS: dict[str, Translator] = {
     **{operator: _preserving(layer_type) for operator, layer_type in _LAYERS.items()},
     **dict.fromkeys(
         _STAND_INS, lambda operation: operation.stand_in("identity", operation.activation())

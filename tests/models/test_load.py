@@ -1,0 +1,53 @@
+"""The registry of model formats: what each offers, and where people read its suffix."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from inspect import signature
+
+import pytest
+
+from convt_cli.errors import FileError
+from convt_cli.models.formats import FORMATS, Format
+from convt_cli.models.load import load_model
+from convt_cli.models.onnx import read
+from tests.conftest import Run, assert_refused
+
+# mypy holds each module to the interface, so every format stands here.
+CHECKED: tuple[Format, ...] = (read,)
+
+
+@pytest.mark.parametrize("module", FORMATS.values())
+class TestModules:
+    def test_each_offers_read_model_with_the_arguments_of_the_interface(self, module: str) -> None:
+        offered, asked = signature(import_module(module).read_model), signature(Format.read_model)
+        _, *arguments = asked.parameters.values()
+        assert [*offered.parameters.values()] == arguments
+        assert offered.return_annotation == asked.return_annotation
+
+    def test_each_is_checked_by_mypy(self, module: str) -> None:
+        assert import_module(module) in CHECKED
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("suffix", FORMATS)
+class TestSuffixes:
+    def test_the_help_names_each(self, run: Run, suffix: str) -> None:
+        assert f"MODEL{suffix}" in run("import", "--help").out
+
+    def test_the_error_for_another_names_each(self, suffix: str) -> None:
+        with pytest.raises(FileError, match="a model file is named by its format") as caught:
+            load_model("m.unheard", "m.unheard")
+        assert suffix in caught.value.help.removeprefix("known are ").split(", ")
+
+    def test_each_is_known_in_capitals_too(self, suffix: str) -> None:
+        with pytest.raises(FileError, match="cannot read"):
+            load_model(f"missing{suffix.upper()}", "")
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("name", ["m.pb", "m", ".onnx", "m.onnx.bak", "onnx", "-"])
+def test_a_file_of_another_suffix_is_refused(run: Run, name: str) -> None:
+    outcome = run("import", name, "-o", "m.yaml")
+    assert_refused(outcome, "E401")
+    assert "a model file is named by its format" in outcome.err
