@@ -454,8 +454,7 @@ def modules_of_commands() -> set[str]:
 # ------------------------------------------------------------------------------- ONNX operators
 
 FAMILIES = [
-    getattr(operators, name)
-    for name in ("windows", "preserving", "elementwise", "joins", "reshaping")
+    module for name in vars(operators) if hasattr(module := getattr(operators, name), "OPERATORS")
 ]
 
 
