@@ -15,8 +15,9 @@ from convt_cli.analysis.coverage import overlap_counts
 from convt_cli.analysis.linear_map import LinearMap
 from convt_cli.analysis.singular import values as values_module
 from convt_cli.analysis.singular.enclosure import band_shape
+from convt_cli.analysis.singular.iteration import Estimate
 from convt_cli.analysis.singular.symbol import is_circular, symbol_extremes
-from convt_cli.analysis.singular.values import Estimate, Spectrum, shortcuts, singular_values
+from convt_cli.analysis.singular.values import Spectrum, shortcuts, singular_values
 from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.convolution import Convolution
 from convt_cli.errors import ArrayError
