@@ -124,6 +124,7 @@ def _route_checks(convolution: Convolution, weight: Array) -> Iterator[Check]:
         for method in ("matrix", "zero-insert"):
             if method not in routes:
                 continue
+            # in names of checks "direct" is the matrix-free route, as in --method direct
             name = f"{action}: {method} = direct"
             reason, chosen = _chosen(method, convolution, small)
             if chosen is None:

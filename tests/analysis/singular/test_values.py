@@ -1,4 +1,4 @@
-"""Singular values against numpy's of the dense C, by every route, and their error estimates."""
+"""Singular values by every method, and their error estimates, against NumPy's of the dense C."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def dense(convolution: Convolution, weight: oracle.Array) -> oracle.Array:
 
 
 def truth(convolution: Convolution, weight: oracle.Array) -> oracle.Array:
-    """All singular values of C, the largest first."""
+    """All singular values of the dense C, the largest first."""
     return np.linalg.svd(dense(convolution, weight), compute_uv=False)
 
 
@@ -57,7 +57,7 @@ def assert_true(found: Spectrum, values: oracle.Array) -> None:
 
 @st.composite
 def circular_convolutions(draw: st.DrawFn) -> Convolution:
-    """Circular ones with output_size * stride = input_size, whatever the padding before."""
+    """Circular convolutions with output_size * stride = input_size and any padding before."""
     axes = []
     for _ in range(draw(st.integers(1, 2))):
         kernel_size, dilation = draw(st.integers(1, 3)), draw(st.integers(1, 2))
@@ -146,7 +146,7 @@ class TestCircularLayers:
 
 @pytest.fixture
 def large(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No layer is small, and none goes by its symbols."""
+    """Make every layer take the iteration: none is small enough for the other methods."""
     monkeypatch.setattr(values_module, "_MOST_DENSE_ENTRIES", 0)
     monkeypatch.setattr(values_module, "_MOST_SYMBOL_WORK", 0)
 
