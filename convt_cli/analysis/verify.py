@@ -224,7 +224,7 @@ def _peer_check(peer: Peer, convolution: Convolution, weight: Array) -> Check:
         note = f"left out: {peer.name} refuses it: {refusal}"
         return Check(name=name, passed=None, value=None, bound=None, note=note)
     action = apply_forward if forward else apply_transpose
-    # ours is in float64, on the very numbers that were rounded to the library's dtype
+    # ours is in float64, on the same numbers, as rounded to the library's dtype
     taps64, source64 = taps.astype(np.float64), source.astype(np.float64)
     ours = action(convolution, taps64, source64)
     scale = action(convolution, abs(taps64), abs(source64))

@@ -93,8 +93,8 @@ def _upsample(
     if len(sizes) not in rules.upsampling.axes(definition.mode):
         raise NoLineError(f"{framework} has no {kind} resizing on {len(sizes)} spatial axes")
     smooths = own.upsampling.smooths and rules.upsampling.smooths  # JAX can be told not to
-    told = replace(rules, upsampling=replace(rules.upsampling, smooths=smooths))
-    if not sampled_alike(definition, layer.inputs[0], layer.output, own, told):
+    theirs = replace(rules, upsampling=replace(rules.upsampling, smooths=smooths))
+    if not sampled_alike(definition, layer.inputs[0], layer.output, own, theirs):
         raise NoLineError(f"the {kind} resizing of {framework} reads or weighs other elements")
     if not scales_exactly(definition, list(zip(sizes, wanted, strict=True))):
         raise NoLineError("its factor is not output over input size")

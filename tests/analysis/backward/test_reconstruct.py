@@ -148,7 +148,7 @@ class TestPictures:
 
 
 def strongest(activations: Array, channel: int) -> tuple[int, ...]:
-    """The position of the largest unit of a channel, the first of equals."""
+    """(channel, *position) of the largest unit of a channel; of equal units the first."""
     places = np.ndindex(activations.shape[1:])
     position = max(places, key=lambda place: activations[(channel, *place)])
     return (channel, *position)
