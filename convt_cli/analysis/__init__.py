@@ -1,10 +1,11 @@
-"""What can be asked of a network and its numbers: is it right, what does it do, what undoes it.
+"""Numerical analyses of layers and networks: checks, singular values, inverses, signals back.
 
-`coverage` counts what C reads and writes, in integers alone, and `phases` judges a convolution
-together with a pixel shuffle.  `verify` holds the routes to C x and Cᵀ y against each other and, by
-`peers`, against other libraries; `invert` solves A x = y, and `linear_map` is A for SciPy.
+`coverage` counts how often C reads each input, in integers alone, and `phases` finds checkerboards
+of a convolution with a pixel shuffle behind it.  `verify` compares the routes to C x and Cᵀ y with
+each other and, through `peers`, with other libraries; `invert` solves A x = y, and `linear_map` is
+A as a SciPy operator.
 
-Two rooms lie inside: `singular` finds singular values, and `backward` runs a network forward and
-takes signals back down.  Here nothing is printed or written: `reports` turns the frozen values that
-come back into tables.
+The package `singular` finds singular values; `backward` runs a network forward and takes signals
+back down to its input.  Nothing here prints or writes: the functions return frozen values, which
+`reports` turns into tables.
 """

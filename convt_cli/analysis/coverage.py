@@ -1,12 +1,13 @@
-"""How often C reads each input: the overlap counts of Cᵀ1, in integers and without the map.
+"""How often C reads each input: the overlap counts of Cᵀ1, in integers, without building C.
 
-With ones for taps and one channel, position i of Cᵀ1 counts the (output, tap) pairs that meet
-there, which is a product over the axes.  On one axis tap t meets the positions
+With one channel and all taps 1, element i of Cᵀ1 is the number of (output, tap) pairs that read
+input i.  It is a product over the axes.  On one axis tap t reads the positions
 
     q * stride + t * dilation - before,    0 <= q < output_size,
 
-so the taps of one residue of t * dilation modulo the stride are intervals of q that overlap,
-and a sweep over their ends counts the positions of every count, however long the axis is.
+so the taps with one residue of t * dilation modulo the stride read overlapping intervals of one
+lattice.  A sweep over the ends of these intervals finds how many positions have each count, in
+time that does not depend on the length of the axis.
 
 Away from the borders the count depends on the residue alone: it is even exactly when stride
 divides kernel_size and has no factor in common with dilation.  Where it is not, a transposed
@@ -33,11 +34,11 @@ from convt_cli.arithmetic.padding_modes import FOLDS
 class Coverage:
     """The least and the greatest overlap count of Cᵀ1, and what follows from the counts.
 
-    `interior` is the least and the greatest count where no border is near, None where every
-    position is near one; `period` is that of the counts there, per axis.  `unread_inputs` are
-    the elements of the input of the layer's own action that nothing reads, all channels
-    counted.  `even_kernel_size` is the nearest kernel_size whose counts are even in the
-    interior, None where none is.
+    `interior` is the least and the greatest count away from the borders, None where every
+    position is near a border; `period` is the period of the counts there, per axis.
+    `unread_inputs` is how many elements of the layer's own input (x of a conv, y of a
+    conv_transpose) no output reads, over all channels.  `even_kernel_size` is the nearest
+    kernel_size whose counts are all equal in the interior, None where there is none.
     """
 
     overlap_min: int
@@ -49,7 +50,7 @@ class Coverage:
 
     @property
     def is_even(self) -> bool | None:
-        """Whether the counts do not vary in the interior; None where there is no saying."""
+        """Whether the interior counts are all equal; None without an interior, if counts vary."""
         if self.interior is not None:
             return self.interior[0] == self.interior[1]
         return True if self.overlap_min == self.overlap_max else None
@@ -81,21 +82,25 @@ def coverage(convolution: Convolution) -> Coverage:
 
 
 def overlap_counts(axis: Axis, mode: str = "zeros") -> dict[int, int]:
-    """{count: the number of input positions that so many (output, tap) pairs read}.
+    """{count: the number of input positions that are read by `count` (output, tap) pairs}.
 
     >>> overlap_counts(Axis.conv(input_size=6, kernel_size=2, stride=3))
     {1: 4, 0: 2}
     """
+    # {residue: the first row of the lattice that each tap reads}; row q is position
+    # q * stride + residue - before
     starts: dict[int, list[int]] = {}
     for tap in range(axis.kernel_size):
         row, residue = divmod(tap * axis.dilation, axis.stride)
         starts.setdefault(residue, []).append(row)
     totals = Counter[int]()
     for residue, rows in starts.items():
+        # the rows of this lattice inside the input: 0 <= position < input_size
         first = -((residue - axis.before) // axis.stride)
         past = (axis.input_size - 1 + axis.before - residue) // axis.stride + 1
         totals.update(_swept(rows, axis.output_size, first, past))
-    totals[0] += axis.input_size - totals.total()
+    totals[0] += axis.input_size - totals.total()  # residues that no tap has
+    # padding that repeats the input adds reads near the borders: move those positions
     for position, extra in _folded_pairs(axis, mode).items():
         count = _count_at(axis, position)
         totals[count] -= 1
@@ -104,51 +109,57 @@ def overlap_counts(axis: Axis, mode: str = "zeros") -> dict[int, int]:
 
 
 def _swept(starts: Iterable[int], length: int, first: int, past: int) -> dict[int, int]:
-    """{count: how many of first ... past - 1 lie in so many of the intervals of `length`}."""
-    steps = Counter[int]()
+    """{count: how many of first ... past - 1 lie in `count` intervals}.
+
+    The intervals are start ... start + length - 1, one for each of `starts`.
+    """
+    # {position: how much the count rises there}, every interval cut to the range
+    rises = Counter[int]()
     for start in starts:
-        steps[min(max(start, first), past)] += 1
-        steps[min(max(start + length, first), past)] -= 1
-    steps[first] += 0
-    steps[past] += 0
-    found = Counter[int]()
+        rises[min(max(start, first), past)] += 1
+        rises[min(max(start + length, first), past)] -= 1
+    rises[first] += 0  # both ends of the range are keys, so that the sweep covers all of it
+    rises[past] += 0
+    positions = Counter[int]()
     count = 0
-    for here, there in pairwise(sorted(steps)):
-        count += steps[here]
-        found[count] += there - here
-    return found
+    for here, there in pairwise(sorted(rises)):
+        count += rises[here]
+        positions[count] += there - here
+    return positions
 
 
 def _folded_pairs(axis: Axis, mode: str) -> Counter[int]:
-    """{input position: the (output, tap) pairs that read it through the padding}."""
-    found = Counter[int]()
+    """{input position: the number of (output, tap) pairs that read it through the padding}."""
+    pairs = Counter[int]()
     if mode == "zeros":
-        return found
+        return pairs
     fold = FOLDS[mode]
     for tap in range(axis.kernel_size):
         first, past = axis.outputs_of_tap(tap)
         offset = tap * axis.dilation - axis.before
         for output in chain(range(first), range(past, axis.output_size)):
-            found[fold(output * axis.stride + offset, axis.input_size)] += 1
-    return found
+            pairs[fold(output * axis.stride + offset, axis.input_size)] += 1
+    return pairs
 
 
 def _count_at(axis: Axis, position: int) -> int:
-    """#{(output, tap): output * stride + tap * dilation - before = position}."""
+    """The number of (output, tap) with output * stride + tap * dilation - before = position."""
     common = gcd(axis.stride, axis.dilation)
-    place = position + axis.before
-    if place % common:
+    padded = position + axis.before  # = output * stride + tap * dilation
+    if padded % common:
         return 0
+    # the taps that solve it modulo the stride: residue, residue + step, ...
     step = axis.stride // common
-    residue = place // common * pow(axis.dilation // common, -1, step) % step
-    room = place - (axis.output_size - 1) * axis.stride
+    residue = padded // common * pow(axis.dilation // common, -1, step) % step
+    # of them those between least and most have an output in 0 ... output_size - 1
+    room = padded - (axis.output_size - 1) * axis.stride
     least = max(0, -(-room // axis.dilation))
-    most = min(axis.kernel_size - 1, place // axis.dilation)
+    most = min(axis.kernel_size - 1, padded // axis.dilation)
     return max(0, (most - residue) // step - (least - 1 - residue) // step)
 
 
 def _endless_counts(axis: Axis) -> Pair:
-    """The least and the greatest count on an axis without ends."""
+    """The least and the greatest count on an axis that is infinite both ways."""
     common = gcd(axis.stride, axis.dilation)
     step = axis.stride // common
     least = 0 if common > 1 else axis.kernel_size // step
@@ -156,20 +167,23 @@ def _endless_counts(axis: Axis) -> Pair:
 
 
 def _period(axis: Axis) -> int:
-    """The period of the counts on an axis without ends."""
+    """The period of the counts on an axis that is infinite both ways."""
     common = gcd(axis.stride, axis.dilation)
     return axis.stride if axis.kernel_size % (axis.stride // common) else common
 
 
 def _interior_length(axis: Axis) -> int:
-    """The number of positions that every tap would reach, did the stride allow it."""
+    """The number of input positions far enough from both ends that no tap is missing there."""
     first = max(0, axis.effective_kernel - 1 - axis.before)
     last = min(axis.input_size - 1, (axis.output_size - 1) * axis.stride - axis.before)
     return max(0, last - first + 1)
 
 
 def _even_kernel_size(axes: Iterable[Axis]) -> Shape | None:
-    """The multiples of stride nearest to kernel_size, of two the larger."""
+    """Per axis the multiple of stride nearest to kernel_size; of two equally near, the larger.
+
+    None where stride and dilation share a factor: then no kernel_size makes the counts equal.
+    """
     sizes = []
     for axis in axes:
         if gcd(axis.stride, axis.dilation) > 1:
@@ -180,12 +194,12 @@ def _even_kernel_size(axes: Iterable[Axis]) -> Shape | None:
 
 
 def unread_inputs(convolution: Convolution) -> int:
-    """Elements of the input of the layer's own action that nothing reads."""
+    """The number of elements of the layer's own input that no output reads."""
     return empty_rows(convolution) if convolution.adjoint else empty_columns(convolution)
 
 
 def empty_columns(convolution: Convolution) -> int:
-    """The number of columns of C without an entry: elements that no window reads."""
+    """The number of columns of C without an entry: elements of x that no window reads."""
     counts = [overlap_counts(axis, convolution.padding_mode) for axis in convolution.axes]
     positions = prod(axis.input_size for axis in convolution.axes)
     read = prod(axis.input_size - count.get(0, 0) for axis, count in zip(convolution.axes, counts))
@@ -193,17 +207,17 @@ def empty_columns(convolution: Convolution) -> int:
 
 
 def empty_rows(convolution: Convolution) -> int:
-    """The number of rows of C without an entry: windows that lie in the zeros altogether."""
+    """The number of rows of C without an entry: windows that lie entirely in zero padding."""
     if convolution.padding_mode != "zeros":
         return 0
     positions = prod(axis.output_size for axis in convolution.axes)
-    return convolution.out_channels * (positions - prod(map(_reading, convolution.axes)))
+    return convolution.out_channels * (positions - prod(map(_outputs_reading, convolution.axes)))
 
 
-def _reading(axis: Axis) -> int:
-    """The number of outputs with a tap inside the input."""
-    total = reached = 0
+def _outputs_reading(axis: Axis) -> int:
+    """The number of outputs with a tap inside the input: the size of a union of intervals."""
+    total = counted = 0  # outputs below `counted` are in the total already
     for first, past in sorted(axis.outputs_of_tap(tap) for tap in range(axis.kernel_size)):
-        total += max(0, past - max(first, reached))
-        reached = max(reached, past)
+        total += max(0, past - max(first, counted))
+        counted = max(counted, past)
     return total

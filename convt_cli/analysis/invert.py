@@ -1,15 +1,15 @@
-"""x with A x = y as nearly as can be: the least squares, and of those the shortest.
+"""The least-squares solution x of A x = y, the shortest one where there are several.
 
 A is the layer's own action: C for conv, Cᵀ for conv_transpose.  LSMR needs only products with A
-and Aᵀ, and begun at zero it stays among the combinations of A's rows: so where many x do equally
-well, it comes to the shortest (D. Fong and M. Saunders, 2011).  With damping d it minimises
-|A x - y|² + d² |x|² instead.
+and Aᵀ.  Started at zero it stays in the span of A's rows, so where many x fit equally well it finds
+the shortest (D. Fong and M. Saunders, 2011).  With damping d it minimises |A x - y|² + d² |x|²
+instead.
 
-Beside it stand Aᵀy, which is often called the inverse of a convolution and is not, and the best
-multiple of it, alpha * Aᵀy with alpha = <A Aᵀy, y> / |A Aᵀy|².
+Two candidates are reported beside it: Aᵀy, which is often called the inverse of a convolution and
+is not, and the best multiple of it, alpha * Aᵀy with alpha = <A Aᵀy, y> / |A Aᵀy|².
 
-LSMR takes numbers around 1 for granted, so the weight and y are divided by powers of two first:
-with A = a A' and y = b y' the x of A is b/a times the x' of A', whose damping is d/a.
+LSMR assumes numbers around 1, so the weight and y are divided by powers of two first: with
+A = a A' and y = b y' the x of A is b/a times the x' of A', whose damping is d/a.
 """
 
 from __future__ import annotations
@@ -29,14 +29,17 @@ from convt_cli.io import memory
 from convt_cli.operators.dtypes import Array
 
 TOLERANCE = 1e-10
+"""LSMR's atol and btol, relative to |A| and |y|, unless a caller says otherwise."""
 MOST_ITERATIONS = 10_000
+"""LSMR stops after this many iterations, converged or not, unless a caller says otherwise."""
 
 _OUT_OF_STEPS = 7
+"""What `lsmr` returns as its stop reason when it ran out of iterations."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """|A x - y| / |y| of one x, and |x|; the residual is None where y is zero."""
+    """One x: `residual` is |A x - y| / |y|, None where y is zero, and `norm` is |x|."""
 
     name: str
     residual: float | None
@@ -45,9 +48,10 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inverse:
-    """`x`, of the shape of A's input, with how it was found and what stands beside it.
+    """The solution `x`, of the shape of A's input, how it was found, and the two candidates.
 
-    `gradient` is |Aᵀ(A x - y) + d² x| / |Aᵀy|, which is zero at the minimum; None where Aᵀy is.
+    `gradient` is |Aᵀ(A x - y) + d² x| / |Aᵀy|, which is zero at the minimum; None where Aᵀy is
+    zero.  `scale` is alpha.
     """
 
     x: Array
@@ -60,7 +64,7 @@ class Inverse:
     scaled: Candidate
 
 
-@np.errstate(all="ignore")  # what passes the largest number is inf, and seen
+@np.errstate(all="ignore")  # an overflow gives inf, which the figures show
 def invert(
     convolution: Convolution,
     weight: Array,
@@ -82,6 +86,7 @@ def invert(
     """
     _require_solvable(convolution, y)
     taps, target = real(weight, "the weight"), real(y, "the array").ravel()
+    # a and b of the module's docstring, and b / a; action, target and damping become A', y', d/a
     of_weight, of_y = _power_of_two(taps), _power_of_two(target)
     action, target = own_action(convolution, taps / of_weight), target / of_y
     damping, grown = damping / of_weight, of_y / of_weight
@@ -94,8 +99,8 @@ def invert(
         conlim=0,
         maxiter=most_iterations,
     )
-    back = action.T @ target
-    image = action @ back
+    back = action.T @ target  # (columns of A,): Aᵀy
+    image = action @ back  # (rows of A,): A Aᵀy
     scale = _ratio(float(image @ target), float(image @ image)) or 0.0
     return Inverse(
         x=(grown * np.asarray(x)).reshape(convolution.action_shapes[0]),
@@ -110,7 +115,7 @@ def invert(
 
 
 def _require_solvable(convolution: Convolution, y: Array) -> None:
-    """Raise ArrayError (E301) for a y of another shape, RequestError (E501) for want of memory."""
+    """Raise ArrayError (E301) for a y of another shape, E501 for lack of memory."""
     before, after = convolution.action_shapes
     if y.shape != after:
         raise ArrayError(
@@ -127,7 +132,7 @@ def _require_solvable(convolution: Convolution, y: Array) -> None:
 
 
 def _power_of_two(array: Array) -> float:
-    """The power of two next above the largest magnitude, or 1 where that is zero.
+    """The least power of two above the largest magnitude, or 1 where that is zero.
 
     >>> _power_of_two(np.array([3.0, -5.0])), _power_of_two(np.zeros(2))
     (8.0, 1.0)
@@ -137,7 +142,9 @@ def _power_of_two(array: Array) -> float:
 
 
 def null_space_reasons(convolution: Convolution) -> tuple[str, ...]:
-    """Why A has a null space, so that many x give one y; none where its structure shows none.
+    """Reasons, from sizes alone, why A has a null space, so that many x give the same y.
+
+    Empty where the sizes show none.
 
     >>> from convt_cli.operators.operator import ConvOperator
     >>> null_space_reasons(ConvOperator([[[1.0, 1.0]]], 6, stride=3).convolution)
@@ -154,16 +161,18 @@ def null_space_reasons(convolution: Convolution) -> tuple[str, ...]:
 
 
 def _gradient(action: Any, x: Array, target: Array, back: Array, damping: float) -> float | None:
+    """|Aᵀ(A x - y) + d² x| / |Aᵀy|; None where Aᵀy is zero."""
     slope = action.T @ (action @ x - target) + damping**2 * x
     return _ratio(float(np.linalg.norm(slope)), float(np.linalg.norm(back)))
 
 
 def _candidate(name: str, x: Array, image: Array, target: Array, grown: float) -> Candidate:
-    """x of norm `grown` |x|, whose image is to be `target`."""
+    """The residual of `image`, which is A x, and the norm of x, scaled back by `grown`."""
     apart = float(np.linalg.norm(image - target))
     norm = grown * float(np.linalg.norm(x))
     return Candidate(name=name, residual=_ratio(apart, float(np.linalg.norm(target))), norm=norm)
 
 
 def _ratio(value: float, whole: float) -> float | None:
+    """value / whole; None for a whole of zero."""
     return value / whole if whole else None

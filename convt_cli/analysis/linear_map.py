@@ -1,7 +1,7 @@
-"""C of any convolution as a linear operator on real vectors, made ready once.
+"""C of any convolution as a SciPy LinearOperator on real vectors, prepared once.
 
-`ConvOperator` is this for Python callers; here a convolution of any padding_mode is taken, and
-an iteration applies it hundreds of times, so that the kernels keep what they know of the weight.
+`ConvOperator` is the same for Python callers.  This one takes every padding_mode, and keeps what
+the kernels prepare from the weight, as an iteration applies it hundreds of times.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ from convt_cli.operators.padding import pad, pad_transpose, without_padding
 
 
 class LinearMap(LinearOperator):
-    """C, (rows, columns), in float64; `.T` is Cᵀ.  `weight` is in C's layout, and real."""
+    """C as an operator of shape (rows, columns), in float64; `.T` is Cᵀ.
+
+    `weight` is real, (out_channels, in_channels // groups, *kernel_size).
+    """
 
     def __init__(self, convolution: Convolution, weight: Array) -> None:
         self._convolution = convolution
@@ -43,7 +46,7 @@ class LinearMap(LinearOperator):
 
 
 def own_action(convolution: Convolution, weight: Array) -> LinearOperator:
-    """The layer's own action A as an operator: C, or Cᵀ where the layer is a transposed one."""
+    """The layer's own action A as an operator: C, or Cᵀ for a conv_transpose layer."""
     matrix = LinearMap(convolution, weight)
     return matrix.T if convolution.adjoint else matrix
 

@@ -1,8 +1,8 @@
 """Other libraries' convolutions: torch, ONNX Runtime, JAX and TensorFlow, imported when asked.
 
-They do not agree on what padding is, so NumPy pads and crops, by the spec's resolved padding, and
-each library does what all of them mean alike: a direct convolution without padding, and the full
-transposed one, (input - 1) * stride + effective kernel long.
+The libraries disagree on padding, so NumPy pads and crops here, by the layer's resolved padding,
+and each library computes only what all of them define alike: a convolution without padding, and
+the full transposed one, whose output size is (input - 1) * stride + effective kernel.
 """
 
 from __future__ import annotations
@@ -19,21 +19,25 @@ from convt_cli.arithmetic.convolution import Convolution, Shape
 from convt_cli.errors import RequestError, shown
 from convt_cli.operators.dtypes import Array
 
-_MODES: dict[str, Literal["constant", "wrap", "reflect", "edge"]] = {
+_NUMPY_PAD_MODES: dict[str, Literal["constant", "wrap", "reflect", "edge"]] = {
     "zeros": "constant",
     "circular": "wrap",
     "reflect": "reflect",
     "replicate": "edge",
 }
+"""The `mode` of numpy.pad for each padding_mode."""
 
 
 class PeerRefused(Exception):
-    """A library does not take a layer; the first line of what it said."""
+    """A library refuses a layer; the message is the first line of the library's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeerWindow:
-    """What a library is told of a layer beside the weight: `full` is its input without padding."""
+    """The parameters of a layer that a library gets beside the weight.
+
+    `full` is the spatial shape of the full transposed output: C's input with its padding.
+    """
 
     stride: Shape
     dilation: Shape
@@ -46,12 +50,15 @@ class PeerWindow:
 
 
 _Call = Callable[[Array, Array, PeerWindow], Any]
-"""(batch of one, weight in C's layout, window) to the batch of results."""
+"""(array with a batch of one, weight in C's layout, window) to the result, with its batch axis."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Peer:
-    """A library: the modules it needs, what installs them, and the dtype it is asked in."""
+    """A library: the modules it needs, what `pip install` needs for them, its dtype and its calls.
+
+    `direct` computes the convolution without padding, `transposed` the full transposed one.
+    """
 
     name: str
     modules: tuple[str, ...]
@@ -96,20 +103,20 @@ def peer_result(peer: Peer, convolution: Convolution, weight: Array, source: Arr
 
 
 def _padded(x: Array, convolution: Convolution) -> Array:
-    """x with its padding around it; where the padding is negative, without its border."""
+    """x with its padding; where the padding is negative, x without that much of its border."""
     axes = convolution.axes
     pads = [(0, 0), (0, 0), *((max(0, axis.before), max(0, axis.after)) for axis in axes)]
     cuts = (slice(max(0, -axis.before), min(0, axis.after) or None) for axis in axes)
-    padded: Array = np.pad(x, pads, mode=_MODES[convolution.padding_mode])
+    padded: Array = np.pad(x, pads, mode=_NUMPY_PAD_MODES[convolution.padding_mode])
     return padded[:, :, *cuts]
 
 
 def _cropped(full: Array, convolution: Convolution) -> Array:
-    """The part of the full result that the padding leaves, zeros where nothing reaches."""
+    """The full transposed output without the padding; zeros where the output is longer than it."""
     for number, axis in enumerate(convolution.axes, start=2):
-        places = np.arange(axis.input_size) + axis.before
-        inside = (places >= 0) & (places < full.shape[number])
-        kept = np.take(full, np.where(inside, places, 0), axis=number)
+        indices = np.arange(axis.input_size) + axis.before  # (input_size,) into the full axis
+        inside = (indices >= 0) & (indices < full.shape[number])
+        kept = np.take(full, np.where(inside, indices, 0), axis=number)
         shape = [1] * full.ndim
         shape[number] = -1
         full = kept * inside.reshape(shape).astype(full.dtype)
@@ -247,6 +254,7 @@ def _by_groups(
 
 
 _EXTRA = "convt-cli[peers]"
+"""The extra of this package that installs the libraries; TensorFlow is not in it."""
 
 PEERS = {
     peer.name: peer

@@ -1,9 +1,9 @@
 """Whether a convolution followed by a pixel_shuffle shows a checkerboard.
 
-A pixel_shuffle by r lays r**rank channels of the convolution over a block of the image, so each
-phase of the image has a kernel of its own.  Away from the borders a constant input gives each
-phase the sum of its kernel's taps, for each input channel: only where the phases of every image
-channel have equal sums is a constant image made of a constant input.
+A pixel_shuffle by r makes each block of r**rank pixels out of r**rank output channels of the
+convolution, so each phase (position within a block) has a kernel of its own.  Away from the borders
+a constant input gives each phase the sum of its kernel's taps, for each input channel.  So the
+image is constant too only if, in every image channel, all phases have equal sums.
 
 Source: A. Aitken and others, "Checkerboard artifact free sub-pixel convolution" (2017).
 """
@@ -23,17 +23,21 @@ def phase_difference(convolution: Convolution, weight: Array, phases: int) -> fl
     than rounding.  `weight` is (out_channels, in_channels // groups, *kernel_size), real, and
     channels c * phases ... (c + 1) * phases - 1 are the phases of image channel c.
     """
+    # (out_channels, in_channels // groups, taps)
     kernels = weight.reshape(*weight.shape[:2], -1).astype(float)
-    sums = _over_all_inputs(kernels.sum(axis=2), convolution)
+    sums = _over_all_inputs(kernels.sum(axis=2), convolution)  # (out_channels, in_channels)
     most = float(np.abs(kernels).sum(axis=2).max())
-    of_phases = sums.reshape(-1, phases, sums.shape[1])
+    of_phases = sums.reshape(-1, phases, sums.shape[1])  # (image channels, phases, in_channels)
     difference = float((of_phases.max(axis=1) - of_phases.min(axis=1)).max())
     rounding = 2 * kernels.shape[2] * float(np.finfo(float).eps) * most
     return difference / most if difference > rounding else 0.0
 
 
 def _over_all_inputs(sums: Array, convolution: Convolution) -> Array:
-    """(out_channels, in_channels // groups) as (out_channels, in_channels), zeros elsewhere."""
+    """`sums`, (out_channels, in_channels // groups), as (out_channels, in_channels).
+
+    Zeros stand where an output channel does not read an input channel of another group.
+    """
     groups = convolution.groups
     rows, columns = sums.shape[0] // groups, sums.shape[1]
     spread = np.zeros((groups, rows, groups, columns))

@@ -1,4 +1,4 @@
-"""Is what convt computes right?  Every route to C x and Cᵀ y held against every other, on numbers.
+"""Checks of one layer: every route to C x and Cᵀ y gives the same numbers as the matrix-free one.
 
 On real numbers every comparison has a bound from the standard model of rounding: a sum of n
 products is off by at most n * eps / 2 times the sum of their absolute values, in any order.  So
@@ -6,9 +6,9 @@ two routes to C x differ by at most n * eps * |C||x|, element by element, and th
 <Cx, y> - <x, Cᵀy>, its last sums done exactly, by (n + 1) * eps * <|C||x|, |y|>.  On integers all
 routes are equal, element for element.
 
-C itself is only built where it is small.  Of a larger layer it is built for fewer positions with
-the same window and the same padding, which the check says; where the channels alone make it too
-large, the check is left out, by name.
+C itself is built only where it is small.  For a larger layer it is built for a smaller input, with
+the same window and the same padding, and the check's note says so; where the channels alone make it
+too large, the check is listed as left out.
 """
 
 from __future__ import annotations
@@ -32,17 +32,20 @@ from convt_cli.operators.matrix_free import apply_forward, apply_transpose
 from convt_cli.operators.routes import FORWARD, TRANSPOSE
 
 _MOST_ENTRIES = 2**24
+"""The most entries of a C that is built for a check: about 200 MB."""
 _MOST_STRETCHED_WORK = 2 * 10**10
-"""The entries of C, and the multiply-adds of zero insertion, that a check may take."""
+"""The most multiply-adds of zero insertion on the layer itself; above, on a smaller input."""
 _SEED = 0
+"""The seed of all random arrays, so that two runs of a check give the same figures."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
     """One comparison: `value` is how far apart the two sides are, and `bound` how far they may be.
 
-    Of arrays it is the element that comes nearest to its bound, or goes furthest beyond.  All
-    three are None where the check was left out; `note` says why, or what was done instead.
+    For arrays, value and bound are those of the element that comes nearest to its bound, or
+    exceeds it most.  `passed`, `value` and `bound` are None where the check was left out; `note`
+    says why, or what was done instead.
     """
 
     name: str
@@ -55,7 +58,9 @@ class Check:
 def verify_layer(
     convolution: Convolution, weight: Array, peers: tuple[Peer, ...] = ()
 ) -> tuple[Check, ...]:
-    """Every check of one layer, with its own `weight`, (out, in // groups, *kernel_size).
+    """All checks of one layer.
+
+    `weight` is the layer's own, (out_channels, in_channels // groups, *kernel_size).
 
     Raises ArrayError (E302) for a weight that is not real and finite, RequestError (E501).
 
@@ -78,13 +83,13 @@ def verify_layer(
 
 
 def _shape_check(convolution: Convolution) -> Check:
-    """The number of axes on which the transposed layer does not undo the shape of the direct."""
+    """The check that no axis fails to get its size back from the transposed layer."""
     wrong = sum(not _is_undone(axis) for axis in convolution.axes)
     return Check(name="shape inverse", passed=wrong == 0, value=float(wrong), bound=0.0)
 
 
 def _is_undone(axis: Axis) -> bool:
-    """Whether the transposed axis leads back to input_size, and the direct one to output_size."""
+    """Whether conv_transpose gives input_size again, and conv on that gives output_size."""
     window = {
         "kernel_size": axis.kernel_size,
         "stride": axis.stride,
@@ -95,13 +100,14 @@ def _is_undone(axis: Axis) -> bool:
     extra = axis.output_padding
     up = Axis.conv_transpose(input_size=axis.output_size, output_padding=extra, **window)
     down = Axis.conv(input_size=up.input_size, **window)
-    reached = down.output_size - extra // axis.stride
+    # an output_padding of a stride or more leaves room for whole windows that C does not have
+    outputs = down.output_size - extra // axis.stride
     sizes = axis.input_size, axis.output_size, axis.input_size
-    return (up.input_size, reached, axis.zero_inserted().output_size) == sizes
+    return (up.input_size, outputs, axis.zero_inserted().output_size) == sizes
 
 
 def _dot_test(convolution: Convolution, weight: Array) -> Check:
-    """|<Cx, y> - <x, Cᵀy>| of normal x and y."""
+    """The check that <Cx, y> equals <x, Cᵀy>, for normally distributed x and y."""
     x, y = _normal(convolution.input_shape), _normal(convolution.output_shape)
     left = fsum((apply_forward(convolution, weight, x) * y).flat)
     right = fsum((x * apply_transpose(convolution, weight, y)).flat)
@@ -111,13 +117,14 @@ def _dot_test(convolution: Convolution, weight: Array) -> Check:
 
 
 def _route_checks(convolution: Convolution, weight: Array) -> Iterator[Check]:
-    """Every other route against the direct one, on real numbers and on integers."""
+    """Each other route compared with the matrix-free one, on real numbers and on integers."""
     small = smaller(convolution)
     for forward, routes in ((True, FORWARD), (False, TRANSPOSE)):
         action = "C x" if forward else "Cᵀ y"
         for method in ("matrix", "zero-insert"):
             if method not in routes:
                 continue
+            # in names of checks "direct" is the matrix-free route, as in --method direct
             name = f"{action}: {method} = direct"
             reason, chosen = _chosen(method, convolution, small)
             if chosen is None:
@@ -130,7 +137,10 @@ def _route_checks(convolution: Convolution, weight: Array) -> Iterator[Check]:
 def _chosen(
     method: str, convolution: Convolution, small: Convolution | None
 ) -> tuple[str, Convolution | None]:
-    """What a method is tried on: the layer, fewer positions of it, or nothing; and why."""
+    """(reason, convolution): the layer itself, a smaller one, or None where the method is left out.
+
+    The reason is empty where it is the layer itself.
+    """
     if method == "zero-insert" and convolution.padding_mode != "zeros":
         return f"left out: the padding_mode is {convolution.padding_mode}", None
     stretch = prod(axis.stride for axis in convolution.axes)
@@ -148,25 +158,25 @@ def _chosen(
 
 
 def smaller(convolution: Convolution) -> Convolution | None:
-    """The same windows and padding over fewer positions, such that C is small; None if it is not.
+    """The same windows and padding on a smaller input, so that C is small; None if it never is.
 
-    Where it can be done there are windows that meet no border.
+    Where possible the input is still long enough for windows that meet no border.
     """
     for windows in (2, 1, 0):
         try:
             axes = tuple(_shorter(axis, windows) for axis in convolution.axes)
-            found = replace(convolution, axes=axes)
+            shorter = replace(convolution, axes=axes)
         except GeometryError:  # padding that an input so small does not allow
             continue
-        if found.nnz <= _MOST_ENTRIES:
-            return found
+        if shorter.nnz <= _MOST_ENTRIES:
+            return shorter
     return None
 
 
 def _shorter(axis: Axis, windows: int) -> Axis:
-    """The first outputs of an axis, as many as `windows` windows side by side and two more.
+    """The axis with fewer outputs: `windows` whole windows side by side, and two outputs more.
 
-    More of them where the padding is longer than the input.
+    It keeps more of them where the padding is longer than the input.
     """
     per_window = -(-axis.effective_kernel // axis.stride)
     wanted = min(axis.output_size, windows * per_window + 2)
@@ -193,7 +203,7 @@ def _on_reals(
 def _on_integers(
     name: str, route: Route, convolution: Convolution, *, forward: bool, note: str
 ) -> Check:
-    """The number of elements that differ."""
+    """The check that no element differs, as integers this small are added without rounding."""
     source = _whole(convolution.input_shape if forward else convolution.output_shape)
     weight = _whole(convolution.weight_shape)[0]
     action = apply_forward if forward else apply_transpose
@@ -203,7 +213,7 @@ def _on_integers(
 
 
 def _peer_check(peer: Peer, convolution: Convolution, weight: Array) -> Check:
-    """The layer's own action by another library, in its dtype."""
+    """The check of the layer's own action against another library, computed in its dtype."""
     forward = not convolution.adjoint
     name = f"{'C x' if forward else 'Cᵀ y'}: {peer.name} = direct"
     source = _normal(convolution.action_shapes[0]).astype(peer.dtype)
@@ -214,23 +224,25 @@ def _peer_check(peer: Peer, convolution: Convolution, weight: Array) -> Check:
         note = f"left out: {peer.name} refuses it: {refusal}"
         return Check(name=name, passed=None, value=None, bound=None, note=note)
     action = apply_forward if forward else apply_transpose
-    exact, absolute = taps.astype(np.float64), source.astype(np.float64)
-    ours = action(convolution, exact, absolute)
-    scale = action(convolution, abs(exact), abs(absolute))
+    # ours is in float64, on the same numbers, as rounded to the library's dtype
+    taps64, source64 = taps.astype(np.float64), source.astype(np.float64)
+    ours = action(convolution, taps64, source64)
+    scale = action(convolution, abs(taps64), abs(source64))
     count = _products(convolution, forward=forward) + 1
     bounds = count * float(np.finfo(peer.dtype).eps) * scale
     return _compared(name, theirs, ours, bounds, f"in {peer.dtype}")
 
 
 def _compared(name: str, first: Array, second: Array, bounds: Array, note: str) -> Check:
-    """The element whose difference comes nearest to its bound."""
+    """The check of the element whose difference exceeds its bound most, or comes nearest to it."""
     if first.shape != second.shape:
         shapes = f"{first.shape[1:]} instead of {second.shape[1:]}"
         return Check(name=name, passed=False, value=None, bound=None, note=shapes)
-    apart = abs(first.astype(np.float64) - second).ravel()
-    beyond = np.where(np.isnan(apart), np.inf, apart) - bounds.ravel()
-    place = int(np.argmax(beyond))
-    return _judged(name, float(apart[place]), float(bounds.flat[place]), note)
+    differences = abs(first.astype(np.float64) - second).ravel()
+    # nan never compares as larger: taken as infinite, it is found and fails
+    excess = np.where(np.isnan(differences), np.inf, differences) - bounds.ravel()
+    worst = int(np.argmax(excess))
+    return _judged(name, float(differences[worst]), float(bounds.flat[worst]), note)
 
 
 def _judged(name: str, value: float, bound: float, note: str = "") -> Check:
@@ -238,7 +250,7 @@ def _judged(name: str, value: float, bound: float, note: str = "") -> Check:
 
 
 def _products(convolution: Convolution, *, forward: bool) -> int:
-    """The most products that one element of C x, or of Cᵀ y, adds up."""
+    """The largest number of products that are summed in one element of C x, or of Cᵀ y."""
     out, inner, *kernel = convolution.weight_shape
     if forward:
         return inner * prod(kernel)
@@ -247,14 +259,15 @@ def _products(convolution: Convolution, *, forward: bool) -> int:
 
 
 def _normal(shape: Shape) -> Array:
-    """(1, *shape) of the standard normal distribution, always the same."""
+    """(1, *shape) from the standard normal distribution, the same at every call."""
     return np.random.default_rng(_SEED).standard_normal((1, *shape))
 
 
 def _whole(shape: Shape) -> Array:
-    """(1, *shape) of the integers -9 to 9, in float64, always the same."""
+    """(1, *shape) of integers from -9 to 9, in float64, the same at every call."""
     return np.random.default_rng(_SEED).integers(-9, 10, (1, *shape)).astype(np.float64)
 
 
 def _eps() -> float:
+    """The distance from 1.0 to the next float64."""
     return float(np.finfo(np.float64).eps)

@@ -156,6 +156,8 @@ class Inline:
 WeightSource = FileReference | Fill | Inline
 
 DEFAULT_FILL = Fill()
+FILL_NOTE = f"no weight; using {DEFAULT_FILL}"
+"""What notes say of a layer whose weight the spec does not name."""
 
 
 def key(kind: Kind, description: str, **default: Any) -> Any:

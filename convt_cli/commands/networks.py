@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from convt_cli.arithmetic.convolution import Shape
+from convt_cli.arithmetic.keys import FILL_NOTE
 from convt_cli.arithmetic.network import MatrixLayer, Network
 from convt_cli.commands.emit import is_stdout
 from convt_cli.commands.main import FAILED, complain_of, remark, warn_of
@@ -130,4 +131,4 @@ def choose_layer(network: Network, name: str | None) -> MatrixLayer:
 def note_fill(layer: MatrixLayer) -> None:
     """Say on standard error that a layer without a weight was filled."""
     if layer.is_filled:
-        remark(f"note: {layer.name} has no weight; using {layer.weight}")
+        remark(f"note: {layer.name} has {FILL_NOTE}")

@@ -1,8 +1,8 @@
-"""What convt has found, as tables and documents that know no output format.
+"""Results as tables and documents, independent of any output format.
 
 A report is a `Report`: tables for people and spreadsheets, and a document of plain values for
-programs.  `render` turns either into text.  `code_lines` are a layer in the words of each
-framework; `per_layer` is what reports on every layer of several networks share, and `cells` are
-numbers as tables show them.  Nothing here imports NumPy by itself: what was found comes as plain
-values.
+programs; `render` turns either into text.  There is a module for each command's report.  Shared are
+`table` (the types), `cells` (numbers as tables show them), `axes` (one axis as a formula),
+`per_layer` (results on every layer of several networks) and `code_lines` (a layer as code of each
+framework).  Nothing here imports NumPy itself: results come in as plain values.
 """

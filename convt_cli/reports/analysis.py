@@ -1,4 +1,4 @@
-"""What C of each layer is like: a row for each layer, its shortcuts beside the true values."""
+"""The report of `analyze`: a row for each layer's C, with shortcuts beside the true values."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from convt_cli.arithmetic.keys import WeightSource
 from convt_cli.arithmetic.network import MatrixLayer, Network, Shuffle
 from convt_cli.errors import Diagnostic
 from convt_cli.reports.cells import number, off
-from convt_cli.reports.per_layer import Found, Layers, fill_notes, per_layer_report
+from convt_cli.reports.per_layer import LayerResults, NetworkResults, fill_notes, per_layer_report
 from convt_cli.reports.table import Cell, CellKind, Report, Table, column
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Analysis:
-    """What is known of the C of one layer; an entry takes `itemsize` bytes beside its index.
+    """The results for one layer's C, whose entries take `itemsize` bytes each beside their index.
 
-    `phase_differences` has, by the name of a pixel_shuffle behind the layer, how far the kernel
-    sums of its phases differ; one that was not judged is missing.
+    `phase_differences` says, for each pixel_shuffle behind the layer, by its name, how far the
+    kernel sums of the phases differ; a pixel_shuffle that was not examined is missing.
     """
 
     itemsize: int
@@ -31,7 +31,7 @@ class Analysis:
     phase_differences: Mapping[str, float] = field(default_factory=dict)
 
 
-Analyzed = Found[Analysis]
+Analyzed = NetworkResults[Analysis]
 
 _COLUMNS = (
     column("layer"),
@@ -61,7 +61,7 @@ def analysis_report(analyzed: Analyzed, problems: Sequence[Diagnostic]) -> Repor
     return per_layer_report(analyzed, problems, table=_table, document=_document)
 
 
-def _table(network: Network, layers: Layers[Analysis]) -> Table:
+def _table(network: Network, layers: LayerResults[Analysis]) -> Table:
     return Table(
         title=f"{network.name} ({network.rules.title}), C of every layer",
         columns=_COLUMNS,
@@ -75,7 +75,7 @@ def _row(layer: MatrixLayer, analysis: Analysis) -> tuple[Cell, ...]:
     spectrum, shortcuts = analysis.spectrum, analysis.shortcuts
     largest, smallest = spectrum.largest, spectrum.smallest
     counts = analysis.coverage
-    beside = (shortcuts.reshaped, shortcuts.reshaped_root_taps, shortcuts.circular)
+    estimates = (shortcuts.reshaped, shortcuts.reshaped_root_taps, shortcuts.circular)
     return (
         layer.name,
         layer.convolution.nnz,
@@ -87,7 +87,7 @@ def _row(layer: MatrixLayer, analysis: Analysis) -> tuple[Cell, ...]:
         None if smallest is None else number(smallest.error_estimate, 1),
         number(spectrum.condition_number, 4),
         spectrum.method,
-        *(cell for one in beside for cell in (number(one), off(one, largest.value))),
+        *(cell for one in estimates for cell in (number(one), off(one, largest.value))),
         _range_text((counts.overlap_min, counts.overlap_max)),
         verdict(layer, analysis),
         counts.unread_inputs,
@@ -95,10 +95,10 @@ def _row(layer: MatrixLayer, analysis: Analysis) -> tuple[Cell, ...]:
 
 
 def verdict(layer: MatrixLayer, analysis: Analysis) -> str:
-    """What becomes of a constant under Cᵀ with constant taps, away from the borders.
+    """Whether Cᵀ with constant taps leaves a constant even, away from the borders, in words.
 
-    Where a pixel_shuffle stands behind the layer, the two are judged together: what becomes of a
-    constant under both, with the layer's own taps.
+    Where a pixel_shuffle stands behind the layer, the two are judged together instead: whether
+    both of them, with the layer's own taps, leave a constant even.
     """
     if layer.shuffles:
         return "; ".join(_shuffle_verdict(layer, one, analysis) for one in layer.shuffles)
@@ -134,7 +134,7 @@ def _shape_text(shape: Shape) -> str:
     return "×".join(map(str, shape))
 
 
-def _notes(layers: Layers[Analysis]) -> Iterator[str]:
+def _notes(layers: LayerResults[Analysis]) -> Iterator[str]:
     if not layers:
         yield "No conv or conv_transpose layer."
         return

@@ -1,4 +1,4 @@
-"""One axis for people: its formula with the numbers put in, and its equivalent direct axis."""
+"""One axis as table cells: its formula with the numbers put in, and its equivalent direct axis."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ EQUIVALENT_COLUMNS = (
     column("equivalent_stride", "s'", CellKind.COUNT, optional=2),
     column("equivalent_padding", "p'", CellKind.TEXT),
 )
+"""The columns that `equivalent_cells` fills."""
 
 
 def arithmetic_text(axis: Axis, transposed: bool) -> str:
-    """The formula of the axis's size with its numbers put in.
+    """The formula of the output size with its numbers put in.
 
     >>> arithmetic_text(Axis.conv(input_size=5, kernel_size=3, stride=2), False)
     'floor((5 + 0 + 0 - 3) / 2) + 1'
@@ -27,7 +28,10 @@ def arithmetic_text(axis: Axis, transposed: bool) -> str:
 
 
 def ceiling_text(axis: Axis, asked_after: int, *, dropped: bool) -> str:
-    """The formula of a pool that takes the ceiling, with the pads that it was asked for.
+    """The formula of the output size of a pool with ceil_mode, `asked_after` being its pad after.
+
+    `dropped` says that the last window would begin past the input, and is left out.
+
 
     >>> pool = Axis.conv(input_size=4, kernel_size=3, stride=2, after=1)
     >>> ceiling_text(pool, 0, dropped=False)
@@ -50,7 +54,10 @@ def _less(term: int) -> str:
 
 
 def equivalent_cells(axis: Axis, transposed: bool) -> tuple[Cell, ...]:
-    """i', k', s' and p' of the direct convolution that equals a transposed one; else nothing."""
+    """i', k', s' and p' of the direct convolution that equals a transposed one.
+
+    All None for an axis that is not transposed.
+    """
     if not transposed:
         return (None,) * len(EQUIVALENT_COLUMNS)
     equal = axis.zero_inserted()
@@ -58,7 +65,7 @@ def equivalent_cells(axis: Axis, transposed: bool) -> tuple[Cell, ...]:
 
 
 def axis_document(axis: Axis, transposed: bool) -> dict[str, object]:
-    """The axis as it is seen from its own layer, in plain values."""
+    """The axis as plain values; input and output size are those of the layer itself."""
     sizes = (axis.output_size, axis.input_size)
     document: dict[str, object] = {
         "transposed": transposed,

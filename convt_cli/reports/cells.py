@@ -1,4 +1,4 @@
-"""Measured numbers as cells: six digits for people, and nothing where there is no number."""
+"""Measured numbers as the text of table cells, and as JSON values."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from math import isfinite
 
 
 def number(value: float | None, digits: int = 6) -> str | None:
-    """`value` with so many significant digits.
+    """`value` with `digits` significant digits; None stays None.
 
     >>> number(48.24643564), number(1e-7), number(2.0)
     ('48.2464', '1e-07', '2')
@@ -15,7 +15,7 @@ def number(value: float | None, digits: int = 6) -> str | None:
 
 
 def off(value: float | None, truth: float) -> str | None:
-    """How far `value` is from `truth`, in per cent of it.
+    """How far `value` is from `truth`, in per cent of `truth`; None where there is no such number.
 
     >>> off(31.9, 48.2), off(48.2, 48.2)
     ('-33.8%', '+0.0%')
@@ -26,5 +26,5 @@ def off(value: float | None, truth: float) -> str | None:
 
 
 def finite(value: float | None) -> float | None:
-    """`value` as JSON can say it: None where it is nan or inf."""
+    """`value`, or None where it is nan or inf, which JSON cannot express."""
     return None if value is None or not isfinite(value) else value

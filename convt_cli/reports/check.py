@@ -1,4 +1,4 @@
-"""What `check` found, as a document and as one line."""
+"""The problems found by `check`, as a document and as a one-line summary."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from convt_cli.reports.table import VERSION, Report
 
 
 def check_report(checked: int, found: Sequence[Diagnostic]) -> Report:
-    """The number of specs checked, and every problem found."""
+    """A document with the number of specs checked and every problem; there is no table."""
     return Report(
         tables=(),
         plain=lambda: {
@@ -21,7 +21,7 @@ def check_report(checked: int, found: Sequence[Diagnostic]) -> Report:
 
 
 def summary(checked: int, found: Sequence[Diagnostic]) -> str:
-    """One line on all of it.
+    """The summary line: how many specs, errors and warnings.
 
     >>> summary(3, [])
     'checked 3 specs: no problems'
@@ -36,7 +36,7 @@ def summary(checked: int, found: Sequence[Diagnostic]) -> str:
 
 
 def has_errors(found: Sequence[Diagnostic]) -> bool:
-    """Whether there is more among what was found than warnings."""
+    """Whether any of the problems is an error and not just a warning."""
     return any(problem.severity == "error" for problem in found)
 
 

@@ -1,8 +1,8 @@
-"""Layers under several frameworks: sizes, pads, whether the values agree, and how to write each.
+"""The report of `compare`: layers under several frameworks, their sizes, pads and values.
 
-A table for each layer, a row for each framework.  Below it stand the rules of the frameworks that
-refuse the layer as it is written, what their tools disagree on, and the line of code that gives,
-in each of the others, what the layer's own framework gives.
+There is a table for each layer, with a row for each framework.  The notes below it give the rules
+of the frameworks that refuse the layer as written, what tools of one framework disagree on, and for
+each other framework the line of code that computes what the layer's own framework computes.
 """
 
 from __future__ import annotations
@@ -27,13 +27,14 @@ _COLUMNS = (
     column("values"),
 )
 _FLIPPED = "the kernel must be flipped: transpose_kernel=True"
-_ONE_SIDED = ("pytorch", "caffe")
+"""The note where JAX's conv_transpose takes the kernel the other way round."""
+_SYMMETRIC = ("pytorch", "caffe")
 """The frameworks whose layers pad both sides alike; the first alone has output_padding."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compared:
-    """A layer of a network and what each framework makes of it, its own first."""
+    """A layer of a network, resolved by each framework; the reading of its own comes first."""
 
     network: Network
     layer: NetworkLayer
@@ -55,7 +56,7 @@ class Compared:
         return symmetric(axes_of(self.layer.geometry), adjoint=self.is_transposed)
 
     def line(self, framework: Framework) -> Line:
-        """The line that gives in `framework` what the layer's own framework gives."""
+        """The line that computes in `framework` what the layer's own framework computes."""
         return layer_line(self.layer, self.network.rules, framework.name)
 
 
@@ -76,9 +77,10 @@ def comparison_report(
     problems: Sequence[Diagnostic],
     left_out: Sequence[LeftOut] = (),
 ) -> Report:
-    """One table per layer; `problems` of specs that have none go into the document.
+    """One table per layer; `problems` of specs without a network go into the document.
 
-    What was left out of a network is told below its last layer, or in a table without rows.
+    Layers that were not compared are named below the last table of their network, or in a table
+    without rows where the network has no other.
     """
     return Report(
         tables=tuple(_tables(layers, left_out)),
@@ -94,15 +96,17 @@ def comparison_report(
 
 
 def _tables(layers: Sequence[Compared], left_out: Sequence[LeftOut]) -> Iterator[Table]:
-    waiting = {id(one.network): one for one in left_out if one.types}
+    # by identity, as two specs may hold equal networks
+    unmentioned = {id(one.network): one for one in left_out if one.types}
     last = {id(compared.network): compared for compared in layers}
     for compared in layers:
         table = _table(compared)
         if last[id(compared.network)] is compared:
-            told = waiting.pop(id(compared.network), None)
-            table = replace(table, notes=(*table.notes, *([str(told)] if told else [])))
+            rest = unmentioned.pop(id(compared.network), None)
+            if rest is not None:
+                table = replace(table, notes=(*table.notes, str(rest)))
         yield table
-    for one in waiting.values():
+    for one in unmentioned.values():
         title = f"{one.network.name} ({one.network.rules.title})"
         yield Table(
             title=title, columns=_COLUMNS, rows=(), notes=(str(one),), spec=one.network.spec
@@ -139,7 +143,7 @@ def _row(compared: Compared, reading: Reading) -> tuple[Cell, ...]:
 
 
 def _values(other: Reading) -> str:
-    """What becomes of the values, in a few words."""
+    """How the values differ from those of the layer's own framework, in a few words."""
     if other.shift is None:
         return f"other {other.difference}"
     flipped = ", flipped" if other.is_flipped else ""
@@ -147,7 +151,7 @@ def _values(other: Reading) -> str:
 
 
 def _signed(shift: Shape) -> str:
-    """+1 where it is so on every axis, else (+1, 0)."""
+    """The shift with its sign: `+1` where all axes have the same, else `(+1, 0)`."""
     texts = [f"{by:+d}" if by else "0" for by in shift]
     return texts[0] if len(set(shift)) == 1 else f"({', '.join(texts)})"
 
@@ -169,7 +173,7 @@ def _notes(compared: Compared) -> Iterator[str]:
 
 
 def _line_text(line: Line) -> str:
-    """The line behind the sizes it holds for, unless these are all; or why there is none."""
+    """The line, with its input sizes in front unless it holds for all; or why there is none."""
     if line.text is None:
         return f": convt knows no single line for this, as {line.reason}"
     narrow = line.condition is not None and line.condition.is_narrow
@@ -182,11 +186,11 @@ def _shift_note(own: str, *, is_transposed: bool) -> str:
 
 
 def _padding_notes(compared: Compared) -> Iterator[str]:
-    """What the usual padding does where frameworks refuse the word for the right one."""
+    """What the symmetric padding does in frameworks that refuse the word the spec has for it."""
     usual = compared.symmetric
     if usual is None:
         return
-    taking = _ONE_SIDED[:1] if any(usual.output_padding) else _ONE_SIDED
+    taking = _SYMMETRIC[:1] if any(usual.output_padding) else _SYMMETRIC
     refusing = [one.framework.name for one in compared.readings if one.geometry is None]
     names = [name for name in refusing if name in taking]
     if names:
@@ -197,8 +201,10 @@ def _padding_notes(compared: Compared) -> Iterator[str]:
 
 
 def _padding_text(usual: Symmetric) -> str:
-    extra = any(usual.output_padding) and f", output_padding={_plain(usual.output_padding)}"
-    return f"padding={_plain(usual.padding)}{extra or ''}"
+    text = f"padding={_plain(usual.padding)}"
+    if any(usual.output_padding):
+        text += f", output_padding={_plain(usual.output_padding)}"
+    return text
 
 
 def _plain(values: Shape) -> str:

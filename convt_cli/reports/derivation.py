@@ -1,4 +1,4 @@
-"""The arithmetic of a spec: per layer whose sizes are computed, and per axis, its formula."""
+"""The report on a spec's arithmetic: the formula of each axis of each layer that has one."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ _ADAPTIVE_NOTE = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Row:
-    """One axis of a layer, as a formula with its numbers put in and what it comes to."""
+    """One axis of a layer: its formula with the numbers put in, and its sizes."""
 
     text: str
     input_size: int
@@ -62,11 +62,16 @@ class _Row:
     """The direct axis of a layer with a window."""
     is_transposed: bool = False
     is_ceiled: bool = False
+    """The axis of a pool with ceil_mode."""
     is_dropped: bool = False
+    """Its last window would begin past the input, and is left out."""
 
 
 def derivation_report(networks: Sequence[Network], problems: Sequence[Diagnostic]) -> Report:
-    """Per layer whose sizes are computed, and per axis, the formula with its numbers put in."""
+    """One table per network: for each axis of its layers the formula with its numbers put in.
+
+    `problems` of specs without a network go into the document.
+    """
     return Report(
         tables=tuple(_table(network) for network in networks),
         plain=lambda: {
@@ -100,7 +105,7 @@ def _table(network: Network) -> Table:
 def _notes(
     network: Network, computed: Sequence[tuple[NetworkLayer, Sequence[_Row]]]
 ) -> Iterator[str]:
-    """The formulas of the kinds of layer that the network has, and what has none."""
+    """The general formulas of the layers in the table, and the layers that have none."""
     rows = [row for _, of_layer in computed for row in of_layer]
     direct = [row for row in rows if row.axis is not None and not row.is_transposed]
     if any(not row.is_ceiled for row in direct):
@@ -119,13 +124,13 @@ def _notes(
 
 
 def _computed(network: Network) -> list[tuple[NetworkLayer, list[_Row]]]:
-    """The layers that have a formula, and a row for every axis of each."""
-    found = ((layer, list(_rows(layer, network))) for layer in network.layers)
-    return [(layer, rows) for layer, rows in found if rows]
+    """The layers that have a formula, each with a row for every axis."""
+    all_rows = ((layer, list(_rows(layer, network))) for layer in network.layers)
+    return [(layer, rows) for layer, rows in all_rows if rows]
 
 
 def _left_out(network: Network) -> Counter[str]:
-    """How many layers of each type have none."""
+    """How many layers of each type have no formula."""
     named = {layer.name for layer, _ in _computed(network)}
     return Counter(layer.type for layer in network.layers if layer.name not in named)
 
@@ -148,6 +153,7 @@ def _window_rows(layer: NetworkLayer, windows: Windows, network: Network) -> Ite
         source, result = sizes if windows.adjoint else sizes[::-1]
         text, dropped = arithmetic_text(axis, windows.adjoint), False
         if asked is not None:
+            # the formula counts a window that the axis does not have: that one was dropped
             room = axis.input_size + sum(asked[number]) - axis.effective_kernel
             dropped = -(-room // axis.stride) + 1 > axis.output_size
             text = ceiling_text(axis, asked[number][1], dropped=dropped)
@@ -165,7 +171,10 @@ def _window_rows(layer: NetworkLayer, windows: Windows, network: Network) -> Ite
 def _ceiled_pads(
     layer: NetworkLayer, windows: Windows, network: Network
 ) -> tuple[tuple[int, int], ...] | None:
-    """The pads that a pool was asked for, if it takes the ceiling; None for other layers."""
+    """The (before, after) that a pool with ceil_mode was written with; None for other layers.
+
+    The axis itself may have another pad after, for its last window to fit.
+    """
     pool = layer.definition
     if not isinstance(pool, MaxPool | AveragePool):
         return None
@@ -174,7 +183,7 @@ def _ceiled_pads(
 
 
 def _formula(definition: Definition, number: int, size: int, result: int) -> str | None:
-    """The size of axis `number` as a formula; None for a layer that has none."""
+    """The output size of axis `number` as a formula; None for a layer that has none."""
     match definition:
         case PixelShuffle(factor=factor):
             return f"{size}*{factor}"
@@ -194,6 +203,7 @@ def _scaled(size: int, factor: str) -> str:
 
 
 def _windows(layer: NetworkLayer) -> Windows:
+    """The windows of a convolution or pool; without axes for other layers."""
     windows = layer.geometry.dependence
     if isinstance(windows, Windows) and (layer.geometry.convolution or not windows.adjoint):
         return windows
@@ -201,7 +211,7 @@ def _windows(layer: NetworkLayer) -> Windows:
 
 
 def _layer_rows(layer: NetworkLayer, rows: Sequence[_Row]) -> Iterable[tuple[Cell, ...]]:
-    """One row for each axis; axes that are alike share one."""
+    """One row for each axis; axes with equal rows share one, under all their numbers."""
     for row in dict.fromkeys(rows):
         numbers = [str(n) for n, other in enumerate(rows) if other == row]
         yield (

@@ -1,7 +1,7 @@
-"""The fifteen relationships of the guide as a table, each with its worked example.
+"""The fifteen relationships of Dumoulin and Visin's guide as a table, each with a worked example.
 
-A transposed relationship is shown with the direct convolution that equals it: the stretched
-input i', k', s' = 1 and p' before and after.
+A transposed relationship is shown with the direct convolution that equals it: its stretched input
+i', its k' and s' = 1, and its padding p' before and after.
 """
 
 from __future__ import annotations

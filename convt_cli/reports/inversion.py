@@ -1,4 +1,4 @@
-"""How far the transpose is from the inverse: the solution, Aᵀy and its best multiple."""
+"""The report of `invert`: the solution of A x = y, beside Aᵀy and its best multiple."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def inversion_report(
     tolerance: float,
     output: str,
 ) -> Report:
-    """Three rows for every item of the batch."""
+    """A report with three rows, one for each candidate, for every item of the batch."""
     action = "Cᵀ" if layer.convolution.adjoint else "C"
     several = len(found) > 1
     return Report(

@@ -1,4 +1,4 @@
-"""What C is before it exists: its shape, entries and bytes; and a small C, entry by entry."""
+"""C before it is built: its shape, entries and bytes; and a small C, entry by entry."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from convt_cli.reports.table import VERSION, Cell, CellKind, Report, Table, colu
 
 
 def size_report(layer: MatrixLayer, itemsize: int, *, transpose: bool) -> Report:
-    """Shape, entries and CSR bytes of C, or of Cᵀ."""
+    """The shape, number of entries and CSR bytes of C, or of Cᵀ with `transpose`."""
     convolution = layer.convolution
     rows, columns = convolution.matrix_shape
     shape = [columns, rows] if transpose else [rows, columns]
@@ -39,7 +39,7 @@ def size_report(layer: MatrixLayer, itemsize: int, *, transpose: bool) -> Report
 
 
 def entries_report(title: str, entries: Sequence[Sequence[Cell]]) -> Report:
-    """A small matrix entry by entry; None where nothing is stored."""
+    """A small matrix, a row of `entries` for each of its rows; None marks an entry not stored."""
     width = len(entries[0])
     return Report(
         tables=(

@@ -1,4 +1,4 @@
-"""Reports of something known about every conv-like layer of several networks."""
+"""The common form of reports with one result for every conv-like layer of several networks."""
 
 from __future__ import annotations
 
@@ -9,23 +9,27 @@ from convt_cli.arithmetic.network import MatrixLayer, Network
 from convt_cli.errors import Diagnostic
 from convt_cli.reports.table import VERSION, Report, Table
 
-_Known = TypeVar("_Known")
+_Result = TypeVar("_Result")
 
-Layers = Sequence[tuple[MatrixLayer, _Known]]
-Found = Sequence[tuple[Network, Layers[_Known]]]
-"""What is known of each layer, network by network."""
+LayerResults = Sequence[tuple[MatrixLayer, _Result]]
+"""Each layer of a network with its result."""
+NetworkResults = Sequence[tuple[Network, LayerResults[_Result]]]
+"""Each network with the results of its layers."""
 
 
 def per_layer_report(
-    found: Found[_Known],
+    results: NetworkResults[_Result],
     problems: Sequence[Diagnostic],
     *,
-    table: Callable[[Network, Layers[_Known]], Table],
-    document: Callable[[MatrixLayer, _Known], dict[str, object]],
+    table: Callable[[Network, LayerResults[_Result]], Table],
+    document: Callable[[MatrixLayer, _Result], dict[str, object]],
 ) -> Report:
-    """One `table` per network, and a `document` per layer; `problems` are those of the others."""
+    """A report with one `table` per network and one `document` per layer.
+
+    `problems` are those of specs and layers without a result.
+    """
     return Report(
-        tables=tuple(table(network, layers) for network, layers in found),
+        tables=tuple(table(network, layers) for network, layers in results),
         plain=lambda: {
             "version": VERSION,
             "layers": [
@@ -33,18 +37,18 @@ def per_layer_report(
                     "spec": network.spec,
                     "layer": layer.name,
                     "weight": str(layer.weight),
-                    **document(layer, known),
+                    **document(layer, result),
                 }
-                for network, layers in found
-                for layer, known in layers
+                for network, layers in results
+                for layer, result in layers
             ],
             "problems": [problem.document() for problem in problems],
         },
     )
 
 
-def fill_notes(layers: Layers[_Known]) -> Iterator[str]:
-    """Which layers have no weight of their own, and what was taken for it."""
+def fill_notes(layers: LayerResults[_Result]) -> Iterator[str]:
+    """A note that names the layers whose weight the spec does not name, and their fill, if any."""
     filled = [layer for layer, _ in layers if layer.is_filled]
     if filled:
         names = ", ".join(layer.name for layer in filled)

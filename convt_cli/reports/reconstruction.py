@@ -1,4 +1,4 @@
-"""What pictures of a layer were made of, and what excites one of its units most."""
+"""The reports of `reconstruct` (what each picture is made of) and of `stimulus`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from convt_cli.analysis.backward.stimulus import Stimulus
 
 _DIGITS = 4
+"""The significant digits of activations and responses in tables; documents have all."""
 
 _COLUMNS = (
     column("picture", kind=CellKind.COUNT),
@@ -34,7 +35,7 @@ def reconstruction_report(spec: str, found: Reconstruction) -> Report:
                         picture,
                         kept.image,
                         kept.channel,
-                        _place(kept),
+                        _position_text(kept),
                         number(kept.activation, _DIGITS),
                     )
                     for picture, kept in enumerate(found.kept)
@@ -53,7 +54,7 @@ def reconstruction_report(spec: str, found: Reconstruction) -> Report:
     )
 
 
-def _place(kept: Kept) -> str | None:
+def _position_text(kept: Kept) -> str | None:
     return ",".join(map(str, kept.position)) if kept.position else None
 
 

@@ -1,4 +1,4 @@
-"""Every layer of a network with its shapes, its counts, and what it sees of the input.
+"""The report of `shapes`: each layer with its shapes, counts and receptive field.
 
 People get the columns that fit a terminal unless they ask for all; programs get all of them.
 """
@@ -30,30 +30,32 @@ _COLUMNS = (
     column("nnz", kind=CellKind.AMOUNT),
 )
 _NARROW = 8
-"""So many columns people get unless they ask for all."""
+"""How many columns, from the first on, a table has that is not wide."""
 
 _FLOAT32_BYTES = 4
+"""The bytes of a float32 number, for the memory that the notes tell."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Summary:
-    """A network with what is reported of it as a whole, and what its layers see."""
+    """A network with its totals, and the receptive field of every layer, by name."""
 
     network: Network
-    seen: dict[str, Receptive]
+    receptive: dict[str, Receptive]
     parameters: int
     multiply_adds: int
     activations: int
     not_trained: int
+    """How many of the parameters training does not change."""
     not_counted: tuple[str, ...]
-    """The layers that stand for an operation whose parameters a spec does not hold."""
+    """The layers that stand for an operation whose parameters a spec cannot hold."""
 
     @classmethod
     def of(cls, network: Network) -> _Summary:
         layers = network.layers
         return cls(
             network=network,
-            seen=receptives(network),
+            receptive=receptives(network),
             parameters=sum(layer.geometry.parameters for layer in layers),
             multiply_adds=sum(layer.geometry.multiply_adds for layer in layers),
             activations=sum(prod(layer.output) for layer in layers),
@@ -67,7 +69,8 @@ def shapes_report(
 ) -> Report:
     """One table per network; `problems` of specs that have none go into the document.
 
-    With `wide` the tables have all columns however little room there is, without it the first.
+    With `wide` the tables have all columns, however narrow the terminal; otherwise the first
+    `_NARROW`.
     """
     summaries = [_Summary.of(network) for network in networks]
     return Report(
@@ -89,6 +92,7 @@ def _table(summary: _Summary, *, wide: bool) -> Table:
         total=_total(summary),
         notes=tuple(_notes(summary, wide=wide)),
         spec=network.spec,
+        # layers that change no shape and have no parameters, such as activations
         quiet=frozenset(
             number
             for number, layer in enumerate(network.layers)
@@ -99,13 +103,14 @@ def _table(summary: _Summary, *, wide: bool) -> Table:
 
 
 def _with_layer_before(network: Network) -> list[tuple[NetworkLayer, str]]:
+    """Each layer with the name of the layer written before it, or of the first input."""
     names = [network.inputs[0][0], *(layer.name for layer in network.layers)]
     return list(zip(network.layers, names))
 
 
 def _row(layer: NetworkLayer, before: str, summary: _Summary) -> tuple[Cell, ...]:
-    """`from` names the sources where they are not simply the layer before."""
-    geometry, seen = layer.geometry, summary.seen[layer.name]
+    """The cells of one layer; `from` names its sources unless that is just the layer before."""
+    geometry, seen = layer.geometry, summary.receptive[layer.name]
     return (
         layer.name,
         layer.type,
@@ -131,18 +136,18 @@ def _total(summary: _Summary) -> tuple[Cell, ...]:
 
 
 def _percent(layer: NetworkLayer, summary: _Summary) -> float:
-    """How much of the parameters are this layer's, with one digit."""
+    """The layer's share of all parameters in per cent, rounded to one decimal."""
     return round(100 * layer.geometry.parameters / max(1, summary.parameters), 1)
 
 
 def _field_cell(seen: Receptive) -> tuple[int | str, ...]:
-    """The field, with a sign in front of one that is only an upper bound; nothing for a vector."""
+    """The receptive field, with ≤ in front where it is an upper bound; empty for a vector."""
     first, *others = seen.field or ("",)
     return (f"≤ {first}", *others) if seen.is_bound else (first, *others)
 
 
 def _jump_cell(jump: Jump | None) -> tuple[int | str, ...] | None:
-    """Integers where they are whole, fractions as text, 0 where positions do not move."""
+    """The jump per axis: an integer, a fraction as text, or 0 where all outputs see the same."""
     if jump is None:
         return None
     return tuple(
@@ -151,10 +156,10 @@ def _jump_cell(jump: Jump | None) -> tuple[int | str, ...] | None:
 
 
 def _notes(summary: _Summary, *, wide: bool) -> Iterator[str]:
-    """What the numbers of the table leave out, and with `wide` the memory that they take."""
+    """Remarks on what the numbers leave out and, with `wide`, the memory that the arrays take."""
     if wide:
         yield _bytes_note(summary)
-    if any(seen.is_bound for seen in summary.seen.values()):
+    if any(seen.is_bound for seen in summary.receptive.values()):
         yield "≤ marks a receptive field that is an upper bound: it can be smaller."
     if summary.not_trained:
         yield f"Of the parameters, {summary.not_trained:,} are not trained."
@@ -196,7 +201,7 @@ def _document(summary: _Summary) -> dict[str, object]:
 
 
 def _layer_document(layer: NetworkLayer, summary: _Summary) -> dict[str, object]:
-    geometry, seen = layer.geometry, summary.seen[layer.name]
+    geometry, seen = layer.geometry, summary.receptive[layer.name]
     document: dict[str, object] = {
         "name": layer.name,
         "type": layer.type,

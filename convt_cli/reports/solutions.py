@@ -1,4 +1,4 @@
-"""What `solve` found, as tables: layers between two sizes, and sizes that let a network close."""
+"""The reports of `solve`: layers between two sizes, and input sizes at which a network closes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from convt_cli.arithmetic.questions.solver import Bounds, Question, Solution, ru
 from convt_cli.reports.table import VERSION, Cell, CellKind, Column, Report, Table, column
 
 MOST_LISTED = 100_000
+"""The most sizes that a document lists; of more it has the rule and the count alone."""
 _EXAMPLES = 6
+"""The most sizes that a table cell lists."""
 
 _SOURCES = column("input_sizes", "input size")
 _OUTPUT_PADDING = column("output_padding", kind=CellKind.TALLY)
@@ -26,7 +28,10 @@ def solutions_report(
     limit: int | None = None,
     strides: Sequence[int] = (),
 ) -> Report:
-    """The first `limit` solutions, or all; where there are none, `strides` that would give some."""
+    """The first `limit` solutions, or all of them.
+
+    Where there are none, a note names the `strides` that would have solutions.
+    """
     shown = found[:limit]
     table = Table(
         title=_title(question, len(shown), len(found)),
@@ -128,7 +133,7 @@ def _notes(
 
 
 def _remedy(question: Question, strides: Sequence[int]) -> str:
-    """Which bound to widen where nothing was found."""
+    """The advice for a search without solutions: which option to change."""
     size = question.input_size or question.output_size
     longer = question.output_size > size
     if strides:
@@ -170,7 +175,8 @@ def sizes_report(
 ) -> Report:
     """For each spatial axis of the first input, the sizes at which the network closes.
 
-    `base` are the inputs that each axis was varied from; without it nothing closes.
+    `base` are the input shapes from which one axis at a time was varied, and at which the network
+    closes; None where no such shapes are known.
     """
     sizes = graph.inputs[0][1][1:]
     table = Table(
@@ -205,7 +211,7 @@ def sizes_report(
 def _size_rows(
     sizes: Shape, closings: Sequence[Closing], up_to: int
 ) -> tuple[tuple[Cell, ...], ...]:
-    """A row an axis; axes that are alike share one."""
+    """One row for each axis; axes with equal size and result share one, under all their numbers."""
     alike: dict[tuple[int, Closing], list[int]] = {}
     for axis, key in enumerate(zip(sizes, closings, strict=True)):
         alike.setdefault(key, []).append(axis)
@@ -223,7 +229,7 @@ def _size_rows(
 
 
 def _examples(closing: Closing, up_to: int) -> str:
-    """The sizes up to the bound; of many the first ones and the last."""
+    """The sizes up to `up_to` as text: all of a few, else the first ones and the last."""
     first = list(islice(closing.sizes.up_to(up_to), _EXAMPLES + 1))
     if len(first) <= _EXAMPLES:
         return ", ".join(map(str, first))
@@ -253,7 +259,7 @@ def _size_notes(
 
 
 def _refusal_text(trace: Shapes) -> str:
-    """The layer that a trace ends at, and why; empty where it gets to the end."""
+    """The layer that refuses its input, and why; empty where no layer does."""
     return "" if trace.refused is None else ": ".join(map(str, trace.refused))
 
 

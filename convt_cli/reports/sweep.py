@@ -1,4 +1,4 @@
-"""Sweeps: the output size of every combination of parameters, or why there is none."""
+"""The report of a sweep: the output size of every combination of parameters, or why it has none."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from convt_cli.errors import GeometryError, RequestError
 from convt_cli.reports.table import VERSION, Cell, CellKind, Report, Table, column
 
 MOST_ROWS = 100_000
+"""The most combinations that one report holds."""
 SWEPT = ("input_size", "kernel_size", "stride", "padding", "output_padding", "dilation")
+"""The parameters that vary, in the order of the columns; the last varies fastest."""
 
 
 def sweep_report(layer_type: str, values: dict[str, list[int]]) -> Report:
-    """Every combination of `values`, which has a list for each of `SWEPT`, with its output size.
+    """Every combination of `values` with its output size; `values` has a list for each of `SWEPT`.
 
     Raises RequestError (E503) for more than `MOST_ROWS` combinations.
     """
@@ -56,7 +58,7 @@ def sweep_report(layer_type: str, values: dict[str, list[int]]) -> Report:
 
 
 def _swept(layer_type: str, values: dict[str, int]) -> dict[str, Cell]:
-    """The output size of one combination; where it is illegal, none, and the reason."""
+    """The output size of one combination; None and the reason where the combination is illegal."""
     try:
         if layer_type == "conv_transpose":
             return {"output_size": _transposed_axis(values).input_size}

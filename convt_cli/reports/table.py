@@ -1,4 +1,4 @@
-"""The shape of every report: columns, rows, totals, notes, and the document behind them."""
+"""The types of every report: columns, rows, totals, notes, and the document for programs."""
 
 from __future__ import annotations
 
@@ -7,31 +7,34 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 Cell = int | str | tuple[int | str, ...] | tuple[tuple[int, ...], ...] | None
-"""An integer, a text, a shape, several shapes, or nothing; a shape may hold fractions as text."""
+"""An integer, a text, a shape, several shapes, or None for an empty cell.
+
+A shape may hold fractions and marked numbers as text.
+"""
 
 VERSION = 1
 """The version of every JSON document."""
 
 
 class CellKind(Enum):
-    """How a column's cells are read by people."""
+    """How a column's cells are written for people."""
 
     TEXT = "text"
     COUNT = "count"
-    """A number of which every digit counts."""
+    """An integer written with all its digits."""
     TALLY = "tally"
-    """The same, where most rows have none: a zero is a dash."""
+    """The same, with a dash for 0: for columns in which most rows have none."""
     AMOUNT = "amount"
-    """A number of which the size counts: 170.8 M."""
+    """A large number, rounded and with a unit: 170.8 M."""
     SHAPE = "shape"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """`name` is for programs, `title` for people.
+    """A column of a table: `name` is for programs, `title` for people.
 
-    For people a column can stand `under` another of that name, and where the width does not
-    suffice `optional` columns are left out, those with the larger number first.
+    In text a column can stand `under` the column of that name, on a second line.  Where the width
+    does not suffice, columns with `optional` above 0 are left out, the largest number first.
     """
 
     name: str
@@ -45,8 +48,8 @@ class Column:
 class Table:
     """Rows under columns; `total` is one more row, in text and markdown only.
 
-    `quiet` are the rows that bring nothing new, by number; `spec` is the spec that the table is
-    about, for programs.
+    `quiet` are the numbers of rows that matter less and are shown dimmed; `spec` is the spec that
+    the table is about, for programs.
     """
 
     title: str
@@ -76,9 +79,10 @@ class Table:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """Tables, and a function that makes the same of plain lists, mappings, numbers and strings.
+    """Tables, and a function that returns the same as plain lists, mappings, numbers and strings.
 
-    Nobody reads both, and the plain form of a long report takes as long as its tables.
+    It is a function because only one of the two forms is written, and making the plain form of a
+    long report takes as long as making its tables.
     """
 
     tables: tuple[Table, ...]
@@ -98,6 +102,6 @@ def column(
     under: str | None = None,
     optional: int = 0,
 ) -> Column:
-    """A column; its title is its name with spaces unless it has one of its own."""
+    """A column; its title, unless given, is its name with spaces."""
     shown = name.replace("_", " ") if title is None else title
     return Column(name=name, title=shown, kind=kind, under=under, optional=optional)

@@ -1,4 +1,4 @@
-"""What `convt verify` compared: a row for each check, and how many passed."""
+"""The checks of `convt verify`: a row for each, and how many passed."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from convt_cli.analysis.verify import Check
 from convt_cli.arithmetic.network import MatrixLayer, Network
 from convt_cli.errors import Diagnostic
 from convt_cli.reports.cells import finite, number
-from convt_cli.reports.per_layer import Found, Layers, fill_notes, per_layer_report
+from convt_cli.reports.per_layer import LayerResults, NetworkResults, fill_notes, per_layer_report
 from convt_cli.reports.table import Cell, Report, Table, column
 
-Verified = Found[tuple[Check, ...]]
+Verified = NetworkResults[tuple[Check, ...]]
 
 _COLUMNS = (
     column("layer"),
@@ -23,6 +23,7 @@ _COLUMNS = (
     column("note"),
 )
 _RESULTS = {True: "passed", False: "FAILED", None: "left out"}
+"""The word for each value of `Check.passed`."""
 
 
 def verification_report(verified: Verified, problems: Sequence[Diagnostic]) -> Report:
@@ -30,7 +31,7 @@ def verification_report(verified: Verified, problems: Sequence[Diagnostic]) -> R
     return per_layer_report(verified, problems, table=_table, document=_document)
 
 
-def _table(network: Network, layers: Layers[tuple[Check, ...]]) -> Table:
+def _table(network: Network, layers: LayerResults[tuple[Check, ...]]) -> Table:
     return Table(
         title=f"{network.name} ({network.rules.title})",
         columns=_COLUMNS,
@@ -45,7 +46,7 @@ def _row(layer: MatrixLayer, check: Check) -> tuple[Cell, ...]:
     return (layer.name, check.name, _RESULTS[check.passed], *figures, check.note or None)
 
 
-def _notes(layers: Layers[tuple[Check, ...]]) -> Iterator[str]:
+def _notes(layers: LayerResults[tuple[Check, ...]]) -> Iterator[str]:
     counted = Counter(check.passed for _, checks in layers for check in checks)
     parts = [f"{counted[result]} {_RESULTS[result]}" for result in _RESULTS if counted[result]]
     yield f"{', '.join(parts) or 'nothing to check'}."

@@ -23,7 +23,7 @@ Y = np.random.default_rng(1).standard_normal((2, 9))
 
 
 def dense_action(convolution: Convolution, weight: oracle.Array) -> oracle.Array:
-    """A by brute force: C, or Cᵀ of a transposed layer."""
+    """A by brute force: C, or Cᵀ for a transposed layer."""
     c = oracle.matrix(weight, convolution.input_shape[1:], **geometry(convolution))
     return c.T if convolution.adjoint else c
 

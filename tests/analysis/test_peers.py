@@ -1,4 +1,4 @@
-"""What is put around a library's convolution: padding before, cropping after."""
+"""Padding before and cropping after a library's convolution."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Drawn = tuple[Convolution, oracle.Array, oracle.Array, oracle.Array]
 
 
 def keys(asked: PeerWindow) -> oracle.Window:
-    """The window without padding, as the oracle takes it."""
+    """The arguments of a window without padding, for the oracle."""
     return {
         "stride": asked.stride,
         "pads": [(0, 0)] * asked.rank,

@@ -1,4 +1,4 @@
-"""The checks of a layer: all pass where all is right, and each fails where something is not."""
+"""The checks of a layer: all pass for right routes, and each fails for a wrong one."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def failed(checks: tuple[Check, ...]) -> set[str]:
 
 
 def spoilt(route: Callable[..., oracle.Array], by: float) -> Callable[..., oracle.Array]:
-    """A route whose last element is off."""
+    """A route whose last element is wrong."""
 
     def wrong(convolution: Convolution, weight: oracle.Array, source: oracle.Array) -> oracle.Array:
         result = route(convolution, weight, source).copy()
@@ -134,7 +134,7 @@ MOSTLY_PADDING: Drawn = (
     np.ones((1, 1)),
     np.ones((1, 5)),
 )
-"""Five outputs of one input: four of them see its padding alone."""
+"""Five outputs of one input: four of them read padding only."""
 
 
 class TestLargeLayers:

@@ -52,7 +52,7 @@ def measure(folder: Path, threads: int) -> None:
     network = load_spec(write_network(folder))
     image = np.random.default_rng(1).standard_normal((1, 3, 224, 224)).astype(np.float32)
     ready = prepared(way_to(network, network.layers[-1].name), Weights(network), image.dtype)
-    weights = [torch.from_numpy(place.numbers["weight"]) for place in ready.places if place.numbers]
+    weights = [torch.from_numpy(one.parameters["weight"]) for one in ready.layers if one.parameters]
 
     def up() -> tuple[Any, Any]:
         x = torch.from_numpy(image).requires_grad_()

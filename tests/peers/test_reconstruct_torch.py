@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from convt_cli.analysis.backward.parameters import numbers_of
+from convt_cli.analysis.backward.parameters import parameters_of
 from convt_cli.analysis.backward.reconstruct import reconstruct
 from convt_cli.analysis.backward.rules import RULES, Rule
 from convt_cli.analysis.backward.run import prepared, run, way_to
@@ -267,7 +267,7 @@ def in_torch(network: Network, layer: NetworkLayer, rule: Rule, xs: list[Any]) -
     """What `layer` makes of its sources, by its keys."""
     numbers = {
         key: torch.from_numpy(array.astype(np.float64))
-        for key, array in numbers_of(layer, network, Weights(network)).items()
+        for key, array in parameters_of(layer, network, Weights(network)).items()
     }
     here = Torch(layer, layer.definition, numbers, rule)
     return getattr(here, SAME.get(layer.type, layer.type))(*xs)

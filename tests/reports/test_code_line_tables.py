@@ -1,4 +1,4 @@
-"""The tables that have to know the same frameworks."""
+"""The tables of code lines know the same frameworks as the table of frameworks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the comparison of a layer says in words, and the plain values behind it."""
+"""The report of `compare`: words in its tables, and its document."""
 
 from __future__ import annotations
 

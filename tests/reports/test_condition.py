@@ -1,4 +1,4 @@
-"""The sizes a line of code is said to hold for, held against the lines written for these sizes."""
+"""The sizes that a line of code holds for, compared with the lines written for these sizes."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from convt_cli.reports.code_lines.condition import Condition, Sizes
 from tests.written import TYPES, layer_of, layers, on_sizes
 
 LARGEST = {1: 40, 2: 18, 3: 8}
-"""Sizes below it are looked at, by the number of axes: beyond the largest window that is drawn."""
+"""Per number of axes: sizes below it are tried, which is beyond the largest window drawn."""
 
 
 def text_on(layer: NetworkLayer, own: str, sizes: Shape, framework: str) -> str | None:
-    """The line on an input of these sizes; None where that is refused."""
+    """The line for an input of these sizes; None where the layer refuses them."""
     resized = on_sizes(layer, own, sizes)
     if resized is None:
         return None

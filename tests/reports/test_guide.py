@@ -98,7 +98,7 @@ def holds_for(one: Relationship, axis: Axis) -> bool:
 
 @st.composite
 def guide_axes(draw: st.DrawFn, one: Relationship) -> Axis:
-    """MatrixFree axes with equal padding on both sides, as the relationship wants them."""
+    """Direct axes with equal padding on both sides, as the relationship asks for."""
     number = DIRECT_OF.get(one.number, one.number)
     kernel = draw(st.integers(1, 9))
     stride = draw(st.just(1) if number in {1, 2, 3, 4} else st.integers(1, 5))

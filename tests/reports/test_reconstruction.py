@@ -1,4 +1,4 @@
-"""The tables on pictures and stimuli, and the documents behind them."""
+"""The reports of reconstruct and stimulus: tables and documents."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tables of `solve` say: titles, columns, notes, and how much of it."""
+"""The reports of `solve`: titles, columns, notes, and limits."""
 
 from __future__ import annotations
 

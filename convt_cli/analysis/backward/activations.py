@@ -1,6 +1,6 @@
-"""What element-wise functions do, and the way back through them: one table, `ACTIVATIONS`.
+"""The steps of element-wise functions, forward and back: one table, `ACTIVATIONS`.
 
-The way back is by one of the `rules`; relu's slope at 0 is 0.
+A signal goes back by one of the `rules`.  The slope of relu at 0 is taken as 0.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 from scipy.special import erf, expit
 
 from convt_cli.analysis.backward.rules import Rule
-from convt_cli.analysis.backward.step import BackKind, Place, Step, StepType
+from convt_cli.analysis.backward.step import BackKind, PreparedLayer, Step, StepType
 from convt_cli.arithmetic.layers.assumed import CLIP_BOUNDS, CLIP_TEXT, LEAKY_SLOPE, PRELU_SLOPE
 from convt_cli.operators.dtypes import Array
 from convt_cli.operators.threads import by_channels
@@ -20,13 +20,15 @@ from convt_cli.operators.threads import by_channels
 
 def _rectifier(
     function: Callable[[Array], Array], slope: Callable[[Array], Array]
-) -> Callable[[Place, tuple[Array, ...]], Step]:
-    """relu and its kin: `slope` is that of `function`, a bool where it is 0 or 1."""
+) -> Callable[[PreparedLayer, tuple[Array, ...]], Step]:
+    """The step of a rectifier: `slope` is the derivative of `function`, bool where it is 0 or 1."""
 
-    def take(_: Place, sources: tuple[Array, ...]) -> Step:
-        slopes = slope(sources[0])
+    def take(_: PreparedLayer, sources: tuple[Array, ...]) -> Step:
+        slopes = slope(sources[0])  # (batch, channels, *spatial)
 
         def back(signal: Array, rule: Rule) -> tuple[Array, ...]:
+            # gradient keeps all of the signal, the other two its positive part; deconvnet alone
+            # does not look at the forward input
             kept = signal if rule == "gradient" else np.maximum(signal, 0)
             return (kept if rule == "deconvnet" else _times(kept, slopes),)
 
@@ -36,7 +38,7 @@ def _rectifier(
 
 
 def _times(signal: Array, slopes: Array) -> Array:
-    """`signal` * `slopes`, of one shape, some channels at a time in threads."""
+    """`signal` * `slopes`, of the same shape, computed a few channels at a time in threads."""
     product = np.empty_like(signal)
 
     def fill(part: slice) -> None:
@@ -48,15 +50,19 @@ def _times(signal: Array, slopes: Array) -> Array:
 
 def _smooth(
     function: Callable[[Array], Array], derivative: Callable[[Array], Array]
-) -> Callable[[Place, tuple[Array, ...]], Step]:
-    def take(_: Place, sources: tuple[Array, ...]) -> Step:
+) -> Callable[[PreparedLayer, tuple[Array, ...]], Step]:
+    """The step of a smooth function, which goes back by its derivative under either rule."""
+
+    def take(_: PreparedLayer, sources: tuple[Array, ...]) -> Step:
         x = sources[0]
         return Step(function(x), lambda signal, _: (signal * derivative(x),))
 
     return take
 
 
-def _leaky(slope: float) -> Callable[[Place, tuple[Array, ...]], Step]:
+def _leaky(slope: float) -> Callable[[PreparedLayer, tuple[Array, ...]], Step]:
+    """The step of x for x > 0, else slope * x."""
+
     def slopes(x: Array) -> Array:
         steepness: Array = np.where(x > 0, x.dtype.type(1), x.dtype.type(slope))
         return steepness
@@ -65,6 +71,7 @@ def _leaky(slope: float) -> Callable[[Place, tuple[Array, ...]], Step]:
 
 
 def _within_bounds(x: Array) -> Array:
+    """Whether each element lies strictly between the clip bounds: the slope of clip."""
     low, high = CLIP_BOUNDS
     inside: Array = (x > low) & (x < high)
     return inside
@@ -110,3 +117,4 @@ ACTIVATIONS: dict[str, StepType] = {
     "sigmoid": StepType(BackKind.SMOOTH, _smooth(expit, lambda x: expit(x) * expit(-x))),
     "tanh": StepType(BackKind.SMOOTH, _smooth(np.tanh, lambda x: 1 - np.tanh(x) ** 2)),
 }
+"""The step of each element-wise layer type; softmax is not element-wise and has none."""

@@ -1,7 +1,7 @@
-"""What every layer type does to arrays, and the way back through it: one table, `STEPS`.
+"""The steps of every layer type, forward and back: one table, `STEPS`.
 
-The way back through a linear layer is its transpose, whatever the rule, without the bias; a max
-pool sends a signal to where its maximum stood.  At `activations` it is by one of the `rules`.
+A signal goes back through a linear layer by its transpose, whatever the rule, and without the bias.
+A max pool sends it to where the maximum was found.  `activations` go back by one of the `rules`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 
 from convt_cli.analysis.backward.activations import ACTIVATIONS
 from convt_cli.analysis.backward.rules import Rule
-from convt_cli.analysis.backward.step import BackKind, Place, Step, StepType
+from convt_cli.analysis.backward.step import BackKind, PreparedLayer, Step, StepType
 from convt_cli.arithmetic.averages import asked_pads, counts_padding
 from convt_cli.arithmetic.convolution import Convolution
 from convt_cli.arithmetic.layers import Spans, Windows
@@ -37,122 +37,125 @@ from convt_cli.operators.pooling import (
     window_walk,
 )
 
-# --- convolutions and numbers per channel -----------------------------------------------------
+# --- convolutions, scales and matrices --------------------------------------------------------
 
 
-def _convolve(place: Place, sources: tuple[Array, ...]) -> Step:
+def _convolve(prepared: PreparedLayer, sources: tuple[Array, ...]) -> Step:
     """A x + bias, where A is C or, for conv_transpose, Cᵀ; back by Aᵀ."""
-    convolution = cast("Convolution", place.layer.geometry.convolution)
-    weight = place.numbers["weight"]
+    convolution = cast("Convolution", prepared.layer.geometry.convolution)
+    weight = prepared.parameters["weight"]  # (out_channels, in_channels // groups, *kernel_size)
     both: tuple[Route, Route] = (apply_forward, apply_transpose)
-    there, back = both[::-1] if convolution.adjoint else both
-    value = there(convolution, weight, sources[0])
-    if "bias" in place.numbers:
-        value += _per_channel(place.numbers["bias"], value)
+    forward, back = both[::-1] if convolution.adjoint else both
+    value = forward(convolution, weight, sources[0])
+    if "bias" in prepared.parameters:
+        value += _per_channel(prepared.parameters["bias"], value)
     return Step(value, lambda signal, _: (back(convolution, weight, signal),))
 
 
-def _scale(place: Place, sources: tuple[Array, ...]) -> Step:
-    """weight * x + bias, one number of each per channel."""
-    value, numbers = sources[0], place.numbers
-    if "weight" not in numbers:
+def _scale(prepared: PreparedLayer, sources: tuple[Array, ...]) -> Step:
+    """weight * x + bias, with one weight and one bias for each channel."""
+    value, parameters = sources[0], prepared.parameters
+    if "weight" not in parameters:
         weight = np.ones((), value.dtype)
     else:
-        weight = _per_channel(numbers["weight"], value)
+        weight = _per_channel(parameters["weight"], value)
     value = value * weight
-    if "bias" in numbers:
-        value += _per_channel(numbers["bias"], value)
+    if "bias" in parameters:
+        value += _per_channel(parameters["bias"], value)
     return Step(value, lambda signal, _: (signal * weight,))
 
 
-def _multiply_matrix(place: Place, sources: tuple[Array, ...]) -> Step:
+def _multiply_matrix(prepared: PreparedLayer, sources: tuple[Array, ...]) -> Step:
     """W x + bias, for a weight W of (out_features, in_features)."""
-    weight = place.numbers["weight"]
-    value = sources[0] @ weight.T
-    if "bias" in place.numbers:
-        value += place.numbers["bias"]
+    weight = prepared.parameters["weight"]
+    value = sources[0] @ weight.T  # (batch, out_features)
+    if "bias" in prepared.parameters:
+        value += prepared.parameters["bias"]
     return Step(value, lambda signal, _: (signal @ weight,))
 
 
-def _per_channel(numbers: Array, x: Array) -> Array:
-    """(channels,) such that it broadcasts over (batch, channels, *spatial)."""
-    return numbers.reshape(-1, *(1 for _ in x.shape[2:]))
+def _per_channel(parameter: Array, x: Array) -> Array:
+    """(channels,) as (channels, 1, ...), which broadcasts over (batch, channels, *spatial)."""
+    return parameter.reshape(-1, *(1 for _ in x.shape[2:]))
 
 
 # --- pools, padding and resampling ------------------------------------------------------------
 
 
-def _max_pool(place: Place, sources: tuple[Array, ...]) -> Step:
-    walks = _walks(place)
+def _max_pool(prepared: PreparedLayer, sources: tuple[Array, ...]) -> Step:
+    walks = _walks(prepared)
+    # switches, of the output's shape: the row-major spatial position of each maximum in x
     value, switches = max_pool(sources[0], walks)
     return Step(value, lambda signal, _: (max_pool_transpose(signal, switches, walks),))
 
 
-def _average(place: Place, sources: tuple[Array, ...]) -> Step:
-    """The sum of each window over how many elements count, by the framework's rule.
+def _average(prepared: PreparedLayer, sources: tuple[Array, ...]) -> Step:
+    """The sum of each window, divided by the number of elements that the framework counts.
 
-    So is an upsample, whose windows are one element (nearest) or those of an adaptive pool (area).
+    An upsample is the same: its windows are one element (nearest) or those of an adaptive pool
+    (area).
     """
-    walks, counts = _walks(place), _counts(place)
+    walks, counts = _walks(prepared), _counts(prepared)
     value = divided(window_sum(sources[0], walks), counts)
     return Step(value, lambda signal, _: (window_sum_transpose(divided(signal, counts), walks),))
 
 
-def _copied(place: Place, sources: tuple[Array, ...]) -> Step:
-    """Every output is one element of the source, or 0: pad, crop."""
-    walks = _walks(place)
+def _copied(prepared: PreparedLayer, sources: tuple[Array, ...]) -> Step:
+    """pad and crop: every output is one element of the source, or 0."""
+    walks = _walks(prepared)
     value = window_sum(sources[0], walks)
     return Step(value, lambda signal, _: (window_sum_transpose(signal, walks),))
 
 
-def _walks(place: Place) -> tuple[Walk, ...]:
-    """The walk of every axis of a pool, pad, crop or upsample."""
-    dependence = place.layer.geometry.dependence
+def _walks(prepared: PreparedLayer) -> tuple[Walk, ...]:
+    """How the windows of a pool, pad, crop or upsample move along each axis."""
+    dependence = prepared.layer.geometry.dependence
     if isinstance(dependence, Windows):
         return tuple(map(window_walk, dependence.axes))
-    inputs, outputs = place.layer.inputs[0][1:], place.layer.output[1:]
+    inputs, outputs = prepared.layer.inputs[0][1:], prepared.layer.output[1:]
     spans = dependence.axes if isinstance(dependence, Spans) else (None,) * len(inputs)
     return tuple(map(span_walk, spans, inputs, outputs))
 
 
-def _counts(place: Place) -> list[Array]:
-    """What an average divides by on each axis."""
-    definition, dependence = place.layer.definition, place.layer.geometry.dependence
-    if not counts_padding(definition, place.rules):
-        return elements_met(_walks(place))
+def _counts(prepared: PreparedLayer) -> list[Array]:
+    """The divisors of an average, (output_size,) for each axis: a window's is their product."""
+    definition, dependence = prepared.layer.definition, prepared.layer.geometry.dependence
+    if not counts_padding(definition, prepared.rules):
+        return elements_met(_walks(prepared))
     pool, axes = cast("AveragePool", definition), cast("Windows", dependence).axes
-    pairs = asked_pads(pool, axes, place.rules)
+    pairs = asked_pads(pool, axes, prepared.rules)
     return taps_within(axes, [after for _, after in pairs])
 
 
 # --- the same elements elsewhere --------------------------------------------------------------
 
 
-def _identity(_: Place, sources: tuple[Array, ...]) -> Step:
+def _identity(_: PreparedLayer, sources: tuple[Array, ...]) -> Step:
     return Step(sources[0], lambda signal, _: (signal,))
 
 
-def _reshape(place: Place, sources: tuple[Array, ...]) -> Step:
+def _reshape(prepared: PreparedLayer, sources: tuple[Array, ...]) -> Step:
     shape = sources[0].shape
-    value = sources[0].reshape(len(sources[0]), *place.layer.output)
+    value = sources[0].reshape(len(sources[0]), *prepared.layer.output)
     return Step(value, lambda signal, _: (signal.reshape(len(signal), *shape[1:]),))
 
 
-def _transpose(place: Place, sources: tuple[Array, ...]) -> Step:
-    axes = (0, *(axis + 1 for axis in cast("Transpose", place.layer.definition).axes))
-    back = tuple(int(axis) for axis in np.argsort(axes))
+def _transpose(prepared: PreparedLayer, sources: tuple[Array, ...]) -> Step:
+    # the definition's axes begin at the channels, those of an array at the batch
+    axes = (0, *(axis + 1 for axis in cast("Transpose", prepared.layer.definition).axes))
+    back = tuple(int(axis) for axis in np.argsort(axes))  # the inverse permutation
     value = sources[0].transpose(axes)
     return Step(value, lambda signal, _: (signal.transpose(back),))
 
 
-def _shuffle(place: Place, sources: tuple[Array, ...]) -> Step:
-    factor = cast("PixelShuffle", place.layer.definition).factor
+def _shuffle(prepared: PreparedLayer, sources: tuple[Array, ...]) -> Step:
+    factor = cast("PixelShuffle", prepared.layer.definition).factor
     value = _from_channels(sources[0], factor)
     return Step(value, lambda signal, _: (_into_channels(signal, factor),))
 
 
-def _unshuffle(place: Place, sources: tuple[Array, ...]) -> Step:
-    factor = cast("PixelUnshuffle", place.layer.definition).factor
+def _unshuffle(prepared: PreparedLayer, sources: tuple[Array, ...]) -> Step:
+    factor = cast("PixelUnshuffle", prepared.layer.definition).factor
     value = _into_channels(sources[0], factor)
     return Step(value, lambda signal, _: (_from_channels(signal, factor),))
 
@@ -161,7 +164,8 @@ def _from_channels(x: Array, factor: int) -> Array:
     """(batch, c * factor**rank, *sizes) to (batch, c, *(size * factor)), as PyTorch orders it."""
     sizes = x.shape[2:]
     rank = len(sizes)
-    blocks = x.reshape(len(x), -1, *(factor,) * rank, *sizes)
+    blocks = x.reshape(len(x), -1, *(factor,) * rank, *sizes)  # (batch, c, factor, ..., *sizes)
+    # each size's axis, then the factor's axis that belongs to it: (batch, c, size, factor, ...)
     pairs = [2 + axis + behind for axis in range(rank) for behind in (rank, 0)]
     return blocks.transpose(0, 1, *pairs).reshape(
         len(x), blocks.shape[1], *(size * factor for size in sizes)
@@ -169,9 +173,10 @@ def _from_channels(x: Array, factor: int) -> Array:
 
 
 def _into_channels(x: Array, factor: int) -> Array:
-    """`_from_channels` undone: a block of positions becomes channels again."""
+    """(batch, c, *(size * factor)) to (batch, c * factor**rank, *sizes): its inverse."""
     rank = x.ndim - 2
     sizes = tuple(size // factor for size in x.shape[2:])
+    # (batch, c, size, factor, size, factor, ...) to (batch, c, factor, ..., *sizes)
     blocks = x.reshape(*x.shape[:2], *(one for size in sizes for one in (size, factor)))
     behind = [3 + 2 * axis for axis in range(rank)]
     ahead = [2 + 2 * axis for axis in range(rank)]
@@ -183,22 +188,22 @@ def _into_channels(x: Array, factor: int) -> Array:
 # --- several sources --------------------------------------------------------------------------
 
 
-def _concat(place: Place, sources: tuple[Array, ...]) -> Step:
-    axis = cast("Concat", place.layer.definition).axis + 1
+def _concat(prepared: PreparedLayer, sources: tuple[Array, ...]) -> Step:
+    axis = cast("Concat", prepared.layer.definition).axis + 1  # behind the batch axis
     ends = np.cumsum([source.shape[axis] for source in sources])[:-1]
     value = np.concatenate(sources, axis)
     return Step(value, lambda signal, _: tuple(np.split(signal, ends, axis)))
 
 
-def _add(_: Place, sources: tuple[Array, ...]) -> Step:
-    """The sum of all; every source gets the signal, summed where it was broadcast."""
+def _add(_: PreparedLayer, sources: tuple[Array, ...]) -> Step:
+    """The sum of all sources; back, each gets the signal, summed over its broadcast axes."""
     value = sum(sources[1:], sources[0])
     shapes = [source.shape for source in sources]
     return Step(value, lambda signal, _: tuple(_summed_to(signal, shape) for shape in shapes))
 
 
-def _multiply(_: Place, sources: tuple[Array, ...]) -> Step:
-    """The product of all; every source gets the signal times the product of the others."""
+def _multiply(_: PreparedLayer, sources: tuple[Array, ...]) -> Step:
+    """The product of all sources; back, each gets the signal times the product of the others."""
     value = _product(sources)
 
     def back(signal: Array, _: Rule) -> tuple[Array, ...]:
@@ -227,6 +232,7 @@ def _summed_to(signal: Array, shape: tuple[int, ...]) -> Array:
 
 
 _UNCHANGED = "passes signals unchanged: a spec holds no numbers for it"
+"""The note of normalisations whose statistics and factors a spec cannot hold."""
 
 STEPS: dict[str, StepType] = {
     "conv": StepType(BackKind.LINEAR, _convolve),
@@ -256,16 +262,22 @@ STEPS: dict[str, StepType] = {
     "batch_norm": StepType(BackKind.LINEAR, _identity, _UNCHANGED),
     "lrn": StepType(BackKind.LINEAR, _identity, _UNCHANGED),
 }
-"""Missing are softmax, the norms that look at their input, and max_unpool."""
+"""The step of each layer type that a signal can go back through.
 
-_MODES = ("nearest", "area")
+Not in it are softmax, the normalisations by statistics of their own input, and max_unpool;
+`test_every_type_is_known_or_known_to_have_no_way_back` names them, and fails for a layer type that
+is in neither list.
+"""
+
+_WINDOWED_MODES = ("nearest", "area")
+"""The modes of upsample that are means over windows, which `_average` computes."""
 
 
 def step_type(layer: NetworkLayer) -> StepType | None:
-    """How `layer` steps; None where no signal can go back through it."""
+    """The step of `layer`; None where no signal can go back through it."""
     if layer.stands_for is not None:
         return None
     definition = layer.definition
-    if isinstance(definition, Upsample) and definition.mode not in _MODES:
+    if isinstance(definition, Upsample) and definition.mode not in _WINDOWED_MODES:
         return None
     return STEPS.get(layer.type)

@@ -1,4 +1,4 @@
-"""The numbers of a network's layers, whatever their type: kernels, matrices, factors, biases."""
+"""The weights and biases of a network's layers, read as arrays, whatever the layer type."""
 
 from __future__ import annotations
 
@@ -12,33 +12,38 @@ from convt_cli.operators.dtypes import Array
 
 
 def is_filled(layer: NetworkLayer) -> bool:
-    """Whether the layer has a weight that the spec does not name."""
+    """Whether the layer needs a weight and the spec names none, so that DEFAULT_FILL is used."""
     definition = layer.definition
     return isinstance(definition, (Convolutional, Linear)) and definition.weight is None
 
 
-def numbers_of(layer: NetworkLayer, network: Network, weights: Weights) -> dict[str, Array]:
-    """The layer's weight and bias by key, as far as it has them; one that is only counted is 0.
+def parameters_of(layer: NetworkLayer, network: Network, weights: Weights) -> dict[str, Array]:
+    """The layer's arrays by key, `weight` and `bias`; a key the layer does not have is missing.
 
-    A kernel is in C's layout, the weight of a linear layer (out_features, in_features), all else
-    (channels,).  Raises FileError, ArrayError (E121, E302, E303).
+    So is a bias that the spec only counts (`bias: true`): it acts as zeros.  A kernel is in C's
+    layout, (out_channels, in_channels // groups, *kernel_size); the weight of a linear layer is
+    (out_features, in_features); all others are (channels,).  Raises FileError, ArrayError (E121,
+    E302, E303).
     """
     definition, name = layer.definition, layer.name
-    found: dict[str, Array] = {}
+    arrays: dict[str, Array] = {}
     if isinstance(definition, Convolutional):
         matrix = next(one for one in network.matrix_layers if one.name == name)
-        found["weight"] = weights.weight(matrix)
+        arrays["weight"] = weights.weight(matrix)
     elif isinstance(definition, Linear):
-        found["weight"] = _matrix(layer, definition, network, weights)
+        arrays["weight"] = _linear_weight(layer, definition, network, weights)
     elif isinstance(definition, Scale) and definition.weight is not None:
-        found["weight"] = weights.numbers(definition.weight, layer.output[:1], f"weight of {name}")
+        arrays["weight"] = weights.numbers(definition.weight, layer.output[:1], f"weight of {name}")
     bias = getattr(definition, "bias", None)
     if isinstance(bias, WeightSource):
-        found["bias"] = weights.numbers(bias, layer.output[:1], f"bias of {name}")
-    return found
+        arrays["bias"] = weights.numbers(bias, layer.output[:1], f"bias of {name}")
+    return arrays
 
 
-def _matrix(layer: NetworkLayer, definition: Linear, network: Network, weights: Weights) -> Array:
+def _linear_weight(
+    layer: NetworkLayer, definition: Linear, network: Network, weights: Weights
+) -> Array:
+    """The weight of a linear layer as (out_features, in_features), however the file stores it."""
     source = DEFAULT_FILL if definition.weight is None else definition.weight
     shape = definition.stored_shape(layer.inputs[0], network.rules)
     stored = weights.numbers(source, shape, f"weight of {layer.name}")

@@ -1,8 +1,9 @@
-"""What activations of a layer say in the input: Zeiler and Fergus's way down, and its kin.
+"""Activations of a layer projected back to the input, as by Zeiler and Fergus's deconvnet.
 
-A network is run forward on an image, some activations of a layer are kept and all others set to
-zero, and what is kept goes back down: Cᵀ for a convolution, the switches of a max pool, and at
-each relu one of the three rules of `steps`.  Of a single convolution this is Cᵀ C x.
+A network is run forward on an image.  Some activations of a layer are kept and all others set to
+zero, and the result goes back down to the input: by Cᵀ through a convolution, by the switches
+through a max pool, and by one of the three `rules` through a relu.  For a network of a single
+convolution the picture is Cᵀ C x.
 """
 
 from __future__ import annotations
@@ -28,9 +29,10 @@ from convt_cli.operators.dtypes import Array, as_array
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """What one picture was made of: activations of a layer that one image set.
+    """Which activations one picture was made of, by the number of the image that caused them.
 
-    `channel` and `position` are None where more than one was kept; `activation` is the largest.
+    `channel` and `position` are None where those of several were kept; `activation` is the
+    largest one kept.
     """
 
     image: int
@@ -41,9 +43,9 @@ class Kept:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reconstruction:
-    """`pictures` are (pictures, *input shape), one for each of `kept`.
+    """`pictures`, (pictures, *input shape), one for each entry of `kept`.
 
-    `notes` say what was assumed about layers of which the spec does not say enough.
+    `notes` say what was assumed about layers for which the spec does not say enough.
     """
 
     layer: str
@@ -54,7 +56,7 @@ class Reconstruction:
 
 
 Progress = Callable[[str, int], AbstractContextManager[Callable[[int], object]]]
-"""(what is done, how many) to a callback that is told how many more are done."""
+"""(label, total) to a context whose value is called with the number of pictures just finished."""
 
 
 def _no_progress(_label: str, _total: int) -> AbstractContextManager[Callable[[int], object]]:
@@ -75,10 +77,10 @@ def reconstruct(
 ) -> Reconstruction:
     """Pictures of what `layer` sees in `images`, ([batch], *input shape).
 
-    One picture per image, of all activations of the layer, of one `channel`, or of one `unit`,
-    (channel, *position).  With `top` a picture is of a channel's strongest unit in an image: of
-    one image the `top` strongest channels; of several, for every channel or for `channel`, the
-    `top` images in which it is strongest.
+    There is one picture per image, made of all activations of the layer, of those of one
+    `channel`, or of one `unit`, (channel, *position).  With `top` each picture is made of a
+    channel's strongest unit instead: for one image those of its `top` strongest channels; for a
+    batch those of the `top` images in which a channel is strongest, for `channel` or all channels.
 
     Raises RequestError: E502 for an unknown layer, E503 for a channel, unit or top that it does
     not have, E507 where the rule has no way back, E501; ArrayError (E301, E302) for the images.
@@ -90,6 +92,7 @@ def reconstruct(
     wanted = _Wanted(shape=shape, channel=channel, unit=unit, top=top, images=len(batch))
     ready = prepared(way, Weights(network, allow_outside=allow_outside), batch.dtype)
 
+    # one image's run at a time: the last one is kept, as one image can have several pictures
     @lru_cache(maxsize=1)
     def recorded(image: int) -> Recorded:
         return run(ready, batch[image : image + 1])
@@ -97,6 +100,7 @@ def reconstruct(
     kept = tuple(_kept(wanted, lambda image: recorded(image).activations[0]))
     pictures = _room_for_pictures(ready, len(kept))
     with progress("going down", len(kept)) as advance:
+        # image by image, so that each is run once more at most
         for number in sorted(range(len(kept)), key=lambda number: kept[number].image):
             record = recorded(kept[number].image)
             signal = _signal(record.activations, kept[number])
@@ -106,7 +110,7 @@ def reconstruct(
 
 
 def as_batch(images: ArrayLike, shape: Shape) -> Array:
-    """`images` with a batch axis.  Raises ArrayError (E301, E302)."""
+    """`images` as (batch, *shape).  Raises ArrayError (E301, E302)."""
     array = as_array(images, "the image")
     batch = array if array.ndim > len(shape) else array[np.newaxis]
     if batch.shape[1:] != shape or not len(batch):
@@ -120,6 +124,7 @@ def as_batch(images: ArrayLike, shape: Shape) -> Array:
 
 
 def _room_for_pictures(ready: Prepared, count: int) -> Array:
+    """Zeros, (count, *input shape).  Raises RequestError (E501)."""
     shape = (count, *ready.way.input_shape)
     memory.require(
         prod(shape) * ready.dtype.itemsize,
@@ -132,11 +137,15 @@ def _room_for_pictures(ready: Prepared, count: int) -> Array:
 # --- what is kept -----------------------------------------------------------------------------
 
 _SEE_SIZES = "see the sizes with `convt shapes`"
+"""The remedy for a channel or unit outside the layer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Wanted:
-    """What is to be kept of a layer's (channels, *positions).  Raises RequestError (E503)."""
+    """Which activations to keep of a layer with output `shape`, (channels, *positions).
+
+    Raises RequestError (E503) where the choices contradict each other, or the layer lacks them.
+    """
 
     shape: Shape
     channel: int | None
@@ -193,45 +202,48 @@ def _misfit(rule: str, value: str, help: str) -> RequestError:
 
 
 def _kept(wanted: _Wanted, activations: Callable[[int], Array]) -> Iterator[Kept]:
-    """What each picture is made of; `activations` gives those that an image sets."""
+    """What each picture is made of; `activations(image)` is (channels, *positions)."""
     if wanted.top is None:
         for image in range(wanted.images):
             yield _kept_of(wanted, activations(image), image)
         return
+    # best[image][channel] is (activation, position) of the channel's strongest unit
     best = [_strongest_units(activations(image)) for image in range(wanted.images)]
     if wanted.images == 1:
         order = np.argsort([-largest for largest, _ in best[0]], kind="stable")[: wanted.top]
-        yield from (_one(0, int(channel), best[0][channel]) for channel in order)
+        yield from (_kept_unit(0, int(channel), best[0][channel]) for channel in order)
         return
     channels = range(wanted.shape[0]) if wanted.channel is None else [wanted.channel]
     for channel in channels:
         strengths = [-units[channel][0] for units in best]
         for image in np.argsort(strengths, kind="stable")[: wanted.top]:
-            yield _one(int(image), channel, best[image][channel])
+            yield _kept_unit(int(image), channel, best[image][channel])
 
 
 def _kept_of(wanted: _Wanted, activations: Array, image: int) -> Kept:
-    """All of one image's activations, a channel's, or a unit's."""
+    """All of one image's activations, those of the channel asked for, or the unit asked for."""
     if wanted.unit is not None:
         channel, *position = wanted.unit
-        return _one(image, channel, (float(activations[wanted.unit]), tuple(position)))
+        return _kept_unit(image, channel, (float(activations[wanted.unit]), tuple(position)))
     chosen = activations if wanted.channel is None else activations[wanted.channel]
     largest = float(chosen.max())
     return Kept(image=image, channel=wanted.channel, position=None, activation=largest)
 
 
 def _strongest_units(activations: Array) -> list[tuple[float, Shape]]:
-    """(activation, position) of every channel's strongest unit, the first of equals."""
-    flat = activations.reshape(len(activations), -1)
-    places = flat.argmax(1)
+    """(activation, position) of the strongest unit of every channel; of equal units the first."""
+    rows = activations.reshape(len(activations), -1)  # (channels, positions)
+    strongest = rows.argmax(1)  # (channels,)
     return [
-        (float(row[place]), tuple(map(int, np.unravel_index(place, activations.shape[1:]))))
-        for row, place in zip(flat, places, strict=True)
+        (float(row[index]), tuple(map(int, np.unravel_index(index, activations.shape[1:]))))
+        for row, index in zip(rows, strongest, strict=True)
     ]
 
 
-def _one(image: int, channel: int, found: tuple[float, Shape]) -> Kept:
-    return Kept(image=image, channel=channel, position=found[1], activation=found[0])
+def _kept_unit(image: int, channel: int, unit: tuple[float, Shape]) -> Kept:
+    """One unit, given as (activation, position)."""
+    activation, position = unit
+    return Kept(image=image, channel=channel, position=position, activation=activation)
 
 
 def _signal(activations: Array, kept: Kept) -> Array:

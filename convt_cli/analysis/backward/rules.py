@@ -1,4 +1,4 @@
-"""The rules by which a signal goes back through rectifiers, relu and its kin.
+"""The rules by which a signal goes back through rectifiers: relu, leaky_relu, prelu and clip.
 
     gradient    the signal times the slope at the forward input
     deconvnet   the positive part of the signal, whatever the forward input was
@@ -17,3 +17,4 @@ from typing import Literal, get_args
 
 Rule = Literal["deconvnet", "gradient", "guided"]
 RULES: tuple[Rule, ...] = get_args(Rule)
+"""The same names, for choices of the command line and for tests."""

@@ -1,7 +1,8 @@
 """A network run forward from one of its inputs to a layer, remembering the way back.
 
-`way_to` finds the layers in between, and `run` takes a batch of images up them, whose `Recorded`
-takes a signal at the layer down again: where a layer was read by several, their signals add up.
+`way_to` finds the layers in between, `prepared` reads their weights, and `run` takes a batch of
+images through them.  Its result, a `Recorded`, takes a signal at the layer back down to the input;
+where several layers read one output, the signals that come back to it are added.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ from typing import Any
 import numpy as np
 
 from convt_cli.analysis.backward.layers import step_type
-from convt_cli.analysis.backward.parameters import is_filled, numbers_of
+from convt_cli.analysis.backward.parameters import is_filled, parameters_of
 from convt_cli.analysis.backward.rules import Rule
-from convt_cli.analysis.backward.step import Back, BackKind, Place, StepType
+from convt_cli.analysis.backward.step import Back, BackKind, PreparedLayer, StepType
 from convt_cli.arithmetic.convolution import Shape
-from convt_cli.arithmetic.keys import DEFAULT_FILL
+from convt_cli.arithmetic.keys import FILL_NOTE
 from convt_cli.arithmetic.network import Network, NetworkLayer
 from convt_cli.errors import ArrayError, RequestError
 from convt_cli.errors.suggestions import suggestion
@@ -29,7 +30,11 @@ from convt_cli.operators.dtypes import Array
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Way:
-    """The layers from an input of a network, or from the source of a layer, up to a layer."""
+    """The layers between a source and a layer, in forward order, that layer last.
+
+    The source is an input of the network, or the output of another layer; its shape is
+    `input_shape`, (channels, *sizes).
+    """
 
     network: Network
     source: str
@@ -38,7 +43,7 @@ class Way:
 
     @property
     def layer(self) -> NetworkLayer:
-        """The layer it leads up to."""
+        """The last layer, which the way leads to."""
         return self.layers[-1]
 
     def require_back(self, rule: Rule) -> None:
@@ -48,7 +53,7 @@ class Way:
                 raise self._no_way_back(layer, f"the rule {rule}", "use gradient or guided")
 
     def step(self, layer: NetworkLayer) -> StepType:
-        """How `layer` steps.  Raises RequestError (E507) where there is no way back."""
+        """The step of `layer`.  Raises RequestError (E507) where it has no way back."""
         known = step_type(layer)
         if known is None:
             raise self._no_way_back(layer, "a signal", "choose a layer further down")
@@ -64,7 +69,7 @@ class Way:
 
     @property
     def layers_not_linear(self) -> tuple[NetworkLayer, ...]:
-        """Those whose way back depends on the image."""
+        """The layers whose way back depends on the image."""
         return tuple(
             layer
             for layer, known in self._steps()
@@ -73,15 +78,16 @@ class Way:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What had to be assumed about layers of which the spec does not say enough."""
-        found: dict[str, list[str]] = {}
+        """What was assumed about layers for which the spec does not say enough."""
+        layers_by_note: dict[str, list[str]] = {}
         for layer, known in self._steps():
             if known is not None and known.note:
-                found.setdefault(f"{layer.type} {known.note}", []).append(layer.name)
+                note = f"{layer.type} {known.note}"
+                layers_by_note.setdefault(note, []).append(layer.name)
         filled = [layer.name for layer in self.layers if is_filled(layer)]
         if filled:
-            found[f"no weight; using {DEFAULT_FILL}"] = filled
-        return tuple(f"{_listed(names)}: {note}" for note, names in found.items())
+            layers_by_note[FILL_NOTE] = filled
+        return tuple(f"{_listed(names)}: {note}" for note, names in layers_by_note.items())
 
     def _steps(self) -> Iterator[tuple[NetworkLayer, StepType | None]]:
         return ((layer, step_type(layer)) for layer in self.layers)
@@ -92,6 +98,7 @@ def way_to(network: Network, name: str) -> Way:
 
     Raises RequestError: E502 for an unknown layer, E503 where several inputs lead to it.
     """
+    # backwards from the layer: a layer is on the way if one already on it reads its output
     needed, layers = {find_layer(network, name).name}, []
     for layer in reversed(network.layers):
         if layer.name in needed:
@@ -110,7 +117,7 @@ def way_to(network: Network, name: str) -> Way:
 
 
 def way_of(network: Network, name: str) -> Way:
-    """The way that is the layer `name` alone.
+    """The way from the source of the layer `name` to it: that layer alone.
 
     Raises RequestError: E502 for an unknown layer, E503 for one with several sources.
     """
@@ -141,20 +148,20 @@ def find_layer(network: Network, name: str) -> NetworkLayer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """A way, its layers with their numbers, and the dtype that all is computed in."""
+    """A way, its layers with their weights, and the dtype that everything is computed in."""
 
     way: Way
-    places: tuple[Place, ...]
+    layers: tuple[PreparedLayer, ...]
     dtype: np.dtype[Any]
 
 
 def prepared(way: Way, weights: Weights, dtype: np.dtype[Any]) -> Prepared:
-    """`way` with its numbers, in the numpy.result_type of them all, `dtype` and float32.
+    """`way` with its weights, all in the numpy.result_type of the weights, `dtype` and float32.
 
-    Raises what reading the numbers raises, and ArrayError (E302) where they are complex.
+    Raises what reading the weights raises, and ArrayError (E302) where they are complex.
     """
-    found = [numbers_of(layer, way.network, weights) for layer in way.layers]
-    dtypes = [array.dtype for numbers in found for array in numbers.values()]
+    stored = [parameters_of(layer, way.network, weights) for layer in way.layers]
+    dtypes = [array.dtype for parameters in stored for array in parameters.values()]
     working = np.result_type(dtype, np.float32, *dtypes)
     if working.kind != "f":
         raise ArrayError(
@@ -163,20 +170,20 @@ def prepared(way: Way, weights: Weights, dtype: np.dtype[Any]) -> Prepared:
             value=f"together they are {working}",
             help="take their real parts",
         )
-    places = tuple(
-        Place(
+    layers = tuple(
+        PreparedLayer(
             layer=layer,
             rules=way.network.rules,
-            numbers={key: array.astype(working, copy=False) for key, array in numbers.items()},
+            parameters={key: array.astype(working, copy=False) for key, array in arrays.items()},
         )
-        for layer, numbers in zip(way.layers, found, strict=True)
+        for layer, arrays in zip(way.layers, stored, strict=True)
     )
-    return Prepared(way=way, places=places, dtype=working)
+    return Prepared(way=way, layers=layers, dtype=working)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
-    """What a run forward has left: the layer's activations, (batch, *shape), and the way back."""
+    """The result of a run: the last layer's activations, (batch, *shape), and the way back."""
 
     way: Way
     activations: Array
@@ -184,30 +191,32 @@ class Recorded:
 
     def down(self, signal: Array, rule: Rule) -> Array:
         """`signal`, shaped as the activations, taken down to the input: (batch, *input_shape)."""
+        # the signals still to be taken further down, by the name of the output they belong to
         signals = {self.way.layer.name: signal}
         with np.errstate(all="ignore"):
             for layer, back in reversed(self._backs):
-                here = signals.pop(layer.name)
-                for source, part in zip(layer.sources, back(here, rule), strict=True):
+                at_output = signals.pop(layer.name)
+                for source, part in zip(layer.sources, back(at_output, rule), strict=True):
                     signals[source] = signals[source] + part if source in signals else part
         return signals[self.way.source]
 
 
 def run(prepared: Prepared, images: Array) -> Recorded:
-    """The way run forward on (batch, *input_shape), in the dtype of its numbers.
+    """The images, (batch, *input_shape), taken forward along the way, in the prepared dtype.
 
     Raises ArrayError (E302), RequestError (E501).
     """
     way = prepared.way
     _require_memory(prepared, len(images))
     _require_finite(images)
+    # the output of every layer so far, (batch, *shape), by name
     values = {way.source: images.astype(prepared.dtype, copy=False)}
     backs = []
-    with np.errstate(all="ignore"):  # what comes of it is looked at below
-        for place in prepared.places:
-            layer = place.layer
+    with np.errstate(all="ignore"):  # inf and nan are refused below
+        for one in prepared.layers:
+            layer = one.layer
             sources = tuple(values[source] for source in layer.sources)
-            value, back = way.step(layer).take(place, sources)
+            value, back = way.step(layer).take(one, sources)
             values[layer.name] = value
             backs.append((layer, back))
     activations = values[way.layer.name]
@@ -222,7 +231,7 @@ def run(prepared: Prepared, images: Array) -> Recorded:
 
 
 def _require_finite(images: Array) -> None:
-    """Raise ArrayError (E302) for a number that is none."""
+    """Raise ArrayError (E302) for images with nan or inf."""
     if not np.isfinite(images).all():
         count = int(np.count_nonzero(~np.isfinite(images)))
         raise ArrayError(
@@ -234,7 +243,10 @@ def _require_finite(images: Array) -> None:
 
 
 def _require_memory(prepared: Prepared, batch: int) -> None:
-    """Every activation once, and as much again for signals and what the way back remembers."""
+    """Raise RequestError (E501) unless the run fits into memory.
+
+    It needs room for all activations, and about as much for signals and what the way back holds.
+    """
     way = prepared.way
     elements = prod(way.input_shape) + sum(prod(layer.output) for layer in way.layers)
     memory.require(
@@ -245,6 +257,6 @@ def _require_memory(prepared: Prepared, batch: int) -> None:
 
 
 def _listed(names: list[str]) -> str:
-    """Names for a message: all of a few, else the first and how many more."""
+    """Names for a message: the first six, and how many more there are."""
     more = f" and {len(names) - 6} more" if len(names) > 6 else ""
     return ", ".join(names[:6]) + more

@@ -1,8 +1,8 @@
-"""What a layer does to arrays as a value: what it made of its sources, and the way back.
+"""The types of a step: a layer applied to arrays, and the function that takes a signal back.
 
-A step takes a layer's sources, (batch, channels, *spatial) each, and returns what the layer makes
-of them together with its `Back`, which takes a signal of the output's shape to one signal per
-source and remembers of the sources what it needs for that.
+A step takes the layer's sources, each (batch, channels, *spatial), and returns the layer's output
+together with its `Back`.  That function takes a signal of the output's shape to one signal for each
+source, and holds whatever it needs of the sources.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from convt_cli.arithmetic.network import NetworkLayer
 from convt_cli.operators.dtypes import Array
 
 Back = Callable[[Array, Rule], tuple[Array, ...]]
-"""(signal, rule) to one signal per source."""
+"""(signal of the output's shape, rule) to one signal for each source, of the source's shape."""
 
 
 class BackKind(Enum):
@@ -26,36 +26,39 @@ class BackKind(Enum):
 
     LINEAR = "linear"
     SWITCHED = "switched"
-    """Where the forward pass found its maxima."""
+    """The switches: where the forward pass found its maxima."""
     RECTIFIER = "rectifier"
     """The sign of the forward input, of the signal, or both."""
     SMOOTH = "smooth"
-    """The forward input; not a matter of signs, so that deconvnet has no rule for it."""
+    """The values of the forward input; deconvnet, which goes by signs, has no rule for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """A layer, the rules it was resolved by, and the numbers it has, by key."""
+class PreparedLayer:
+    """A layer, the framework that it was resolved by, and its weight and bias, by key."""
 
     layer: NetworkLayer
     rules: Framework
-    numbers: Mapping[str, Array]
+    parameters: Mapping[str, Array]
 
 
 class Step(NamedTuple):
-    """What a layer made of its sources, and the way back."""
+    """The output of a layer for given sources, and the function that takes a signal back."""
 
     value: Array
     back: Back
 
 
 class StepType(NamedTuple):
-    """How a layer type steps; `note` is what it has to assume, as the spec does not say."""
+    """The step of a layer type, and what its way back depends on.
+
+    `note` says what is assumed where a spec cannot hold the layer's parameters, or is empty.
+    """
 
     kind: BackKind
-    take: Callable[[Place, tuple[Array, ...]], Step]
+    take: Callable[[PreparedLayer, tuple[Array, ...]], Step]
     note: str = ""
 
     def has_way_back(self, rule: Rule) -> bool:
-        """Whether a signal can go back through it by `rule`."""
+        """Whether a signal can go back through the layer by `rule`."""
         return self.kind is not BackKind.SMOOTH or rule != "deconvnet"

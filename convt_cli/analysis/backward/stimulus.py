@@ -1,16 +1,19 @@
-"""The bounded input that excites one unit most.
+"""The input of norm 1 to which one unit responds most strongly.
 
 A unit's response is y_i = c_iᵀ x, where c_i is its row of the layer's own action A (the bias is
 left out).  Among all x of norm 1 it is largest at
 
-    2-norm      x = c_i / |c_i|₂,   where it reaches |c_i|₂
-    max-norm    x = sign(c_i),      where it reaches |c_i|₁
+    2-norm      x = c_i / |c_i|₂,   with the response |c_i|₂
+    max-norm    x = sign(c_i),      with the response |c_i|₁
 
-Of random inputs of the same norm, uniform on the sphere or of random signs, the root mean square
-of the response is |c_i|₂ / sqrt(n) for n inputs, and |c_i|₂.
+For random inputs of norm 1 the root mean square of the response is
 
-Through the layers below, c_i is the row of the composed action.  Where they are all linear there
-is one; an image makes all of them linear, by the maxima, signs and slopes that it sets.
+    2-norm      |c_i|₂ / sqrt(n),   for x uniform on the sphere in n dimensions
+    max-norm    |c_i|₂,             for x of random signs
+
+With `through`, c_i is a row of the composed action of all layers down to the network's input.  It
+exists where they are all linear.  An image makes the others linear, too: it fixes the maxima,
+signs and slopes.
 """
 
 from __future__ import annotations
@@ -31,15 +34,16 @@ from convt_cli.files.weights import Weights
 from convt_cli.operators.dtypes import Array
 
 Norm = Literal["2", "inf"]
+"""The norm that is 1: the 2-norm, or the max-norm."""
 NORMS: tuple[Norm, ...] = ("2", "inf")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stimulus:
-    """`x`, (channels, *sizes) of norm 1, excites the unit most; `row` is c_i, of x's shape.
+    """The input `x`, (channels, *sizes), of norm 1; `row` is c_i, of the shape of x.
 
-    `source` is the layer or input that x stands in place of; `notes` say what was assumed about
-    layers in between.
+    `source` is the layer or network input whose output x replaces; `notes` say what was assumed
+    about the layers in between.
     """
 
     layer: str
@@ -52,12 +56,12 @@ class Stimulus:
 
     @property
     def response(self) -> float:
-        """c_iᵀ x: the largest that an input of norm 1 reaches."""
+        """c_iᵀ x, the largest response to an input of norm 1."""
         return float(np.abs(self.row).sum() if self.norm == "inf" else _length(self.row))
 
     @property
     def random_share(self) -> float | None:
-        """The root mean square response to random inputs of norm 1, over `response`.
+        """The root mean square response to random inputs of norm 1, divided by `response`.
 
         None where the unit reads nothing.
         """
@@ -78,12 +82,14 @@ def stimulus(
     at: ArrayLike | None = None,
     allow_outside: bool = False,
 ) -> Stimulus:
-    """The input of norm 1 that excites `unit`, (channel, *position), of `layer` most.
+    """The input of norm 1 to which `unit`, (channel, *position), of `layer` responds most.
 
-    It is an input of the layer itself; with `through`, or with an image `at`, (*input shape), one
-    of the network.  Raises RequestError: E502 for an unknown layer, E503 for a unit that it does
-    not have, E507 where a layer in the way is not linear and no image says what it does;
-    ArrayError (E301, E302) for the image.
+    It is an input of the layer itself; with `through`, or with an image `at`, of the network's
+    input shape, it is an input of the network.
+
+    Raises RequestError: E502 for an unknown layer, E503 for a unit that it does not have, E507
+    where a layer on the way is not linear and there is no image; ArrayError (E301, E302) for the
+    image.
 
     >>> from convt_cli import load_spec
     >>> network = load_spec("examples/guide.yaml")
@@ -98,10 +104,12 @@ def stimulus(
     if at is None:
         _require_linear(way)
     way.require_back("gradient")
-    nothing = np.broadcast_to(np.float32(0), way.input_shape)
-    image = as_batch(nothing if at is None else at, way.input_shape)
+    # through linear layers the row does not depend on the image: zeros do, and take no memory
+    zeros = np.broadcast_to(np.float32(0), way.input_shape)
+    image = as_batch(zeros if at is None else at, way.input_shape)
     ready = prepared(way, Weights(network, allow_outside=allow_outside), image.dtype)
     record = run(ready, image[:1])
+    # the unit vector of `unit`, taken back by A's transpose, is the row c_i
     signal = np.zeros_like(record.activations)
     signal[(0, *unit)] = 1
     row = record.down(signal, "gradient")[0]
@@ -117,7 +125,7 @@ def stimulus(
 
 
 def _unit_vector(row: Array) -> Array:
-    """row / |row|₂, or zeros; scaled first, so that no square passes the largest number."""
+    """row / |row|₂, or zeros where that is 0; scaled first, so that no square overflows."""
     largest = np.abs(row).max()
     if not largest:
         return row
@@ -127,6 +135,7 @@ def _unit_vector(row: Array) -> Array:
 
 
 def _length(row: Array) -> float:
+    """|row|₂, in float64."""
     return float(np.linalg.norm(row.astype(np.float64).ravel()))
 
 

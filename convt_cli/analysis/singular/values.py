@@ -1,18 +1,17 @@
 """The largest and the smallest singular value of C, each with an estimate of its error.
 
-Where the layer is circular they are those of its symbols (`symbol`), found for every frequency.
-A small C is taken as it is, group by group.  For a large one the largest is found by iteration
-(`iteration`), with a search for each group; the smallest is 0 where C has too few rows or columns
-that are not empty, is enclosed by factoring where C is banded and narrow (`definite`), and else
-is not known.
+Where the layer is circular they are those of its symbols (`symbol`), computed for every frequency.
+A small C is decomposed as a dense matrix, group by group.  For a large C the largest value is found
+by iteration (`iteration`), with a search space for each group.  The smallest is 0 where C has empty
+rows or columns that lower its rank; it is enclosed by factoring where C is banded and narrow
+(`enclosure`); otherwise it is not known.
 
-The error estimates are no bounds.  That of a decomposition is what rounding usually does.  That
-of the iteration is how far some singular value can be from the one it came to; it says nothing of
-a larger one in a direction that the iteration never took.
+The error estimates are not bounds.  For a decomposition it is the usual size of rounding errors.
+For the iteration it is the distance within which some singular value lies; it does not exclude a
+larger singular value in a direction that the iteration never searched.
 
-Beside them stand what people take for the largest one: the norm of the reshaped kernel, the same
-times the root of the number of taps, and the value of the circular convolution with the same
-kernel.  What is worth the time is decided by the sizes, never by a clock.
+`shortcuts` are three numbers that are commonly taken for the largest singular value.  Sizes alone
+decide which method is worth its time, never a clock, so that results are reproducible.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from scipy.sparse.linalg import aslinearoperator
 from convt_cli.analysis.coverage import empty_columns, empty_rows
 from convt_cli.analysis.linear_map import LinearMap, real
 from convt_cli.analysis.singular.enclosure import band_shape, smallest_singular_value
-from convt_cli.analysis.singular.iteration import largest_singular_value
+from convt_cli.analysis.singular.iteration import Estimate, largest_singular_value
 from convt_cli.analysis.singular.symbol import (
     is_circular,
     symbol_count,
@@ -41,41 +40,41 @@ from convt_cli.io import memory
 from convt_cli.operators.dtypes import Array
 from convt_cli.operators.matrix.build import build_matrix
 
+# Budgets, each of a few seconds: entries are numbers held at a time, work is multiply-adds.
 _MOST_DENSE_ENTRIES = 2**23
 _MOST_DENSE_WORK = 10**10
 _MOST_SYMBOL_WORK = 10**9
 _MOST_BAND_ENTRIES = 2**25
 _MOST_BAND_WORK = 2 * 10**10
 _MOST_ITERATION_WORK = 3 * 10**11
-"""Multiply-adds, or entries, that are worth a few seconds."""
-_FEW = 10**7
-_AS_LONG = 8
-"""Symbols of so few multiply-adds cost nothing; those of `_AS_LONG` times the convolution's take
-as long as iterating, for one of a singular value decomposition takes much longer."""
+
+_CHEAP_SYMBOL_WORK = 10**7
+"""Symbols of at most this many multiply-adds are always decomposed: they take no time."""
+_SYMBOL_WORK_RATIO = 8
+"""Others are decomposed up to this many times the multiply-adds of the convolution.
+
+Above it iterating is faster: a multiply-add of a singular value decomposition takes much longer
+than one of a convolution.
+"""
 
 _TOLERANCE = 1e-6
-_ROUGH = 1e-4
+"""The residual, relative to the value, at which the iteration for C stops."""
+_SHORTCUT_TOLERANCE = 1e-4
+"""The same for `shortcuts`, which differ from the true value by far more than this."""
 _FEWEST_STEPS = 30
 _MOST_STEPS = 1000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Estimated:
-    """A number and how far it is likely to be from the true one: an estimate, not a bound."""
-
-    value: float
-    error_estimate: float
+"""The steps of an iteration: as many as its budget allows, but between these two."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spectrum:
-    """The largest singular value, the smallest of min(rows, columns), and how they were found.
+    """The largest and the smallest of the min(rows, columns) singular values, and the method.
 
-    `smallest` is None where it cannot be told.  `method` is fft, svd or iteration.
+    `smallest` is None where it is not known.  `method` is fft, svd or iteration.
     """
 
-    largest: Estimated
-    smallest: Estimated | None
+    largest: Estimate
+    smallest: Estimate | None
     method: str
 
     @property
@@ -88,13 +87,13 @@ class Spectrum:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shortcuts:
-    """What people take for the largest singular value.
+    """Three numbers that are commonly taken for the largest singular value.
 
-    `reshaped` is the norm of the kernel as (out_channels, in_channels // groups * taps), and
-    `reshaped_root_taps` that times the root of the number of taps, which the largest singular
-    value does not exceed where no input is read more often than there are taps.  `circular` is
-    the value of the circular convolution with the same kernel, None where there is none or it
-    takes too long.
+    `reshaped` is the largest singular value of the kernel as a matrix (out_channels,
+    in_channels // groups * taps).  `reshaped_root_taps` is `reshaped` times the square root of the
+    number of taps: the true value is at most this where no input is read more often than there
+    are taps.  `circular` is the largest singular value of the circular convolution with the same
+    kernel, None where the kernel would go around its input more than once.
     """
 
     reshaped: float
@@ -123,8 +122,9 @@ def singular_values(convolution: Convolution, weight: Array) -> Spectrum:
 
 
 def shortcuts(convolution: Convolution, weight: Array) -> Shortcuts:
-    """What people take for the largest singular value.  Raises as `singular_values` does."""
+    """Numbers commonly taken for the largest singular value.  Raises as `singular_values` does."""
     taps = real(weight, "the weight")
+    # (groups, out_channels // groups, in_channels // groups * taps)
     kernels = taps.reshape(convolution.groups, -1, prod(taps.shape[1:]))
     reshaped = max(map(_matrix_norm, kernels))
     return Shortcuts(
@@ -135,17 +135,20 @@ def shortcuts(convolution: Convolution, weight: Array) -> Shortcuts:
 
 
 def _matrix_norm(kernel: Array) -> float:
-    """The largest singular value of a dense matrix; of a large one by iteration."""
+    """The largest singular value of a dense matrix; by iteration where the matrix is large."""
     short, long = sorted(kernel.shape)
     if long * short**2 <= _MOST_SYMBOL_WORK:
         return float(np.linalg.norm(kernel, 2))
     operator = aslinearoperator(kernel)
-    return largest_singular_value(operator, tolerance=_ROUGH, most_steps=_MOST_STEPS).value
+    return largest_singular_value(
+        operator, tolerance=_SHORTCUT_TOLERANCE, most_steps=_MOST_STEPS
+    ).value
 
 
 def _by_symbols(convolution: Convolution, weight: Array) -> Spectrum:
     largest, smallest = symbol_extremes(convolution, weight)
     taps = prod(convolution.kernel_size)
+    # the rounding of the decompositions, and that of the Fourier factors in the symbols
     factors = 8 * sqrt(taps) * float(np.linalg.norm(weight))
     error = _epsilon() * (sum(symbol_shape(convolution)) * largest + factors)
     return _with_rounding(largest, smallest, error, "fft")
@@ -161,36 +164,37 @@ def _by_svd(convolution: Convolution, weight: Array) -> Spectrum:
 
 
 def _with_rounding(largest: float, smallest: float, error: float, method: str) -> Spectrum:
-    """Both with the same error; a smallest one that is no larger than that may as well be 0."""
+    """Both values with the same error; a smallest value of at most the error is given as 0."""
     return Spectrum(
-        largest=Estimated(value=largest, error_estimate=error),
-        smallest=Estimated(value=smallest if smallest > error else 0.0, error_estimate=error),
+        largest=Estimate(value=largest, error_estimate=error),
+        smallest=Estimate(value=smallest if smallest > error else 0.0, error_estimate=error),
         method=method,
     )
 
 
 def _by_iteration(convolution: Convolution, weight: Array) -> Spectrum:
-    found = _iterated(convolution, weight, _TOLERANCE)
-    return Spectrum(largest=found, smallest=_smallest(convolution, weight), method="iteration")
+    largest = _iterated(convolution, weight, _TOLERANCE)
+    return Spectrum(largest=largest, smallest=_smallest(convolution, weight), method="iteration")
 
 
-def _iterated(convolution: Convolution, weight: Array, tolerance: float) -> Estimated:
-    steps = _MOST_ITERATION_WORK // (2 * convolution.multiply_adds)
-    found = largest_singular_value(
+def _iterated(convolution: Convolution, weight: Array, tolerance: float) -> Estimate:
+    steps = _MOST_ITERATION_WORK // (2 * convolution.multiply_adds)  # a step applies C and Cᵀ
+    return largest_singular_value(
         LinearMap(convolution, weight),
         tolerance=tolerance,
         most_steps=min(_MOST_STEPS, max(_FEWEST_STEPS, steps)),
         blocks=convolution.groups,
     )
-    return Estimated(value=found.value, error_estimate=found.error_estimate)
 
 
-def _smallest(convolution: Convolution, weight: Array) -> Estimated | None:
+def _smallest(convolution: Convolution, weight: Array) -> Estimate | None:
+    """The smallest singular value of a C too large to decompose; None where it is not known."""
     rows, columns = convolution.matrix_shape
+    # on the shorter side an empty row or column is a singular value of 0
     if (rows >= columns and empty_columns(convolution)) or (
         rows <= columns and empty_rows(convolution)
     ):
-        return Estimated(value=0.0, error_estimate=0.0)
+        return Estimate(value=0.0, error_estimate=0.0)
     if not _is_narrow(convolution):
         return None
     ends = [
@@ -200,20 +204,23 @@ def _smallest(convolution: Convolution, weight: Array) -> Estimated | None:
     known = [end for end in ends if end is not None]
     if len(known) < len(ends):
         return None
-    least, most = min(low for low, _ in known), min(high for _, high in known)
-    return Estimated(value=most, error_estimate=most - least)
+    # C's smallest singular value is the smallest of its groups'
+    lower, upper = min(low for low, _ in known), min(high for _, high in known)
+    return Estimate(value=upper, error_estimate=upper - lower)
 
 
 def _circular_value(convolution: Convolution, weight: Array) -> float | None:
-    """The largest singular value of the circular convolution with as many outputs."""
+    """The largest singular value of the circular convolution with the same output size."""
     try:
         axes = tuple(map(_circular_axis, convolution.axes))
         circular = replace(convolution, axes=axes, padding_mode="circular", adjoint=False)
-    except GeometryError:  # the kernel goes around more than once
+    except GeometryError:  # the kernel would go around its input more than once
         return None
-    if _symbol_work(circular) <= max(_FEW, _AS_LONG * circular.multiply_adds):
+    if _symbol_work(circular) <= max(
+        _CHEAP_SYMBOL_WORK, _SYMBOL_WORK_RATIO * circular.multiply_adds
+    ):
         return symbol_extremes(circular, weight)[0]
-    return _iterated(circular, weight, _ROUGH).value
+    return _iterated(circular, weight, _SHORTCUT_TOLERANCE).value
 
 
 def _circular_axis(axis: Axis) -> Axis:
@@ -227,7 +234,7 @@ def _circular_axis(axis: Axis) -> Axis:
 
 
 def _groups(convolution: Convolution, weight: Array) -> Iterator[tuple[Convolution, Array]]:
-    """The convolution and the weight of every group by itself: C is made of their matrices."""
+    """The convolution and the weight of each group: C consists of their matrices."""
     one = _one_group(convolution)
     for taps in weight.reshape(convolution.groups, -1, *weight.shape[1:]):
         yield one, taps
@@ -243,11 +250,13 @@ def _one_group(convolution: Convolution) -> Convolution:
 
 
 def _symbol_work(convolution: Convolution) -> int:
+    """The multiply-adds of the symbols' decompositions, each of long * short²."""
     short, long = sorted(symbol_shape(convolution))
     return symbol_count(convolution) * long * short**2
 
 
 def _is_small(convolution: Convolution) -> bool:
+    """Whether dense decompositions of all groups are within the budget."""
     groups = convolution.groups
     short, long = sorted(size // groups for size in convolution.matrix_shape)
     work = groups * long * short**2
@@ -267,9 +276,11 @@ def _is_narrow(convolution: Convolution) -> bool:
 
 
 def _fits(entries: int) -> bool:
-    there = memory.available()
-    return there is None or 40 * entries <= there
+    """Whether the arrays of the factoring fit into memory, at about 40 bytes an entry."""
+    available = memory.available()
+    return available is None or 40 * entries <= available
 
 
 def _epsilon() -> float:
+    """The distance from 1.0 to the next float64."""
     return float(np.finfo(float).eps)

@@ -1,12 +1,13 @@
-"""One layer as a line of code of each framework, padding and all.
+"""One layer as a line of code of each framework, with its padding.
 
-A line is an expression on `x`, an input with a batch axis in the framework's own order, that
-gives what the layer gives, whatever word the spec has for it: where the framework cannot say a
-padding itself the line pads or crops around its operator.  Where `w` stands for the kernel and
-`b` for the bias they have the framework's own layout; in ONNX a line is a node, or a list of
-nodes, from `x` to `y`.  A module for each family knows how it spells a layer, and raises
-NoLineError where it knows no line; `target` is what all of them are told, integers and nothing
-of a spec.  `condition` says for which other input sizes the same line holds.
+A line is an expression on `x`, an input with a batch axis, in the framework's own axis order.  It
+computes what the layer computes: where the framework's operator cannot express the padding, the
+line pads or crops around it.  `w` stands for the kernel and `b` for the bias, in the framework's
+own layout.  In ONNX a line is a node, or a list of nodes, from `x` to `y`.
+
+A module for each framework writes the lines from a `Target`, which is integers and nothing of a
+spec, and raises NoLineError where it knows no line.  `condition` finds the other input sizes for
+which the same line holds.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from convt_cli.reports.code_lines.target import (
 __all__ = ["Line", "Target", "code_line", "layer_line", "target_of"]
 
 _WINDOWED = (Conv, ConvTranspose, MaxPool, AveragePool)
+"""The layers that a `Target` describes; all others are for `resizing`."""
 WRITERS: dict[str, Callable[[Target], str]] = {
     "pytorch": pytorch.line,
     "tensorflow": tensorflow.line,
@@ -40,6 +42,10 @@ WRITERS: dict[str, Callable[[Target], str]] = {
     "jax": jax.line,
     "caffe": caffe.line,
 }
+"""The writer of each framework's lines.
+
+`test_every_framework_has_a_writer_of_lines` fails for a framework that is missing here.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +58,7 @@ class Line:
 
 
 def code_line(target: Target, framework: str) -> Line:
-    """The line that does in `framework` what `target` says."""
+    """The line that computes in `framework` what `target` describes, without a condition."""
     if framework not in WRITERS:
         return Line(reason=f"convt writes no code for {framework}")
     try:
@@ -62,7 +68,7 @@ def code_line(target: Target, framework: str) -> Line:
 
 
 def layer_line(layer: NetworkLayer, own: Framework, framework: str) -> Line:
-    """The line that gives in `framework` what the layer gives in its own, and its condition."""
+    """The line, with its condition, that computes in `framework` what the layer does in `own`."""
     if not isinstance(layer.definition, _WINDOWED):
         return _unwindowed_line(layer, own, framework)
     line = code_line(target_of(layer, own), framework)
@@ -92,6 +98,7 @@ def _unwindowed_line(layer: NetworkLayer, own: Framework, framework: str) -> Lin
 
 
 def _sizes(layer: NetworkLayer, *, any_size: bool) -> Condition:
+    """The condition of a line for any input size, or for the layer's own alone."""
     sizes = layer.inputs[0][1:]
     return Condition(
         axes=tuple(Sizes(start=1 if any_size else n, step=int(any_size)) for n in sizes)
@@ -99,7 +106,7 @@ def _sizes(layer: NetworkLayer, *, any_size: bool) -> Condition:
 
 
 def _resized(layer: NetworkLayer, own: Framework, sizes: Shape) -> NetworkLayer | None:
-    """The layer on an input of these spatial sizes; None where it refuses it."""
+    """The layer on an input of these spatial sizes; None where the layer refuses them."""
     source = (layer.inputs[0][0], *sizes)
     try:
         geometry = layer.definition.resolve((source,), own)

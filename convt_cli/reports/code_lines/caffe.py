@@ -1,4 +1,4 @@
-"""Caffe: a layer in prototxt, and a Crop layer behind it where its symmetric padding is not it."""
+"""Caffe: a layer in prototxt, and a Crop layer after it where symmetric padding gives too much."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from convt_cli.arithmetic.windows import Window
 from convt_cli.reports.code_lines.target import NoLineError, Target
 
 _POOLS = {"max_pool": "MAX", "avg_pool": "AVE"}
+"""The `pool` of a Pooling layer for each type."""
 
 
 def line(target: Target) -> str:
@@ -20,54 +21,57 @@ def line(target: Target) -> str:
     if target.type == "conv":
         pads = [_padding(axis) for axis in target.axes]
         starts = [(pad - axis.before) // axis.stride for pad, axis in zip(pads, target.axes)]
-        found = [_found(axis, pad) for pad, axis in zip(pads, target.axes)]
-        return _cropped(target, "Convolution", pads, starts, found)
+        sizes = [_window_count(axis, pad) for pad, axis in zip(pads, target.axes)]
+        return _cropped(target, "Convolution", pads, starts, sizes)
     if target.type == "conv_transpose":
         return _deconvolution(target)
     return _pool(target)
 
 
 def _padding(axis: Axis) -> int:
-    """The least padding on both sides whose windows are the axis's own, and others around them."""
+    """The least padding, alike on both sides, whose windows include all windows of the axis."""
     spanned = (axis.output_size - 1) * axis.stride + axis.effective_kernel
     least = max(0, axis.before, spanned - axis.input_size - axis.before)
     return least + (axis.before - least) % axis.stride
 
 
-def _found(axis: Axis, padding: int) -> int:
-    """How many windows there are with `padding` on both sides."""
+def _window_count(axis: Axis, padding: int) -> int:
+    """How many windows fit with `padding` on both sides."""
     return (axis.input_size + 2 * padding - axis.effective_kernel) // axis.stride + 1
 
 
 def _deconvolution(target: Target) -> str:
-    """The padding itself where it is symmetric; else the whole output, cropped."""
+    """The padding itself where it is symmetric; else less of it, and the output cropped."""
     least = [axis.after - axis.output_padding for axis in target.axes]
     if any(axis.before < 0 or after < 0 for axis, after in zip(target.axes, least)):
         raise NoLineError("Caffe has no layer that puts zeros around an output")
     pads = [min(axis.before, after) for axis, after in zip(target.axes, least)]
     starts = [axis.before - pad for axis, pad in zip(target.axes, pads)]
-    found = [
+    sizes = [
         axis.input_size + axis.before + after - 2 * pad
         for axis, after, pad in zip(target.axes, least, pads)
     ]
-    return _cropped(target, "Deconvolution", pads, starts, found)
+    return _cropped(target, "Deconvolution", pads, starts, sizes)
 
 
 def _cropped(
-    target: Target, kind: str, pads: Sequence[int], starts: Sequence[int], found: Sequence[int]
+    target: Target, kind: str, pads: Sequence[int], starts: Sequence[int], sizes: Sequence[int]
 ) -> str:
-    """The layer with these pads, whose output begins at `starts` of what it gives."""
-    sizes = [axis.output_size for axis in target.axes]
+    """The layer with these pads, whose output has `sizes`, cropped from `starts` on if need be."""
+    wanted = [axis.output_size for axis in target.axes]
     if target.type == "conv_transpose":
-        sizes = [axis.input_size for axis in target.axes]
-    if sizes == list(found):
+        wanted = [axis.input_size for axis in target.axes]
+    if wanted == list(sizes):
         return _layer(kind, "y", _convolution_param(target, pads))
     whole = _layer(kind, "whole", _convolution_param(target, pads))
-    return _behind_crop(whole, sizes, starts)
+    return _with_crop(whole, wanted, starts)
 
 
-def _behind_crop(whole: str, sizes: Sequence[int], starts: Sequence[int]) -> str:
-    """The layer `whole` and what cuts `sizes` out of its output, from `starts` on."""
+def _with_crop(whole: str, sizes: Sequence[int], starts: Sequence[int]) -> str:
+    """The layer `whole`, and the layers that cut `sizes` out of its output, from `starts` on.
+
+    Crop takes the size from another blob, so a DummyData layer provides one.
+    """
     dims = " ".join(f"dim: {size}" for size in (1, 1, *sizes))
     offsets = " ".join(f"offset: {start}" for start in starts)
     return " ".join(
@@ -98,7 +102,7 @@ def _convolution_param(target: Target, pads: Sequence[int]) -> str:
 
 
 def _repeated(name: str, values: Sequence[int], default: int | None = None) -> str:
-    """The field once where all values are equal, else once per axis."""
+    """The field once per axis, or once where all values are equal; empty for the default."""
     if set(values) == {default}:
         return ""
     shown = values[:1] if len(set(values)) == 1 else values
@@ -106,7 +110,7 @@ def _repeated(name: str, values: Sequence[int], default: int | None = None) -> s
 
 
 def _pool(target: Target) -> str:
-    """A pool on two axes: with the ceiling, Caffe's default, with FLOOR, or a larger one cropped.
+    """A pool on two axes: with ceiling (Caffe's default), with FLOOR, or a larger one cropped.
 
     FLOOR is in Caffe's sources since August 2018, and in none of its numbered releases.
     """
@@ -124,18 +128,18 @@ def _pool(target: Target) -> str:
 
 
 def _larger_pool(target: Target) -> str:
-    """More padding on both sides, from which no maximum is taken, and the output cropped."""
+    """A max pool with more padding on both sides, which is never the maximum, and a crop."""
     pads = [_padding(axis) for axis in target.axes]
     if any(pad >= taps for pad, taps in zip(pads, target.kernel_size)):
         raise NoLineError("Caffe's pools take less padding than kernel_size")
     starts = [(pad - axis.before) // axis.stride for pad, axis in zip(pads, target.axes)]
     sizes = [axis.output_size for axis in target.axes]
     parameters = _pooling_param(target, pads, ceils=False)
-    return _behind_crop(_layer("Pooling", "whole", parameters), sizes, starts)
+    return _with_crop(_layer("Pooling", "whole", parameters), sizes, starts)
 
 
 def _pools_alike(target: Target, pads: Sequence[int], *, ceils: bool) -> bool:
-    """Whether Caffe's pool with `pads` on both sides has the windows and the divisors."""
+    """Whether Caffe's pool with `pads` on both sides has the target's windows and divisors."""
     window, axes = Window.of(target.axes), []
     drops = any(pads)  # without padding a window past the input stays
     for number, (axis, pad) in enumerate(zip(target.axes, pads)):
@@ -161,7 +165,7 @@ def _pooling_param(target: Target, pads: Sequence[int], *, ceils: bool) -> str:
 
 
 def _each(name: str, values: Sequence[int]) -> list[str]:
-    """One field where both are equal, else one for the height and one for the width."""
+    """One field where both values are equal, else one for the height and one for the width."""
     if len(set(values)) == 1:
         plain = "kernel_size" if name == "kernel" else name
         return [] if name == "pad" and values[0] == 0 else [f"{plain}: {values[0]}"]

@@ -1,12 +1,14 @@
-"""The input sizes for which a line of code holds, the one it was written for among them.
+"""The input sizes for which a line of code holds, among them the one it was written for.
 
-A line is right for every size for which the same text is written.  What goes into the text are
-pads, and whether windows fit, are whole or divide alike; all of it depends on the size of a
-direct axis through its remainder by the stride alone, once the input is so large that no window
-meets both of its ends.  A transposed layer's pads do not depend on its input at all.  So the text
-repeats with the stride from a settled size on: there it is written for one size of every
-remainder, and below it for every size, unless that takes too many.  A text that names a size, as
-Caffe's Crop does, is another one a stride further on, and holds for its own size.
+A line is right for every input size for which the same text would be written.  The text depends on
+pads, on whether windows fit, and on divisors.  On an axis that is not transposed these depend only
+on the remainder of the input size by the stride, once the input is so large that no window meets
+both of its ends; on a transposed one they do not depend on the input size at all.
+
+So from a certain size on, the settled size, the text repeats with the stride.  There it is enough
+to write it for one size of every remainder; below, it is written for every size, unless those are
+too many.  A text that contains a size itself, such as Caffe's Crop, changes from one stride to the
+next, and holds for its own size alone.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from convt_cli.arithmetic.network import NetworkLayer
 from convt_cli.arithmetic.questions.comparison import axes_of
 
 _MOST_TEXTS = 64
-"""How many texts are written for one line at most; each takes about 0.1 ms."""
+"""The most texts that are written to find one line's condition; each takes about 0.1 ms."""
 
 Writes = Callable[[Shape], str | None]
 """The line for a layer on these spatial sizes; None where the layer refuses them."""
@@ -30,7 +32,7 @@ Writes = Callable[[Shape], str | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sizes:
-    """start, start + step, start + 2*step and so on; a step of 0 is `start` alone."""
+    """The input sizes start, start + step, start + 2*step, ...; with step 0, `start` alone."""
 
     start: int
     step: int
@@ -53,13 +55,13 @@ class Sizes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
-    """The sizes of every spatial axis of a layer's input; each combination of them holds."""
+    """The input sizes of each spatial axis; a line holds for every combination of them."""
 
     axes: tuple[Sizes, ...]
 
     @property
     def is_narrow(self) -> bool:
-        """Some larger input is left out."""
+        """Whether some sizes above the first are left out."""
         return any(sizes.step != 1 for sizes in self.axes)
 
     def __str__(self) -> str:
@@ -75,10 +77,11 @@ class Condition:
 
 
 def condition_of(layer: NetworkLayer, writes: Writes) -> Condition:
-    """The sizes for which `writes` gives the text that it gives for the layer's own input."""
+    """The sizes for which `writes` gives the same text as for the layer's own input."""
     sizes, axes = layer.inputs[0][1:], axes_of(layer.geometry)
     text = writes(sizes)
     strides = [axis.stride for axis in axes]
+    # per axis the first settled size with the remainder of the layer's own
     bases = [
         _first_from(_settled(axis, layer), size, stride)
         for axis, size, stride in zip(axes, sizes, strides, strict=True)
@@ -87,11 +90,14 @@ def condition_of(layer: NetworkLayer, writes: Writes) -> Condition:
     def holds(combinations: Iterable[Shape]) -> bool:
         return all(writes(each) in (text, None) for each in combinations)
 
+    # does the text repeat with the stride at all?
     further = tuple(base + stride for base, stride in zip(bases, strides, strict=True))
     if not axes or {writes(tuple(bases)), writes(further)} != {text}:
         return Condition(axes=tuple(Sizes(start=size, step=0) for size in sizes))
     steps = _steps(bases, strides, holds)
     repeats = [stride if step == 1 else 1 for stride, step in zip(strides, steps, strict=True)]
+    # from the least size of these remainders on if possible, else from the layer's own size on:
+    # every size below the settled ones is tried
     for starts in (_least(bases, steps), list(map(min, sizes, bases))):
         below = [
             range(start, base + repeat, step)
@@ -99,6 +105,7 @@ def condition_of(layer: NetworkLayer, writes: Writes) -> Condition:
         ]
         if prod(map(len, below)) <= _MOST_TEXTS and holds(product(*below)):
             return _condition(starts, steps)
+    # too many to try, or another text among them: the settled sizes alone
     settled = [
         _settled(axis, layer) if step == 1 else base
         for axis, base, step in zip(axes, bases, steps, strict=True)
@@ -114,16 +121,17 @@ def _condition(starts: Sequence[int], steps: Sequence[int]) -> Condition:
 
 
 def _least(bases: Sequence[int], steps: Sequence[int]) -> list[int]:
-    """The least sizes of the same remainders."""
+    """Per axis the least size from 1 on with the remainder of `bases` by the step."""
     return [1 + (base - 1) % step for base, step in zip(bases, steps, strict=True)]
 
 
 def _steps(
     bases: Sequence[int], strides: Sequence[int], holds: Callable[[Iterable[Shape]], bool]
 ) -> list[int]:
-    """1 for an axis on which every remainder has the same text, the stride for the others."""
+    """The step of each axis: 1 where all remainders have the same text, else the stride."""
     every = [range(base, base + stride) for base, stride in zip(bases, strides, strict=True)]
     one = [range(base, base + 1) for base in bases]
+    # the axes on which all remainders have it while the others keep theirs, then all at once
     free = [
         n
         for n in range(len(bases))
@@ -136,12 +144,12 @@ def _steps(
 
 
 def _settled(axis: Axis, layer: NetworkLayer) -> int:
-    """The input size from which on only its remainder by the stride matters."""
+    """The input size above which only the remainder by the stride matters."""
     if layer.type == "conv_transpose":
         return 1
     return axis.effective_kernel + abs(axis.before) + abs(axis.after) + axis.stride
 
 
 def _first_from(least: int, size: int, step: int) -> int:
-    """The least number from `least` on that leaves the remainder of `size` by `step`."""
+    """The least number >= `least` with the same remainder by `step` as `size`."""
     return least + (size - least) % step

@@ -1,4 +1,4 @@
-"""JAX: `jax.lax`, with channels behind the spatial axes, and `jnp.pad` for what it cannot fill."""
+"""JAX: `jax.lax`, channels last, and `jnp.pad` for padding other than zeros."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ from convt_cli.reports.code_lines.target import (
 )
 
 _LAYOUTS = {1: "W", 2: "HW", 3: "DHW"}
+"""The letters of the spatial axes in `dimension_numbers`, by rank."""
 _PAD_MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+"""The `mode` of jnp.pad for each padding_mode but zeros."""
 
 
 def line(target: Target) -> str:
-    """The layer as a call of a function of `lax` on `x` and `w`; the bias is added to it."""
+    """The layer as a call of a `lax` function on `x` and `w`, plus the bias."""
     if target.type == "conv":
         return with_bias(_conv(target), target)
     if target.type == "conv_transpose":
@@ -49,7 +51,10 @@ def _conv(target: Target) -> str:
 
 
 def _conv_transpose(target: Target) -> str:
-    """The tuple pads the stretched input; groups, which JAX has not here, one after the other."""
+    """lax.conv_transpose, whose pads go around the stretched input.
+
+    It has no groups: a line computes them one after the other.
+    """
     equal = [axis.zero_inserted() for axis in target.axes]
     grouped = target.groups > 1
     text = call(
@@ -68,6 +73,7 @@ def _conv_transpose(target: Target) -> str:
 
 
 def _average(target: Target) -> str:
+    """The sum of each window divided by its divisor: the kernel's size, or sums over ones."""
     total = _window(target, "x", "0.0", "lax.add", target.direct_pads)
     if target.divides_by_kernel:
         return f"{total} / {prod(target.kernel_size)}"
@@ -90,7 +96,7 @@ def _window(target: Target, source: str, start: str, function: str, pads: Sequen
 
 
 def _padded(source: str, pairs: Sequence[Pair], **named: str | None) -> str:
-    """`pairs` around the spatial axes of `source`; nothing where all are 0."""
+    """`source` padded by `pairs` on its spatial axes; unchanged where all are 0."""
     if not any(map(any, pairs)):
         return source
     return call("jnp.pad", source, pairs_text([(0, 0), *pairs, (0, 0)]), **named)

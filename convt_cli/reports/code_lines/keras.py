@@ -1,4 +1,4 @@
-"""Keras: layers with padding `same` or `valid`, and layers that pad or crop around them."""
+"""Keras: layers with padding `same` or `valid`, and other layers that pad or crop around them."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from convt_cli.reports.code_lines.target import (
     unless_all,
 )
 
-_FOLDED = {
+_INDICES = {
     "circular": "keras.ops.arange({first}, x.shape[{axis}]{past}) % x.shape[{axis}]",
     "replicate": (
         "keras.ops.clip(keras.ops.arange({first}, x.shape[{axis}]{past}), 0, x.shape[{axis}] - 1)"
     ),
 }
-"""The positions that a padded axis reads."""
+"""The input indices that make up a padded axis, for the padding modes that keras.ops.pad lacks."""
 
 
 def line(target: Target) -> str:
@@ -39,9 +39,13 @@ def line(target: Target) -> str:
 
 
 def _conv_line(target: Target) -> str:
-    """A Conv layer; with a stride and a dilation, which exclude each other, it is thinned out."""
+    """A Conv layer on `x`.
+
+    Keras refuses a stride together with a dilation: then the layer has stride 1, and an index takes
+    every stride-th output.
+    """
     if target.padding_mode != "zeros":
-        word, source = "valid", _folded(target)
+        word, source = "valid", _mode_padded(target)
     else:
         word, source = _word(target), _source(target)
     if not target.is_strided_and_dilated:
@@ -52,15 +56,15 @@ def _conv_line(target: Target) -> str:
     return text + strided_text(target.stride)
 
 
-def _folded(target: Target) -> str:
-    """`x` in padding that repeats it."""
+def _mode_padded(target: Target) -> str:
+    """`x` padded by its own elements, as the padding_mode says."""
     if target.padding_mode == "reflect":
         return _padded("x", target.direct_pads, mode="'reflect'")
     text = "x"
     for axis, (before, after) in enumerate(target.direct_pads, start=1):
         if before or after:
             past = f" + {after}" if after else ""
-            places = _FOLDED[target.padding_mode].format(first=-before, axis=axis, past=past)
+            places = _INDICES[target.padding_mode].format(first=-before, axis=axis, past=past)
             text = call("keras.ops.take", text, places, axis=str(axis))
     return text
 
@@ -79,12 +83,15 @@ def _conv(target: Target, word: str, stride: Sequence[int] | None = None) -> str
 
 
 def _conv_transpose(target: Target) -> str:
-    """`same` where it gives the very crop; else `valid`, whose output is cropped or padded."""
+    """`same` where it crops the output exactly so; else `valid`, cropped or padded afterwards."""
     if target.groups > 1:
         raise NoLineError("the transposed layers of Keras have no groups")
     if target.is_strided_and_dilated:
         raise NoLineError("the layers of Keras take a stride or a dilation, not both")
-    around = [(-axis.before, axis.input_size + axis.before - _valid(axis)) for axis in target.axes]
+    # what to put around the output of `valid`; negative numbers are cut off
+    around = [
+        (-axis.before, axis.input_size + axis.before - _valid_size(axis)) for axis in target.axes
+    ]
     if any(map(any, around)) and target.is_same:
         if all(axis.input_size == axis.output_size * axis.stride for axis in target.axes):
             return f"{_transposed(target, 'same')}(x)"
@@ -97,7 +104,10 @@ def _conv_transpose(target: Target) -> str:
 
 
 def _extended(target: Target, around: Sequence[Pair]) -> str:
-    """`valid` with the output_padding that reaches the end, or with the bias behind the zeros."""
+    """`valid` with an output_padding that makes the output long enough to need no zeros behind it.
+
+    Where that is not possible there are zeros, and the bias is added after them.
+    """
     ends = [axis.output_padding - axis.after for axis in target.axes]
     extras = [max(0, end) for end in ends]
     cut = [(-axis.before, min(0, end)) for axis, end in zip(target.axes, ends)]
@@ -126,35 +136,37 @@ def _transposed(
 
 
 def _same_extra(axis: Axis) -> int | None:
-    """The output_padding with which `same` gives (i - 1)s + ke mod 2 + output_padding.
+    """The output_padding with which `same` gives this size: (i - 1)s + ke mod 2 + output_padding.
 
-    None where there is none: below the stride, and above 0 for an even kernel.
+    None where there is none: it must be less than the stride, and above 0 for an even kernel.
     """
     odd = axis.effective_kernel % 2
     extra = axis.input_size - (axis.output_size - 1) * axis.stride - odd
     return extra if 0 <= extra < axis.stride and extra + odd > 0 else None
 
 
-def _valid(axis: Axis) -> int:
+def _valid_size(axis: Axis) -> int:
     """The output size with `valid` and no output_padding."""
     return (axis.output_size - 1) * axis.stride + max(axis.effective_kernel, axis.stride)
 
 
 def _word(target: Target) -> str:
+    """The padding of a layer that is not transposed: `same` where it pads exactly so."""
     return "same" if target.is_same and not _is_bare(target) else "valid"
 
 
 def _is_bare(target: Target) -> bool:
+    """Whether the layer has no padding."""
     return not any(map(any, target.direct_pads))
 
 
 def _source(target: Target) -> str:
-    """`x`, with the zeros that the word does not bring."""
+    """`x`, padded with zeros unless the word `same` does that."""
     return "x" if _word(target) == "same" else around_text("x", target.direct_pads)
 
 
 def around_text(source: str, pairs: Sequence[Pair]) -> str:
-    """`source` with `pairs` around it: layers that pad, and that crop what is negative."""
+    """`source` padded with zeros by `pairs`, and cropped where they are negative."""
     added, cut = padded_and_cropped(pairs)
     for name, sizes in (("Cropping", cut), ("ZeroPadding", added)):
         if any(map(any, sizes)):
@@ -164,7 +176,7 @@ def around_text(source: str, pairs: Sequence[Pair]) -> str:
 
 
 def _max_pool(target: Target) -> str:
-    """`same`, or `valid` on `x` in padding that no maximum is taken from."""
+    """`same`, or `valid` on `x` padded with -inf, which is never the maximum."""
     if _word(target) == "same":
         return f"{_pool(target, 'Max', 'same')}(x)"
     source = _padded("x", target.direct_pads, constant_values="float('-inf')")
@@ -172,7 +184,10 @@ def _max_pool(target: Target) -> str:
 
 
 def _average(target: Target) -> str:
-    """`same` counts elements; else means over whole windows, divided anew if need be."""
+    """`same` where its divisors, the elements in the window, are right; else `valid` on padded `x`.
+
+    Where its divisor, the whole kernel, is not right, the mean is divided by the mean over ones.
+    """
     if _word(target) == "same" and target.divides_by_elements:
         return f"{_pool(target, 'Average', 'same')}(x)"
     pool = _pool(target, "Average", "valid")
@@ -193,7 +208,7 @@ def _pool(target: Target, name: str, word: str) -> str:
 
 
 def _padded(source: str, pairs: Sequence[Pair], **named: str | None) -> str:
-    """`pairs` around the spatial axes of `source`; nothing where all are 0."""
+    """`source` padded by `pairs` on its spatial axes; unchanged where all are 0."""
     if not any(map(any, pairs)):
         return source
     pads = str([[0, 0], *(list(pair) for pair in pairs), [0, 0]])

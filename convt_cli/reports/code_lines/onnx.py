@@ -1,7 +1,7 @@
-"""ONNX: a node, its attributes written out, or a list of nodes where one cannot say it.
+"""ONNX: a node with its attributes, or a list of nodes where one node cannot express the layer.
 
-What a list adds are `Pad` nodes before or behind the operator, their pads in a `Constant`; the
-nodes lead from `x` to `y`, and the names between them are `padded` and `whole`.
+A list has `Pad` nodes before or after the operator, with their pads in a `Constant`.  The nodes
+lead from `x` to `y`; the values in between are called `padded` and `whole`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ _OPERATORS = {
     "max_pool": "MaxPool",
     "avg_pool": "AveragePool",
 }
+"""The ONNX operator of each layer type."""
 _PAD_MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+"""The `mode` of Pad for each padding_mode but zeros."""
 
 
 def line(target: Target) -> str:
@@ -42,7 +44,7 @@ def _conv(target: Target) -> str:
 
 
 def _max_pool(target: Target) -> str:
-    """A pool takes less padding than its kernel has taps; more is put before it."""
+    """MaxPool, whose pads must be smaller than its kernel; larger ones go into a Pad before it."""
     if _takes_pads(target):
         return _node(target, target.direct_pads)
     nodes = _pad_nodes("x", "padded", target.direct_pads, value="float('-inf')")
@@ -50,7 +52,7 @@ def _max_pool(target: Target) -> str:
 
 
 def _average(target: Target) -> str:
-    """A pool that has these divisors: with its windows' pads, or with those asked for and ceil."""
+    """AveragePool with these divisors: with the windows' pads, or as written with ceil_mode."""
     if _takes_pads(target):
         if target.divides_by_elements:
             return _node(target, target.direct_pads)
@@ -65,12 +67,13 @@ def _average(target: Target) -> str:
 
 
 def _takes_pads(target: Target) -> bool:
+    """Whether a pool may have the pads itself: they are smaller than the kernel."""
     pairs = zip(target.direct_pads, target.kernel_size, strict=True)
     return all(max(pair) < taps for pair, taps in pairs)
 
 
 def _ceils_alike(target: Target) -> bool:
-    """Whether ceil_mode with the pads asked for has the windows and the divisors."""
+    """Whether ceil_mode with the pads as written has the target's windows and divisors."""
     window = Window.of(target.axes)
     axes: list[Axis] = []
     for number, (axis, pair) in enumerate(zip(target.axes, target.pads, strict=True)):
@@ -85,10 +88,10 @@ def _ceils_alike(target: Target) -> bool:
 
 
 def _conv_transpose(target: Target) -> str:
-    """Pads, and what they fall short of the output size as output_padding below the stride.
+    """ConvTranspose with pads, and an output_padding, less than the stride, for what is missing.
 
-    Else an output without pads, cropped or padded by a node behind it, which then also adds the
-    bias to the zeros.
+    Where that is not enough: ConvTranspose without pads, and a Pad after it that crops or adds
+    zeros; zeros lack the bias, so nodes after them add it.
     """
     least = [axis.after - axis.output_padding for axis in target.axes]
     extras = [max(0, -after) for after in least]
@@ -111,9 +114,10 @@ def _conv_transpose(target: Target) -> str:
 
 
 def _pad_nodes(source: str, result: str, pairs: Sequence[Pair], **named: str) -> list[str]:
-    """Nodes that put `pairs` around `source`; `value` stands in them where it is not 0."""
-    flat = [side for end in (0, 1) for side in (0, 0, *(pair[end] for pair in pairs))]
-    nodes = [f"helper.make_node('Constant', [], ['pads'], value_ints={flat})"]
+    """Nodes that pad `source` by `pairs`, with zeros unless `value` or a `mode` is given."""
+    # Pad takes the starts of all axes, batch and channels included, then the ends
+    sides = [side for end in (0, 1) for side in (0, 0, *(pair[end] for pair in pairs))]
+    nodes = [f"helper.make_node('Constant', [], ['pads'], value_ints={sides})"]
     inputs = [source, "pads"]
     value = named.pop("value", None)
     if value is not None:
@@ -135,10 +139,11 @@ def _node(
     has_bias: bool = True,
     **more: str | None,
 ) -> str:
+    """The node of the layer's operator; pools have neither weight nor bias."""
     inputs = [source]
     if not target.type.endswith("_pool"):
         inputs += ["w", "b"] if target.has_bias and has_bias else ["w"]
-    flat = [pair[end] for end in (0, 1) for pair in pads]
+    sides = [pair[end] for end in (0, 1) for pair in pads]  # all starts, then all ends
     return call(
         "helper.make_node",
         f"'{_OPERATORS[target.type]}'",
@@ -146,7 +151,7 @@ def _node(
         str([result]),
         kernel_shape=str(list(target.kernel_size)),
         strides=_unless_ones(target.stride),
-        pads=str(flat) if any(flat) else None,
+        pads=str(sides) if any(sides) else None,
         dilations=_unless_ones(target.dilation),
         group=None if target.groups == 1 else str(target.groups),
         **more,

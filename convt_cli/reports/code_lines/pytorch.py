@@ -1,4 +1,4 @@
-"""PyTorch: `torch.nn` modules, and `torch.nn.functional.pad` around them, which also crops."""
+"""PyTorch: `torch.nn` modules, and F.pad around them, which crops where a pad is negative."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ def line(target: Target) -> str:
 
 def _conv(target: Target) -> str:
     befores = [axis.before for axis in target.axes]
+    # whether the module's own padding, the same on both sides, gives these windows
     says = all(_fits(axis, axis.before, axis.before) for axis in target.axes)
     mode = None if target.padding_mode == "zeros" else repr(target.padding_mode)
     module = call(
@@ -39,9 +40,10 @@ def _conv(target: Target) -> str:
 
 
 def _conv_transpose(target: Target) -> str:
-    """Padding and output_padding where they can say it; else more of the output, cropped.
+    """The module's padding and output_padding where they give this output; else F.pad around it.
 
-    Zeros that are put around an output have no bias yet: then it is added behind them.
+    F.pad crops the output or puts zeros around it.  Zeros lack the bias, so the line then adds the
+    bias after them.
     """
     chosen = [_chosen(axis) for axis in target.axes]
     around = [pair for _, _, pair in chosen]
@@ -60,7 +62,7 @@ def _conv_transpose(target: Target) -> str:
 
 
 def _chosen(axis: Axis) -> tuple[int, int, Pair]:
-    """padding, output_padding, and what is then to be put around the output."""
+    """(padding, output_padding, what remains to be put around the output)."""
     least = axis.after - axis.output_padding
     most = max(axis.stride, axis.dilation) - 1
     if axis.before >= 0 and 0 <= axis.before - least <= most:
@@ -70,16 +72,20 @@ def _chosen(axis: Axis) -> tuple[int, int, Pair]:
 
 
 def _max_pool(target: Target) -> str:
-    found = _pool_ceil(target)
-    module = _pool(target, "MaxPool", ceil_mode=found)
-    if found is not None:
+    """The module with its own padding where that gives these windows, else on padded `x`."""
+    ceil_mode = _pool_ceil(target)
+    module = _pool(target, "MaxPool", ceil_mode=ceil_mode)
+    if ceil_mode is not None:
         return f"{module}(x)"
     lowest = "float('-inf')"
     return f"{module}({_padded('x', target.direct_pads, value=lowest)})"
 
 
 def _average(target: Target) -> str:
-    """A module that has these divisors; else means over whole windows, divided anew."""
+    """The module whose options give these divisors; else one without padding on padded `x`.
+
+    Where its divisor, the whole kernel, is not right, the mean is divided by the mean over ones.
+    """
     if max(target.dilation) > 1:
         return _sums_of_taps(target)
     for ceil_mode, counts in product((False, True), (True, False)):
@@ -91,7 +97,7 @@ def _average(target: Target) -> str:
 
 
 def _sums_of_taps(target: Target) -> str:
-    """PyTorch's averages have no dilation; a convolution with ones, channel by channel, has."""
+    """An average with a dilation, as a depthwise convolution with ones; PyTorch has no other."""
     channels = target.channels[0]
     ones = f"x.new_ones({channels}, 1, {', '.join(map(str, target.kernel_size))})"
 
@@ -112,13 +118,13 @@ def _sums_of_taps(target: Target) -> str:
 
 
 def _ones(target: Target) -> str:
-    """Ones where an average counts elements, zeros in the rest of its padding."""
+    """Ones for the elements that an average counts, zeros for the rest of its padding."""
     counted = _padded("torch.ones_like(x)", target.counted_pads, value="1")
     return _padded(counted, target.uncounted_pads)
 
 
 def _pool(target: Target, name: str, *, ceil_mode: bool | None = None, counts: bool = True) -> str:
-    """A pool with the padding on both sides; without any where `ceil_mode` is None."""
+    """A pool with the same padding on both sides; without padding where `ceil_mode` is None."""
     padding = [axis.before for axis in target.axes]
     return call(
         f"nn.{name}{target.rank}d",
@@ -132,7 +138,7 @@ def _pool(target: Target, name: str, *, ceil_mode: bool | None = None, counts: b
 
 
 def _pool_ceil(target: Target) -> bool | None:
-    """The ceil_mode with which padding on both sides gives the windows; None if neither does."""
+    """The ceil_mode with which padding alike on both sides gives the windows; None if neither."""
     for ceil_mode in (False, True):
         if _pool_axes(target, ceil_mode=ceil_mode) is not None:
             return ceil_mode
@@ -140,7 +146,7 @@ def _pool_ceil(target: Target) -> bool | None:
 
 
 def _averages(target: Target, *, ceil_mode: bool, counts: bool) -> bool:
-    """Whether an AvgPool with these options has the windows and the divisors."""
+    """Whether an AvgPool with these options has the target's windows and divisors."""
     if target.rank == 3 and any(axis.input_size < axis.kernel_size for axis in target.axes):
         return False  # PyTorch refuses it, whatever the padding
     axes = _pool_axes(target, ceil_mode=ceil_mode)
@@ -165,7 +171,7 @@ def _pool_axes(target: Target, *, ceil_mode: bool) -> list[Axis] | None:
 
 
 def _fits(axis: Axis, before: int, after: int) -> bool:
-    """Whether just `output_size` windows fit into the input with these pads."""
+    """Whether exactly `output_size` windows fit into the input with these pads, none negative."""
     if before < 0 or after < 0:
         return False
     room = axis.input_size + before + after - axis.effective_kernel
@@ -186,6 +192,6 @@ def _shared(target: Target) -> dict[str, str | None]:
 
 
 def _padded(source: str, pairs: Sequence[Pair], **named: str | None) -> str:
-    """`pairs` around `source`, the last axis first as F.pad has them; nothing where all are 0."""
-    flat = [size for pair in reversed(pairs) for size in pair]
-    return call("F.pad", source, tuple_text(flat), **named) if any(flat) else source
+    """`source` padded by `pairs`, unchanged where all are 0; F.pad takes the last axis first."""
+    sides = [size for pair in reversed(pairs) for size in pair]
+    return call("F.pad", source, tuple_text(sides), **named) if any(sides) else source

@@ -1,7 +1,8 @@
-"""Adaptive pools, upsamples and pixel shuffles as lines of code: all but what has a stride.
+"""Lines of code for the layers without a stride: adaptive pools, upsamples and pixel shuffles.
 
-A shuffle is the same rearrangement everywhere: a reshape that splits axes, a transposition, and a
-reshape that joins them.  Operators of that name order channels otherwise in some frameworks.
+A pixel shuffle is the same rearrangement in every framework: a reshape that splits axes, a
+transposition, and a reshape that joins them.  Operators with that name exist elsewhere, too, but
+some order the channels differently.
 """
 
 from __future__ import annotations
@@ -28,15 +29,21 @@ ADAPTIVE = {
         "adaptive_avg_pool": "keras.layers.AdaptiveAveragePooling",
     },
 }
-"""The modules of the frameworks that have adaptive pools."""
+"""The modules of the frameworks that have adaptive pools.
+
+`test_adaptive_modules_are_known_where_there_are_adaptive_pools` ties it to FRAMEWORKS.
+"""
 _RESHAPES = {
     "pytorch": ("{x}.reshape({to})", "{x}.permute({to})"),
     "tensorflow": ("tf.reshape({x}, {to})", "tf.transpose({x}, {to})"),
     "keras": ("keras.ops.reshape({x}, {to})", "keras.ops.transpose({x}, {to})"),
     "jax": ("jnp.reshape({x}, {to})", "jnp.transpose({x}, {to})"),
 }
+"""The reshape and the transposition of each framework, without ONNX, which needs nodes."""
 _TORCH_MODES = {"linear": ("linear", "bilinear", "trilinear"), "cubic": ("", "bicubic", "")}
+"""The mode of F.interpolate by the number of spatial axes; other modes keep their name."""
 _IMAGE_MODES = {"nearest": "nearest", "linear": "bilinear", "cubic": "bicubic", "area": "area"}
+"""The method of tf.image.resize and of Keras's resizing layers."""
 
 
 def adaptive_pool(layer: NetworkLayer, framework: str) -> str | None:
@@ -53,7 +60,10 @@ def adaptive_pool(layer: NetworkLayer, framework: str) -> str | None:
 
 
 def plain_windows(layer: NetworkLayer) -> list[tuple[int, int]]:
-    """(kernel_size, stride) per axis of the plain pool that an adaptive one is."""
+    """(kernel_size, stride) per axis of the plain pool that equals an adaptive one.
+
+    Raises NoLineError where no plain pool does.
+    """
     pairs = zip(layer.inputs[0][1:], layer.output[1:], strict=True)
     windows = [plain_pool(size, wanted) for size, wanted in pairs]
     found = [window for window in windows if window is not None]
@@ -63,7 +73,7 @@ def plain_windows(layer: NetworkLayer) -> list[tuple[int, int]]:
 
 
 def line(layer: NetworkLayer, own: Framework, framework: str) -> tuple[str, bool]:
-    """The line of an upsample or a shuffle, and whether it holds for any input size."""
+    """(line, whether it holds for any input size) of an upsample or a pixel shuffle."""
     definition = layer.definition
     if isinstance(definition, PixelShuffle | PixelUnshuffle):
         return _shuffle(layer, definition, framework)
@@ -75,7 +85,7 @@ def line(layer: NetworkLayer, own: Framework, framework: str) -> tuple[str, bool
 def _upsample(
     layer: NetworkLayer, definition: Upsample, own: Framework, framework: str
 ) -> tuple[str, bool]:
-    """An operator that reads and weighs the same; whole factors hold for any input size."""
+    """A resize that reads and weighs the same elements; whole factors hold for any input size."""
     if framework not in _RESIZES:
         raise NoLineError(f"{framework} has no layer that resizes")
     sizes, wanted = layer.inputs[0][1:], layer.output[1:]
@@ -83,8 +93,8 @@ def _upsample(
     if len(sizes) not in rules.upsampling.axes(definition.mode):
         raise NoLineError(f"{framework} has no {kind} resizing on {len(sizes)} spatial axes")
     smooths = own.upsampling.smooths and rules.upsampling.smooths  # JAX can be told not to
-    told = replace(rules, upsampling=replace(rules.upsampling, smooths=smooths))
-    if not sampled_alike(definition, layer.inputs[0], layer.output, own, told):
+    theirs = replace(rules, upsampling=replace(rules.upsampling, smooths=smooths))
+    if not sampled_alike(definition, layer.inputs[0], layer.output, own, theirs):
         raise NoLineError(f"the {kind} resizing of {framework} reads or weighs other elements")
     if not scales_exactly(definition, list(zip(sizes, wanted, strict=True))):
         raise NoLineError("its factor is not output over input size")
@@ -158,6 +168,8 @@ def _repeated(name: str, factors: Shape) -> str:
     return text
 
 
+# (kind of interpolation, output sizes, whole factors or None, whether it smooths) to
+# (line, whether it holds for any input size)
 _RESIZES: dict[str, Callable[[str, Shape, Shape | None, bool], tuple[str, bool]]] = {
     "pytorch": _torch_resize,
     "tensorflow": _tensorflow_resize,
@@ -170,7 +182,7 @@ _RESIZES: dict[str, Callable[[str, Shape, Shape | None, bool], tuple[str, bool]]
 def _shuffle(
     layer: NetworkLayer, shuffle: PixelShuffle | PixelUnshuffle, framework: str
 ) -> tuple[str, bool]:
-    """PyTorch's and ONNX's operators on two axes, else the rearrangement itself."""
+    """The operator of PyTorch or ONNX on two axes; elsewhere the rearrangement itself."""
     rank, factor = len(layer.output) - 1, shuffle.factor
     deepens = isinstance(shuffle, PixelUnshuffle)
     if framework == "pytorch" and rank == 2:
@@ -181,28 +193,32 @@ def _shuffle(
     if framework != "onnx" and framework not in _RESHAPES:
         raise NoLineError(f"{framework} has no layer that reorders axes")
     first = framework in ("pytorch", "onnx")
-    steps = _steps(layer, factor, deepens=deepens, channels_first=first)
+    split, order, joined = _rearrangement(layer, factor, deepens=deepens, channels_first=first)
     if framework == "onnx":
-        return _reshape_nodes(*steps), False
+        return _reshape_nodes(split, order, joined), False
     reshape, transpose = _RESHAPES[framework]
-    text = reshape.format(x="x", to=steps[0])
-    return reshape.format(x=transpose.format(x=text, to=steps[1]), to=steps[2]), False
+    text = transpose.format(x=reshape.format(x="x", to=split), to=order)
+    return reshape.format(x=text, to=joined), False
 
 
-def _steps(
+def _rearrangement(
     layer: NetworkLayer, factor: int, *, deepens: bool, channels_first: bool
 ) -> tuple[Shape, Shape, Shape]:
-    """The split shape, the order of its axes, and the joined shape, the batch as -1."""
+    """(split shape, order of its axes, joined shape) of a pixel shuffle, with -1 for the batch.
+
+    `deepens` is for a pixel_unshuffle, which moves pixels into channels.
+    """
     (channels, *sizes), (out_channels, *out_sizes) = layer.inputs[0], layer.output
     rank = len(sizes)
     blocks = [factor] * rank
     if deepens:
         split = list(chain.from_iterable((size, factor) for size in out_sizes))
-        spots, inner = range(0, 2 * rank, 2), range(1, 2 * rank, 2)
+        # split is (block, pixel in block) per axis: the pixels in a block become channels
+        blocks_at, pixels_at = range(0, 2 * rank, 2), range(1, 2 * rank, 2)
         if channels_first:
-            order = [0, 1, *(2 + n for n in inner), *(2 + n for n in spots)]
+            order = [0, 1, *(2 + n for n in pixels_at), *(2 + n for n in blocks_at)]
             return (-1, channels, *split), tuple(order), (-1, out_channels, *out_sizes)
-        order = [0, *(1 + n for n in spots), 1 + 2 * rank, *(1 + n for n in inner)]
+        order = [0, *(1 + n for n in blocks_at), 1 + 2 * rank, *(1 + n for n in pixels_at)]
         return (-1, *split, channels), tuple(order), (-1, *out_sizes, out_channels)
     if channels_first:
         pairs = ((2 + rank + n, 2 + n) for n in range(rank))

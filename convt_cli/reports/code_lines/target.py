@@ -1,4 +1,4 @@
-"""What a line of code is to compute, and the spelling that the frameworks have in common."""
+"""The description of what a line of code computes, and text that several frameworks share."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from convt_cli.arithmetic.questions.comparison import axes_of
 
 
 class NoLineError(Exception):
-    """No single line is known; the text is the reason, a fact about the framework."""
+    """No single line is known; the message is the reason, a fact about the framework."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """A conv, conv_transpose, max_pool or avg_pool with every size known.
 
-    `channels` are those of the layer's own input and output.  `pads` are a pool's as they were
-    asked for: with ceil_mode its last window may reach past them, and what lies there is in no
-    divisor.  `is_unflipped` says that the stored kernel is the one JAX's conv_transpose takes
+    `channels` are those of the layer's own input and output.  `pads` are the pads that a pool was
+    written with: with ceil_mode its last window may extend past them, and elements there are
+    counted in no divisor.  `is_unflipped` says that JAX's conv_transpose takes the stored kernel
     without transpose_kernel.
     """
 
@@ -62,28 +62,28 @@ class Target:
 
     @property
     def direct_pads(self) -> tuple[Pair, ...]:
-        """The pads of a direct layer, with which no more windows fit than it has."""
+        """The pads of a layer that is not transposed, cut so that no further window fits."""
         return tuple(_fitting(axis) for axis in self.axes)
 
     @property
     def divisor_sums(self) -> Shape:
-        """The sum of the divisors of an average, per axis."""
+        """The sum of an average's divisors over all outputs, per axis."""
         return divisor_sums(self.axes, self.pads, counts=self.counts_padding)
 
     @property
     def divides_by_kernel(self) -> bool:
-        """Every divisor of an average is the whole kernel."""
+        """Whether an average always divides by the number of kernel taps."""
         whole = tuple(axis.kernel_size * axis.output_size for axis in self.axes)
         return self.divisor_sums == whole
 
     @property
     def divides_by_elements(self) -> bool:
-        """Every divisor of an average is the number of input elements that the window reads."""
+        """Whether an average always divides by the number of input elements in the window."""
         return self.divisor_sums == tuple(axis.entries() for axis in self.axes)
 
     @property
     def counted_pads(self) -> tuple[Pair, ...]:
-        """The part of `direct_pads` that is in the divisor of an average."""
+        """The part of `direct_pads` that is counted in the divisor of an average."""
         if not self.counts_padding:
             return ((0, 0),) * self.rank
         return tuple(
@@ -93,7 +93,7 @@ class Target:
 
     @property
     def uncounted_pads(self) -> tuple[Pair, ...]:
-        """The rest of `direct_pads`."""
+        """The part of `direct_pads` that is not."""
         return tuple(
             (before - counted_before, after - counted_after)
             for (before, after), (counted_before, counted_after) in zip(
@@ -103,7 +103,7 @@ class Target:
 
     @property
     def is_same(self) -> bool:
-        """The pads are those that TensorFlow has for SAME, on C's input."""
+        """Whether the pads of C's input are the ones that TensorFlow computes for SAME."""
         return all(
             axis.output_size == -(-axis.input_size // axis.stride)
             and axis.before == same_pads(axis.input_size, axis.effective_kernel, axis.stride)[0]
@@ -111,12 +111,15 @@ class Target:
         )
 
     def adds_bias_to(self, pairs: Sequence[Pair]) -> bool:
-        """Zeros put around an output, as `pairs`, would lack the bias that stands there."""
+        """Whether zeros put around the output, by `pairs`, would lack the bias.
+
+        A line then adds the bias to the zeros, too.
+        """
         return self.has_bias and any(max(pair) > 0 for pair in pairs)
 
 
 def target_of(layer: NetworkLayer, framework: Framework) -> Target:
-    """What the layer computes in its own framework."""
+    """The target of a conv, conv_transpose or pool, as its own framework computes it."""
     convolution, axes = layer.geometry.convolution, axes_of(layer.geometry)
     if convolution is not None:
         return _of_convolution(layer, convolution)
@@ -131,7 +134,7 @@ def target_of(layer: NetworkLayer, framework: Framework) -> Target:
 
 
 def plain_pool_target(layer: NetworkLayer, windows: Sequence[Pair]) -> Target:
-    """An adaptive pool as the plain one that it is, (kernel_size, stride) per axis."""
+    """The target of an adaptive pool as a plain one, with (kernel_size, stride) per axis."""
     axes = tuple(
         Axis.conv(input_size=size, kernel_size=kernel_size, stride=stride)
         for size, (kernel_size, stride) in zip(layer.inputs[0][1:], windows, strict=True)
@@ -158,12 +161,13 @@ def _of_convolution(layer: NetworkLayer, convolution: Convolution) -> Target:
 
 
 def _fitting(axis: Axis) -> Pair:
+    """(before, after) without the end of the padding that would let a further window fit."""
     surplus = axis.output_padding if axis.output_padding >= axis.stride else 0
     return axis.before, max(0, axis.after - surplus)
 
 
 def call(name: str, *arguments: str, **named: str | None) -> str:
-    """`name(arguments, key=value)`, without the keys whose value is None.
+    """`name(arguments, key=value)` as text; keys whose value is None are left out.
 
     >>> call("nn.Conv2d", "3", "64", stride="2", padding=None)
     'nn.Conv2d(3, 64, stride=2)'
@@ -178,7 +182,7 @@ def with_bias(text: str, target: Target) -> str:
 
 
 def padded_and_cropped(pairs: Sequence[Pair]) -> tuple[tuple[Pair, ...], tuple[Pair, ...]]:
-    """What `pairs` add around something, and what the negative ones of them cut off it.
+    """(added, cut): the positive numbers of `pairs`, and the negative ones without their sign.
 
     >>> padded_and_cropped([(1, -2)])
     (((1, 0),), ((0, 2),))
@@ -189,7 +193,7 @@ def padded_and_cropped(pairs: Sequence[Pair]) -> tuple[tuple[Pair, ...], tuple[P
 
 
 def strided_text(stride: Sequence[int]) -> str:
-    """The index that takes every stride-th of the spatial axes of (batch, *spatial, channels).
+    """The index that takes every stride-th element on each spatial axis of channels-last arrays.
 
     >>> strided_text((2, 1))
     '[:, ::2, :, :]'
@@ -199,7 +203,7 @@ def strided_text(stride: Sequence[int]) -> str:
 
 
 def per_axis_text(values: Sequence[int]) -> str:
-    """One number where all are equal, else all of them.
+    """The values as text: one number where all are equal, else a tuple.
 
     >>> per_axis_text((3, 3)), per_axis_text((3, 1))
     ('3', '(3, 1)')
@@ -208,22 +212,22 @@ def per_axis_text(values: Sequence[int]) -> str:
 
 
 def unless_all(default: int, values: Sequence[int]) -> str | None:
-    """`values` for people, or None where they are all the default."""
+    """`values` as `per_axis_text`, or None where all are the default."""
     return None if all(value == default for value in values) else per_axis_text(values)
 
 
 def tuple_text(values: Sequence[object]) -> str:
-    """The values between parentheses; a comma behind a single one."""
+    """The values as a Python tuple, such as `(1,)` or `(1, 2)`."""
     return str(tuple(values))
 
 
 def pairs_text(pairs: Sequence[Pair]) -> str:
-    """The pairs as a list of tuples."""
+    """The pairs as a Python list of tuples."""
     return str([tuple(pair) for pair in pairs])
 
 
 def crop_text(pairs: Sequence[Pair]) -> str:
-    """The index that cuts `pairs` off the spatial axes of (batch, *spatial, channels).
+    """The index that cuts `pairs` off the spatial axes of channels-last arrays.
 
     >>> crop_text([(0, 1), (2, 0)])
     '[:, :-1, 2:, :]'

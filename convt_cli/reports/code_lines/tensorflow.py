@@ -1,4 +1,4 @@
-"""TensorFlow: `tf.nn`, with explicit pads where it takes them, which is on two axes alone."""
+"""TensorFlow: `tf.nn`, with explicit pads in conv2d, and `tf.pad` where a function takes none."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from convt_cli.reports.code_lines.target import (
     with_bias,
 )
 
-_FOLDED = {
+_INDICES = {
     "circular": "tf.range({first}, x.shape[{axis}]{past}) % x.shape[{axis}]",
     "replicate": (
         "tf.clip_by_value(tf.range({first}, x.shape[{axis}]{past}), 0, x.shape[{axis}] - 1)"
     ),
 }
-"""The positions that a padded axis reads."""
+"""The input indices that make up a padded axis, for the padding modes that tf.pad lacks."""
 
 
 def line(target: Target) -> str:
-    """The layer as a call of a function of `tf.nn` on `x` and `w`; the bias is added to it."""
+    """The layer as a call of a `tf.nn` function on `x` and `w`, plus the bias."""
     if target.type == "conv":
         return with_bias(_conv(target), target)
     if target.type == "conv_transpose":
@@ -34,7 +34,7 @@ def line(target: Target) -> str:
 
 def _conv(target: Target) -> str:
     if target.padding_mode != "zeros":
-        return _valid(target, _folded(target))
+        return _valid(target, _mode_padded(target))
     if target.rank == 2:
         return call("tf.nn.conv2d", "x", "w", **_keys(target, _explicit(target)))
     word, source = _word_and_source(target)
@@ -44,7 +44,11 @@ def _conv(target: Target) -> str:
 
 
 def _valid(target: Target, source: str) -> str:
-    """A convolution without padding: strided and dilated at once only on two axes."""
+    """A convolution of `source` without padding.
+
+    Only conv2d takes a stride together with a dilation: on one or three axes the stride is then 1,
+    and an index takes every stride-th output.
+    """
     if target.rank == 2:
         return call("tf.nn.conv2d", source, "w", **_keys(target, "'VALID'"))
     thinned = target.is_strided_and_dilated
@@ -57,28 +61,29 @@ def _valid(target: Target, source: str) -> str:
 
 
 def _each_group(target: Target, text: str, source: str) -> str:
-    """`text`, on `a` and `k`, for every group: three axes take no groups."""
+    """`text`, a call on `a` and `k`, for every group: on three axes TensorFlow has no groups."""
     parts = ", ".join(f"tf.split({name}, {target.groups}, -1)" for name in (source, "w"))
     return f"tf.concat([{text} for a, k in zip({parts})], -1)"
 
 
-def _folded(target: Target) -> str:
-    """`x` in padding that repeats it."""
+def _mode_padded(target: Target) -> str:
+    """`x` padded by its own elements, as the padding_mode says."""
     if target.padding_mode == "reflect":
         return _padded("x", target.direct_pads, mode="'REFLECT'")
     text = "x"
     for axis, (before, after) in enumerate(target.direct_pads, start=1):
         if before or after:
             past = f" + {after}" if after else ""
-            places = _FOLDED[target.padding_mode].format(first=-before, axis=axis, past=past)
+            places = _INDICES[target.padding_mode].format(first=-before, axis=axis, past=past)
             text = call("tf.gather", text, places, axis=str(axis))
     return text
 
 
 def _conv_transpose(target: Target) -> str:
-    """SAME where it gives the very crop; else VALID, whose output is cropped or padded."""
+    """SAME where it crops the output exactly so; else VALID, cropped or padded afterwards."""
     sizes = [axis.input_size for axis in target.axes]
     full = [(axis.output_size - 1) * axis.stride + axis.effective_kernel for axis in target.axes]
+    # what to put around the output of VALID; negative numbers are cut off
     around = [
         (-axis.before, axis.input_size + axis.before - size)
         for axis, size in zip(target.axes, full, strict=True)
@@ -100,7 +105,7 @@ def _transposed(target: Target, sizes: Sequence[int], word: str) -> str:
 
 
 def _sizes(target: Target, sizes: Sequence[int]) -> Iterator[str]:
-    """The sizes of an output as what they are for any input."""
+    """The output sizes as expressions of x.shape, which hold for any input size."""
     for number, (axis, size) in enumerate(zip(target.axes, sizes, strict=True), start=1):
         scaled = f"x.shape[{number}]" + (f" * {axis.stride}" if axis.stride > 1 else "")
         more = size - axis.output_size * axis.stride
@@ -113,7 +118,10 @@ def _max_pool(target: Target) -> str:
 
 
 def _average(target: Target) -> str:
-    """SAME counts elements; else means over whole windows, divided anew if need be."""
+    """SAME where its divisors, the elements in the window, are right; else VALID on padded `x`.
+
+    Where its divisor, the whole kernel, is not right, the mean is divided by the mean over ones.
+    """
     plain = max(target.dilation) == 1
     if plain and target.is_same and target.divides_by_elements and not _is_bare(target):
         return _pool(target, "x", "SAME")
@@ -125,7 +133,7 @@ def _average(target: Target) -> str:
 
 
 def _pool(target: Target, source: str, word: str) -> str:
-    """A pool of either kind; one with a dilation has no stride, and is thinned out."""
+    """A pool of `source`; with a dilation it takes no stride, and an index follows instead."""
     kernel = str(list(target.kernel_size))
     if max(target.dilation) == 1:
         return call(f"tf.nn.{target.type}", source, kernel, **_keys(target, repr(word)))
@@ -145,6 +153,7 @@ def _keys(
 
 
 def _explicit(target: Target) -> str:
+    """The `padding` of conv2d: VALID, SAME, or the pads themselves."""
     if _is_bare(target):
         return "'VALID'"
     return repr("SAME") if target.is_same else _pads_text(target.direct_pads)
@@ -153,7 +162,10 @@ def _explicit(target: Target) -> str:
 def _word_and_source(
     target: Target, *, is_valid: bool = False, lowest: bool = False
 ) -> tuple[str, str]:
-    """SAME or VALID, and `x` with the padding that the word does not bring."""
+    """SAME and `x`, or VALID and padded `x`.
+
+    `is_valid` asks for VALID; `lowest` pads with -inf, which is never the maximum.
+    """
     takes_same = not (target.is_strided_and_dilated or (target.rank == 3 and target.groups > 1))
     if target.is_same and takes_same and not _is_bare(target) and not is_valid:
         return "SAME", "x"
@@ -162,11 +174,12 @@ def _word_and_source(
 
 
 def _is_bare(target: Target) -> bool:
+    """Whether the layer has no padding."""
     return not any(map(any, target.direct_pads))
 
 
 def _padded(source: str, pairs: Sequence[Pair], **named: str | None) -> str:
-    """`pairs` around the spatial axes of `source`; nothing where all are 0."""
+    """`source` padded by `pairs` on its spatial axes; unchanged where all are 0."""
     return call("tf.pad", source, _pads_text(pairs), **named) if any(map(any, pairs)) else source
 
 

@@ -1,4 +1,4 @@
-"""The table of steps: linear ones by the dot-test, the others by small differences, rules by hand.
+"""Every step: linear ones by the dot test, others by finite differences, the rules by hand.
 
 Each type stands in a network of its own, between two convolutions where it has several sources.
 """
@@ -125,7 +125,7 @@ class TestOthers:
 
 
 RECTIFIERS = [
-    # type, forward input, rule, what becomes of the signals -1 and 2 at each
+    # type, rule, what comes back for signals -1 and 2 at the forward inputs -3, 0, 4 and 7
     ("relu", "deconvnet", [[0, 0, 0, 0], [2, 2, 2, 2]]),
     ("relu", "gradient", [[0, 0, -1, -1], [0, 0, 2, 2]]),
     ("relu", "guided", [[0, 0, 0, 0], [0, 0, 2, 2]]),
@@ -161,7 +161,7 @@ class TestTable:
 
 
 class TestPools:
-    """Which elements a mean is over, framework by framework."""
+    """Which elements an average counts, by framework."""
 
     @pytest.mark.parametrize(
         ("framework", "more", "expected"),

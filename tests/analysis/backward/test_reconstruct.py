@@ -1,4 +1,4 @@
-"""Reconstruction: what is kept, and pictures against brute force on small networks."""
+"""Reconstruction: which activations are kept, and pictures against brute force."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def stack(spec: WriteSpec) -> Network:
 
 
 class Brute:
-    """The stack by the oracle's matrices and loops over windows, one image."""
+    """The reconstruction of one image by the oracle's matrices and loops over windows."""
 
     def __init__(self, image: Array) -> None:
         window: dict[str, Any] = {"stride": (1, 1), "dilation": (1, 1), "groups": 1}
@@ -148,7 +148,7 @@ class TestPictures:
 
 
 def strongest(activations: Array, channel: int) -> tuple[int, ...]:
-    """The first of the largest units of a channel."""
+    """(channel, *position) of the largest unit of a channel; of equal units the first."""
     places = np.ndindex(activations.shape[1:])
     position = max(places, key=lambda place: activations[(channel, *place)])
     return (channel, *position)

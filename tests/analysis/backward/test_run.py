@@ -1,4 +1,4 @@
-"""The way up to a layer and down again: which layers it has, joins, notes, and what is refused."""
+"""Runs up to a layer and back: the layers on the way, joins, notes and refusals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stimulus of a unit against rows of dense matrices, and what random inputs reach."""
+"""The stimulus of a unit against rows of dense matrices, and against random inputs."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def network(spec: WriteSpec) -> Network:
 
 
 def dense() -> tuple[Array, Array, Array]:
-    """The own actions of c1, t and c2."""
+    """The matrices of the own actions of c1, t and c2."""
     plain: dict[str, Any] = {
         "stride": (1, 1),
         "pads": [(0, 0)] * 2,
@@ -59,7 +59,7 @@ def row_of(matrix: Array, unit: tuple[int, ...], shape: tuple[int, ...]) -> Arra
 
 
 def assert_excites_most(row: Array, x: Array, norm: Norm, response: float) -> None:
-    """x has norm 1, reaches `response`, and no other x of norm 1 that is tried reaches more."""
+    """x has norm 1, gives `response`, and no other x of norm 1 that is tried gives more."""
     length = np.abs(x).max() if norm == "inf" else np.linalg.norm(x.ravel())
     assert length == pytest.approx(1)
     assert row @ x.ravel() == pytest.approx(response)

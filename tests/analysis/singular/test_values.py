@@ -1,4 +1,4 @@
-"""Singular values against numpy's of the dense C, by every route, and their error estimates."""
+"""Singular values by every method, and their error estimates, against NumPy's of the dense C."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from scipy.sparse.linalg import svds
 
 from convt_cli.analysis.coverage import overlap_counts
 from convt_cli.analysis.linear_map import LinearMap
-from convt_cli.analysis.singular import values as spectrum
+from convt_cli.analysis.singular import values as values_module
 from convt_cli.analysis.singular.enclosure import band_shape
+from convt_cli.analysis.singular.iteration import Estimate
 from convt_cli.analysis.singular.symbol import is_circular, symbol_extremes
-from convt_cli.analysis.singular.values import Estimated, Spectrum, shortcuts, singular_values
+from convt_cli.analysis.singular.values import Spectrum, shortcuts, singular_values
 from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.convolution import Convolution
 from convt_cli.errors import ArrayError
@@ -33,7 +34,7 @@ def dense(convolution: Convolution, weight: oracle.Array) -> oracle.Array:
 
 
 def truth(convolution: Convolution, weight: oracle.Array) -> oracle.Array:
-    """All singular values of C, the largest first."""
+    """All singular values of the dense C, the largest first."""
     return np.linalg.svd(dense(convolution, weight), compute_uv=False)
 
 
@@ -56,7 +57,7 @@ def assert_true(found: Spectrum, values: oracle.Array) -> None:
 
 @st.composite
 def circular_convolutions(draw: st.DrawFn) -> Convolution:
-    """Circular ones with output_size * stride = input_size, whatever the padding before."""
+    """Circular convolutions with output_size * stride = input_size and any padding before."""
     axes = []
     for _ in range(draw(st.integers(1, 2))):
         kernel_size, dilation = draw(st.integers(1, 3)), draw(st.integers(1, 2))
@@ -145,9 +146,9 @@ class TestCircularLayers:
 
 @pytest.fixture
 def large(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No layer is small, and none goes by its symbols."""
-    monkeypatch.setattr(spectrum, "_MOST_DENSE_ENTRIES", 0)
-    monkeypatch.setattr(spectrum, "_MOST_SYMBOL_WORK", 0)
+    """Make every layer take the iteration: none is small enough for the other methods."""
+    monkeypatch.setattr(values_module, "_MOST_DENSE_ENTRIES", 0)
+    monkeypatch.setattr(values_module, "_MOST_SYMBOL_WORK", 0)
 
 
 LARGER = {
@@ -201,7 +202,7 @@ class TestLargeLayers:
     def test_an_empty_column_makes_the_smallest_zero(self) -> None:
         convolution = of_arguments((9, 1, 2), (29,), stride=3)
         found = singular_values(convolution, normal(convolution))
-        assert found.smallest == Estimated(value=0.0, error_estimate=0.0)
+        assert found.smallest == Estimate(value=0.0, error_estimate=0.0)
         assert truth(convolution, normal(convolution))[-1] < 1e-12
 
     def test_what_rounding_hides_is_not_known(self) -> None:
@@ -212,11 +213,11 @@ class TestLargeLayers:
         assert (found.smallest, found.condition_number) == (None, None)
 
     def test_what_is_too_wide_is_not_known(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(spectrum, "_MOST_BAND_ENTRIES", 100)
+        monkeypatch.setattr(values_module, "_MOST_BAND_ENTRIES", 100)
         assert singular_values(LARGER["tall"], normal(LARGER["tall"])).smallest is None
 
     def test_an_iteration_cut_short_says_so(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(spectrum, "_MOST_STEPS", 3)
+        monkeypatch.setattr(values_module, "_MOST_STEPS", 3)
         convolution = LARGER["square"]
         weight = normal(convolution)
         found = singular_values(convolution, weight).largest
@@ -265,7 +266,7 @@ class TestShortcuts:
         convolution = of_arguments((8, 5, 3), (9,))
         weight = normal(convolution)
         exact = shortcuts(convolution, weight).reshaped
-        monkeypatch.setattr(spectrum, "_MOST_SYMBOL_WORK", 0)
+        monkeypatch.setattr(values_module, "_MOST_SYMBOL_WORK", 0)
         assert shortcuts(convolution, weight).reshaped == pytest.approx(exact, rel=1e-6)
 
     def test_of_a_circular_layer_it_is_exact(self) -> None:
@@ -279,8 +280,8 @@ class TestShortcuts:
     def test_the_circular_value_is_that_of_the_wrapped_kernel(
         self, limit: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(spectrum, "_FEW", limit)
-        monkeypatch.setattr(spectrum, "_AS_LONG", 0)
+        monkeypatch.setattr(values_module, "_CHEAP_SYMBOL_WORK", limit)
+        monkeypatch.setattr(values_module, "_SYMBOL_WORK_RATIO", 0)
         convolution = of_arguments((3, 2, 3), (9,), padding=1, stride=2)
         weight = normal(convolution)
         wrapped = replace(
