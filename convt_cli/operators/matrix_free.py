@@ -19,9 +19,9 @@ import numpy as np
 from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.convolution import Convolution
 from convt_cli.operators.dtypes import Array
-from convt_cli.operators.kernels.choice import Choice, Work, cheapest, positions_per_tile
-from convt_cli.operators.kernels.col2im import Scattering
-from convt_cli.operators.kernels.im2col import Gathering
+from convt_cli.operators.kernels.choice import Choice, Workload, cheapest, positions_per_tile
+from convt_cli.operators.kernels.col2im import Col2im
+from convt_cli.operators.kernels.im2col import Im2col
 from convt_cli.operators.kernels.polyphase import Branches, forward_branches, transpose_branches
 from convt_cli.operators.kernels.rows import Rows
 from convt_cli.operators.kernels.scratch import lent
@@ -48,7 +48,7 @@ class MatrixFree:
         grouped = np.ascontiguousarray(weight).reshape(convolution.groups, -1, *weight.shape[1:])
         # (groups, result channels, source channels, *kernel_size), channels per group
         self._weight = grouped if forward else grouped.swapaxes(1, 2)
-        self._choice = self._chosen(self._combs_of(convolution.axes))
+        self._choice = self._chosen(self._branches_of(convolution.axes))
         self._kernel = self._chosen_kernel()
 
     def tiles(self) -> Iterator[Tile]:
@@ -60,7 +60,7 @@ class MatrixFree:
 
         Both are (batch, channels, *sizes) of the tile's boxes, in the working dtype.
         """
-        branches = self._combs_of(tile.axes)
+        branches = self._branches_of(tile.axes)
         if not all(branches):  # no tap meets any source
             result[...] = 0
             return
@@ -88,7 +88,7 @@ class MatrixFree:
         together = self.items_together if len(source) > 1 else 1
         items = [slice(first, first + together) for first in range(0, len(source), together)]
         tasks = [(tile, some) for tile in self.tiles() for some in items]
-        each(fill, tasks, unasked=len(tasks) > 1 and self._is_undivided())
+        each(fill, tasks, use_default_pool=len(tasks) > 1 and self._is_undivided())
         return result
 
     @cached_property
@@ -98,13 +98,13 @@ class MatrixFree:
             return 1
         shapes = self._convolution.input_shape, self._convolution.output_shape
         source, result = shapes if self._forward else shapes[::-1]
-        channels = result[0] if self._choice.kernel == "scatter" else source[0]
+        channels = result[0] if self._choice.kernel == "col2im" else source[0]
         copies = channels * prod(source[1:]) * prod(self._convolution.kernel_size)
         return max(1, _TOGETHER_BYTES // ((copies + prod(result)) * self._weight.itemsize))
 
     def _is_undivided(self) -> bool:
         """Whether the products are too small for BLAS to divide among threads of its own."""
-        branches = self._combs_of(self._convolution.axes)
+        branches = self._branches_of(self._convolution.axes)
         return isinstance(self._kernel, Rows) and self._kernel.are_undivided(branches)
 
     def _to_redo(self, result: Array) -> list[int]:
@@ -123,7 +123,7 @@ class MatrixFree:
         with np.errstate(all="ignore"):
             return bool(np.isfinite(self._weight.sum()) or np.isfinite(self._weight).all())
 
-    def _combs_of(self, axes: tuple[Axis, ...]) -> Branches:
+    def _branches_of(self, axes: tuple[Axis, ...]) -> Branches:
         return tuple(map(forward_branches if self._forward else transpose_branches, axes))
 
     def _chosen(self, branches: Branches) -> Choice:
@@ -133,7 +133,7 @@ class MatrixFree:
             steps = prod(axis.stride for axis in self._convolution.axes)
             positions = positions_per_tile(size * (rows + inner) * steps)
             return Choice(kernel="taps", cost=0, positions=positions)
-        work = Work(
+        work = Workload(
             branches=branches,
             rows=rows,
             inner=inner,
@@ -146,13 +146,13 @@ class MatrixFree:
 
     def _chosen_kernel(self) -> Kernel | None:
         """The chosen kernel; None for `taps`."""
-        if self._choice.kernel == "scatter":
-            return Scattering(np.ascontiguousarray(self._weight.swapaxes(1, 2)))
+        if self._choice.kernel == "col2im":
+            return Col2im(np.ascontiguousarray(self._weight.swapaxes(1, 2)))
         if self._choice.kernel == "taps":
             return None
         if self._choice.kernel == "rows":
             return Rows(self._weight)
-        return Gathering(self._weight, flat=self._choice.kernel == "gather flat")
+        return Im2col(self._weight, all_axes=self._choice.kernel == "im2col full")
 
 
 def apply_forward(convolution: Convolution, weight: Array, x: Array) -> Array:

@@ -34,7 +34,7 @@ def test_results_have_the_same_bytes_in_any_number_of_threads(forward: bool, cou
         assert_same_bytes(apply(LAYER, weight, source), alone)
 
 
-def names_of(count: int, tasks: int, *, unasked: bool = False) -> set[str]:
+def names_of(count: int, tasks: int, *, use_default_pool: bool = False) -> set[str]:
     """The threads in which tasks were done, which wait for each other where they can."""
     together, names = threading.Barrier(count), set()
 
@@ -42,7 +42,7 @@ def names_of(count: int, tasks: int, *, unasked: bool = False) -> set[str]:
         together.wait(timeout=10)
         names.add(threading.current_thread().name)
 
-    each(work, list(range(tasks)), unasked=unasked)
+    each(work, list(range(tasks)), use_default_pool=use_default_pool)
     return names
 
 
@@ -130,12 +130,12 @@ def test_when_the_interpreter_ends_tasks_are_done_where_they_are(argument: str) 
 def _three_processors(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A pool of three threads is kept for those who say nothing, and given up at the end."""
     monkeypatch.setattr(threads, "granted", lambda: 3)
-    threads._kept.cache_clear()
+    threads._default_pool.cache_clear()
     yield
-    pool = threads._kept()
+    pool = threads._default_pool()
     if pool is not None:
         pool.close()
-    threads._kept.cache_clear()
+    threads._default_pool.cache_clear()
 
 
 @pytest.mark.usefixtures("_three_processors")
@@ -143,7 +143,7 @@ class TestUnasked:
     """Where nothing was said, a pool that is kept does what need not be asked for."""
 
     def test_tasks_are_done_side_by_side(self) -> None:
-        first, second = (names_of(3, 3, unasked=True) for _ in range(2))
+        first, second = (names_of(3, 3, use_default_pool=True) for _ in range(2))
         assert len(first) == 3
         assert first == second
 
@@ -152,31 +152,35 @@ class TestUnasked:
 
     def test_unless_one_thread_was_said(self) -> None:
         with tiles_at_once(1):
-            assert names_of(1, 3, unasked=True) == {threading.current_thread().name}
+            assert names_of(1, 3, use_default_pool=True) == {threading.current_thread().name}
 
     def test_in_as_many_as_were_said(self) -> None:
         with tiles_at_once(2):
-            assert len(names_of(2, 2, unasked=True)) == 2
+            assert len(names_of(2, 2, use_default_pool=True)) == 2
 
     def test_on_one_processor_they_are_done_where_they_are(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(threads, "granted", lambda: 1)
-        assert names_of(1, 3, unasked=True) == {threading.current_thread().name}
+        assert names_of(1, 3, use_default_pool=True) == {threading.current_thread().name}
 
     @needs_fork
     def test_what_a_task_does_is_done_in_its_thread(self) -> None:
         def most_names() -> int:
             inner: list[set[str]] = []
-            each(lambda _: inner.append(names_of(1, 3, unasked=True)), range(6), unasked=True)
+            each(
+                lambda _: inner.append(names_of(1, 3, use_default_pool=True)),
+                range(6),
+                use_default_pool=True,
+            )
             return max(map(len, inner))
 
         assert in_a_child(most_names) == 1  # or it waits for itself
 
     @needs_fork
     def test_a_child_begins_threads_of_its_own(self) -> None:
-        assert len(names_of(3, 3, unasked=True)) == 3
-        assert in_a_child(lambda: len(names_of(3, 3, unasked=True))) == 3
+        assert len(names_of(3, 3, use_default_pool=True)) == 3
+        assert in_a_child(lambda: len(names_of(3, 3, use_default_pool=True))) == 3
 
     @pytest.mark.parametrize("forward", [True, False])
     def test_results_of_rows_have_the_same_bytes(self, forward: bool) -> None:
@@ -187,7 +191,7 @@ class TestUnasked:
         with tiles_at_once(1):
             alone = apply(layer, weight, source)
         assert_same_bytes(apply(layer, weight, source), alone)
-        pool = threads._kept()
+        pool = threads._default_pool()
         assert pool is not None
         assert pool._executor is not None
 
@@ -251,7 +255,7 @@ def test_no_thread_warns_of_an_overflow() -> None:
 def test_every_channel_is_done_once(
     monkeypatch: pytest.MonkeyPatch, shape: tuple[int, ...], together: int
 ) -> None:
-    monkeypatch.setattr(threads, "_TOGETHER", together)
+    monkeypatch.setattr(threads, "_ELEMENTS_AT_ONCE", together)
     done = np.zeros(shape, int)
     counts = []
 

@@ -17,9 +17,7 @@ from hypothesis import strategies as st
 
 from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.convolution import Convolution
-from convt_cli.operators.kernels import col2im as scatter
-from convt_cli.operators.kernels import im2col as gather
-from convt_cli.operators.kernels import rows, scratch
+from convt_cli.operators.kernels import col2im, im2col, rows, scratch
 from convt_cli.operators.matrix_free import MatrixFree, apply_forward, apply_transpose
 from convt_cli.operators.tiles import Tile, tile_lengths, tiles
 from tests import oracle
@@ -203,7 +201,7 @@ def _little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
             raise TooMuchError(f"{prod(shape) * dtype.itemsize / 2**20:,.0f} MiB: {shape}")
         return np.empty(shape, dtype)
 
-    for module in (gather, rows, scatter, scratch):
+    for module in (im2col, rows, col2im, scratch):
         monkeypatch.setattr(module, "scratch", guarded)
 
 

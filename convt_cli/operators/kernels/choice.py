@@ -59,7 +59,7 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Work:
+class Workload:
     """What there is to do in one group: the results' and the sources' channels, and positions.
 
     `sizes` are the positions of the windows on each axis, `itemsize` the bytes of a number, and
@@ -88,7 +88,7 @@ class Work:
         copied = self.inner * prod(self._starts[1:]) * self._depth
         summed = self.rows * self._result_steps * (first - 1)
         return self._choice(
-            "gather",
+            "im2col partial",
             self._products(self.rows * self._phases, self.inner * prod(behind))
             + self._positions * (_COPY * copied + _SUM * summed)
             + _REARRANGE * self.rows * self.inner * self._tap_count,
@@ -103,7 +103,7 @@ class Work:
     def _gather_flat(self) -> Choice:
         rearranged = 0 if self.forward else self.rows * self.inner * self._tap_count
         return self._choice(
-            "gather flat",
+            "im2col full",
             self._products(self.rows * self._phases, self.inner * prod(self._most_starts))
             + _COPY * self._positions * self.inner * prod(self._starts)
             + _REARRANGE * rearranged,
@@ -136,7 +136,7 @@ class Work:
         summed = _ADD * self._positions * self.rows * self._tap_count
         rearranged = self.rows * self.inner * self._tap_count if self.forward else 0
         return self._choice(
-            "scatter",
+            "col2im",
             (products + summed) * self._stretch + _REARRANGE * rearranged,
             calls=self._tap_count,
             numbers=(min(self.rows * self._tap_count, ROWS_AT_ONCE) + self.inner) * self._stretch,
@@ -236,7 +236,7 @@ class Work:
 
 
 @lru_cache(maxsize=512)
-def cheapest(work: Work) -> Choice:
+def cheapest(work: Workload) -> Choice:
     """The kernel that suits the work; of those asked for last it is known."""
     return min(work.choices(), key=lambda choice: choice.cost)
 

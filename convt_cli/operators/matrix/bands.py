@@ -27,7 +27,7 @@ Box = tuple[range, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bands:
+class ZeroPaddedBands:
     """The bands, from the first row to the last, of C or Cᵀ padded with zeros.
 
     `kernel` is the weight as the rows see it: (row channels, inner channels, *kernel_size).  The
@@ -43,7 +43,7 @@ class Bands:
     @classmethod
     def of(
         cls, convolution: Convolution, weight: Array, *, transpose: bool, band_bytes: int
-    ) -> Bands:
+    ) -> ZeroPaddedBands:
         """The bands of C, or Cᵀ, of a `weight` (out_channels, in_channels // groups, *kernel)."""
         kernel = transposed_weight(weight, convolution.groups) if transpose else weight
         return cls(
@@ -54,9 +54,9 @@ class Bands:
             index_dtype=np.dtype(convolution.index_dtype),
         )
 
-    def __iter__(self) -> Iterator[Band]:
+    def __iter__(self) -> Iterator[ZeroPaddedBand]:
         for box in _boxes(self.row_shape, self._bytes_of_one(), self.band_bytes):
-            yield Band(bands=self, box=box, runs=self.runs(box))
+            yield ZeroPaddedBand(bands=self, box=box, runs=self.runs(box))
 
     @property
     def row_shape(self) -> Shape:
@@ -88,10 +88,10 @@ class Bands:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Band:
+class ZeroPaddedBand:
     """Neighbouring rows of C or Cᵀ."""
 
-    bands: Bands
+    bands: ZeroPaddedBands
     box: Box
     runs: tuple[Runs, ...]
 
@@ -193,14 +193,14 @@ class _Level:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Content:
+class _Filling:
     """What a band is filled with: how a row of one axis narrows it, and how a period repeats."""
 
     narrowed: Callable[[Array, Row, int], Array]
     repeat: Callable[[Array, Array, int, int], None]
 
 
-def _fill(out: Array, lead: Array, levels: Sequence[_Level], content: _Content) -> None:
+def _fill(out: Array, lead: Array, levels: Sequence[_Level], content: _Filling) -> None:
     """Fill `out` (channels, entries) with the rows of `levels`, the axes not yet gone through.
 
     `lead` is (channels, entries so far, ...): what the row of the axes before these holds.
@@ -225,7 +225,7 @@ def _fill(out: Array, lead: Array, levels: Sequence[_Level], content: _Content) 
         start += run.times * size
 
 
-def _repeat(first: Array, periods: Array, shift: int, content: _Content) -> None:
+def _repeat(first: Array, periods: Array, shift: int, content: _Filling) -> None:
     """Fill `periods` (channels, times, entries) with `first` (channels, entries) again and again.
 
     Short periods are first joined to longer ones.
@@ -265,5 +265,5 @@ def _repeat_columns(first: Array, periods: Array, start: int, shift: int) -> Non
     np.add(first[:, np.newaxis], further.astype(first.dtype)[:, np.newaxis], out=periods)
 
 
-_TAPS = _Content(narrowed=_narrowed_taps, repeat=_repeat_taps)
-_COLUMNS = _Content(narrowed=_narrowed_columns, repeat=_repeat_columns)
+_TAPS = _Filling(narrowed=_narrowed_taps, repeat=_repeat_taps)
+_COLUMNS = _Filling(narrowed=_narrowed_columns, repeat=_repeat_columns)

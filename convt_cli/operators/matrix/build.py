@@ -18,7 +18,7 @@ from convt_cli.arithmetic.convolution import Convolution
 from convt_cli.errors import ArrayError
 from convt_cli.io import memory
 from convt_cli.operators.dtypes import Array, require_numeric
-from convt_cli.operators.matrix.bands import Bands
+from convt_cli.operators.matrix.bands import ZeroPaddedBands
 from convt_cli.operators.padding import input_columns, without_padding
 
 WHOLE_BAND_BYTES = 64 * 2**20
@@ -94,7 +94,7 @@ def banded_matrix(
     weight = _checked(weight)
     rows, columns = convolution.matrix_shape
     if convolution.padding_mode == "zeros":
-        bands: Iterable[Band] = Bands.of(
+        bands: Iterable[Band] = ZeroPaddedBands.of(
             convolution, weight, transpose=transpose, band_bytes=band_bytes
         )
     else:
@@ -160,7 +160,7 @@ class _FoldedBands:
 
     def __iter__(self) -> Iterator[_FoldedBand]:
         onto = input_columns(self.convolution)
-        padded = Bands.of(
+        padded = ZeroPaddedBands.of(
             without_padding(self.convolution),
             self.weight,
             transpose=False,

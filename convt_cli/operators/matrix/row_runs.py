@@ -83,7 +83,7 @@ def _direct_row(axis: Axis, output: int) -> tuple[Row, ...]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Phase:
+class _RowPhase:
     """The taps that meet outputs at the same place of a period.
 
     The n-th of them is tap first_tap + n * tap_step; in period p it meets output p - turns[n].
@@ -128,7 +128,7 @@ def _transpose_runs(axis: Axis, rows: range) -> Runs:
     return tuple(runs)
 
 
-def _transpose_run(axis: Axis, phases: list[_Phase], first: int, times: int, period: int) -> Run:
+def _transpose_run(axis: Axis, phases: list[_RowPhase], first: int, times: int, period: int) -> Run:
     rows = (phase.row(axis, first) for phase in phases)
     return Run(
         first=first * axis.stride,
@@ -139,7 +139,7 @@ def _transpose_run(axis: Axis, phases: list[_Phase], first: int, times: int, per
     )
 
 
-def _phases(axis: Axis, first_row: int) -> list[_Phase]:
+def _phases(axis: Axis, first_row: int) -> list[_RowPhase]:
     """The places that taps can meet outputs at, in periods counted from `first_row` on.
 
     Taps stride / g apart, with g = gcd(stride, dilation), share a place; their outputs are
@@ -152,5 +152,5 @@ def _phases(axis: Axis, first_row: int) -> list[_Phase]:
         turn, place = divmod(tap * axis.dilation - axis.before - first_row, axis.stride)
         count = len(range(tap, axis.kernel_size, tap_step))
         turns = range(turn, turn + count * turn_step, turn_step)
-        phases.append(_Phase(place=place, first_tap=tap, tap_step=tap_step, turns=turns))
+        phases.append(_RowPhase(place=place, first_tap=tap, tap_step=tap_step, turns=turns))
     return sorted(phases, key=lambda phase: phase.place)

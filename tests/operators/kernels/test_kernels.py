@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.convolution import Convolution, Shape
 from convt_cli.operators.kernels.choice import Choice
-from convt_cli.operators.kernels.col2im import Scattering
-from convt_cli.operators.kernels.im2col import Gathering
+from convt_cli.operators.kernels.col2im import Col2im
+from convt_cli.operators.kernels.im2col import Im2col
 from convt_cli.operators.kernels.polyphase import forward_branches, transpose_branches
 from convt_cli.operators.kernels.rows import Rows
 from convt_cli.operators.kernels.taps import add_tap_by_tap
@@ -43,7 +43,7 @@ class Forced:
 
     def suited(self, convolution: Convolution) -> Convolution:
         """The convolution, with stride 1 where the kernel reads nothing else; its sizes stay."""
-        if self.kernel == "scatter" and self.forward:
+        if self.kernel == "col2im" and self.forward:
             return replace(convolution, axes=tuple(replace(a, stride=1) for a in convolution.axes))
         return convolution
 
@@ -56,18 +56,18 @@ class Forced:
         """The kernel itself, on (batch, channels, *sizes)."""
         grouped = weight.reshape(convolution.groups, -1, *weight.shape[1:])
         turned = grouped if self.forward else grouped.swapaxes(1, 2)
-        combs_of = forward_branches if self.forward else transpose_branches
-        branches = tuple(map(combs_of, convolution.axes))
+        branches_of = forward_branches if self.forward else transpose_branches
+        branches = tuple(map(branches_of, convolution.axes))
         if not all(branches):  # as in MatrixFree: no tap meets any source
             result[...] = 0
         elif self.kernel == "taps":
             add_tap_by_tap(convolution.axes, turned, source, result, forward=self.forward)
-        elif self.kernel == "scatter":
-            Scattering(turned.swapaxes(1, 2))(branches, source, result)
+        elif self.kernel == "col2im":
+            Col2im(turned.swapaxes(1, 2))(branches, source, result)
         elif self.kernel == "rows":
             Rows(turned)(branches, source, result)
         else:
-            Gathering(turned, flat=self.kernel == "gather flat")(branches, source, result)
+            Im2col(turned, all_axes=self.kernel == "im2col full")(branches, source, result)
 
     def on(self, convolution: Convolution, weight: Array, source: Array) -> Array:
         """The result for a batch."""
@@ -77,7 +77,7 @@ class Forced:
         return result
 
 
-KERNELS = ["gather", "gather flat", "rows", "scatter", "taps"]
+KERNELS = ["im2col partial", "im2col full", "rows", "col2im", "taps"]
 FORWARD, TRANSPOSE = ([Forced(kernel, forward) for kernel in KERNELS] for forward in (True, False))
 CHOSEN = [forced for forced in FORWARD + TRANSPOSE if forced.kernel != "taps"]
 """Those that keep memory from call to call."""
@@ -303,7 +303,7 @@ class TestHowArraysLie:
         assert_is_the_oracles(forced, convolution, weight, source)
 
 
-@pytest.mark.parametrize("forced", [f for f in CHOSEN if "gather" in f.kernel], ids=str)
+@pytest.mark.parametrize("forced", [f for f in CHOSEN if "im2col" in f.kernel], ids=str)
 @pytest.mark.parametrize("groups", [1, 6])
 def test_no_product_reads_the_weight_backwards(forced: Forced, groups: int) -> None:
     """Cᵀ of stride 1 takes the taps from the last to the first, which BLAS cannot."""
@@ -312,12 +312,12 @@ def test_no_product_reads_the_weight_backwards(forced: Forced, groups: int) -> N
     weight = random_numbers(convolution.weight_shape, np.float32)
     grouped = weight.reshape(groups, -1, *weight.shape[1:])
     turned = grouped if forced.forward else grouped.swapaxes(1, 2)
-    gathering = Gathering(turned, flat=forced.kernel == "gather flat")
-    combs_of = forward_branches if forced.forward else transpose_branches
+    kernel = Im2col(turned, all_axes=forced.kernel == "im2col full")
+    branches_of = forward_branches if forced.forward else transpose_branches
     before, after = forced.shapes(convolution)
-    branches = tuple(map(combs_of, convolution.axes))
-    gathering(branches, np.ones((1, *before), np.float32), np.empty((1, *after), np.float32))
-    matrices = [one for kept in gathering._matrices.values() for one in kept]
+    branches = tuple(map(branches_of, convolution.axes))
+    kernel(branches, np.ones((1, *before), np.float32), np.empty((1, *after), np.float32))
+    matrices = [one for kept in kernel._matrices.values() for one in kept]
     assert matrices
     assert all(one.flags.c_contiguous for one in matrices)
 

@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 
 from convt_cli.arithmetic.axis import Axis
-from convt_cli.operators.kernels import im2col as gather
-from convt_cli.operators.kernels import scratch
+from convt_cli.operators.kernels import im2col, scratch
 from convt_cli.operators.kernels.products import multiply
 from convt_cli.operators.matrix_free import MatrixFree, apply_forward
 from tests.operators.kernels.test_kernels import (
@@ -118,7 +117,7 @@ def test_what_interrupts_a_use_has_memory_of_its_own() -> None:
 
 
 def test_a_call_within_a_call_changes_no_byte(monkeypatch: pytest.MonkeyPatch) -> None:
-    force(monkeypatch, "gather", 10**6)
+    force(monkeypatch, "im2col partial", 10**6)
     monkeypatch.setattr(scratch, "_LARGEST_KEPT", 2**23)
     axis = Axis.conv(input_size=20, kernel_size=3, before=1, after=1)
     convolution = convolution_of(6, 10, axis, axis)
@@ -133,7 +132,7 @@ def test_a_call_within_a_call_changes_no_byte(monkeypatch: pytest.MonkeyPatch) -
             interrupted.append(apply_forward(convolution, weight, -x))
         multiply(*arguments, **named)
 
-    monkeypatch.setattr(gather, "multiply", interrupt)
+    monkeypatch.setattr(im2col, "multiply", interrupt)
     assert_same_bytes(apply_forward(convolution, weight, x), expected)
     assert_same_bytes(interrupted[1], -expected)
 
