@@ -9,7 +9,7 @@ For Cᵀ y; C x is the same where its stride is 1.
    apart, so what they add is one strided view, and its sum over the taps one call of NumPy.
 3. A shift by d moves d elements at an end of each row into the neighbouring row.  They are what
    outputs at the edge send past the border of x, where no input takes it, so they are set to 0
-   before the sums.  What a shift reads before the first row or behind the last is a margin of zeros.
+   before the sums.  What a shift reads before the first row or behind the last is zero, the margin.
 
 The weight of Cᵀ is read once and never copied: most of the work where it is larger than y.  The
 product is computed in blocks of channels that stay in the cache until they are added up.  Where x
