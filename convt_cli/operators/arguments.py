@@ -72,7 +72,10 @@ def direct_convolution(
     groups: int,
     output_size: IntPerAxis | None = None,
 ) -> Convolution:
-    """The convolution of a weight (out, in / groups, *kernel) over inputs of `input_size`."""
+    """The convolution of a weight (out_channels, in_channels // groups, *kernel_size).
+
+    Inputs have `input_size`; `output_size` keeps the first outputs of each axis.
+    """
     rank = len(weight_shape) - 2
     sizes = ints_per_axis(input_size, rank, "input_size", 1)
     kept = None if output_size is None else ints_per_axis(output_size, rank, "output_size", 1)
@@ -93,9 +96,10 @@ def transposed_convolution(
     dilation: IntPerAxis,
     groups: int,
 ) -> Convolution:
-    """The convolution whose Cᵀ acts on arrays of `input_size` by a weight (in, out / groups, *).
+    """The convolution C whose Cᵀ is the transposed convolution of arrays of `input_size`.
 
-    Raises GeometryError (E105) where output_padding reaches stride and dilation.
+    The weight is (in_channels, out_channels // groups, *kernel_size), as PyTorch has it.
+    Raises GeometryError (E105) unless output_padding is less than the stride or the dilation.
     """
     rank = len(weight_shape) - 2
     sizes = ints_per_axis(input_size, rank, "input_size", 1)

@@ -1,4 +1,4 @@
-"""Tiles: boxes that make up the result, each with all of the source that it needs.
+"""Tiles: boxes that make up the result, each with all of the source that it depends on.
 
 The truth is the oracle's dense C: the C of a tile is the block of it at the tile's rows and
 columns, and beside that block those rows hold nothing.
@@ -194,7 +194,7 @@ class TooMuchError(Exception):
 
 @pytest.fixture
 def _little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Intermediate arrays are refused that are larger than a tile may be, twice over."""
+    """Refuse intermediate arrays of more than `MOST` bytes, twice the size of a tile."""
 
     def guarded(_: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> oracle.Array:
         if prod(shape) * dtype.itemsize > MOST:

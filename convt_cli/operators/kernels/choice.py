@@ -46,7 +46,7 @@ _FEW_COLUMNS = 8
 _SHORT_ROW = 8
 
 _TILE_BYTES = 8 * 2**20
-"""The size of a tile's arrays: they fit the cache.  Fewer than `_FEWEST_POSITIONS` are no gain."""
+"""The size of a tile's arrays: they fit the cache, if `_FEWEST_POSITIONS` of them do."""
 _OVERLAPPING_TILE_BYTES = 16 * 2**20
 """The same for `col2im`, whose neighbouring tiles both compute the products along their border."""
 _LARGEST_TILE_BYTES = 32 * 2**20

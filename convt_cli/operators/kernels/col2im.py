@@ -234,10 +234,10 @@ def summation_plan(
     between = [(margin + prod(sizes)) * prod(kernel[axis + 1 :]) for axis in range(len(kernel))]
     phases = []
     for chosen in product(*branches):
-        for numbers in product(*(range(len(branch.phases)) for branch in chosen)):
-            runs = list(map(_beginnings, chosen, numbers, apart, between))
+        for chosen_phases in product(*(range(len(branch.phases)) for branch in chosen)):
+            runs = list(map(_beginnings, chosen, chosen_phases, apart, between))
             phase = _PhaseSums(
-                results=tuple(map(Branch.results, chosen, numbers)),
+                results=tuple(map(Branch.results, chosen, chosen_phases)),
                 lengths=(chosen[0].length, *sizes[1:]),
                 first=margin + sum(axis[0] for axis in runs),
                 counts=tuple(map(len, runs)),

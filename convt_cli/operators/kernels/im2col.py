@@ -85,15 +85,15 @@ class Im2col:
         groups, taps = len(self._weight), prod(counts)
         sizes = parts[0].shape[2 + len(others) :]
         inner = channels // groups * taps
-        flat = len(source), groups, inner, len(residues), prod(sizes)
+        merged = len(source), groups, inner, len(residues), prod(sizes)
         if len(parts) == taps == 1 and lies_flat(parts[0], axis=1):  # nothing to copy
-            return parts[0].reshape(flat)
+            return parts[0].reshape(merged)
         shape = len(source), channels, *counts, len(residues), *sizes
         gathered = scratch("gathered", shape, source.dtype)
         for place, part in enumerate(parts):
             ahead: tuple[Any, ...] = (slice(None),) * (2 + len(others))
             gathered[*ahead, place] = part
-        return gathered.reshape(flat)
+        return gathered.reshape(merged)
 
     def _fill(
         self,
@@ -165,9 +165,8 @@ class Im2col:
         # (groups, phases, channels, source channels, *taps), or without the axis of phases
         stacked = blocks[0] if len(blocks) == 1 else np.stack(blocks, axis=1)
         matrix = stacked.reshape(groups, len(blocks) * channels, -1)
-        return np.ascontiguousarray(
-            matrix
-        )  # BLAS takes no negative stride, which reversed taps have
+        # BLAS takes no negative strides, which reversed taps have.
+        return np.ascontiguousarray(matrix)
 
 
 def _residues(leading: tuple[Branch, ...]) -> list[int]:

@@ -17,7 +17,7 @@ import numpy as np
 from convt_cli.arithmetic.axis import Axis
 from convt_cli.operators.dtypes import Array
 
-_Place = tuple[tuple[slice, ...], tuple[slice, ...]]
+_TapSlices = tuple[tuple[slice, ...], tuple[slice, ...]]
 """The outputs that read a tap inside the input, and the inputs that they read by it."""
 
 
@@ -44,7 +44,7 @@ def add_tap_by_tap(
         result[:, :, *written] += sent.reshape(shape)
 
 
-def _places(axes: tuple[Axis, ...]) -> Iterator[_Place]:
+def _places(axes: tuple[Axis, ...]) -> Iterator[_TapSlices]:
     """The place of every tap, in row-major order."""
     places_per_axis = []
     for axis in axes:

@@ -1,4 +1,4 @@
-"""The kernel that a layer gets is the one a person would take, in tiles of a bounded size."""
+"""The kernel chosen for a layer is the one that suits it, in tiles of a bounded size."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.strategies import LARGEST, direct_axes, transposed_axes
 
 
 def transposed(size: int, kernel_size: int, stride: int) -> Axis:
-    """An axis that makes `size` elements `size` times the stride."""
+    """A transposed axis from `size` to size * stride elements."""
     pad = (kernel_size - stride) // 2
     return Axis.conv_transpose(
         input_size=size, kernel_size=kernel_size, stride=stride, before=pad, after=pad
@@ -36,7 +36,7 @@ def same(size: int, kernel_size: int = 3) -> Axis:
 
 
 def work(convolution: Convolution, *, forward: bool) -> Workload:
-    """What there is to do in one group of a convolution."""
+    """The workload of C (`forward`) or Cᵀ of a convolution, in float32."""
     sides = convolution.out_channels, convolution.in_channels
     rows, inner = sides if forward else sides[::-1]
     branches_of = forward_branches if forward else transpose_branches
@@ -52,14 +52,14 @@ def work(convolution: Convolution, *, forward: bool) -> Workload:
 
 
 def works_of(out_channels: int, in_channels: int, size: int) -> list[Workload]:
-    """C and Cᵀ of a 3 by 3 convolution that keeps the size."""
+    """The workloads of C and Cᵀ of a 3 by 3 convolution that keeps the size."""
     convolution = convolution_of(out_channels, in_channels, *[same(size)] * 2)
     return [work(convolution, forward=forward) for forward in (True, False)]
 
 
 @st.composite
 def works(draw: st.DrawFn) -> Workload:
-    """Workload of any rank and direction, with up to thousands of channels."""
+    """A workload of any rank and direction, with up to thousands of channels."""
     forward, channels = draw(st.booleans()), st.integers(1, 3000)
     axes = draw(st.lists(direct_axes(LARGEST) | transposed_axes(LARGEST), min_size=1, max_size=3))
     assume(all(axis.entries() for axis in axes))  # where no tap meets an element, nothing is done
@@ -151,7 +151,9 @@ class TestKernel:
 
     @settings(deadline=None, max_examples=100)
     @given(drawn=works())
-    def test_is_the_cheapest_and_scatters_what_is_read_with_step_1(self, drawn: Workload) -> None:
+    def test_is_the_cheapest_and_col2im_can_do_what_is_read_with_step_1(
+        self, drawn: Workload
+    ) -> None:
         costs = {choice.kernel: choice.cost for choice in drawn.choices()}
         assert cheapest(drawn).cost == costs[cheapest(drawn).kernel] == min(costs.values())
         assert set(costs) >= {"im2col partial", "im2col full", "rows", "taps"}
@@ -187,7 +189,7 @@ class TestTileSize:
 
     @settings(deadline=None, max_examples=100)
     @given(drawn=works())
-    def test_two_threads_have_work_unless_tiles_became_short(self, drawn: Workload) -> None:
+    def test_two_threads_have_work_unless_tiles_would_be_short(self, drawn: Workload) -> None:
         taps = prod(sum(len(c.phases) * len(c.starts) for c in axis) for axis in drawn.branches)
         positions = prod(drawn.sizes)
         if drawn.rows * drawn.inner * taps * positions > choice._WORTH_TWO_THREADS:
@@ -201,7 +203,7 @@ class TestTileSize:
         assert positions == 1 or positions * size <= choice._LARGEST_TILE_BYTES
 
     @given(size=st.integers(1, 2**40))
-    def test_a_tile_fits_the_cache_unless_its_products_became_short(self, size: int) -> None:
+    def test_a_tile_fits_the_cache_unless_its_products_would_be_short(self, size: int) -> None:
         positions = positions_per_tile(size)
         fits = positions * size <= choice._TILE_BYTES
         assert fits or positions <= choice._FEWEST_POSITIONS

@@ -1,7 +1,7 @@
-"""Every kernel on its own, in both directions, held to the naive oracle and to itself.
+"""Every kernel on its own, in both directions, compared with the naive oracle and with itself.
 
-`direct` chooses one kernel for a layer; here each is made to do every layer.  Results begin as
-numbers that no sum comes to, so that an element left out shows.
+`matrix_free` chooses one kernel for a layer; here each has to do every layer.  Result arrays are
+filled with a number that no sum is equal to, so that an element left out shows.
 """
 
 from __future__ import annotations
@@ -48,12 +48,12 @@ class Forced:
         return convolution
 
     def shapes(self, convolution: Convolution) -> tuple[Shape, Shape]:
-        """Of the source and of the result."""
+        """The shapes of the source and of the result."""
         both = convolution.input_shape, convolution.output_shape
         return both if self.forward else both[::-1]
 
     def fill(self, convolution: Convolution, weight: Array, source: Array, result: Array) -> None:
-        """The kernel itself, on (batch, channels, *sizes)."""
+        """Fill `result` from `source`, both (batch, channels, *sizes), by the kernel itself."""
         grouped = weight.reshape(convolution.groups, -1, *weight.shape[1:])
         turned = grouped if self.forward else grouped.swapaxes(1, 2)
         branches_of = forward_branches if self.forward else transpose_branches
@@ -80,7 +80,7 @@ class Forced:
 KERNELS = ["im2col partial", "im2col full", "rows", "col2im", "taps"]
 FORWARD, TRANSPOSE = ([Forced(kernel, forward) for kernel in KERNELS] for forward in (True, False))
 CHOSEN = [forced for forced in FORWARD + TRANSPOSE if forced.kernel != "taps"]
-"""Those that keep memory from call to call."""
+"""The kernels that use scratch memory."""
 
 every_kernel = pytest.mark.parametrize("forced", FORWARD + TRANSPOSE, ids=str)
 every_chosen = pytest.mark.parametrize("forced", CHOSEN, ids=str)
@@ -210,7 +210,9 @@ class TestIntegers:
             ),
         ],
     )
-    def test_are_the_oracles_where_little_meets(self, forced: Forced, axes: list[Axis]) -> None:
+    def test_are_the_oracles_where_few_taps_meet_an_input(
+        self, forced: Forced, axes: list[Axis]
+    ) -> None:
         convolution = forced.suited(convolution_of(4, 6, *axes, groups=2))
         source = random_integers((2, *forced.shapes(convolution)[0]))
         assert_is_the_oracles(
@@ -241,7 +243,7 @@ class TestIntegers:
 
 
 class TestHowArraysLie:
-    """What counts is the numbers, not the order in which memory holds them."""
+    """Results depend on the numbers, not on the order in which memory holds them."""
 
     AXES = (
         Axis.conv(input_size=7, kernel_size=3, stride=2, before=1),
@@ -370,7 +372,7 @@ def square(channels: tuple[int, int], sizes: tuple[int, int], kernel_size: int) 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize(("channels", "sizes"), SHAPES)
 class TestBytes:
-    """They depend on the plan alone: not on what is computed beside, nor on what was before."""
+    """Bytes depend on the plan alone, not on other items, nor on earlier calls."""
 
     @pytest.mark.parametrize("kernel_size", [1, 3])
     @pytest.mark.parametrize("positions", [2, 1000])
@@ -440,7 +442,7 @@ class TestBytes:
 
 
 def force(patch: pytest.MonkeyPatch, kernel: str, positions: int) -> None:
-    """Let every layer be computed by this kernel, in tiles of so many positions."""
+    """Have every layer computed by this kernel, in tiles of `positions` positions."""
     forced = Choice(kernel=kernel, cost=0, positions=positions)
     patch.setattr("convt_cli.operators.matrix_free.cheapest", lambda _: forced)
 
@@ -452,7 +454,7 @@ def planned(
     dtype: Any,
     positions: int,
 ) -> MatrixFree:
-    """C or Cᵀ by this kernel, in tiles of so many positions."""
+    """C or Cᵀ of a convolution by this kernel, in tiles of `positions` positions."""
     force(monkeypatch, forced.kernel, positions)
     weight = random_numbers(convolution.weight_shape, dtype)
     return MatrixFree(convolution, weight, forward=forced.forward)

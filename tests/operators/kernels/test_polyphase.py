@@ -96,7 +96,7 @@ class TestForm:
 
     @settings(deadline=None, max_examples=100)
     @given(axis=axes())
-    def test_a_phase_has_as_many_results_as_its_comb_is_long_or_one_fewer(
+    def test_a_phase_has_as_many_results_as_its_branch_is_long_or_one_fewer(
         self, branches_of: Callable[[Axis], tuple[Branch, ...]], size_of: Any, axis: Axis
     ) -> None:
         results = range(size_of(axis))
@@ -107,7 +107,7 @@ class TestForm:
 
     @settings(deadline=None, max_examples=100)
     @given(axis=axes())
-    def test_taps_that_read_alike_are_one_comb(
+    def test_taps_that_read_alike_are_one_branch(
         self, branches_of: Callable[[Axis], tuple[Branch, ...]], size_of: Any, axis: Axis
     ) -> None:
         branches = branches_of(axis)
@@ -171,6 +171,6 @@ class TestByHand:
         (branch,) = transpose_branches(axis)
         assert (branch.phases, branch.taps, branch.starts) == ((0, 1), ((2, 0), (3, 1)), (-1, 0))
 
-    def test_the_unit_is_the_comb_of_an_axis_of_one(self) -> None:
+    def test_the_unit_is_the_branch_of_an_axis_of_one(self) -> None:
         axis = Axis.conv(input_size=1, kernel_size=1)
         assert forward_branches(axis) == transpose_branches(axis) == (UNIT,)

@@ -1,4 +1,4 @@
-"""Intermediate arrays share memory within a thread and a kind, and with nothing else."""
+"""Scratch arrays of one thread and kind share memory; others share none."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ class TestSharing:
 
 
 def test_what_interrupts_a_use_has_memory_of_its_own() -> None:
-    """As a signal's handler does that computes a convolution in the midst of another."""
+    """Such as a signal handler that computes a convolution in the middle of another."""
     with scratch.lent():
         first = array("sent", 128)
         with scratch.lent():
@@ -151,7 +151,7 @@ def test_threads_that_compute_at_once_give_the_bytes_of_one(
     weight = random_numbers(convolution.weight_shape, np.float64)
 
     def filled(threads: int) -> Array:
-        """The result of one `MatrixFree` shared by so many threads; every tile is done 5 times."""
+        """The result of one `MatrixFree` shared by several threads; every tile is done 5 times."""
         plan = MatrixFree(convolution, weight, forward=forced.forward)
         result = np.zeros((1, *after))
 
