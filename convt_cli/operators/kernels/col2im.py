@@ -11,10 +11,10 @@ For Cᵀ y; C x is the same where its stride is 1.
    outputs at the edge send past the border of x, where no input takes it, so they are set to 0
    before the sums.  What a shift reads before the first row or behind the last is zero, the margin.
 
-The weight of Cᵀ is read once and never copied: most of the work where it is larger than y.  The
-product is computed in blocks of channels that stay in the cache until they are added up.  Where x
-is longer than y, rows of y are padded with zeros, which are multiplied too: so weights must be
-finite, as 0 * inf is nan.
+The weight of Cᵀ is read once and never copied; where it is larger than y, reading it is most of the
+work.  The product is computed in blocks of channels that stay in the cache until they are added up.
+Where x is longer than y, rows of y are padded with zeros, which are multiplied too: so weights must
+be finite, as 0 * inf is nan.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from convt_cli.operators.kernels.scratch import scratch
 from convt_cli.operators.kernels.views import lies_flat
 
 _BLOCK_BYTES = 2**22
-"""The size of a product's result in bytes: small enough to stay in the cache."""
+"""Bytes of a product's result: few enough to stay in the cache until it is added up."""
 ROWS_AT_ONCE = 256
 """The fewest rows of a product, even if its result is larger then: with fewer BLAS is slow."""
 _NARROW = 8
@@ -66,7 +66,9 @@ class Col2im:
         # (batch, channels, *sizes), the sizes behind the first padded to those of the result
         padded = _padded(branches, source)
         batch, _, *sizes = padded.shape
+        # (batch, groups, source channels, positions)
         flat = padded.reshape(batch, groups, inner, prod(sizes))
+        # (batch, groups, result channels, *sizes)
         into = result.reshape(batch, groups, channels, *result.shape[2:])
         plan = summation_plan(branches, tuple(kernel), tuple(sizes))
         # A part is some groups and some of their channels.

@@ -89,6 +89,7 @@ class Im2col:
         if len(parts) == taps == 1 and lies_flat(parts[0], axis=1):  # nothing to copy
             return parts[0].reshape(merged)
         shape = len(source), channels, *counts, len(residues), *sizes
+        # (batch, channels, *taps, residues, depth, *positions)
         gathered = scratch("gathered", shape, source.dtype)
         for place, part in enumerate(parts):
             ahead: tuple[Any, ...] = (slice(None),) * (2 + len(others))
@@ -111,6 +112,7 @@ class Im2col:
             # One phase that is the whole result: multiplied right into it.
             self._sum(matrices, branches, all_leading, rows, result.reshape(shape))
         else:
+            # (batch, groups, phases * channels, rows * positions)
             total = scratch("total", shape, rows.dtype)
             self._sum(matrices, branches, all_leading, rows, total)
             spread(branches, total, result)
