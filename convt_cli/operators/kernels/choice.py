@@ -219,7 +219,7 @@ class Workload:
 
     @property
     def _phases(self) -> int:
-        """The phases of the branches that have most: of that many a product computes the rows."""
+        """The most phases that one branch of every axis has: a product has rows for each."""
         return prod(max(len(branch.phases) for branch in axis) for axis in self.branches)
 
     @property
@@ -234,12 +234,12 @@ class Workload:
 
     @property
     def _starts(self) -> list[int]:
-        """How many starts all branches of an axis have: copies of the source to gather them."""
+        """The starts of all branches of an axis: each is a copy of the source."""
         return [sum(len(branch.starts) for branch in axis) for axis in self.branches]
 
     @property
     def _most_starts(self) -> list[int]:
-        """The most starts that one branch of an axis has: it is the longest to sum over."""
+        """The most starts that one branch of an axis has: the longest sum of a product."""
         return [max(len(branch.starts) for branch in axis) for axis in self.branches]
 
     @property

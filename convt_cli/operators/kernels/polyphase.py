@@ -7,8 +7,8 @@ which a matrix product can compute for all its results at once.  The terms, for 
 - *phase*: the residue of a result's position modulo `result_step`.  Results of one phase share
   their taps, since the relation input = output * stride + tap * dilation - before ties a tap to a
   residue of the input modulo the stride.
-- *branch*: the phases whose taps read the very same sources, and differ in the taps alone: their
-  taps become rows of one matrix.
+- *branch*: the phases that read the very same sources, and differ in their taps alone, so that one
+  matrix product with rows for each phase computes them all.
 
 C has one branch of one phase: output o reads the inputs o * stride + t * dilation - before by all
 the taps t, so sources are read `stride` apart and results written side by side.  Cᵀ has up to
