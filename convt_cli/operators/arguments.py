@@ -1,4 +1,4 @@
-"""From Python arguments to a `Convolution`: the same rules the spec has, without the YAML."""
+"""Python arguments as a `Convolution`, by the rules of a spec but without the YAML."""
 
 from __future__ import annotations
 
@@ -21,13 +21,17 @@ PaddingArgument = SupportsIndex | Sequence[SupportsIndex] | Sequence[Sequence[Su
 
 _Given = ParamSpec("_Given")
 
-_REMEMBERED = 512
-"""Convolutions that are kept: a small one takes less time than making it anew."""
+_CACHED_CONVOLUTIONS = 512
+"""How many convolutions each function below caches: a small layer takes less time to apply."""
+
+_CACHES: list[Any] = []
+"""The lru_caches of the functions below."""
 
 
-def _remembering(make: Callable[_Given, Convolution]) -> Callable[_Given, Convolution]:
-    """`make`, which remembers what it made of plain integers, and of tuples and lists of them."""
-    known: Any = lru_cache(maxsize=_REMEMBERED)(make)
+def _cached(make: Callable[_Given, Convolution]) -> Callable[_Given, Convolution]:
+    """`make` with a cache for arguments that are plain ints, or tuples or lists of them."""
+    known: Any = lru_cache(maxsize=_CACHED_CONVOLUTIONS)(make)
+    _CACHES.append(known)
 
     @wraps(make)
     def made(*args: _Given.args, **keys: _Given.kwargs) -> Convolution:
@@ -41,14 +45,23 @@ def _remembering(make: Callable[_Given, Convolution]) -> Callable[_Given, Convol
     return made
 
 
+def clear_cached_convolutions() -> None:
+    """Empty the caches of the functions below."""
+    for known in _CACHES:
+        known.cache_clear()
+
+
 def _is_plain(value: object) -> bool:
-    """Whether only the like of it is equal to it: True and 1.0 equal 1, and are refused."""
+    """Whether `value` may be a key of the cache: exact ints only.
+
+    True and 1.0 are equal to 1 and would find its entry, but they must be refused.
+    """
     if type(value) is tuple:
         return all(type(entry) is int for entry in value)
     return value is None or type(value) is int
 
 
-@_remembering
+@_cached
 def direct_convolution(
     weight_shape: Shape,
     input_size: IntPerAxis,
@@ -59,17 +72,20 @@ def direct_convolution(
     groups: int,
     output_size: IntPerAxis | None = None,
 ) -> Convolution:
-    """The convolution of a weight (out, in / groups, *kernel) over inputs of `input_size`."""
+    """The convolution of a weight (out_channels, in_channels // groups, *kernel_size).
+
+    Inputs have `input_size`; `output_size` keeps the first outputs of each axis.
+    """
     rank = len(weight_shape) - 2
-    sizes = per_axis(input_size, rank, "input_size", 1)
-    kept = None if output_size is None else per_axis(output_size, rank, "output_size", 1)
+    sizes = ints_per_axis(input_size, rank, "input_size", 1)
+    kept = None if output_size is None else ints_per_axis(output_size, rank, "output_size", 1)
     window = _window(weight_shape, stride, dilation)
-    count = per_axis(groups, 1, "groups", 1)[0]
+    count = ints_per_axis(groups, 1, "groups", 1)[0]
     axes = direct_axes(sizes, window, pad_pairs(padding, rank), kept)
     return _convolution(weight_shape, count, axes, adjoint=False)
 
 
-@_remembering
+@_cached
 def transposed_convolution(
     weight_shape: Shape,
     input_size: IntPerAxis,
@@ -80,20 +96,21 @@ def transposed_convolution(
     dilation: IntPerAxis,
     groups: int,
 ) -> Convolution:
-    """The convolution whose Cᵀ acts on arrays of `input_size` by a weight (in, out / groups, *).
+    """The convolution C whose Cᵀ is the transposed convolution of arrays of `input_size`.
 
-    Raises GeometryError (E105) where output_padding reaches stride and dilation.
+    The weight is (in_channels, out_channels // groups, *kernel_size), as PyTorch has it.
+    Raises GeometryError (E105) unless output_padding is less than the stride or the dilation.
     """
     rank = len(weight_shape) - 2
-    sizes = per_axis(input_size, rank, "input_size", 1)
+    sizes = ints_per_axis(input_size, rank, "input_size", 1)
     window = _window(weight_shape, stride, dilation)
-    extras = per_axis(output_padding, rank, "output_padding", 0)
+    extras = ints_per_axis(output_padding, rank, "output_padding", 0)
     for number, steps in enumerate(zip(extras, window.stride, window.dilation)):
         try:
             legal_output_padding(*steps)
         except GeometryError as error:
             raise error.on_axis(number) from None
-    count = per_axis(groups, 1, "groups", 1)[0]
+    count = ints_per_axis(groups, 1, "groups", 1)[0]
     axes = transposed_axes(sizes, window, pad_pairs(padding, rank), extras)
     return _convolution(weight_shape, count, axes, adjoint=True)
 
@@ -102,8 +119,8 @@ def _window(weight_shape: Shape, stride: IntPerAxis, dilation: IntPerAxis) -> Wi
     rank = len(weight_shape) - 2
     return Window(
         kernel_size=weight_shape[2:],
-        stride=per_axis(stride, rank, "stride", 1),
-        dilation=per_axis(dilation, rank, "dilation", 1),
+        stride=ints_per_axis(stride, rank, "stride", 1),
+        dilation=ints_per_axis(dilation, rank, "dilation", 1),
     )
 
 
@@ -119,7 +136,7 @@ def _convolution(
     )
 
 
-def per_axis(value: object, rank: int, field: str, minimum: int) -> tuple[int, ...]:
+def ints_per_axis(value: object, rank: int, field: str, minimum: int) -> tuple[int, ...]:
     """`value` as one Python int per axis.  Raises GeometryError (E103, E106, E107)."""
     entries = _entries(value, rank, field)
     return tuple(_integer(entry, field, minimum) for entry in entries)
@@ -130,7 +147,7 @@ def pad_pairs(padding: object, rank: int) -> tuple[Pair, ...]:
     entries = _entries(padding, rank, "padding")
     pairs = []
     for entry in entries:
-        before, after = per_axis(entry, 2, "padding", 0)
+        before, after = ints_per_axis(entry, 2, "padding", 0)
         pairs.append((before, after))
     return tuple(pairs)
 

@@ -1,8 +1,8 @@
-"""Which dtypes convt computes with, and how a result gets its dtype without losing anything.
+"""The dtypes that convt computes with, and the conversion to a result's dtype without loss.
 
 The result of x and a weight has dtype np.result_type(x, weight).  float16 is summed in float32.
-Integers are summed exactly: in float64, whose products the BLAS does fast, where no partial sum
-can reach 2^53, else in int64; a result that its dtype cannot hold is refused, never wrapped.
+Integers are summed exactly: in float64, which BLAS multiplies fast, where no partial sum can be
+2^53 or more, else in int64; a result that its dtype cannot hold is refused, never wrapped.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from convt_cli.errors import ArrayError
 Array = NDArray[Any]
 
 _EXACT_IN_FLOAT64 = 2**53
+"""Integers of a lower magnitude are exact in float64."""
 _INT64_BOUND = 2**63
+"""Integers of a lower magnitude fit int64."""
 
 
 def require_numeric(array: Array, what: str) -> Array:
@@ -33,7 +35,7 @@ def require_numeric(array: Array, what: str) -> Array:
 
 
 def widened(bits: Array) -> Array:
-    """bfloat16 numbers, given as integers, as float32: theirs are its upper 16 bits."""
+    """bfloat16 numbers, given as integers of their bits, as float32: they are its upper 16 bits."""
     return (bits.astype(np.uint32) << 16).view(np.float32)
 
 
@@ -49,7 +51,7 @@ def as_array(values: ArrayLike, what: str) -> Array:
 
 
 def result_dtype(x: Array, weight: Array) -> np.dtype[Any]:
-    """np.result_type of both, in native byte order."""
+    """The np.result_type of both, in native byte order."""
     return np.result_type(x.dtype, weight.dtype).newbyteorder("=")
 
 
@@ -94,7 +96,7 @@ def finish(total: Array, result: np.dtype[Any]) -> Array:
 
 
 def exact_sum(first: Array, second: Array) -> Array:
-    """first + second, of dtype np.result_type.
+    """The sum first + second, of dtype np.result_type.
 
     Raises ArrayError (E304) where an integer does not fit.
     """

@@ -1,4 +1,4 @@
-"""Weights made by a rule: ones, index, bilinear, normal, and those written in a spec."""
+"""Weights made by a rule (ones, index, bilinear, normal), or written out in a spec."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from convt_cli.operators.dtypes import Array
 
 
 def filled(fill: Fill, shape: Shape, *, taps_first: bool = False) -> Array:
-    """A float64 weight of `shape`: two channel axes, then the kernel's; or the kernel's before.
+    """A float64 weight of `shape`: two channel axes, then the kernel's (`taps_first`: before them).
 
     ones: every tap 1.  index: taps numbered 1, 2, 3 ... in memory order.  bilinear: between
     every two channels (FCN fills only equal ones) the kernel of linear interpolation,
@@ -35,7 +35,7 @@ def filled(fill: Fill, shape: Shape, *, taps_first: bool = False) -> Array:
 
 
 def written(inline: Inline) -> Array:
-    """The weight that a spec holds as nested lists: int64 where all are integers, else float64."""
+    """The weight that a spec holds as nested lists: int64 if all its numbers are, else float64."""
     whole = all(isinstance(value, int) for value in inline.values)
     dtype = np.int64 if whole else np.float64
     return np.array(inline.values, dtype).reshape(inline.shape)

@@ -173,10 +173,10 @@ def apply(
 
 
 def most_products(convolution: Convolution) -> int:
-    """At least the number of products that C or Cᵀ adds up in one element.
+    """A bound on the number of products that C or Cᵀ adds up in one element.
 
-    One for each number of the weight; padding that is folded back can add each of them again
-    for every padded position.
+    That is one for each element of the weight.  Where the padding repeats the input, each can be
+    added once more for every position of the padding.
     """
     products = prod(convolution.weight_shape)
     if convolution.padding_mode == "zeros":

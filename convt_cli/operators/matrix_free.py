@@ -1,10 +1,10 @@
-"""C x and Cᵀ y without the matrix: the kernel that suits the layer, tile by tile.
+"""C x and Cᵀ y without the matrix: tile by tile, with the cheapest kernel for the layer.
 
-Four kernels compute the same sums: `gather` copies the source tap by tap and multiplies, `rows`
-does so for one row of the result at a time, `scatter` multiplies and adds tap by tap, and `taps`
-does one tap after the other.  The first three are fast, each for other channels and sizes, and
-`choice` decides between them.  They multiply the zeros of the padding too, so where a weight is
-infinite or not a number the fourth is used.
+Four kernels compute the same sums: `im2col` copies the source tap by tap and multiplies once,
+`rows` does so for one row of the result at a time, `col2im` multiplies and then adds the products
+tap by tap, and `taps` does one tap after the other.  The first three are fast, each for other
+channels and sizes, and `choice` estimates which is cheapest.  They multiply the zeros of the
+padding too, so items that a weight of inf or nan has a part in are computed again, by `taps`.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ import numpy as np
 from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.convolution import Convolution
 from convt_cli.operators.dtypes import Array
-from convt_cli.operators.kernels.choice import Choice, Work, cheapest, positions_per_tile
-from convt_cli.operators.kernels.col2im import Scattering
-from convt_cli.operators.kernels.im2col import Gathering
+from convt_cli.operators.kernels.choice import Choice, Workload, cheapest, positions_per_tile
+from convt_cli.operators.kernels.col2im import Col2im
+from convt_cli.operators.kernels.im2col import Im2col
 from convt_cli.operators.kernels.polyphase import Branches, forward_branches, transpose_branches
 from convt_cli.operators.kernels.rows import Rows
 from convt_cli.operators.kernels.scratch import lent
@@ -31,14 +31,15 @@ from convt_cli.operators.threads import each
 from convt_cli.operators.tiles import Tile, tiles
 
 _TOGETHER_BYTES = 2 * 2**20
-"""Small items are computed together up to so many bytes, their copies tap by tap included."""
+"""The bytes of the small items that one call computes, their copies for each tap included: one
+call for several saves calls of NumPy, as long as all stays in the cache."""
 
 Kernel = Callable[[Branches, Array, Array], None]
 """(branches, source, result): fill the result, both (batch, channels, *sizes)."""
 
 
 class MatrixFree:
-    """C (`forward`) or Cᵀ of one convolution with zero padding, ready to be applied by tiles.
+    """C (`forward`) or Cᵀ of one convolution with zero padding, to be applied tile by tile.
 
     `weight` is (out_channels, in_channels // groups, *kernel_size), in the working dtype.
     """
@@ -48,7 +49,7 @@ class MatrixFree:
         grouped = np.ascontiguousarray(weight).reshape(convolution.groups, -1, *weight.shape[1:])
         # (groups, result channels, source channels, *kernel_size), channels per group
         self._weight = grouped if forward else grouped.swapaxes(1, 2)
-        self._choice = self._chosen(self._combs_of(convolution.axes))
+        self._choice = self._chosen(self._branches_of(convolution.axes))
         self._kernel = self._chosen_kernel()
 
     def tiles(self) -> Iterator[Tile]:
@@ -60,7 +61,7 @@ class MatrixFree:
 
         Both are (batch, channels, *sizes) of the tile's boxes, in the working dtype.
         """
-        branches = self._combs_of(tile.axes)
+        branches = self._branches_of(tile.axes)
         if not all(branches):  # no tap meets any source
             result[...] = 0
             return
@@ -70,6 +71,7 @@ class MatrixFree:
     def _fill(
         self, branches: Branches, axes: tuple[Axis, ...], source: Array, result: Array
     ) -> None:
+        """`fill`, by the chosen kernel; then by `taps` the items that it cannot do."""
         items = list(range(len(result)))
         if self._kernel is not None:
             self._kernel(branches, source, result)
@@ -88,29 +90,31 @@ class MatrixFree:
         together = self.items_together if len(source) > 1 else 1
         items = [slice(first, first + together) for first in range(0, len(source), together)]
         tasks = [(tile, some) for tile in self.tiles() for some in items]
-        each(fill, tasks, unasked=len(tasks) > 1 and self._is_undivided())
+        each(fill, tasks, use_default_pool=len(tasks) > 1 and self._is_undivided())
         return result
 
     @cached_property
     def items_together(self) -> int:
-        """How many items are worth one call: several where all of an item is one small tile."""
+        """How many items of a batch one call computes: 1, or more if an item is one small tile."""
         if len(list(islice(self.tiles(), 2))) > 1:
             return 1
         shapes = self._convolution.input_shape, self._convolution.output_shape
         source, result = shapes if self._forward else shapes[::-1]
-        channels = result[0] if self._choice.kernel == "scatter" else source[0]
+        # col2im has a copy of the result for each tap, the others have one of the source.
+        channels = result[0] if self._choice.kernel == "col2im" else source[0]
         copies = channels * prod(source[1:]) * prod(self._convolution.kernel_size)
         return max(1, _TOGETHER_BYTES // ((copies + prod(result)) * self._weight.itemsize))
 
     def _is_undivided(self) -> bool:
-        """Whether the products are too small for BLAS to divide among threads of its own."""
-        branches = self._combs_of(self._convolution.axes)
+        """Whether BLAS computes all products in a single thread, and threads of ours help."""
+        branches = self._branches_of(self._convolution.axes)
         return isinstance(self._kernel, Rows) and self._kernel.are_undivided(branches)
 
     def _to_redo(self, result: Array) -> list[int]:
-        """The items that an infinite weight, or one that is not a number, has a part in.
+        """The items that are to be computed again by `taps`, as the weight has an inf or nan.
 
-        Such a weight shows in every item that reads it: no need to search a larger weight first.
+        Such a weight leaves an inf or nan in each item that it has a part in.  So where the weight
+        is larger than a result, the results are searched first.
         """
         items = list(range(len(result)))
         if self._weight.size > result[:1].size:
@@ -119,11 +123,12 @@ class MatrixFree:
 
     @cached_property
     def _finite(self) -> bool:
-        # A sum is finite only if all its terms are, and found sooner than that they are.
+        # A finite sum has finite terms only, and is computed faster than isfinite for each; the
+        # sum of finite terms may overflow, hence the second test.
         with np.errstate(all="ignore"):
             return bool(np.isfinite(self._weight.sum()) or np.isfinite(self._weight).all())
 
-    def _combs_of(self, axes: tuple[Axis, ...]) -> Branches:
+    def _branches_of(self, axes: tuple[Axis, ...]) -> Branches:
         return tuple(map(forward_branches if self._forward else transpose_branches, axes))
 
     def _chosen(self, branches: Branches) -> Choice:
@@ -133,7 +138,7 @@ class MatrixFree:
             steps = prod(axis.stride for axis in self._convolution.axes)
             positions = positions_per_tile(size * (rows + inner) * steps)
             return Choice(kernel="taps", cost=0, positions=positions)
-        work = Work(
+        work = Workload(
             branches=branches,
             rows=rows,
             inner=inner,
@@ -145,14 +150,14 @@ class MatrixFree:
         return cheapest(work)
 
     def _chosen_kernel(self) -> Kernel | None:
-        """The chosen kernel; None for `taps`."""
-        if self._choice.kernel == "scatter":
-            return Scattering(np.ascontiguousarray(self._weight.swapaxes(1, 2)))
+        """The chosen kernel for this weight; None for `taps`."""
+        if self._choice.kernel == "col2im":
+            return Col2im(np.ascontiguousarray(self._weight.swapaxes(1, 2)))
         if self._choice.kernel == "taps":
             return None
         if self._choice.kernel == "rows":
             return Rows(self._weight)
-        return Gathering(self._weight, flat=self._choice.kernel == "gather flat")
+        return Im2col(self._weight, all_axes=self._choice.kernel == "im2col full")
 
 
 def apply_forward(convolution: Convolution, weight: Array, x: Array) -> Array:

@@ -1,4 +1,4 @@
-"""C as a scipy LinearOperator that holds the weight alone: never the matrix."""
+"""C as a scipy LinearOperator, which holds the weight and never makes the matrix."""
 
 from __future__ import annotations
 

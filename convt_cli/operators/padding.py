@@ -38,7 +38,7 @@ def without_padding(convolution: Convolution) -> Convolution:
 
 
 def folded_positions(axis: Axis, mode: str) -> Array:
-    """The input position that each position of the padded axis reads, from the first on."""
+    """(padded size,) the input position that each position of the padded axis is a copy of."""
     positions: Array = np.arange(-axis.before, axis.input_size + axis.after)
     folded: Array = FOLDS[mode](positions, axis.input_size)
     return folded
@@ -46,6 +46,7 @@ def folded_positions(axis: Axis, mode: str) -> Array:
 
 def input_columns(convolution: Convolution) -> Array:
     """(columns of D,) the column of C that each is folded onto, in C's index dtype."""
+    # (channels,), then with every axis (... * padded size,)
     columns: Array = np.arange(convolution.in_channels)
     for axis in convolution.axes:
         folded = folded_positions(axis, convolution.padding_mode)
@@ -64,6 +65,7 @@ def pad_transpose(convolution: Convolution, padded: Array) -> Array:
     """Fᵀ padded: (batch, channels, *padded sizes) to (batch, channels, *sizes)."""
     fold = FOLDS[convolution.padding_mode]
     for number, axis in enumerate(convolution.axes):
+        # (padded size, ...) and (size, ...): the axis in front
         moved = np.moveaxis(padded, 2 + number, 0)
         total = moved[axis.before : axis.before + axis.input_size].copy()
         outside = [*range(-axis.before, 0), *range(axis.input_size, axis.input_size + axis.after)]

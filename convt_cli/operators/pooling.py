@@ -1,8 +1,8 @@
 """Pools on arrays and their adjoints: maxima with switches, sums and means of windows.
 
-Every pool goes axis by axis, the last one first, and on each axis a `Walk` says which outputs
-meet which inputs, tap by tap.  Arrays are (batch, channels, *sizes), one walk per size, and
-floating; what is padded is never read.  Which windows a layer has is not decided here.
+A pool is computed axis by axis, the last axis first; on each, a `Walk` lists for every tap the
+outputs and the inputs that it joins.  Arrays are floating and (batch, channels, *sizes), with one
+walk for each size.  Padding is never read.  Which windows a layer has is not decided here.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ Walks = Sequence["Walk"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Walk:
-    """One axis: for each tap the outputs that have it inside the input, and the inputs there.
+    """A window moving along one axis: for each tap, equally long slices (outputs, inputs).
 
-    The taps stand in the order of the window, so that the first to meet an output is its first.
+    Output n of the first slice reads input n of the second.  Taps are in the order of the window,
+    so that the first tap that joins an output is the first of its window inside the input.
     """
 
     input_size: int
@@ -34,7 +35,7 @@ class Walk:
 
 
 def window_walk(axis: Axis) -> Walk:
-    """The walk of a window that is alike at all positions.
+    """The walk of a window of the same taps at all positions.
 
     >>> window_walk(Axis.conv(input_size=5, kernel_size=2, stride=2, before=1)).taps
     ((slice(1, 3, None), slice(1, 4, 2)), (slice(0, 3, None), slice(0, 5, 2)))
@@ -50,7 +51,7 @@ def window_walk(axis: Axis) -> Walk:
 
 
 def span_walk(span: Span | None, input_size: int, output_size: int) -> Walk:
-    """The walk of windows that change from position to position; None is the whole axis.
+    """The walk of windows that vary along the axis, such as adaptive ones; None is all of it.
 
     >>> span_walk(Span(per=2), 2, 4).taps
     ((slice(0, 3, 2), slice(0, 2, 1)), (slice(1, 4, 2), slice(0, 2, 1)))
@@ -64,7 +65,7 @@ def span_walk(span: Span | None, input_size: int, output_size: int) -> Walk:
 
 
 def _taps_of_span(span: Span, input_size: int, output_size: int) -> Iterator[tuple[slice, slice]]:
-    """Outputs `per` apart read inputs `step` apart."""
+    """The taps of a walk: outputs `per` apart have windows that are `step` inputs apart."""
     for output in range(min(span.per, output_size)):
         first, last = span.of(output)
         for start in range(first, min(last, input_size - 1) + 1):
@@ -80,10 +81,10 @@ def _taps_of_span(span: Span, input_size: int, output_size: int) -> Iterator[tup
 
 
 def max_pool(x: Array, walks: Walks) -> tuple[Array, Array]:
-    """(the largest element under each window, its switch).
+    """(the largest element of each window, its switch), each (batch, channels, *output sizes).
 
-    A switch is the element's row-major position among the spatial ones; of equal elements it is
-    the first.  A window that meets nothing gives -inf, and the switch -1.
+    A switch is the element's row-major position among the spatial ones; of equal elements that of
+    the first.  A window with no element gives -inf, and the switch -1.
     """
     shape = (*x.shape[:2], *(walk.output_size for walk in walks))
     largest, switches = np.empty(shape, x.dtype), np.empty(shape, _index_dtype(walks))
@@ -96,10 +97,13 @@ def max_pool(x: Array, walks: Walks) -> tuple[Array, Array]:
 
 
 def _max_pool(x: Array, walks: Walks) -> tuple[Array, Array]:
+    """`max_pool` of some channels: on each axis the largest of the maxima on those behind it."""
     largest, switches, step = x, np.zeros((), _index_dtype(walks)), 1
     for number in reversed(range(len(walks))):
+        # What each position of this axis adds to a row-major index: (input size, 1, ...)
         places = np.arange(walks[number].input_size, dtype=switches.dtype) * step
         placed = switches + places.reshape(-1, *(1 for _ in walks[number + 1 :]))
+        # (batch, channels, *sizes before pooling this axis): the index of each of `largest`
         placed = np.broadcast_to(placed, largest.shape)
         largest, switches = _largest_along(number, walks[number], largest, placed)
         step *= walks[number].input_size
@@ -107,24 +111,26 @@ def _max_pool(x: Array, walks: Walks) -> tuple[Array, Array]:
 
 
 def _index_dtype(walks: Walks) -> np.dtype[np.int32] | np.dtype[np.int64]:
+    """The dtype of switches: int32 where it holds every position."""
     small = prod(walk.input_size for walk in walks) < 2**31
     return np.dtype(np.int32) if small else np.dtype(np.int64)
 
 
 def _largest_along(number: int, walk: Walk, x: Array, placed: Array) -> tuple[Array, Array]:
-    """The largest under the windows of one axis, and what `placed` has where they stand."""
+    """(the largest element of each window along one axis, its value in `placed`)."""
     shape = _resized(x, number, walk.output_size)
     largest, switches = np.full(shape, -np.inf, x.dtype), np.full(shape, -1, placed.dtype)
     for outputs, inputs in walk.taps:
+        # `there` and `switch` are views of the outputs that have this tap
         one = x[_at(number, inputs)]
         there, switch = largest[_at(number, outputs)], switches[_at(number, outputs)]
-        switch += (placed[_at(number, inputs)] - switch) * (one > there)  # faster than a choice
+        switch += (placed[_at(number, inputs)] - switch) * (one > there)  # faster than np.where
         np.maximum(there, one, out=there)
     return largest, switches
 
 
 def max_pool_transpose(y: Array, switches: Array, walks: Walks) -> Array:
-    """Each element of y added where its switch says, zeros elsewhere."""
+    """Each element of y added at the position of its switch; zeros elsewhere."""
     x = np.empty((*y.shape[:2], *(walk.input_size for walk in walks)), y.dtype)
 
     def fill(part: slice) -> None:
@@ -135,7 +141,9 @@ def max_pool_transpose(y: Array, switches: Array, walks: Walks) -> Array:
 
 
 def _max_pool_transpose(y: Array, switches: Array, shape: tuple[int, ...]) -> Array:
+    """`max_pool_transpose` of some channels, where `shape` is that of the result."""
     batch, channels, *sizes = shape
+    # (batch, channels, 1, ...): where each channel begins in the flat result
     starts = np.arange(batch * channels).reshape(batch, channels, *(1 for _ in sizes)) * prod(sizes)
     x = np.zeros(prod(shape), y.dtype)
     places, met = switches + starts, switches >= 0
@@ -150,7 +158,7 @@ def _max_pool_transpose(y: Array, switches: Array, shape: tuple[int, ...]) -> Ar
 
 
 def window_sum(x: Array, walks: Walks) -> Array:
-    """The sum of the elements under each window."""
+    """(batch, channels, *output sizes): the sum of the elements of each window."""
     for number in reversed(range(len(walks))):
         total = np.zeros(_resized(x, number, walks[number].output_size), x.dtype)
         for outputs, inputs in walks[number].taps:
@@ -160,7 +168,7 @@ def window_sum(x: Array, walks: Walks) -> Array:
 
 
 def window_sum_transpose(y: Array, walks: Walks) -> Array:
-    """Each element of y added to all elements under its window."""
+    """(batch, channels, *input sizes): each element of y added to all elements of its window."""
     for number in range(len(walks)):
         total = np.zeros(_resized(y, number, walks[number].input_size), y.dtype)
         for outputs, inputs in walks[number].taps:
@@ -170,7 +178,7 @@ def window_sum_transpose(y: Array, walks: Walks) -> Array:
 
 
 def elements_met(walks: Walks) -> list[Array]:
-    """How many elements of the input the windows of each axis meet: (output size,) each."""
+    """(output size,) per axis: how many elements of the input each window has."""
     counts = []
     for walk in walks:
         count = np.zeros(walk.output_size, np.int64)
@@ -181,20 +189,21 @@ def elements_met(walks: Walks) -> list[Array]:
 
 
 def taps_within(axes: Sequence[Axis], paddings: Sequence[int]) -> list[Array]:
-    """How many taps each window has before the end of the padding: (output size,) each.
+    """(output size,) per axis: how many taps each window has before the end of the padding.
 
-    `paddings` are those behind each axis; a last window that is not whole reaches past them.
+    `paddings` are those behind each axis; the last window may go past them (ceil_mode).
     """
     counts = []
     for axis, padding in zip(axes, paddings, strict=True):
         starts = np.arange(axis.output_size) * axis.stride - axis.before
+        # Taps before the end: ceil((end - start) / dilation)
         room = -(-(axis.input_size + padding - starts) // axis.dilation)
         counts.append(np.clip(room, 0, axis.kernel_size))
     return counts
 
 
 def divided(x: Array, counts: Sequence[Array]) -> Array:
-    """x over the product of its position's `counts`, one array per axis; a count of 0 is 1."""
+    """x divided by the `counts` of its position on every axis, (size,) each; 0 counts as 1."""
     for number, count in enumerate(counts):
         shaped = np.maximum(count, 1).reshape(-1, *(1 for _ in counts[number + 1 :]))
         x = x / shaped.astype(x.dtype)
@@ -207,5 +216,5 @@ def _resized(x: Array, number: int, size: int) -> tuple[int, ...]:
 
 
 def _at(number: int, which: slice) -> tuple[slice, ...]:
-    """The index that takes `which` of one spatial axis."""
+    """The index for `which` of one spatial axis, and all of the others."""
     return (slice(None),) * (2 + number) + (which,)

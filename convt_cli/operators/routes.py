@@ -1,4 +1,7 @@
-"""The ways to apply C and Cᵀ, by name: the same result by matrix, direct or zero insertion."""
+"""The routes, ways to apply C and Cᵀ, by the name that `--method` takes; one result by all.
+
+The method `direct` is `matrix_free`: without the matrix, and nothing else.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +15,17 @@ from convt_cli.operators.zero_insert import apply_transpose_by_zero_insertion
 
 
 def _forward_by_matrix(convolution: Convolution, weight: Array, x: Array) -> Array:
+    """C x, (batch, in_channels, *input sizes) to (batch, out_channels, *output sizes)."""
     matrix = build_matrix(convolution, weight)
+    # (rows, columns) @ (columns, batch)
     columns = matrix @ x.reshape(len(x), matrix.shape[1]).T
     return columns.T.reshape(len(x), *convolution.output_shape)
 
 
 def _transpose_by_matrix(convolution: Convolution, weight: Array, y: Array) -> Array:
+    """Cᵀ y, (batch, out_channels, *output sizes) to (batch, in_channels, *input sizes)."""
     matrix = build_matrix(convolution, weight)
+    # (columns, rows) @ (rows, batch)
     columns = matrix.T @ y.reshape(len(y), matrix.shape[0]).T
     return columns.T.reshape(len(y), *convolution.input_shape)
 

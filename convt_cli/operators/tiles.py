@@ -1,10 +1,10 @@
-"""Which part of the source a part of the result needs: C and Cᵀ box by box.
+"""Tiles: C x and Cᵀ y cut into boxes that can be computed one by one.
 
-A tile is a box of the result, the box of the source that reaches it, and the axes between the
-two, which are those of an ordinary smaller convolution.  Tiles of Cᵀ begin at multiples of the
-stride, so that every tile has the phases of the whole.  The plan follows from the convolution
-and the wanted size alone, never from memory, batch or threads: so a result has the same bytes
-whichever way it is computed.
+A tile is a box of the result, the box of the source that it depends on (its halo included), and
+the axes between the two, which are those of an ordinary smaller convolution.  Tiles of Cᵀ begin
+at multiples of the stride, so that every tile has the phases of the whole.  The cut follows from
+the convolution and the wanted size alone, never from memory, batch or threads: so a result has
+the same bytes whichever way it is computed.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.convolution import Convolution, Shape
 
 _SHORTEST = 8
-"""Positions of an axis that a tile keeps before a later axis is cut: windows overlap there."""
+"""The fewest positions per axis: later axes are cut first, and in shorter tiles windows overlap
+too much, so that too many elements of the source are read twice."""
 
-_REMEMBERED = 512
-"""Parts of axes that are kept: a small layer takes less time than finding them."""
+_CACHED_PARTS = 512
+"""How many parts of axes are cached: a small layer takes less time to apply than to cut."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,23 +43,23 @@ class Tile:
 def tiles(convolution: Convolution, positions: int, *, forward: bool) -> Iterator[Tile]:
     """The tiles of C x (`forward`) or Cᵀ y in row-major order, of about `positions` positions.
 
-    Positions are those of y's side, where windows stand, in both directions.
+    In both directions positions are counted on y's side, one for each place of the window.
     """
     counts = [_positions(axis, forward=forward) for axis in convolution.axes]
     lengths = tile_lengths(counts, positions)
-    per_axis = [
-        [_part(axis, first, length, forward=forward) for first in range(0, count, length)]
+    parts_per_axis = [
+        [part_of_axis(axis, first, length, forward=forward) for first in range(0, count, length)]
         for axis, count, length in zip(convolution.axes, counts, lengths, strict=True)
     ]
-    for parts in product(*per_axis):
+    for parts in product(*parts_per_axis):
         results, sources, axes = zip(*parts, strict=True)
         yield Tile(results=results, sources=sources, axes=axes)
 
 
 def tile_lengths(counts: list[int], positions: int) -> list[int]:
-    """How many of each axis's positions a tile has: the last axes whole as long as they fit.
+    """The length of a tile on each axis: the last axes stay whole as long as they fit.
 
-    Tiles of an axis are about as long as each other, and of an even number, so that two threads
+    An axis that is cut has an even number of tiles of about the same length, so that two threads
     end at about the same time.
 
     >>> tile_lengths([100, 100], 1000), tile_lengths([100, 100], 80), tile_lengths([90], 50)
@@ -68,6 +69,7 @@ def tile_lengths(counts: list[int], positions: int) -> list[int]:
         return counts
     lengths: list[int] = []
     for number in reversed(range(len(counts))):
+        # Earlier axes are cut later, but to no less than this; it is set aside for them.
         kept = prod(min(count, _SHORTEST) for count in counts[:number])
         room = max(1, positions // (prod(lengths) * kept))
         most = min(counts[number], room)
@@ -78,12 +80,15 @@ def tile_lengths(counts: list[int], positions: int) -> list[int]:
 
 
 def _positions(axis: Axis, *, forward: bool) -> int:
-    """Outputs of C, or steps of the stride in the result of Cᵀ."""
+    """The outputs of C, or the strides that the result of Cᵀ is long (the last may be partial)."""
     return axis.output_size if forward else -(-axis.input_size // axis.stride)
 
 
-@lru_cache(maxsize=_REMEMBERED)
-def _part(axis: Axis, first: int, length: int, *, forward: bool) -> tuple[slice, slice, Axis]:
+@lru_cache(maxsize=_CACHED_PARTS)
+def part_of_axis(
+    axis: Axis, first: int, length: int, *, forward: bool
+) -> tuple[slice, slice, Axis]:
+    """(results, sources, the axis between them) of positions `first` to first + length - 1."""
     if forward:
         past = min(first + length, axis.output_size)
         low, high, part = axis.part_of_outputs(first, past)

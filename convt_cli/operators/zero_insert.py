@@ -39,6 +39,7 @@ def apply_transpose_by_zero_insertion(convolution: Convolution, weight: Array, y
         prod(shape) * y.itemsize, f"the stretched {shape_text(shape)}", help="use the method direct"
     )
     kernel = transposed_weight(weight, convolution.groups)
+    # (batch, out_channels, *(size - 1) * stride + 1)
     stretched = np.zeros(shape, y.dtype)
     stretched[:, :, *(slice(None, None, axis.stride) for axis in convolution.axes)] = y
     return apply_forward(convolution.zero_inserted(), kernel, stretched)

@@ -60,7 +60,7 @@ def _tiny(monkeypatch: pytest.MonkeyPatch) -> None:
 def set_positions(patch: pytest.MonkeyPatch, positions: int) -> None:
     """Let every tile have about so many positions."""
 
-    def tiny(work: choice.Work) -> choice.Choice:
+    def tiny(work: choice.Workload) -> choice.Choice:
         return replace(choice.cheapest(work), positions=positions)
 
     patch.setattr("convt_cli.operators.matrix_free.cheapest", tiny)

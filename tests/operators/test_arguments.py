@@ -1,4 +1,4 @@
-"""Python arguments become convolutions, which are remembered where that is safe."""
+"""Python arguments become convolutions, which are cached where that is safe."""
 
 from __future__ import annotations
 

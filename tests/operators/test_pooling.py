@@ -29,11 +29,11 @@ from convt_cli.operators.pooling import (
 from tests.oracle import Array
 
 Members = Callable[[int], list[int]]
-"""The input positions that a position's window holds."""
+"""The input positions of an output position's window."""
 
 
 class Case(NamedTuple):
-    """One axis: its walk, and the same by counting."""
+    """One axis: its walk, and the inputs of each output's window by brute force."""
 
     walk: Walk
     members: Members
@@ -127,12 +127,12 @@ class TestAgainstLoops:
             assert total[item, channel, *output] == x[item, channel][np.ix_(*members)].sum()
             assert [count[o] for count, o in zip(counts, output)] == [*map(len, members)]
 
-    def test_the_way_back_of_a_sum_is_its_transpose(self, cases: list[Case]) -> None:
+    def test_the_adjoint_of_a_sum_is_its_transpose(self, cases: list[Case]) -> None:
         x, walks = drawn(cases), walks_of(cases)
         y = np.arange(1.0, 1 + 6 * np.prod(outputs_of(cases))).reshape(2, 3, *outputs_of(cases))
         assert_adjoint(x, y, window_sum(x, walks), window_sum_transpose(y, walks))
 
-    def test_the_way_back_of_a_maximum_is_its_transpose_at_the_switches(
+    def test_the_adjoint_of_a_maximum_is_its_transpose_at_the_switches(
         self, cases: list[Case]
     ) -> None:
         x, walks = drawn(cases), walks_of(cases)

@@ -1,4 +1,4 @@
-"""One result by every route: the matrix, gather and scatter, and zero insertion.
+"""One result by every route: the matrix, matrix-free, and zero insertion.
 
 Integers below 2**53 are exact whichever way they are added up, so routes are held to each other
 without a tolerance.
@@ -42,19 +42,19 @@ Drawn = tuple[Convolution, oracle.Array, oracle.Array, oracle.Array]
 
 
 def forward(convolution: Convolution, weight: oracle.Array, x: oracle.Array) -> oracle.Array:
-    """C x of one array, by gathering."""
+    """C x of one array, matrix-free."""
     y: oracle.Array = apply_forward(convolution, weight, x[None])[0]
     return y
 
 
 def transpose(convolution: Convolution, weight: oracle.Array, y: oracle.Array) -> oracle.Array:
-    """Cᵀ y of one array, by scattering."""
+    """Cᵀ y of one array, matrix-free."""
     x: oracle.Array = apply_transpose(convolution, weight, y[None])[0]
     return x
 
 
 def weighted_sum_of_rows(matrix: csr_array, activations: oracle.Array) -> oracle.Array:
-    """The rows of C added up, each as often as its output says."""
+    """The sum of the rows of C, each weighted by its output: Cᵀ y by its definition."""
     rows = matrix.toarray()
     total = np.zeros(matrix.shape[1], np.int64)
     for activation, row in zip(activations.ravel(), rows, strict=True):
@@ -64,7 +64,7 @@ def weighted_sum_of_rows(matrix: csr_array, activations: oracle.Array) -> oracle
 
 @contextmanager
 def in_tiles(positions: int) -> Iterator[None]:
-    """Layers are applied in tiles of so many positions."""
+    """Cut every layer into tiles of this many positions."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(choice, "positions_per_tile", lambda *_: positions)
         yield
@@ -90,14 +90,14 @@ def assert_act_as_in_the_matrix(
 class TestForward:
     @settings(deadline=None, max_examples=200)
     @given(drawn=with_arrays(convolutions()))
-    def test_gathering_is_the_oracles(self, drawn: Drawn) -> None:
+    def test_matrix_free_is_the_oracles(self, drawn: Drawn) -> None:
         convolution, weight, x, _ = drawn
         expected = oracle.direct(x, weight, **geometry(convolution))
         np.testing.assert_array_equal(forward(convolution, weight, x), expected)
 
     @settings(deadline=None, max_examples=150)
     @given(drawn=with_arrays(convolutions()))
-    def test_gathering_is_the_matrix(self, drawn: Drawn) -> None:
+    def test_matrix_free_is_the_matrix(self, drawn: Drawn) -> None:
         convolution, weight, x, _ = drawn
         y = forward(convolution, weight, x)
         assert y.shape == convolution.output_shape
@@ -107,7 +107,7 @@ class TestForward:
 class TestTranspose:
     @settings(deadline=None, max_examples=200)
     @given(drawn=with_arrays(transposed_convolutions()))
-    def test_scattering_is_the_oracles(self, drawn: Drawn) -> None:
+    def test_matrix_free_is_the_oracles(self, drawn: Drawn) -> None:
         convolution, weight, _, y = drawn
         extra = [axis.output_padding for axis in convolution.axes]
         expected = oracle.transposed(y, weight, output_padding=extra, **window(convolution))
@@ -115,7 +115,7 @@ class TestTranspose:
 
     @settings(deadline=None, max_examples=150)
     @given(drawn=with_arrays(convolutions()))
-    def test_scattering_is_the_transposed_matrix(self, drawn: Drawn) -> None:
+    def test_matrix_free_is_the_transposed_matrix(self, drawn: Drawn) -> None:
         convolution, weight, _, y = drawn
         x = transpose(convolution, weight, y)
         assert x.shape == convolution.input_shape
@@ -123,14 +123,14 @@ class TestTranspose:
 
     @settings(deadline=None, max_examples=150)
     @given(drawn=with_arrays(zero_padded_convolutions()))
-    def test_zero_insertion_is_scattering(self, drawn: Drawn) -> None:
+    def test_zero_insertion_is_matrix_free(self, drawn: Drawn) -> None:
         convolution, weight, _, y = drawn
         (inserted,) = apply_transpose_by_zero_insertion(convolution, weight, y[None])
         np.testing.assert_array_equal(inserted, transpose(convolution, weight, y))
 
     @settings(deadline=None, max_examples=150)
     @given(drawn=with_arrays(convolutions()))
-    def test_the_rows_of_the_matrix_weighted_by_the_activations_are_scattering(
+    def test_the_rows_of_the_matrix_weighted_by_the_activations_are_matrix_free(
         self, drawn: Drawn
     ) -> None:
         convolution, weight, _, y = drawn
@@ -175,7 +175,7 @@ class TestZeroInsertion:
 
 
 class TestMethods:
-    """The routes by the names that people choose them by."""
+    """The routes by the names that `--method` takes."""
 
     @pytest.mark.parametrize("method", TRANSPOSE)
     @settings(deadline=None, max_examples=50)
@@ -254,7 +254,7 @@ class TestTiles:
 
 @pytest.mark.parametrize("odd", [np.inf, -np.inf, np.nan])
 class TestWeightsThatAreNotFinite:
-    """What the padding holds is nothing: it is not a zero that makes nan of inf."""
+    """Padding is not multiplied: inf in the weight never meets a zero there and becomes nan."""
 
     @settings(deadline=None, max_examples=60)
     @given(drawn=with_arrays(convolutions()), place=st.integers(0, 10**6))
@@ -280,7 +280,9 @@ class TestWeightsThatAreNotFinite:
 
     @settings(deadline=None, max_examples=60)
     @given(drawn=with_arrays(zero_padded_convolutions()), place=st.integers(0, 10**6))
-    def test_may_stand_in_the_input_as_well(self, odd: float, drawn: Drawn, place: int) -> None:
+    def test_meet_an_input_that_is_not_finite_as_well(
+        self, odd: float, drawn: Drawn, place: int
+    ) -> None:
         convolution, weight, x, _ = drawn
         source = x.astype(np.float64)
         source.flat[place % source.size] = odd

@@ -1,4 +1,4 @@
-"""Tiles are done in the threads that were asked for, and come to the same."""
+"""Tiles are computed in the threads that were asked for, and the results do not depend on them."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ def test_results_have_the_same_bytes_in_any_number_of_threads(forward: bool, cou
         assert_same_bytes(apply(LAYER, weight, source), alone)
 
 
-def names_of(count: int, tasks: int, *, unasked: bool = False) -> set[str]:
-    """The threads in which tasks were done, which wait for each other where they can."""
+def names_of(count: int, tasks: int, *, use_default_pool: bool = False) -> set[str]:
+    """The names of the threads that did the tasks, `count` of which wait for each other."""
     together, names = threading.Barrier(count), set()
 
     def work(_task: int) -> None:
         together.wait(timeout=10)
         names.add(threading.current_thread().name)
 
-    each(work, list(range(tasks)), unasked=unasked)
+    each(work, list(range(tasks)), use_default_pool=use_default_pool)
     return names
 
 
@@ -53,12 +53,12 @@ def test_tasks_are_done_side_by_side_within() -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1])
-def test_one_thread_is_the_one_that_asks(count: int) -> None:
+def test_one_thread_is_the_callers(count: int) -> None:
     with tiles_at_once(count):
         assert names_of(1, 3) == {threading.current_thread().name}
 
 
-def test_one_task_is_done_where_it_is() -> None:
+def test_one_task_is_done_in_the_callers_thread() -> None:
     with tiles_at_once(2):
         assert names_of(1, 1) == {threading.current_thread().name}
 
@@ -67,7 +67,7 @@ needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
 
 def in_a_child(work: Callable[[], int]) -> int:
-    """What a child of this process that does the work exits with, within 20 seconds."""
+    """The exit status of a forked child that does the work, or of killing it after 20 seconds."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what a fork beside threads may lead to is the point
         child = os.fork()
@@ -85,13 +85,13 @@ def in_a_child(work: Callable[[], int]) -> int:
 
 
 @needs_fork
-def test_a_child_has_as_many_threads_as_were_said() -> None:
+def test_a_forked_child_has_as_many_threads() -> None:
     with tiles_at_once(2):
         assert len(names_of(2, 2)) == 2
         assert in_a_child(lambda: len(names_of(2, 2))) == 2
 
 
-def test_after_their_end_tasks_are_done_where_they_are() -> None:
+def test_after_the_pools_end_tasks_are_done_in_the_callers_thread() -> None:
     with tiles_at_once(2):
         context = contextvars.copy_context()
         names_of(2, 2)
@@ -119,7 +119,7 @@ threading.Thread(target=late).start()
 
 
 @pytest.mark.parametrize("argument", ["begun", "first"])
-def test_when_the_interpreter_ends_tasks_are_done_where_they_are(argument: str) -> None:
+def test_when_the_interpreter_ends_tasks_are_done_in_the_callers_thread(argument: str) -> None:
     """The main thread has ended, and with it the threads of all pools."""
     command = [sys.executable, "-c", LATE, argument]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
@@ -128,55 +128,57 @@ def test_when_the_interpreter_ends_tasks_are_done_where_they_are(argument: str) 
 
 @pytest.fixture
 def _three_processors(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A pool of three threads is kept for those who say nothing, and given up at the end."""
+    """The default pool has three threads, and is closed at the end."""
     monkeypatch.setattr(threads, "granted", lambda: 3)
-    threads._kept.cache_clear()
+    threads._default_pool.cache_clear()
     yield
-    pool = threads._kept()
+    pool = threads._default_pool()
     if pool is not None:
         pool.close()
-    threads._kept.cache_clear()
+    threads._default_pool.cache_clear()
 
 
 @pytest.mark.usefixtures("_three_processors")
-class TestUnasked:
-    """Where nothing was said, a pool that is kept does what need not be asked for."""
+class TestDefaultPool:
+    """The pool for callers that did not choose a number of threads."""
 
     def test_tasks_are_done_side_by_side(self) -> None:
-        first, second = (names_of(3, 3, unasked=True) for _ in range(2))
+        first, second = (names_of(3, 3, use_default_pool=True) for _ in range(2))
         assert len(first) == 3
         assert first == second
 
-    def test_only_if_they_are_such(self) -> None:
+    def test_only_where_it_is_asked_for(self) -> None:
         assert names_of(1, 3) == {threading.current_thread().name}
 
-    def test_unless_one_thread_was_said(self) -> None:
+    def test_is_off_where_one_thread_was_chosen(self) -> None:
         with tiles_at_once(1):
-            assert names_of(1, 3, unasked=True) == {threading.current_thread().name}
+            assert names_of(1, 3, use_default_pool=True) == {threading.current_thread().name}
 
-    def test_in_as_many_as_were_said(self) -> None:
+    def test_gives_way_to_a_number_that_was_chosen(self) -> None:
         with tiles_at_once(2):
-            assert len(names_of(2, 2, unasked=True)) == 2
+            assert len(names_of(2, 2, use_default_pool=True)) == 2
 
-    def test_on_one_processor_they_are_done_where_they_are(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_is_none_on_one_processor(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(threads, "granted", lambda: 1)
-        assert names_of(1, 3, unasked=True) == {threading.current_thread().name}
+        assert names_of(1, 3, use_default_pool=True) == {threading.current_thread().name}
 
     @needs_fork
-    def test_what_a_task_does_is_done_in_its_thread(self) -> None:
+    def test_a_task_that_has_tasks_does_them_in_its_own_thread(self) -> None:
         def most_names() -> int:
             inner: list[set[str]] = []
-            each(lambda _: inner.append(names_of(1, 3, unasked=True)), range(6), unasked=True)
+            each(
+                lambda _: inner.append(names_of(1, 3, use_default_pool=True)),
+                range(6),
+                use_default_pool=True,
+            )
             return max(map(len, inner))
 
         assert in_a_child(most_names) == 1  # or it waits for itself
 
     @needs_fork
-    def test_a_child_begins_threads_of_its_own(self) -> None:
-        assert len(names_of(3, 3, unasked=True)) == 3
-        assert in_a_child(lambda: len(names_of(3, 3, unasked=True))) == 3
+    def test_a_forked_child_starts_threads_of_its_own(self) -> None:
+        assert len(names_of(3, 3, use_default_pool=True)) == 3
+        assert in_a_child(lambda: len(names_of(3, 3, use_default_pool=True))) == 3
 
     @pytest.mark.parametrize("forward", [True, False])
     def test_results_of_rows_have_the_same_bytes(self, forward: bool) -> None:
@@ -187,13 +189,13 @@ class TestUnasked:
         with tiles_at_once(1):
             alone = apply(layer, weight, source)
         assert_same_bytes(apply(layer, weight, source), alone)
-        pool = threads._kept()
+        pool = threads._default_pool()
         assert pool is not None
         assert pool._executor is not None
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
-def test_what_tasks_come_to_is_told_in_their_order(count: int) -> None:
+def test_results_are_handed_over_in_the_order_of_the_tasks(count: int) -> None:
     told: list[int] = []
     with tiles_at_once(count):
         each(lambda task: -task, iter(range(100)), told.append)
@@ -215,7 +217,7 @@ def test_the_first_tasks_failure_is_raised() -> None:
 
 
 @pytest.mark.parametrize("error", [ValueError(), KeyboardInterrupt(), SystemExit(143)])
-def test_after_a_failure_what_has_begun_ends_and_the_rest_is_given_up(
+def test_after_a_failure_running_tasks_end_and_the_rest_is_cancelled(
     error: BaseException,
 ) -> None:
     begun: list[int] = []
@@ -251,7 +253,7 @@ def test_no_thread_warns_of_an_overflow() -> None:
 def test_every_channel_is_done_once(
     monkeypatch: pytest.MonkeyPatch, shape: tuple[int, ...], together: int
 ) -> None:
-    monkeypatch.setattr(threads, "_TOGETHER", together)
+    monkeypatch.setattr(threads, "_ELEMENTS_AT_ONCE", together)
     done = np.zeros(shape, int)
     counts = []
 

@@ -1,4 +1,4 @@
-"""Tiles: boxes that make up the result, each with all of the source that it needs.
+"""Tiles: boxes that make up the result, each with all of the source that it depends on.
 
 The truth is the oracle's dense C: the C of a tile is the block of it at the tile's rows and
 columns, and beside that block those rows hold nothing.
@@ -17,9 +17,7 @@ from hypothesis import strategies as st
 
 from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.convolution import Convolution
-from convt_cli.operators.kernels import col2im as scatter
-from convt_cli.operators.kernels import im2col as gather
-from convt_cli.operators.kernels import rows, scratch
+from convt_cli.operators.kernels import col2im, im2col, rows, scratch
 from convt_cli.operators.matrix_free import MatrixFree, apply_forward, apply_transpose
 from convt_cli.operators.tiles import Tile, tile_lengths, tiles
 from tests import oracle
@@ -196,14 +194,14 @@ class TooMuchError(Exception):
 
 @pytest.fixture
 def _little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Intermediate arrays are refused that are larger than a tile may be, twice over."""
+    """Refuse intermediate arrays of more than `MOST` bytes, twice the size of a tile."""
 
     def guarded(_: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> oracle.Array:
         if prod(shape) * dtype.itemsize > MOST:
             raise TooMuchError(f"{prod(shape) * dtype.itemsize / 2**20:,.0f} MiB: {shape}")
         return np.empty(shape, dtype)
 
-    for module in (gather, rows, scatter, scratch):
+    for module in (im2col, rows, col2im, scratch):
         monkeypatch.setattr(module, "scratch", guarded)
 
 

@@ -1,8 +1,9 @@
-"""How NumPy's BLAS multiplies: whether it does small products without copying them first.
+"""Whether NumPy's BLAS multiplies small products without copying them first.
 
-BLAS copies both sides of a product into an order of its own, which pays for large products.
-OpenBLAS does without for small ones, on processors with AVX-512 only; it alone knows which
-processor it works for.  What is asked here decides how a product is cut, and not what is computed.
+A BLAS copies both factors of a product into a layout of its own, which pays off for large ones.
+OpenBLAS skips that for small products, but only with its routines for AVX-512.  Which routines it
+uses only OpenBLAS knows, so it is asked.  The answer decides how a product is cut into pieces, not
+what is computed.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import ctypes
 from functools import cache
 from importlib import import_module
 
+# The function that names OpenBLAS's routines, as its builds call it.
 _NAMES = (
     "scipy_openblas_get_corename64_",
     "scipy_openblas_get_corename",
@@ -18,16 +20,17 @@ _NAMES = (
     "openblas_get_corename",
 )
 _WITHOUT_COPIES = {"skylakex", "cooperlake", "sapphirerapids"}
+"""OpenBLAS's names for its sets of routines for AVX-512."""
 
 
 @cache
 def multiplies_small_products_in_place() -> bool:
-    """Whether NumPy's BLAS is an OpenBLAS that works with the kernels for AVX-512."""
+    """Whether NumPy's BLAS is an OpenBLAS that uses its routines for AVX-512."""
     return _kernels().casefold() in _WITHOUT_COPIES
 
 
 def _kernels() -> str:
-    """The name of the processor that OpenBLAS works for; empty for another BLAS."""
+    """OpenBLAS's name for the set of routines it uses; empty for another BLAS."""
     try:
         library = ctypes.CDLL(import_module("numpy.linalg._umath_linalg").__file__)
     except (ImportError, OSError):

@@ -1,17 +1,20 @@
-"""Cᵀ y by scattering: matrix products with the weight as it lies, then sums of their rows.
+"""col2im: one matrix product with the weight as it lies, whose rows are then added up, shifted.
 
-Wᵀ y holds, for every input channel and tap, what each output sends through that tap.  An input
-of phase p (`polyphase`) is the sum over the phase's taps of what arrives from the
-outputs starts[n] + b.  On the flattened positions a tap is one shift, so what the taps of a phase
-add are runs that begin at even distances: one strided view, whose sum over the taps is one call.
-A shift leads out of a row and into the next one; but what it meets there, d deep for a tap that
-starts d further on, is what outputs at the row's edge send past the border of x.  No input takes
-that, so it is cleared before the sums; and what a shift meets beyond the first and the last row
-is a margin of zeros.  C x is the same where its stride is 1.
+For Cᵀ y; C x is the same where its stride is 1.
 
-The weight of Cᵀ is read once and not copied, which is most of the work where it is larger than
-y.  So many channels are computed at a time that what is sent to them stays in the cache.  Where
-x is longer than y zeros are multiplied too, so weights must be finite: 0 * inf is nan.
+1. The product Wᵀ y, (channels * taps, source channels) @ (source channels, positions), has in row
+   (channel, tap) what each output *sends* to the inputs through that tap.
+2. Input phase + b * stride (`polyphase`) is the sum over the phase's taps n of what output
+   starts[n] + b sends.  On flattened positions each tap is one shift.  The taps' shifts lie evenly
+   apart, so what they add is one strided view, and its sum over the taps one call of NumPy.
+3. A shift by d moves d elements at an end of each row into the neighbouring row.  They are what
+   outputs at the edge send past the border of x, where no input takes it, so they are set to 0
+   before the sums.  What a shift reads before the first row or behind the last is zero, the margin.
+
+The weight of Cᵀ is read once and never copied; where it is larger than y, reading it is most of the
+work.  The product is computed in blocks of channels that stay in the cache until they are added up.
+Where x is longer than y, rows of y are padded with zeros, which are multiplied too: so weights must
+be finite, as 0 * inf is nan.
 """
 
 from __future__ import annotations
@@ -31,19 +34,21 @@ from convt_cli.operators.kernels.scratch import scratch
 from convt_cli.operators.kernels.views import lies_flat
 
 _BLOCK_BYTES = 2**22
+"""Bytes of a product's result: few enough to stay in the cache until it is added up."""
 ROWS_AT_ONCE = 256
-"""A product's result fits the cache, unless it had fewer rows then than a fast one has."""
+"""The fewest rows of a product, even if its result is larger then: with fewer BLAS is slow."""
 _NARROW = 8
-"""Of so many positions for each byte of a number, or fewer, the product is formed the other way
-round: the weight's side long."""
+"""Up to `_NARROW * itemsize` positions the product is (yᵀ W)ᵀ and not Wᵀ y: BLAS is faster with
+the long side first."""
 _SHORT_RUN = 256
-"""Shorter runs are added tap by tap: one call for all takes longer to begin each of them."""
-_REMEMBERED = 64
-"""Shapes of tiles of which it is kept what is added where."""
+"""Runs of fewer elements are added tap by tap: a call for all taps spends longer on starting each
+run than on adding it."""
+_CACHED_PLANS = 64
+"""How many summation plans are cached, one for each shape of a tile."""
 
 
-class Scattering:
-    """The sum of windows for one weight and any sources that are read with step 1.
+class Col2im:
+    """The kernel col2im for one weight and any sources that are read with step 1.
 
     `weight` is (groups, source channels, result channels, *kernel_size), channels per group.
     """
@@ -56,21 +61,26 @@ class Scattering:
         if not len(result):
             return
         if not all_covered(branches):
-            result[...] = 0
+            result[...] = 0  # the positions that no tap writes
         groups, inner, channels, *kernel = self._weight.shape
+        # (batch, channels, *sizes), the sizes behind the first padded to those of the result
         padded = _padded(branches, source)
         batch, _, *sizes = padded.shape
+        # (batch, groups, source channels, positions)
         flat = padded.reshape(batch, groups, inner, prod(sizes))
+        # (batch, groups, result channels, *sizes)
         into = result.reshape(batch, groups, channels, *result.shape[2:])
-        plan = _plan(branches, tuple(kernel), tuple(sizes))
+        plan = summation_plan(branches, tuple(kernel), tuple(sizes))
+        # A part is some groups and some of their channels.
         for part in self._blocks(prod(sizes) * source.itemsize):
+            # (batch, groups, channels, *kernel_size, margin + positions)
             memory, sent = self._sent(part, flat[:, part[0]], plan.margin)
             _clear(branches, sent[..., plan.margin :].reshape(*sent.shape[:-1], *sizes))
             for phase in plan.phases:
                 phase.collect(memory, sent, into[:, *part])
 
     def _blocks(self, row_bytes: int) -> Iterator[tuple[slice, slice]]:
-        """The groups and channels that are computed together; a row is a channel and a tap."""
+        """The groups and channels of each product, whose rows are (channel, tap) pairs."""
         groups, _, channels, *kernel = self._weight.shape
         rows = max(_BLOCK_BYTES // row_bytes, ROWS_AT_ONCE)
         together = max(1, rows // (channels * prod(kernel)))
@@ -80,12 +90,14 @@ class Scattering:
                 yield slice(group, group + together), slice(channel, channel + wide)
 
     def _sent(self, part: tuple[slice, slice], flat: Array, margin: int) -> tuple[Array, Array]:
-        """(batch, groups, channels, *kernel_size, margin + positions): what every tap is sent.
+        """(its memory, what the outputs send through every tap).
 
-        The margins are zero, and so is one behind it all in its memory, which comes first.
+        The latter is (batch, groups, channels, *kernel_size, margin + positions) with zeros in the
+        margins.  The memory is flat and has one more margin of zeros at its end.
         """
         weight = self._weight[part[0], :, part[1]]
         groups, inner, *rows = weight.shape
+        # (groups, source channels, channels * taps)
         matrix = weight.reshape(groups, inner, prod(rows))
         batch, *_, positions = flat.shape
         shape = batch, groups, prod(rows), margin + positions
@@ -93,19 +105,22 @@ class Scattering:
         memory[prod(shape) :] = 0
         whole = memory[: prod(shape)].reshape(shape)
         whole[..., :margin] = 0
+        # (batch, groups, channels * taps, positions)
         sent = whole[..., margin:]
         if positions > _NARROW * flat.itemsize:
+            # per item and group (channels * taps, source channels) @ (source channels, positions)
             np.matmul(matrix.swapaxes(1, 2), flat, out=sent)
         else:
+            # per item and group (positions, source channels) @ (source channels, channels * taps)
             sent[...] = np.matmul(flat.swapaxes(2, 3), matrix).swapaxes(2, 3)
         return memory, whole.reshape(batch, groups, *rows, margin + positions)
 
 
 def _padded(branches: Branches, source: Array) -> Array:
-    """`source` with zeros behind every axis but the first, so that a row holds the results'.
+    """`source` with zeros behind each axis but the first, up to the length of its results.
 
-    It is contiguous, or each channel is, where there are so many positions that BLAS computes
-    the same either way.
+    It is contiguous; or only each of its channels is, where the product has more than
+    `_NARROW * itemsize` positions, as BLAS then gives the same bytes.
     """
     sizes = source.shape[3:]
     pitches = [pitch(axis, size) for axis, size in zip(branches[1:], sizes, strict=True)]
@@ -121,7 +136,11 @@ def _padded(branches: Branches, source: Array) -> Array:
 
 
 def _clear(branches: Branches, sent: Array) -> None:
-    """Clear what no result takes: `sent` is (batch, groups, channels, *kernel_size, *sizes)."""
+    """Set to 0 what no result takes of `sent`, (batch, groups, channels, *kernel_size, *sizes).
+
+    On each axis but the first, a tap that starts d further on would shift its first d elements
+    (its last for d < 0) into the row before (behind).
+    """
     rank = len(branches)
     for number in range(1, rank):
         ahead: list[Any] = [slice(None)] * (3 + number)
@@ -135,12 +154,12 @@ def _clear(branches: Branches, sent: Array) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Phase:
-    """The results of one phase of every axis: where they are, and the taps that add up to them.
+class _PhaseSums:
+    """How the results of one phase of every axis are summed from what was sent.
 
-    Their sums have `lengths`, those of the last axes with the zeros behind them.  What a tap adds
-    is a run of what was sent.  The first tap's begins at `first`; there are `counts` of them on
-    the axes, and one begins `steps` behind the one before it.
+    The results lie at `results`; their sums are `lengths` long, padding included.  Each tap
+    adds a run of what was sent: `counts` runs on the axes of the kernel, the first from element
+    `first` on, and each `steps` elements behind its neighbour on that axis.
     """
 
     results: tuple[slice, ...]
@@ -150,12 +169,16 @@ class _Phase:
     steps: tuple[int, ...]
 
     def collect(self, memory: Array, sent: Array, result: Array) -> None:
-        """Put the sums of what was sent, as `_sent` returns it, where they belong."""
+        """Write to `result`, (batch, groups, channels, *sizes), the sums of what was sent.
+
+        `memory` and `sent` are those of `_sent`.
+        """
         shape = *sent.shape[:3], prod(self.lengths)
         target = result[:, :, :, *self.results]
         is_flat = target.shape[3:] == self.lengths and lies_flat(target, axis=3)
         total = target.reshape(shape) if is_flat else scratch("total", shape, sent.dtype)
         size = sent.itemsize
+        # (batch, groups, channels, *taps of the phase, elements of a run): overlapping views
         runs = np.ndarray(
             (*shape[:3], *self.counts, shape[3]),
             sent.dtype,
@@ -170,8 +193,12 @@ class _Phase:
 
 
 def _add_up(runs: Array, total: Array) -> None:
-    """The sum over all but the first three axes and the last one."""
+    """Write to `total`, (batch, groups, channels, elements), the sum of `runs` over the taps.
+
+    `runs` is (batch, groups, channels, *taps, elements).
+    """
     if runs.shape[-1] < _SHORT_RUN:
+        # (*taps, batch, groups, channels, elements)
         by_tap = runs.transpose(*range(3, runs.ndim - 1), 0, 1, 2, -1)
         first, *others = product(*map(range, by_tap.shape[:-4]))
         total[...] = by_tap[first]
@@ -182,39 +209,50 @@ def _add_up(runs: Array, total: Array) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Plan:
-    """Every phase of the results, and how far past an end of the positions their taps reach."""
+class _SummationPlan:
+    """The sums of every phase, and the zeros that their runs read past either end: `margin`."""
 
     margin: int
-    phases: tuple[_Phase, ...]
+    phases: tuple[_PhaseSums, ...]
 
 
-@lru_cache(maxsize=_REMEMBERED)
-def _plan(branches: Branches, kernel: tuple[int, ...], sizes: tuple[int, ...]) -> _Plan:
-    """What is added where, to the results of `branches`, of sources in rows of `sizes`."""
+@lru_cache(maxsize=_CACHED_PLANS)
+def summation_plan(
+    branches: Branches, kernel: tuple[int, ...], sizes: tuple[int, ...]
+) -> _SummationPlan:
+    """How what was sent is added up to the results of `branches`.
+
+    `kernel` is the kernel's size, and `sizes` those of the padded source.
+    """
+    # Elements between neighbours on each axis, of the flattened positions.
     apart = [prod(sizes[axis + 1 :]) for axis in range(len(sizes))]
     starts = [[start for branch in axis for start in branch.starts] for axis in branches]
+    # The furthest that a tap's shift reads before the first position, and behind the last.
     before = -sum(min(axis) * row for axis, row in zip(starts, apart, strict=True))
     behind = sum(max(axis) * row for axis, row in zip(starts, apart, strict=True))
     longer = (max(branch.length for branch in branches[0]) - sizes[0]) * apart[0]
     margin = max(0, before, behind + longer)
+    # Elements between neighbouring taps on each axis of the kernel.
     between = [(margin + prod(sizes)) * prod(kernel[axis + 1 :]) for axis in range(len(kernel))]
     phases = []
     for chosen in product(*branches):
-        for numbers in product(*(range(len(branch.phases)) for branch in chosen)):
-            runs = list(map(_beginnings, chosen, numbers, apart, between))
-            phase = _Phase(
-                results=tuple(map(Branch.results, chosen, numbers)),
+        for chosen_phases in product(*(range(len(branch.phases)) for branch in chosen)):
+            runs = list(map(_beginnings, chosen, chosen_phases, apart, between))
+            phase = _PhaseSums(
+                results=tuple(map(Branch.results, chosen, chosen_phases)),
                 lengths=(chosen[0].length, *sizes[1:]),
                 first=margin + sum(axis[0] for axis in runs),
                 counts=tuple(map(len, runs)),
                 steps=tuple(axis[1] - axis[0] if len(axis) > 1 else 0 for axis in runs),
             )
             phases.append(phase)
-    return _Plan(margin, tuple(phases))
+    return _SummationPlan(margin, tuple(phases))
 
 
 def _beginnings(branch: Branch, phase: int, apart: int, between: int) -> list[int]:
-    """Where the runs of an axis's taps begin: elements lie `apart` on it, and taps `between`."""
+    """The offsets of the runs of an axis's taps.
+
+    Neighbouring positions of the axis are `apart` elements apart, neighbouring taps `between`.
+    """
     taps = zip(branch.taps[phase], branch.starts, strict=True)
     return [tap * between + start * apart for tap, start in taps]

@@ -1,16 +1,19 @@
-"""C x and Cᵀ y by gathering: copies of the source side by side, then matrix products.
+"""im2col: what the windows read is copied into a matrix, which the weight is multiplied with.
 
-On every axis the results are branches (`polyphase`): result phase + b * result_step sums
-its taps over the sources starts[n] + b * source_step.  For one branch of every axis, then,
+On every axis the results are split into branches (`polyphase`): result phase + b * result_step
+sums its taps over the sources starts[n] + b * source_step.  So, for one branch of every axis,
 
     result[m, b] = the sum over channels c and taps n of
                    weight[m, c, tap n] * source[c, starts[n] + b * source_step],
 
-which is one matrix product of the weight, (phases * channels, channels * taps), and of the
-gathered source, (channels * taps, positions).  Only the axes behind the first are gathered: a
-tap of the first axis reads the same rows further down, a view of what is there already.  So
-the source is copied once for each tap of the last axes, and the products of the first axis's
-taps add up.  Phases that read the same sources are rows of one product.
+which is one matrix product:
+
+    (phases * result channels, source channels * taps) @ (source channels * taps, positions).
+
+The *full* im2col gathers the taps of all axes and takes one product.  The *partial* one gathers
+those of the axes behind the first only.  A tap of the first axis then reads the same gathered
+rows further down, which is a view: the source is copied fewer times, and the products of the
+first axis's taps are added up.
 
 The zeros of the padding are gathered too, so weights must be finite: 0 * inf is nan.
 """
@@ -31,29 +34,30 @@ from convt_cli.operators.kernels.scratch import scratch
 from convt_cli.operators.kernels.views import as_slice, lies_flat, source_range, spread
 
 _Taps = tuple[tuple[tuple[int, ...], ...], ...]
-"""For every axis and phase of a branch: the taps."""
+"""The taps of one branch of every axis, by axis and phase."""
 
 
-class Gathering:
-    """The sum of windows as matrix products, for one weight and any sources.
+class Im2col:
+    """The kernel im2col for one weight and any sources: full with `all_axes`, else partial.
 
     `weight` is (groups, result channels, source channels, *kernel_size), channels per group.
-    With `flat` the first axis is gathered too: one product, the weight in its own order.
     """
 
-    def __init__(self, weight: Array, *, flat: bool) -> None:
-        self._flat = flat
-        self._weight = weight[:, :, :, np.newaxis] if flat else weight
+    def __init__(self, weight: Array, *, all_axes: bool) -> None:
+        # Full is partial behind a first axis of size 1, with a kernel of one tap.
+        self._all_axes = all_axes
+        self._weight = weight[:, :, :, np.newaxis] if all_axes else weight
         self._matrices: dict[_Taps, list[Array]] = {}
 
     def __call__(self, branches: Branches, source: Array, result: Array) -> None:
         """Fill `result`, (batch, channels, *sizes), from `source`, (batch, channels, *sizes)."""
-        if self._flat:
+        if self._all_axes:
             branches = ((UNIT,), *branches)
             source, result = source[:, :, np.newaxis], result[:, :, np.newaxis]
         if not all_covered(branches):
-            result[...] = 0
+            result[...] = 0  # the positions that no tap writes
         for others in product(*branches[1:]):
+            # (batch, groups, source channels * taps, residues, rows * positions)
             rows = self._gathered(branches[0], others, source)
             for leading in branches[0]:
                 self._fill((leading, *others), branches[0], rows, result)
@@ -63,8 +67,8 @@ class Gathering:
     ) -> Array:
         """(batch, groups, channels * taps, residues, rows * positions), zero outside `source`.
 
-        The rows begin with the first that any branch reads.  They lie apart by their residue
-        modulo the first axis's step, so that every step-th row is a plain range.
+        Row q of residue r is row first + r + q * step of the source, where `first` is the first
+        row that any branch reads: so rows that are `step` apart lie side by side.
         """
         step, (first, past), residues = (
             leading[0].source_step,
@@ -73,21 +77,24 @@ class Gathering:
         )
         depth = -(-(past - first) // step)
         rows = first, first + residues[-1] + (depth - 1) * step + 1
+        # (batch, channels, rows read, *positions read)
         window = _window(source, [rows, *(source_range((branch,)) for branch in others)])
+        # per residue (batch, channels, *taps, depth, *positions)
         parts = [_by_tap(window[:, :, residue:], others, step, depth) for residue in residues]
         channels, *counts = parts[0].shape[1 : 2 + len(others)]
         groups, taps = len(self._weight), prod(counts)
         sizes = parts[0].shape[2 + len(others) :]
         inner = channels // groups * taps
-        flat = len(source), groups, inner, len(residues), prod(sizes)
-        if len(parts) == taps == 1 and lies_flat(parts[0], axis=1):
-            return parts[0].reshape(flat)
+        merged = len(source), groups, inner, len(residues), prod(sizes)
+        if len(parts) == taps == 1 and lies_flat(parts[0], axis=1):  # nothing to copy
+            return parts[0].reshape(merged)
         shape = len(source), channels, *counts, len(residues), *sizes
+        # (batch, channels, *taps, residues, depth, *positions)
         gathered = scratch("gathered", shape, source.dtype)
         for place, part in enumerate(parts):
             ahead: tuple[Any, ...] = (slice(None),) * (2 + len(others))
             gathered[*ahead, place] = part
-        return gathered.reshape(flat)
+        return gathered.reshape(merged)
 
     def _fill(
         self,
@@ -96,14 +103,16 @@ class Gathering:
         rows: Array,
         result: Array,
     ) -> None:
-        """Put the sums of one branch of every axis where they belong."""
+        """Write to `result` the sums of one branch of every axis."""
         batch, groups = rows.shape[:2]
         matrices = self._matrices_of(branches)
         sizes = tuple(branch.length for branch in branches)
         shape = (batch, groups, matrices[0].shape[1], prod(sizes))
         if len(matrices) == 1 and result.shape[2:] == sizes and lies_flat(result, axis=2):
+            # One phase that is the whole result: multiplied right into it.
             self._sum(matrices, branches, all_leading, rows, result.reshape(shape))
         else:
+            # (batch, groups, phases * channels, rows * positions)
             total = scratch("total", shape, rows.dtype)
             self._sum(matrices, branches, all_leading, rows, total)
             spread(branches, total, result)
@@ -116,14 +125,21 @@ class Gathering:
         rows: Array,
         total: Array,
     ) -> None:
-        """The sum over the first axis's taps: `total`, (batch, groups, channels, positions)."""
+        """Write to `total` the sum over the first axis's taps.
+
+        `rows` is (batch, groups, channels * taps, residues, rows * positions), as gathered, and
+        `total` (batch, groups, phases * channels, rows * positions).
+        """
         leading, *others = branches
         (first, _), residues = source_range(all_leading), _residues(all_leading)
         width = prod(branch.length for branch in others)
         for number, (matrix, start) in enumerate(zip(matrices, leading.starts, strict=True)):
+            # This tap reads the gathered rows from number `depth` of its residue on.
             depth, residue = divmod(start - first, leading.source_step)
             part = slice(depth * width, (depth + leading.length) * width)
+            # (batch, groups, channels * taps, rows * positions), a view
             view = rows[:, :, :, residues.index(residue), part]
+            # (groups, phases * channels, channels * taps) @ view
             if number == 0:
                 multiply(matrix, view, out=total)
             else:
@@ -132,24 +148,31 @@ class Gathering:
                 total += more
 
     def _matrices_of(self, branches: tuple[Branch, ...]) -> list[Array]:
-        """For every tap of the first axis (groups, phases * channels, channels * taps)."""
+        """The weight as matrices (groups, phases * channels, channels * taps of the last axes).
+
+        There is one for each tap of the first axis.
+        """
         taps = tuple(branch.taps for branch in branches)
         if taps not in self._matrices:
             self._matrices[taps] = [self._matrix(taps, tap) for tap in range(len(taps[0][0]))]
         return self._matrices[taps]
 
     def _matrix(self, taps: _Taps, number: int) -> Array:
+        """(groups, phases * channels, channels * taps) of tap `number` of the first axis."""
         groups, channels = self._weight.shape[:2]
+        # per phase (groups, channels, source channels, *taps of the last axes)
         blocks = [
             self._weight[_tap_index(first[number], others)] for first, *others in product(*taps)
         ]
+        # (groups, phases, channels, source channels, *taps), or without the axis of phases
         stacked = blocks[0] if len(blocks) == 1 else np.stack(blocks, axis=1)
         matrix = stacked.reshape(groups, len(blocks) * channels, -1)
-        return np.ascontiguousarray(matrix)  # BLAS reads nothing backwards
+        # BLAS takes no negative strides, which reversed taps have.
+        return np.ascontiguousarray(matrix)
 
 
 def _residues(leading: tuple[Branch, ...]) -> list[int]:
-    """How far, modulo the step, what the branches read lies from the first of it."""
+    """The residues, modulo the step, of the distances from the first row that is read."""
     first, _ = source_range(leading)
     return sorted(
         {(start - first) % branch.source_step for branch in leading for start in branch.starts}
@@ -157,7 +180,10 @@ def _residues(leading: tuple[Branch, ...]) -> list[int]:
 
 
 def _window(source: Array, ranges: list[tuple[int, int]]) -> Array:
-    """The box of `source`, (batch, channels, *sizes), that the ranges span, zero outside it."""
+    """`source`, (batch, channels, *sizes), at the positions in `ranges`; zero outside of it.
+
+    It is a view where all ranges lie inside.
+    """
     sizes = source.shape[2:]
     inside = [
         (max(0, low), max(0, min(past, size)))
@@ -169,6 +195,7 @@ def _window(source: Array, ranges: list[tuple[int, int]]) -> Array:
     shape = (*source.shape[:2], *(past - low for low, past in ranges))
     window = scratch("window", shape, source.dtype)
     places = zip(ranges, inside, part.shape[2:], strict=True)
+    # Where the part that exists lies in the window; around it are zeros.
     middle = [slice(first - low, first - low + n) for (low, _), (first, _), n in places]
     window[:, :, *middle] = part
     for axis, place in enumerate(middle, start=2):
@@ -178,9 +205,10 @@ def _window(source: Array, ranges: list[tuple[int, int]]) -> Array:
 
 
 def _by_tap(window: Array, others: tuple[Branch, ...], step: int, depth: int) -> Array:
-    """What every tap of the last axes reads: (batch, channels, *taps, rows, *lengths), a view.
+    """(batch, channels, *taps, rows, *positions), what every tap reads: a view of `window`.
 
-    `window` begins with what the first taps read first; its rows are read `step` apart.
+    `window` is (batch, channels, rows, *positions) and begins where the first taps start; its
+    rows are read `step` apart.  The starts of a branch's taps lie evenly apart.
     """
     batch, channels, row, *elements = window.strides
     gaps = [
@@ -200,5 +228,5 @@ def _by_tap(window: Array, others: tuple[Branch, ...], step: int, depth: int) ->
 
 
 def _tap_index(first: int, others: list[tuple[int, ...]]) -> tuple[Any, ...]:
-    """One tap of the first axis and some of each other one, of every group and channel."""
+    """The index of one tap of the first axis, and of `others`, for every group and channel."""
     return (slice(None), slice(None), slice(None), first, *map(as_slice, others))

@@ -1,15 +1,20 @@
-"""C x and Cᵀ y row by row: one matrix product for every row of the result.
+"""im2col row by row: one matrix product for each row of the result.
 
-The formula is that of `gather`, and the taps of the last axes are copied side by side as there.
-But a row of the source is held with all of them together, so that rows that follow upon each
-other are one matrix, (rows * taps * channels, positions).  What the windows of one row of the
-result read is the part of it that begins with their first row, and what those of the next row
-read begins further down.  So nothing is copied for the taps of the first axis, and yet one
-product sums over all of them.  Such a product is short, as long as a row of the result: that is
-best for few channels, where copying and adding up take longer than multiplying.
+A *row* is one position of the first axis, with all positions of the axes behind it.  The formula
+is that of `im2col`, and the taps of the last axes are copied as there.  But here the copies are
+laid out row by row: (rows, taps * channels, positions), and a run of neighbouring rows is, without
+another copy, one matrix (rows * taps * channels, positions).  The windows of one row of the result
+read such a run, and those of the next row a run that begins `stride` rows further down:
 
-With a dilation, rows that a window reads lie `gap` apart.  Then the source's rows are held by
-their residue modulo the gap, and the result's are computed by turns.
+    (phases * channels, taps * channels) @ (taps * channels, positions), a product for each row,
+
+where the taps are those of all axes.  So nothing is copied for the taps of the first axis, and no
+products are added up.  Each product is only as wide as a row of the result: this is best for few
+channels, where copying and adding take longer than multiplying.
+
+With a dilation the rows that a window reads lie `gap` apart.  The source's rows are then kept by
+their residue modulo `gap`, so that they are neighbours again, and the result's rows are computed
+in `turns`, each of which reads rows of one residue.
 
 The zeros of the padding are gathered too, so weights must be finite: 0 * inf is nan.
 """
@@ -37,7 +42,7 @@ _Leading = tuple[Branch, ...]
 
 
 class Rows:
-    """The sum of windows row by row, for one weight and any sources.
+    """The kernel `rows` for one weight and any sources.
 
     `weight` is (groups, result channels, source channels, *kernel_size), channels per group.
     """
@@ -49,14 +54,15 @@ class Rows:
     def __call__(self, branches: Branches, source: Array, result: Array) -> None:
         """Fill `result`, (batch, channels, *sizes), from `source`, (batch, channels, *sizes)."""
         if not all_covered(branches):
-            result[...] = 0
+            result[...] = 0  # the positions that no tap writes
         for others in product(*branches[1:]):
+            # (batch, groups, gap, rows, taps, channels, positions)
             rows = self._gathered(branches[0], others, source)
             for leading in branches[0]:
                 self._fill((leading, *others), branches[0], rows, result)
 
     def are_undivided(self, branches: Branches) -> bool:
-        """Whether every product of results on `branches` is too small for BLAS to divide."""
+        """Whether BLAS computes every product for `branches` in a single thread."""
         _, channels, inner, *_ = self._weight.shape
         return all(
             products.are_undivided(
@@ -71,7 +77,8 @@ class Rows:
     def _gathered(self, all_leading: _Leading, others: _Chosen, source: Array) -> Array:
         """(batch, groups, gap, rows, taps, channels, positions), zero outside `source`.
 
-        Row number q of residue r is number q * gap + r of those that any branch reads.
+        Row q of residue r is row first + r + q * gap of the source, where `first` is the first
+        row that any branch reads.  The taps are those of the axes behind the first.
         """
         (first, past), gap = source_range(all_leading), _gap(all_leading)
         batch, channels, *sizes = source.shape
@@ -82,6 +89,7 @@ class Rows:
         gathered = scratch_rows("gathered", shape, source.dtype)
         # (batch, groups, gap, channels, taps, rows, *lengths)
         target = gathered.reshape(*shape[:-1], *lengths).swapaxes(3, 5)
+        # (batch, groups, channels, *sizes)
         grouped = source.reshape(batch, groups, channels // groups, *sizes)
         for residue, (tap, begins) in product(range(gap), enumerate(starts)):
             readings = [
@@ -91,19 +99,21 @@ class Rows:
                     for begin, branch in zip(begins, others, strict=True)
                 ),
             ]
+            # into (batch, groups, channels, rows, *lengths)
             _copy(grouped, readings, target[:, :, residue, :, tap])
         return gathered
 
     def _fill(self, branches: _Chosen, all_leading: _Leading, rows: Array, result: Array) -> None:
-        """Put the sums of one branch of every axis where they belong."""
+        """Write to `result` the sums of one branch of every axis."""
         matrix = self._matrix_of(branches)
         batch, groups, channels = len(result), len(matrix), self._weight.shape[1]
         lengths = tuple(branch.length for branch in branches)
+        # (batch, groups, phases * channels, rows, positions)
         shape = batch, groups, matrix.shape[1], lengths[0], prod(lengths[1:])
         grouped = result.reshape(batch, groups, channels, *result.shape[2:])
         target = grouped[:, :, :, branches[0].results(0)]
         is_plain = matrix.shape[1] == channels and target.shape[3:] == lengths
-        if is_plain and lies_flat(target, axis=4):
+        if is_plain and lies_flat(target, axis=4):  # multiplied right into the result
             self._multiply(matrix, branches[0], all_leading, rows, target.reshape(shape))
         else:
             total = scratch("total", shape, rows.dtype)
@@ -113,19 +123,26 @@ class Rows:
     def _multiply(
         self, matrix: Array, leading: Branch, all_leading: _Leading, rows: Array, total: Array
     ) -> None:
-        """The sums, (batch, groups, phases * channels, rows, positions), by turns of rows."""
+        """Write the sums to `total`, (batch, groups, phases * channels, rows, positions).
+
+        Turn t computes the rows t, t + turns, t + 2 * turns, ..., which all read one residue.
+        """
         step, gap = leading.source_step, _gap(all_leading)
         turns = gap // gcd(gap, step)
         for turn in range(min(turns, leading.length)):
             start = leading.starts[0] - source_range(all_leading)[0] + turn * step
+            # (batch, groups, rows, taps, channels, positions), from the first row that is read
             part, into = rows[:, :, start % gap, start // gap :], total[:, :, :, turn::turns]
             by_batch, by_group, by_row, _, by_channel, by_position = part.strides
+            # (batch, groups, rows of the result, all taps * channels, positions): neighbours
+            # overlap, as each begins turns * step // gap rows after the one before
             windows = as_strided(
                 part,
                 (*part.shape[:2], into.shape[3], matrix.shape[2], part.shape[-1]),
                 (by_batch, by_group, turns * step // gap * by_row, by_channel, by_position),
                 writeable=False,
             )
+            # (groups, phases * channels, all taps * channels) @ windows
             products.multiply_each(matrix, windows, into.swapaxes(2, 3))
 
     def _matrix_of(self, branches: _Chosen) -> Array:
@@ -133,10 +150,12 @@ class Rows:
         taps = tuple(branch.taps for branch in branches)
         if taps not in self._matrices:
             groups, channels, *_ = self._weight.shape
+            # per phase (groups, channels, *taps, source channels)
             blocks = [
                 np.moveaxis(self._weight[:, :, :, *map(as_slice, chosen)], 2, -1)
                 for chosen in product(*taps)
             ]
+            # (groups, phases, channels, taps * source channels)
             shape = groups, len(blocks), channels, blocks[0][0, 0].size
             matrices = np.empty(shape, self._weight.dtype)
             for number, block in enumerate(blocks):
@@ -146,31 +165,31 @@ class Rows:
 
 
 def _gap(all_leading: _Leading) -> int:
-    """How far apart a window's taps of the first axis read: the same for all its branches."""
+    """How many rows apart neighbouring taps of the first axis read: the same in all branches."""
     gaps = [branch.starts[1] - branch.starts[0] for branch in all_leading if len(branch.starts) > 1]
     return gaps[0] if gaps else 1
 
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """Elements start, start + step, ... of an axis, `length` of them, some of them outside it."""
+    """Positions start, start + step, ... of an axis, `length` of them; some may be outside it."""
 
     start: int
     step: int
     length: int
 
     def inside(self, size: int) -> tuple[int, int]:
-        """The first that is inside an axis of `size`, and the one past the last."""
+        """(low, past): those numbered low to past - 1 are inside an axis of `size`."""
         low = min(self.length, max(0, -(self.start // self.step)))
         return low, max(low, min(self.length, -((self.start - size) // self.step)))
 
     def elements(self, low: int, high: int) -> slice:
-        """Where those from number `low` to `high` - 1 are on the axis."""
+        """The positions numbered `low` to high - 1, as a slice of the axis."""
         return slice(self.start + low * self.step, self.start + high * self.step, self.step)
 
 
 def _copy(source: Array, readings: list[_Reading], target: Array) -> None:
-    """Copy what is read on the last axes of `source` into those of `target`, zero outside."""
+    """Copy the `readings` of the last axes of `source` to those of `target`, zero outside."""
     ahead: tuple[Any, ...] = (slice(None),) * (source.ndim - len(readings))
     parts: tuple[slice, ...] = ()
     filled = ahead

@@ -1,9 +1,9 @@
-"""Memory for intermediate arrays, kept from tile to tile.
+"""Scratch memory: intermediate arrays that are used again from tile to tile.
 
-A fresh array of a megabyte costs about as much as filling it: the system maps every page of it
-anew.  The arrays of a tile are few and small, so each thread keeps one of each kind and uses it
-again; larger ones are not kept.  All begin with a line of the cache: numbers that a processor
-reads many at a time lie in one line then, and a small product takes two thirds of the time.
+A fresh array of a megabyte costs about as much as filling it, because the system maps each of its
+pages anew.  A tile needs few arrays and small ones, so each thread keeps one buffer of each kind;
+larger buffers are not kept.  Every buffer begins at a cache line: then no vector load crosses two
+lines, and a small product takes two thirds of the time.
 """
 
 from __future__ import annotations
@@ -19,12 +19,14 @@ import numpy as np
 from convt_cli.operators.dtypes import Array
 
 _LARGEST_KEPT = 16 * 2**20
+"""The largest buffer, in bytes, that a thread keeps of each kind; few of a tile are larger."""
+
 LINE = 64
-"""Bytes of a line of the cache."""
+"""Bytes of a line of the processor's cache."""
 
 
 class _Kept(threading.local):
-    """Of one thread: the memory that is in use, and what waits for its next use."""
+    """One thread's buffers by kind: `buffers` are in use, `idle` wait for the next `lent`."""
 
     def __init__(self) -> None:
         self.buffers: dict[str, Array] = {}
@@ -36,9 +38,10 @@ _KEPT = _Kept()
 
 @contextmanager
 def lent() -> Iterator[None]:
-    """Within, this thread's memory is in use.
+    """Within, the caller has this thread's scratch memory to itself.
 
-    What interrupts that in the same thread, as a signal's handler does, has memory of its own.
+    Code that interrupts it in the same thread, such as a signal handler that computes a
+    convolution of its own, enters here a second time and gets other buffers.
     """
     interrupted = _KEPT.buffers
     _KEPT.buffers, _KEPT.idle = _KEPT.idle, {}
@@ -48,8 +51,14 @@ def lent() -> Iterator[None]:
         _KEPT.buffers, _KEPT.idle = interrupted, _KEPT.buffers
 
 
+def release_scratch() -> None:
+    """Free this thread's buffers.  Arrays that still use one keep it alive."""
+    _KEPT.buffers.clear()
+    _KEPT.idle.clear()
+
+
 def scratch(kind: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-    """An array with any content, valid until the same thread asks for the same `kind` again."""
+    """An uninitialised array, valid until the same thread asks for the same `kind` again."""
     needed = prod(shape) * dtype.itemsize
     if needed > _LARGEST_KEPT:
         return _aligned(needed).view(dtype).reshape(shape)
@@ -60,16 +69,19 @@ def scratch(kind: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
 
 
 def scratch_rows(kind: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-    """The same, of which every row of the last axis begins with a line of the cache.
+    """The same, but each row of the last axis begins at a cache line.
 
-    Rows lie an odd number of lines apart, so that those of a product do not displace each other.
+    Rows lie an odd number of lines apart.  At an even number many rows would fall into the same
+    few places of the cache, and displace each other during a product.
     """
+    # | 1 makes the number of lines odd.
     lines = -(-shape[-1] * dtype.itemsize // LINE) | 1
     rows = scratch(kind, (*shape[:-1], lines * LINE // dtype.itemsize), dtype)
     return rows[..., : shape[-1]]
 
 
 def _aligned(size: int) -> Array:
-    memory = np.empty(size + LINE, np.uint8)
+    """(size,) uninitialised bytes that begin at a cache line."""
+    memory = np.empty(size + LINE, np.uint8)  # (size + LINE,): room to move the beginning
     first = -memory.ctypes.data % LINE
     return memory[first : first + size]

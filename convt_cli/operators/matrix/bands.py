@@ -1,9 +1,10 @@
-"""C or Cᵀ in bands of rows: each of bounded size, made by itself, as often as it is wanted.
+"""The bands of C or Cᵀ padded with zeros: each of bounded size, computed by itself.
 
-A band is a box of rows: a range of channels, and a range of positions on every axis.  It is
-filled axis by axis: of the rows of a run the first period is filled by way of the axes behind
-it, and the others are copies of that, equal in the data and a constant further on in the column
-indices.  So nearly every entry is written once, as a copy of something that is in the cache.
+A band is a box of rows: a range of channels, and a range of positions on every axis.  It is filled
+axis by axis, the first axis outermost.  The rows of an axis come in runs (`row_runs`): only the
+first period of a run is filled, through the axes behind it, and the other periods are copies of
+it, with the same data, and column indices that grow by a constant.  So nearly every entry is
+written once, as a copy of something that is still in the cache.
 """
 
 from __future__ import annotations
@@ -21,17 +22,21 @@ from convt_cli.operators.dtypes import Array
 from convt_cli.operators.kernels.views import transposed_weight
 from convt_cli.operators.matrix.row_runs import Row, Runs, axis_runs
 
-_COPIED_AT_ONCE = 2048  # entries; fewer at a time cost more in steps than in bytes
+_COPIED_AT_ONCE = 2048
+"""Entries: shorter periods are joined to about this length first, as copying them one by one would
+spend longer on each copy's start than on its bytes."""
 
 Box = tuple[range, ...]
+"""The rows of a band: a range of channels, and of positions on every axis."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bands:
-    """The bands, from the first row to the last, of C or Cᵀ padded with zeros.
+class ZeroPaddedBands:
+    """All bands of C or Cᵀ padded with zeros, from the first row to the last.
 
-    `kernel` is the weight as the rows see it: (row channels, inner channels, *kernel_size).  The
-    arrays of a band take at most `band_bytes`, unless a single row takes more.
+    `kernel` is the weight in the order of the matrix: (row channels, column channels of a group,
+    *kernel_size), flipped for Cᵀ.  The arrays of a band take at most `band_bytes`, unless a single
+    row takes more.
     """
 
     convolution: Convolution
@@ -43,7 +48,7 @@ class Bands:
     @classmethod
     def of(
         cls, convolution: Convolution, weight: Array, *, transpose: bool, band_bytes: int
-    ) -> Bands:
+    ) -> ZeroPaddedBands:
         """The bands of C, or Cᵀ, of a `weight` (out_channels, in_channels // groups, *kernel)."""
         kernel = transposed_weight(weight, convolution.groups) if transpose else weight
         return cls(
@@ -54,9 +59,9 @@ class Bands:
             index_dtype=np.dtype(convolution.index_dtype),
         )
 
-    def __iter__(self) -> Iterator[Band]:
+    def __iter__(self) -> Iterator[ZeroPaddedBand]:
         for box in _boxes(self.row_shape, self._bytes_of_one(), self.band_bytes):
-            yield Band(bands=self, box=box, runs=self.runs(box))
+            yield ZeroPaddedBand(bands=self, box=box, runs=self.runs(box))
 
     @property
     def row_shape(self) -> Shape:
@@ -74,12 +79,16 @@ class Bands:
         return tuple(axis_runs(axis, rows, transpose=self.transpose) for axis, rows in axes)
 
     def _bytes_of_one(self) -> list[int]:
-        """For the channels and each axis: what one position of it takes at most."""
+        """(rank + 1,) the most bytes that one channel takes, then one position of each axis.
+
+        A position is one with a single index on the axes before it too, and all behind it.
+        """
         runs = self.runs(tuple(range(size) for size in self.row_shape))
         fullest = [_fullest(axis) for axis in runs]
         entries = [_entries(axis) for axis in runs]
         sizes = self.row_shape[1:]
         inner, index = self.kernel.shape[1], self.index_dtype.itemsize
+        # The data and column indices of the fullest position, and a row pointer for each row.
         return [
             inner * prod(fullest[:n]) * prod(entries[n:]) * (self.kernel.itemsize + index)
             + prod(sizes[n:]) * index
@@ -88,10 +97,10 @@ class Bands:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Band:
-    """Neighbouring rows of C or Cᵀ."""
+class ZeroPaddedBand:
+    """The rows of C or Cᵀ in `box`, with their `runs` on each axis."""
 
-    bands: Bands
+    bands: ZeroPaddedBands
     box: Box
     runs: tuple[Runs, ...]
 
@@ -105,27 +114,34 @@ class Band:
         """(rows,) entries of each row, in the index dtype."""
         dtype = self.bands.index_dtype
         channels, *positions = self.box
+        # per axis (positions,)
         counts = [
             _row_counts(runs, len(rows), dtype)
             for runs, rows in zip(self.runs, positions, strict=True)
         ]
+        # (channels,), times the axes' counts one by one: (channels, *positions)
         inner = np.full(len(channels), self.bands.kernel.shape[1], dtype)
         return reduce(np.multiply.outer, counts, inner).ravel()
 
     def fill_data(self, out: Array) -> None:
         """Write the entries to `out`, of length `entries`."""
         channels = self.box[0]
+        # (channels, column channels, *kernel_size)
         kernel = self.bands.kernel[channels.start : channels.stop]
         _fill(out.reshape(len(channels), -1), kernel, self._levels(), _TAPS)
 
     def fill_columns(self, out: Array) -> None:
         """Write the column index of every entry to `out`, of length `entries`.
 
-        The channels of a group have the same columns; those of other groups are further on.
+        The channels of one group have the same columns, and those of the next group have them
+        further on by a constant.  So the first channel is filled, and the others are copies.
         """
+        # (channels,) the first column of each channel's group
         groups = self._groups() * (self.bands.kernel.shape[1] * prod(self.bands.column_shape[1:]))
+        # (column channels,) the first column of each, from that of the group on
         inner = np.arange(self.bands.kernel.shape[1]) * prod(self.bands.column_shape[1:])
         by_channel = out.reshape(len(groups), -1)
+        # (1, column channels)
         lead = (groups[0] + inner).astype(out.dtype)[np.newaxis]
         _fill(by_channel[:1], lead, self._levels(), _COLUMNS)
         further = (groups[1:] - groups[0]).astype(out.dtype)
@@ -138,6 +154,7 @@ class Band:
         return groups
 
     def _levels(self) -> list[_Level]:
+        """The axes, the first outermost."""
         entries = [_entries(runs) for runs in self.runs]
         sizes = self.bands.column_shape[1:]
         return [
@@ -149,8 +166,8 @@ class Band:
 def _boxes(shape: Shape, bytes_of_one: Sequence[int], most_bytes: int) -> Iterator[Box]:
     """Boxes of at most `most_bytes` that make up `shape`, in row-major order.
 
-    The first axis of which one position is small enough is cut into ranges; those before it
-    into single positions.
+    `bytes_of_one` is what a position of each axis takes.  The first axis of which a position fits
+    is cut into ranges, and the axes before it into single positions.
     """
     cut = next((n for n, size in enumerate(bytes_of_one) if size <= most_bytes), len(shape) - 1)
     step = max(1, most_bytes // bytes_of_one[cut])
@@ -162,15 +179,17 @@ def _boxes(shape: Shape, bytes_of_one: Sequence[int], most_bytes: int) -> Iterat
 
 
 def _entries(runs: Runs) -> int:
+    """The number of entries in all rows of an axis."""
     return sum(run.times * run.entries for run in runs)
 
 
 def _fullest(runs: Runs) -> int:
-    """The most entries that a row has."""
+    """The number of entries in the fullest row of an axis."""
     return max((len(row.columns) for run in runs for row in run.rows), default=0)
 
 
 def _row_counts(runs: Runs, rows: int, dtype: np.dtype[np.signedinteger]) -> Array:
+    """(rows,) the number of entries in each row of an axis."""
     counts = np.zeros(rows, dtype)
     for run in runs:
         past = run.first + run.times * run.period
@@ -181,10 +200,10 @@ def _row_counts(runs: Runs, rows: int, dtype: np.dtype[np.signedinteger]) -> Arr
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Level:
-    """One axis of a band.
+    """One axis of a band: its runs of rows.
 
-    One position on is `step` columns on, and every entry of this axis stands for `behind`
-    entries of the axes behind it.
+    The next position on this axis is `step` columns on, and each entry of this axis's own matrix
+    becomes `behind` entries, those of the axes behind it.
     """
 
     runs: Runs
@@ -193,17 +212,24 @@ class _Level:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Content:
-    """What a band is filled with: how a row of one axis narrows it, and how a period repeats."""
+class _Filling:
+    """How a band is filled with data, or with column indices.
+
+    `narrowed(lead, row, step)` is `lead` cut down to the entries of one row of an axis.
+    `repeat(first, periods, start, shift)` writes `first` to each of `periods`, and adds shift *
+    (start + number of the period) to column indices.
+    """
 
     narrowed: Callable[[Array, Row, int], Array]
     repeat: Callable[[Array, Array, int, int], None]
 
 
-def _fill(out: Array, lead: Array, levels: Sequence[_Level], content: _Content) -> None:
-    """Fill `out` (channels, entries) with the rows of `levels`, the axes not yet gone through.
+def _fill(out: Array, lead: Array, levels: Sequence[_Level], content: _Filling) -> None:
+    """Fill `out`, (channels, entries), with the rows of `levels`, the axes that are left.
 
-    `lead` is (channels, entries so far, ...): what the row of the axes before these holds.
+    `lead` is (channels, entries so far, ...): what the row chosen on the axes before these holds.
+    For data it is the weight narrowed to that row, (channels, entries so far, *taps of the axes
+    that are left); for columns it is (1, entries so far).
     """
     if not levels:
         out[...] = lead
@@ -212,7 +238,9 @@ def _fill(out: Array, lead: Array, levels: Sequence[_Level], content: _Content) 
     start = 0
     for run in level.runs:
         size = lead.shape[1] * run.entries * level.behind
+        # (channels, times, entries of a period), a view
         periods = out[:, start : start + run.times * size].reshape(len(out), run.times, size)
+        # (channels, entries of a period); apart where it is copied, to lie side by side
         first = periods[:, 0] if run.times == 1 else np.empty((len(out), size), out.dtype)
         ends = accumulate((len(row.columns) for row in run.rows), initial=0)
         for row, before in zip(run.rows, ends):
@@ -225,19 +253,21 @@ def _fill(out: Array, lead: Array, levels: Sequence[_Level], content: _Content) 
         start += run.times * size
 
 
-def _repeat(first: Array, periods: Array, shift: int, content: _Content) -> None:
-    """Fill `periods` (channels, times, entries) with `first` (channels, entries) again and again.
+def _repeat(first: Array, periods: Array, shift: int, content: _Filling) -> None:
+    """Copy `first`, (channels, entries), to each of `periods`, (channels, times, entries).
 
-    Short periods are first joined to longer ones.
+    Short periods are joined to longer ones first.
     """
     channels, times, size = periods.shape
     joined = _COPIED_AT_ONCE // max(1, size)
     if joined < 2 or times < 2 * joined:
         content.repeat(first, periods, 0, shift)
         return
+    # (channels, joined, entries): `joined` periods that are copied as one
     longer = np.empty((channels, joined, size), periods.dtype)
     content.repeat(first, longer, 0, shift)
     whole = times - times % joined
+    # (channels, times // joined, joined * entries); then the periods left over
     body = periods[:, :whole].reshape(channels, whole // joined, joined * size)
     content.repeat(longer.reshape(channels, joined * size), body, 0, joined * shift)
     content.repeat(first, periods[:, whole:], whole, shift)
@@ -250,20 +280,24 @@ def _narrowed_taps(kernel: Array, row: Row, _step: int) -> Array:
 
 
 def _repeat_taps(first: Array, periods: Array, _start: int, _shift: int) -> None:
+    """Copy `first` to every period: the data do not change."""
     periods[...] = first[:, np.newaxis]
 
 
 def _narrowed_columns(lead: Array, row: Row, step: int) -> Array:
-    """(1, entries) columns, of (1, entries so far); `step` columns make a step on this axis."""
+    """(1, entries): the columns so far, (1, entries so far), plus those of each entry of `row`."""
+    # (entries of the row,)
     columns = (np.array(row.columns, np.int64) * step).astype(lead.dtype)
     narrowed: Array = lead[..., np.newaxis] + columns
     return narrowed.reshape(1, -1)
 
 
 def _repeat_columns(first: Array, periods: Array, start: int, shift: int) -> None:
+    """Copy `first` to every period, `shift` columns further on for each."""
+    # (periods,)
     further = np.arange(start, start + periods.shape[1]) * shift
     np.add(first[:, np.newaxis], further.astype(first.dtype)[:, np.newaxis], out=periods)
 
 
-_TAPS = _Content(narrowed=_narrowed_taps, repeat=_repeat_taps)
-_COLUMNS = _Content(narrowed=_narrowed_columns, repeat=_repeat_columns)
+_TAPS = _Filling(narrowed=_narrowed_taps, repeat=_repeat_taps)
+_COLUMNS = _Filling(narrowed=_narrowed_columns, repeat=_repeat_columns)

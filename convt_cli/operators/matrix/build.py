@@ -1,8 +1,9 @@
 """C and Cᵀ as sparse matrices in CSR form, whole or in bands of rows.
 
-Padded with zeros they are made band by band, see `matrix_bands`.  Where the padding repeats the
-input, C is made over the padded input, and every band's columns are folded onto the input, equal
-ones added up; Cᵀ is then the transpose of a whole C.
+Padded with zeros they are made band by band, see `bands`.  Where the padding repeats the input (a
+padding_mode other than zeros), C is made over the padded input; then in every band the columns of
+the padding are folded onto the input's, and entries that meet are added up.  Cᵀ is then the
+transpose of a whole C.
 """
 
 from __future__ import annotations
@@ -18,12 +19,13 @@ from convt_cli.arithmetic.convolution import Convolution
 from convt_cli.errors import ArrayError
 from convt_cli.io import memory
 from convt_cli.operators.dtypes import Array, require_numeric
-from convt_cli.operators.matrix.bands import Bands
+from convt_cli.operators.matrix.bands import ZeroPaddedBands
 from convt_cli.operators.padding import input_columns, without_padding
 
 WHOLE_BAND_BYTES = 64 * 2**20
+"""Bytes of a band where the whole matrix is kept: its arrays are filled in place."""
 STREAMED_BAND_BYTES = 16 * 2**20
-"""What is made at once, where the matrix is kept and where it is not."""
+"""Bytes of a band where the matrix is written band by band, and several are held at a time."""
 
 
 class Band(Protocol):
@@ -49,7 +51,7 @@ class Band(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BandedMatrix:
-    """A matrix that is not there: its bands are made, in order, each time they are asked for."""
+    """A matrix that is never held whole: iterating `bands` computes it, in order, each time."""
 
     shape: tuple[int, int]
     nnz: int
@@ -63,7 +65,7 @@ def build_matrix(convolution: Convolution, weight: Array, *, transpose: bool = F
 
     `weight` is (out_channels, in_channels // groups, *kernel_size) and gives C its dtype.  The
     result is canonical: column indices sorted, no duplicates, zeros of the weight stored.
-    Raises ArrayError (E302) for a dtype that scipy.sparse has not, RequestError (E501) when C
+    Raises ArrayError (E302) for a dtype without a sparse matrix, RequestError (E501) when C
     does not fit into memory.
     """
     weight = _checked(weight)
@@ -87,14 +89,14 @@ def banded_matrix(
     transpose: bool = False,
     band_bytes: int = STREAMED_BAND_BYTES,
 ) -> BandedMatrix:
-    """What `build_matrix` gives, in bands of at most `band_bytes`.  Raises ArrayError (E302).
+    """The matrix of `build_matrix` in bands of at most `band_bytes`.  Raises ArrayError (E302).
 
-    Cᵀ only where `can_be_banded`.
+    Only where `can_be_banded`.
     """
     weight = _checked(weight)
     rows, columns = convolution.matrix_shape
     if convolution.padding_mode == "zeros":
-        bands: Iterable[Band] = Bands.of(
+        bands: Iterable[Band] = ZeroPaddedBands.of(
             convolution, weight, transpose=transpose, band_bytes=band_bytes
         )
     else:
@@ -109,7 +111,7 @@ def banded_matrix(
 
 
 def can_be_banded(convolution: Convolution, *, transpose: bool) -> bool:
-    """Whether bands of rows can be made: not of Cᵀ where the padding repeats the input."""
+    """Whether `banded_matrix` can make it: all but Cᵀ where the padding repeats the input."""
     return convolution.padding_mode == "zeros" or not transpose
 
 
@@ -126,12 +128,14 @@ def require_matrix_dtype(weight: Array) -> None:
 
 
 def _checked(weight: Array) -> Array:
+    """`weight`, if a sparse matrix can hold its dtype.  Raises ArrayError (E302)."""
     weight = require_numeric(weight, "the weight")
     require_matrix_dtype(weight)
     return weight
 
 
 def _whole(matrix: BandedMatrix) -> csr_array:
+    """The bands as one matrix, each filled in place."""
     data = np.empty(matrix.nnz, matrix.dtype)
     columns = np.empty(matrix.nnz, matrix.index_dtype)
     pointers = np.zeros(matrix.shape[0] + 1, matrix.index_dtype)
@@ -140,6 +144,7 @@ def _whole(matrix: BandedMatrix) -> csr_array:
         place = slice(entry, entry + band.entries)
         band.fill_data(data[place])
         band.fill_columns(columns[place])
+        # (rows of the band,); a row's pointer is the number of entries up to its end
         counts = band.row_entries()
         ends = pointers[row + 1 : row + 1 + len(counts)]
         np.cumsum(counts, out=ends)
@@ -159,8 +164,9 @@ class _FoldedBands:
     band_bytes: int
 
     def __iter__(self) -> Iterator[_FoldedBand]:
+        # (columns of the padded C,) the column of C that each is folded onto
         onto = input_columns(self.convolution)
-        padded = Bands.of(
+        padded = ZeroPaddedBands.of(
             without_padding(self.convolution),
             self.weight,
             transpose=False,
@@ -180,6 +186,8 @@ class _FoldedBands:
 
 @dataclass(frozen=True, slots=True)
 class _FoldedBand:
+    """Neighbouring rows of C where the padding repeats the input, made already."""
+
     matrix: csr_array
 
     @property

@@ -1,4 +1,4 @@
-"""A small C entry by entry, as numbers or as the taps that stand in it."""
+"""The entries of a small C as texts: as numbers, or as the names of their taps."""
 
 from __future__ import annotations
 
@@ -16,16 +16,18 @@ from convt_cli.operators.matrix.build import build_matrix
 from convt_cli.operators.padding import input_columns, without_padding
 
 LARGEST_SHOWN = 256
+"""The most rows and columns of a matrix that is shown entry by entry."""
 
-# An entry is the sum of many taps where a long padding is folded onto a short input; so many
-# names are a few megabytes of text.
 _MOST_TAPS = 2**20
+"""The most taps that are named: a few megabytes of text.  Even a small C can have more, where a
+long padding is folded onto a short input and each entry is the sum of many taps."""
 
 Entries = list[list[str | None]]
+"""Rows of texts, one for each column; None where nothing is stored."""
 
 
 def require_small(convolution: Convolution) -> None:
-    """Raise RequestError (E503) where C is too large to be read."""
+    """Raise RequestError (E503) where C is too large to be shown."""
     rows, columns = convolution.matrix_shape
     if max(rows, columns) > LARGEST_SHOWN:
         raise RequestError(
@@ -60,9 +62,10 @@ def symbols(convolution: Convolution, layout: WeightLayout, *, transpose: bool) 
 
 
 def _taps(convolution: Convolution) -> tuple[csr_array, Array]:
-    """C with the numbers of the taps for entries, and for each of its columns that of C.
+    """(C with the index of a tap for each entry, (columns,) the column of C that each stands for).
 
-    Taps that meet in an entry of C stand in columns of their own.
+    Where the padding repeats the input, the first is C over the padded input: taps that meet in an
+    entry of C still have columns of their own there.
     """
     shape = convolution.weight_shape
     memory.require(8 * prod(shape), "the kernel", help="use a smaller kernel_size")

@@ -1,10 +1,11 @@
-"""The rows of one axis' matrix, C or Cᵀ: neighbours that look alike, as runs.
+"""Runs of rows that repeat in the matrix of one axis, C or Cᵀ.
 
-Row `output` of an axis' C holds the taps inside the input, at columns `dilation` apart; the next
-row holds the same taps `stride` columns on, until some tap enters or leaves the input.  Row
-`input` of its Cᵀ holds the taps that meet an output there; the row `stride` further on holds the
-same taps one column on.  So C repeats itself row by row, and Cᵀ in periods of `stride` rows.
-Integers alone: the arrays are made in `matrix_bands`.
+Row `output` of C holds the taps inside the input, at columns `dilation` apart.  The next row
+holds the same taps `stride` columns on, until a tap enters or leaves the input: C repeats row by
+row.  Row `input` of Cᵀ holds the taps by which some output reads that input.  The row `stride`
+further on holds the same taps one column on: Cᵀ repeats in periods of `stride` rows.
+
+Integers alone: the arrays are made in `bands`.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from convt_cli.arithmetic.axis import Axis
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """A row with entries: its place in the period, its taps, and the columns they stand at."""
+    """A row with entries: its place in the period, its taps, and their columns."""
 
     place: int
     taps: slice
@@ -29,9 +30,9 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """`times` periods of rows from row `first` on, each `shift` columns after the one before.
+    """`times` periods of `period` rows, from row `first` on, each `shift` columns on from the last.
 
-    `rows` are those with entries, in their order.
+    `rows` are the rows of the first period that have entries, in order.
     """
 
     first: int
@@ -49,16 +50,21 @@ class Run:
 Runs = tuple[Run, ...]
 
 
-@lru_cache(maxsize=64)
-def axis_runs(axis: Axis, rows: range, *, transpose: bool) -> Runs:
-    """The runs of `rows` (neighbours) of C, or Cᵀ; `Run.first` counts from the first of them.
+_CACHED_AXES = 64
+"""How many axes' runs are cached: every band of a matrix asks for them."""
 
-    For Cᵀ taps are counted from the kernel's last, so that they grow with the columns.
+
+@lru_cache(maxsize=_CACHED_AXES)
+def axis_runs(axis: Axis, rows: range, *, transpose: bool) -> Runs:
+    """The runs of neighbouring `rows` of C or Cᵀ; `Run.first` counts from the first of them.
+
+    For Cᵀ the taps are numbered from the kernel's last, so that they grow with the columns.
     """
     return _transpose_runs(axis, rows) if transpose else _direct_runs(axis, rows)
 
 
 def _direct_runs(axis: Axis, rows: range) -> Runs:
+    # A run ends where some tap enters or leaves the input.
     edges = {rows.start, rows.stop}
     for tap in range(axis.kernel_size):
         edges.update(edge for edge in axis.outputs_of_tap(tap) if edge in rows)
@@ -83,10 +89,11 @@ def _direct_row(axis: Axis, output: int) -> tuple[Row, ...]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Phase:
-    """The taps that meet outputs at the same place of a period.
+class _RowPhase:
+    """The row at one place of every period of Cᵀ, a phase of the polyphase decomposition.
 
-    The n-th of them is tap first_tap + n * tap_step; in period p it meets output p - turns[n].
+    Its taps are first_tap + n * tap_step.  In period p output p - turns[n] reads the row's input
+    by tap number n, where there is such an output.
     """
 
     place: int
@@ -95,7 +102,8 @@ class _Phase:
     turns: range
 
     def row(self, axis: Axis, period: int) -> Row | None:
-        """The row at this place of a period, if any tap meets an output there."""
+        """The row in this period; None where no output reads its input."""
+        # Taps with 0 <= period - turn < output_size, of growing turns.
         first = bisect_right(self.turns, period - axis.output_size)
         past = bisect_right(self.turns, period)
         if first == past:
@@ -112,6 +120,7 @@ class _Phase:
 
 
 def _transpose_runs(axis: Axis, rows: range) -> Runs:
+    # Whole periods; a run ends where some tap's output begins or ends to exist.
     phases = _phases(axis, rows.start)
     periods, left_over = divmod(len(rows), axis.stride)
     edges = {0, periods}
@@ -122,13 +131,13 @@ def _transpose_runs(axis: Axis, rows: range) -> Runs:
         _transpose_run(axis, phases, first, past - first, axis.stride)
         for first, past in pairwise(sorted(edges))
     ]
-    if left_over:
+    if left_over:  # the first rows of one more period
         shown = [phase for phase in phases if phase.place < left_over]
         runs.append(_transpose_run(axis, shown, periods, 1, left_over))
     return tuple(runs)
 
 
-def _transpose_run(axis: Axis, phases: list[_Phase], first: int, times: int, period: int) -> Run:
+def _transpose_run(axis: Axis, phases: list[_RowPhase], first: int, times: int, period: int) -> Run:
     rows = (phase.row(axis, first) for phase in phases)
     return Run(
         first=first * axis.stride,
@@ -139,11 +148,11 @@ def _transpose_run(axis: Axis, phases: list[_Phase], first: int, times: int, per
     )
 
 
-def _phases(axis: Axis, first_row: int) -> list[_Phase]:
-    """The places that taps can meet outputs at, in periods counted from `first_row` on.
+def _phases(axis: Axis, first_row: int) -> list[_RowPhase]:
+    """The phases with taps, by their place in periods that begin at `first_row`.
 
-    Taps stride / g apart, with g = gcd(stride, dilation), share a place; their outputs are
-    dilation / g apart.
+    Taps stride / g apart, with g = gcd(stride, dilation), share a phase; the outputs that read by
+    them are dilation / g apart.
     """
     common = gcd(axis.stride, axis.dilation)
     tap_step, turn_step = axis.stride // common, axis.dilation // common
@@ -152,5 +161,5 @@ def _phases(axis: Axis, first_row: int) -> list[_Phase]:
         turn, place = divmod(tap * axis.dilation - axis.before - first_row, axis.stride)
         count = len(range(tap, axis.kernel_size, tap_step))
         turns = range(turn, turn + count * turn_step, turn_step)
-        phases.append(_Phase(place=place, first_tap=tap, tap_step=tap_step, turns=turns))
+        phases.append(_RowPhase(place=place, first_tap=tap, tap_step=tap_step, turns=turns))
     return sorted(phases, key=lambda phase: phase.place)

@@ -1,4 +1,4 @@
-"""What BLAS does without copying follows from the kernels that it says it runs."""
+"""Whether BLAS copies small products follows from the set of routines that it says it uses."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Pretend = Callable[..., None]
 
 @pytest.fixture
 def pretend(monkeypatch: pytest.MonkeyPatch) -> Pretend:
-    """Let NumPy's library be one with these functions, each of which returns a name."""
+    """Replace NumPy's BLAS by a library with these functions, each of which returns a name."""
 
     def use(**functions: bytes | None) -> None:
         library = SimpleNamespace(
@@ -48,20 +48,20 @@ def pretend(monkeypatch: pytest.MonkeyPatch) -> Pretend:
         (None, False),
     ],
 )
-def test_openblas_does_with_the_kernels_for_avx512(
+def test_openblas_copies_nothing_with_its_routines_for_avx512(
     pretend: Pretend, name: str, kernels: bytes | None, expected: bool
 ) -> None:
     pretend(**{name: kernels})
     assert blas.multiplies_small_products_in_place() is expected
 
 
-def test_another_blas_does_not(pretend: Pretend) -> None:
+def test_another_blas_copies(pretend: Pretend) -> None:
     pretend(cblas_dgemm=b"")
     assert not blas.multiplies_small_products_in_place()
 
 
 @pytest.mark.parametrize("error", [OSError, ImportError])
-def test_a_library_that_cannot_be_asked_does_not(
+def test_a_library_that_cannot_be_asked_copies(
     monkeypatch: pytest.MonkeyPatch, error: type[Exception]
 ) -> None:
     def refuse(_path: str) -> None:
@@ -71,7 +71,7 @@ def test_a_library_that_cannot_be_asked_does_not(
     assert not blas.multiplies_small_products_in_place()
 
 
-def test_numpys_own_says_which_kernels_it_runs() -> None:
+def test_numpys_own_says_which_routines_it_uses() -> None:
     """A name without spaces, or nothing; the one that threadpoolctl gives."""
     found = blas._kernels()
     assert found == "".join(found.split())

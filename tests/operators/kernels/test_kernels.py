@@ -1,7 +1,7 @@
-"""Every kernel on its own, in both directions, held to the naive oracle and to itself.
+"""Every kernel on its own, in both directions, compared with the naive oracle and with itself.
 
-`direct` chooses one kernel for a layer; here each is made to do every layer.  Results begin as
-numbers that no sum comes to, so that an element left out shows.
+`matrix_free` chooses one kernel for a layer; here each has to do every layer.  Result arrays are
+filled with a number that no sum is equal to, so that an element left out shows.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.convolution import Convolution, Shape
 from convt_cli.operators.kernels.choice import Choice
-from convt_cli.operators.kernels.col2im import Scattering
-from convt_cli.operators.kernels.im2col import Gathering
+from convt_cli.operators.kernels.col2im import Col2im
+from convt_cli.operators.kernels.im2col import Im2col
 from convt_cli.operators.kernels.polyphase import forward_branches, transpose_branches
 from convt_cli.operators.kernels.rows import Rows
 from convt_cli.operators.kernels.taps import add_tap_by_tap
@@ -43,31 +43,31 @@ class Forced:
 
     def suited(self, convolution: Convolution) -> Convolution:
         """The convolution, with stride 1 where the kernel reads nothing else; its sizes stay."""
-        if self.kernel == "scatter" and self.forward:
+        if self.kernel == "col2im" and self.forward:
             return replace(convolution, axes=tuple(replace(a, stride=1) for a in convolution.axes))
         return convolution
 
     def shapes(self, convolution: Convolution) -> tuple[Shape, Shape]:
-        """Of the source and of the result."""
+        """The shapes of the source and of the result."""
         both = convolution.input_shape, convolution.output_shape
         return both if self.forward else both[::-1]
 
     def fill(self, convolution: Convolution, weight: Array, source: Array, result: Array) -> None:
-        """The kernel itself, on (batch, channels, *sizes)."""
+        """Fill `result` from `source`, both (batch, channels, *sizes), by the kernel itself."""
         grouped = weight.reshape(convolution.groups, -1, *weight.shape[1:])
         turned = grouped if self.forward else grouped.swapaxes(1, 2)
-        combs_of = forward_branches if self.forward else transpose_branches
-        branches = tuple(map(combs_of, convolution.axes))
+        branches_of = forward_branches if self.forward else transpose_branches
+        branches = tuple(map(branches_of, convolution.axes))
         if not all(branches):  # as in MatrixFree: no tap meets any source
             result[...] = 0
         elif self.kernel == "taps":
             add_tap_by_tap(convolution.axes, turned, source, result, forward=self.forward)
-        elif self.kernel == "scatter":
-            Scattering(turned.swapaxes(1, 2))(branches, source, result)
+        elif self.kernel == "col2im":
+            Col2im(turned.swapaxes(1, 2))(branches, source, result)
         elif self.kernel == "rows":
             Rows(turned)(branches, source, result)
         else:
-            Gathering(turned, flat=self.kernel == "gather flat")(branches, source, result)
+            Im2col(turned, all_axes=self.kernel == "im2col full")(branches, source, result)
 
     def on(self, convolution: Convolution, weight: Array, source: Array) -> Array:
         """The result for a batch."""
@@ -77,10 +77,10 @@ class Forced:
         return result
 
 
-KERNELS = ["gather", "gather flat", "rows", "scatter", "taps"]
+KERNELS = ["im2col partial", "im2col full", "rows", "col2im", "taps"]
 FORWARD, TRANSPOSE = ([Forced(kernel, forward) for kernel in KERNELS] for forward in (True, False))
 CHOSEN = [forced for forced in FORWARD + TRANSPOSE if forced.kernel != "taps"]
-"""Those that keep memory from call to call."""
+"""The kernels that use scratch memory."""
 
 every_kernel = pytest.mark.parametrize("forced", FORWARD + TRANSPOSE, ids=str)
 every_chosen = pytest.mark.parametrize("forced", CHOSEN, ids=str)
@@ -210,7 +210,9 @@ class TestIntegers:
             ),
         ],
     )
-    def test_are_the_oracles_where_little_meets(self, forced: Forced, axes: list[Axis]) -> None:
+    def test_are_the_oracles_where_few_taps_meet_an_input(
+        self, forced: Forced, axes: list[Axis]
+    ) -> None:
         convolution = forced.suited(convolution_of(4, 6, *axes, groups=2))
         source = random_integers((2, *forced.shapes(convolution)[0]))
         assert_is_the_oracles(
@@ -241,7 +243,7 @@ class TestIntegers:
 
 
 class TestHowArraysLie:
-    """What counts is the numbers, not the order in which memory holds them."""
+    """Results depend on the numbers, not on the order in which memory holds them."""
 
     AXES = (
         Axis.conv(input_size=7, kernel_size=3, stride=2, before=1),
@@ -303,7 +305,7 @@ class TestHowArraysLie:
         assert_is_the_oracles(forced, convolution, weight, source)
 
 
-@pytest.mark.parametrize("forced", [f for f in CHOSEN if "gather" in f.kernel], ids=str)
+@pytest.mark.parametrize("forced", [f for f in CHOSEN if "im2col" in f.kernel], ids=str)
 @pytest.mark.parametrize("groups", [1, 6])
 def test_no_product_reads_the_weight_backwards(forced: Forced, groups: int) -> None:
     """Cᵀ of stride 1 takes the taps from the last to the first, which BLAS cannot."""
@@ -312,12 +314,12 @@ def test_no_product_reads_the_weight_backwards(forced: Forced, groups: int) -> N
     weight = random_numbers(convolution.weight_shape, np.float32)
     grouped = weight.reshape(groups, -1, *weight.shape[1:])
     turned = grouped if forced.forward else grouped.swapaxes(1, 2)
-    gathering = Gathering(turned, flat=forced.kernel == "gather flat")
-    combs_of = forward_branches if forced.forward else transpose_branches
+    kernel = Im2col(turned, all_axes=forced.kernel == "im2col full")
+    branches_of = forward_branches if forced.forward else transpose_branches
     before, after = forced.shapes(convolution)
-    branches = tuple(map(combs_of, convolution.axes))
-    gathering(branches, np.ones((1, *before), np.float32), np.empty((1, *after), np.float32))
-    matrices = [one for kept in gathering._matrices.values() for one in kept]
+    branches = tuple(map(branches_of, convolution.axes))
+    kernel(branches, np.ones((1, *before), np.float32), np.empty((1, *after), np.float32))
+    matrices = [one for kept in kernel._matrices.values() for one in kept]
     assert matrices
     assert all(one.flags.c_contiguous for one in matrices)
 
@@ -370,7 +372,7 @@ def square(channels: tuple[int, int], sizes: tuple[int, int], kernel_size: int) 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize(("channels", "sizes"), SHAPES)
 class TestBytes:
-    """They depend on the plan alone: not on what is computed beside, nor on what was before."""
+    """Bytes depend on the plan alone, not on other items, nor on earlier calls."""
 
     @pytest.mark.parametrize("kernel_size", [1, 3])
     @pytest.mark.parametrize("positions", [2, 1000])
@@ -440,7 +442,7 @@ class TestBytes:
 
 
 def force(patch: pytest.MonkeyPatch, kernel: str, positions: int) -> None:
-    """Let every layer be computed by this kernel, in tiles of so many positions."""
+    """Have every layer computed by this kernel, in tiles of `positions` positions."""
     forced = Choice(kernel=kernel, cost=0, positions=positions)
     patch.setattr("convt_cli.operators.matrix_free.cheapest", lambda _: forced)
 
@@ -452,7 +454,7 @@ def planned(
     dtype: Any,
     positions: int,
 ) -> MatrixFree:
-    """C or Cᵀ by this kernel, in tiles of so many positions."""
+    """C or Cᵀ of a convolution by this kernel, in tiles of `positions` positions."""
     force(monkeypatch, forced.kernel, positions)
     weight = random_numbers(convolution.weight_shape, dtype)
     return MatrixFree(convolution, weight, forward=forced.forward)

@@ -80,14 +80,14 @@ class TestMeetings:
         assert sorted(met) == sorted((i, tap, o) for o, tap, i in relation(axis))
 
 
-@pytest.mark.parametrize(("combs_of", "size_of"), BOTH)
+@pytest.mark.parametrize(("branches_of", "size_of"), BOTH)
 class TestForm:
     @settings(deadline=None, max_examples=100)
     @given(axis=axes())
     def test_phases_are_apart_and_below_the_step(
-        self, combs_of: Callable[[Axis], tuple[Branch, ...]], size_of: Any, axis: Axis
+        self, branches_of: Callable[[Axis], tuple[Branch, ...]], size_of: Any, axis: Axis
     ) -> None:
-        branches = combs_of(axis)
+        branches = branches_of(axis)
         assume(branches)
         phases = [phase for branch in branches for phase in branch.phases]
         (step,) = {branch.result_step for branch in branches}
@@ -96,21 +96,21 @@ class TestForm:
 
     @settings(deadline=None, max_examples=100)
     @given(axis=axes())
-    def test_a_phase_has_as_many_results_as_its_comb_is_long_or_one_fewer(
-        self, combs_of: Callable[[Axis], tuple[Branch, ...]], size_of: Any, axis: Axis
+    def test_a_phase_has_as_many_results_as_its_branch_is_long_or_one_fewer(
+        self, branches_of: Callable[[Axis], tuple[Branch, ...]], size_of: Any, axis: Axis
     ) -> None:
         results = range(size_of(axis))
-        for branch in combs_of(axis):
+        for branch in branches_of(axis):
             counts = [len(results[branch.results(number)]) for number in range(len(branch.phases))]
             assert counts[0] == branch.length
             assert set(counts) <= {branch.length, branch.length - 1}
 
     @settings(deadline=None, max_examples=100)
     @given(axis=axes())
-    def test_taps_that_read_alike_are_one_comb(
-        self, combs_of: Callable[[Axis], tuple[Branch, ...]], size_of: Any, axis: Axis
+    def test_taps_that_read_alike_are_one_branch(
+        self, branches_of: Callable[[Axis], tuple[Branch, ...]], size_of: Any, axis: Axis
     ) -> None:
-        branches = combs_of(axis)
+        branches = branches_of(axis)
         starts = [branch.starts for branch in branches]
         assert len(set(starts)) == len(starts)
         assert all(list(start) == sorted(set(start)) for start in starts)
@@ -119,9 +119,9 @@ class TestForm:
     @settings(deadline=None, max_examples=100)
     @given(axis=axes())
     def test_a_phases_taps_lie_evenly_apart(
-        self, combs_of: Callable[[Axis], tuple[Branch, ...]], size_of: Any, axis: Axis
+        self, branches_of: Callable[[Axis], tuple[Branch, ...]], size_of: Any, axis: Axis
     ) -> None:
-        for taps in (taps for branch in combs_of(axis) for taps in branch.taps):
+        for taps in (taps for branch in branches_of(axis) for taps in branch.taps):
             gaps = {after - before for before, after in pairwise(taps)}
             assert len(gaps) <= 1
 
@@ -171,6 +171,6 @@ class TestByHand:
         (branch,) = transpose_branches(axis)
         assert (branch.phases, branch.taps, branch.starts) == ((0, 1), ((2, 0), (3, 1)), (-1, 0))
 
-    def test_the_unit_is_the_comb_of_an_axis_of_one(self) -> None:
+    def test_the_unit_is_the_branch_of_an_axis_of_one(self) -> None:
         axis = Axis.conv(input_size=1, kernel_size=1)
         assert forward_branches(axis) == transpose_branches(axis) == (UNIT,)

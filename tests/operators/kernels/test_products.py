@@ -1,4 +1,4 @@
-"""Products that are cut into small ones are those of the whole."""
+"""A product that is cut into pieces equals the whole product."""
 
 from __future__ import annotations
 

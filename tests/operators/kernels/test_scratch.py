@@ -1,4 +1,4 @@
-"""Intermediate arrays share memory within a thread and a kind, and with nothing else."""
+"""Scratch arrays of one thread and kind share memory; others share none."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 
 from convt_cli.arithmetic.axis import Axis
-from convt_cli.operators.kernels import im2col as gather
-from convt_cli.operators.kernels import scratch
+from convt_cli.operators.kernels import im2col, scratch
 from convt_cli.operators.kernels.products import multiply
 from convt_cli.operators.matrix_free import MatrixFree, apply_forward
 from tests.operators.kernels.test_kernels import (
@@ -106,7 +105,7 @@ class TestSharing:
 
 
 def test_what_interrupts_a_use_has_memory_of_its_own() -> None:
-    """As a signal's handler does that computes a convolution in the midst of another."""
+    """Such as a signal handler that computes a convolution in the middle of another."""
     with scratch.lent():
         first = array("sent", 128)
         with scratch.lent():
@@ -118,7 +117,7 @@ def test_what_interrupts_a_use_has_memory_of_its_own() -> None:
 
 
 def test_a_call_within_a_call_changes_no_byte(monkeypatch: pytest.MonkeyPatch) -> None:
-    force(monkeypatch, "gather", 10**6)
+    force(monkeypatch, "im2col partial", 10**6)
     monkeypatch.setattr(scratch, "_LARGEST_KEPT", 2**23)
     axis = Axis.conv(input_size=20, kernel_size=3, before=1, after=1)
     convolution = convolution_of(6, 10, axis, axis)
@@ -133,7 +132,7 @@ def test_a_call_within_a_call_changes_no_byte(monkeypatch: pytest.MonkeyPatch) -
             interrupted.append(apply_forward(convolution, weight, -x))
         multiply(*arguments, **named)
 
-    monkeypatch.setattr(gather, "multiply", interrupt)
+    monkeypatch.setattr(im2col, "multiply", interrupt)
     assert_same_bytes(apply_forward(convolution, weight, x), expected)
     assert_same_bytes(interrupted[1], -expected)
 
@@ -152,7 +151,7 @@ def test_threads_that_compute_at_once_give_the_bytes_of_one(
     weight = random_numbers(convolution.weight_shape, np.float64)
 
     def filled(threads: int) -> Array:
-        """The result of one `MatrixFree` shared by so many threads; every tile is done 5 times."""
+        """The result of one `MatrixFree` shared by several threads; every tile is done 5 times."""
         plan = MatrixFree(convolution, weight, forward=forced.forward)
         result = np.zeros((1, *after))
 

@@ -13,7 +13,7 @@ from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.convolution import Convolution
 from convt_cli.errors import RequestError
 from convt_cli.io import memory
-from convt_cli.operators.matrix.bands import Band
+from convt_cli.operators.matrix.bands import ZeroPaddedBand
 from convt_cli.operators.matrix.build import (
     BandedMatrix,
     banded_matrix,
@@ -94,7 +94,7 @@ class TestTranspose:
         convolution = convolution_of(Axis.conv(input_size=2**31 + 5, kernel_size=3, stride=stride))
         matrix = banded_matrix(convolution, np.array([[[1, 2, 3]]]), transpose=True)
         last = list(matrix.bands)[-1]
-        assert isinstance(last, Band)
+        assert isinstance(last, ZeroPaddedBand)
         first_row = last.box[1].start
         rows = first_row + np.flatnonzero(last.row_entries())
         columns = np.zeros(last.entries, np.int64)

@@ -1,4 +1,4 @@
-"""C as a sparse matrix: equal to the oracle's, canonical, and as large as it was said to be."""
+"""C as a sparse matrix: equal to the oracle's, canonical, and as large as computed before."""
 
 from __future__ import annotations
 
