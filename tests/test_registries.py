@@ -35,7 +35,7 @@ from convt_cli.files.matrices import MATRIX_SUFFIXES
 from convt_cli.models.onnx import operators
 from convt_cli.models.onnx.operators import OPERATORS, preserving
 from convt_cli.operators import matrix_free
-from convt_cli.operators.kernels.choice import Choice, Work
+from convt_cli.operators.kernels.choice import Choice, Workload
 from convt_cli.operators.kernels.polyphase import forward_branches
 from convt_cli.operators.matrix_free import apply_forward
 from convt_cli.render.formats import RENDERERS
@@ -377,7 +377,7 @@ BESIDE_KERNELS = ("choice", "polyphase", "scratch")
 def choosable() -> set[str]:
     """The kernels among which a layer with stride 1 has a choice, and so any layer."""
     axes = tuple(forward_branches(axis) for axis in PLAIN.axes)
-    work = Work(branches=axes, rows=2, inner=3, sizes=(8,), groups=1, itemsize=8, forward=True)
+    work = Workload(branches=axes, rows=2, inner=3, sizes=(8,), groups=1, itemsize=8, forward=True)
     return {choice.kernel for choice in work.choices()}
 
 
