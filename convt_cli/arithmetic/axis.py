@@ -215,7 +215,7 @@ class Axis:
         >>> axis.part_of_inputs(4, 8)[:2]
         (1, 5)
         """
-        start = -((self.effective_kernel - 1 - first - self.before) // self.stride)
+        start = ceil_div(first + self.before - self.effective_kernel + 1, self.stride)
         end = (past - 1 + self.before) // self.stride + 1
         low, high = _range_inside(start, end, self.output_size)
         return low, high, self._part(past - first, high - low, first - low * self.stride)
@@ -261,6 +261,11 @@ class Axis:
 def effective_kernel(kernel_size: int, dilation: int) -> int:
     """dilation * (kernel_size - 1) + 1."""
     return dilation * (kernel_size - 1) + 1
+
+
+def ceil_div(dividend: int, divisor: int) -> int:
+    """ceil(dividend / divisor), exact for integers of any size."""
+    return -(-dividend // divisor)
 
 
 def floor_sum(count: int, modulus: int, slope: int, offset: int) -> int:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from math import gcd
 
+from convt_cli.arithmetic.axis import ceil_div
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.dialects.frameworks import Framework, Upsampling, interpolation
 from convt_cli.arithmetic.layers.resampling import Upsample
@@ -58,7 +59,7 @@ def _has_whole_shares(n: int, o: int) -> bool:
     """
     for q in range(o // gcd(n, o)):
         start, end = q * n, (q + 1) * n
-        first, last = start // o, -(-end // o) - 1
+        first, last = start // o, ceil_div(end, o) - 1
         shares = {min(end, (i + 1) * o) - max(start, i * o) for i in (first, first + 1, last)}
         if first < last and len(shares) > 1:
             return False

@@ -129,10 +129,11 @@ class Framework:
     counts_running_statistics: bool = False
     """A batch norm's running mean and variance count as parameters, which are not trained."""
 
-    weight_axes: Literal["first", "last"]
-    """Channels stand before the taps of a stored weight, or behind them."""
-    transposed_unflipped: bool = False
-    """Unless transpose_kernel says so, transposed kernels are neither flipped nor exchanged."""
+    taps_first: bool = False
+    """A stored weight has its taps before its channels; otherwise behind them, as C's has."""
+    transposed_flipped: bool = False
+    """A transposed layer's weight is stored flipped, see `weight_layout`, but for one whose
+    transpose_kernel is true."""
 
     @property
     def title(self) -> str:
@@ -164,7 +165,6 @@ _PYTORCH = Framework(
     upsample_factor="double",
     instance_norm_affine=False,
     layer_norm_axes="all",
-    weight_axes="first",
 )
 _TENSORFLOW_UPSAMPLING = Upsampling(
     linear=(2,),
@@ -191,7 +191,7 @@ _TENSORFLOW = Framework(
     upsample_factor="whole",
     prelu_slopes=("elements", "channels", "one"),
     counts_running_statistics=True,
-    weight_axes="last",
+    taps_first=True,
 )
 _KERAS = replace(
     _TENSORFLOW,
@@ -223,7 +223,6 @@ _ONNX = Framework(
     upsample_factor="single",
     prelu_slopes=("one", "channels", "elements"),
     layer_norm_axes="last",
-    weight_axes="first",
 )
 _JAX = Framework(
     name="jax",
@@ -249,8 +248,8 @@ _JAX = Framework(
     pool_ceil=None,
     average_counts_padding=True,
     upsample_factor="whole",
-    weight_axes="last",
-    transposed_unflipped=True,
+    taps_first=True,
+    transposed_flipped=True,
 )
 _CAFFE = Framework(
     name="caffe",
@@ -269,7 +268,6 @@ _CAFFE = Framework(
     upsample_factor="whole",
     prelu_slopes=("channels", "one"),
     instance_norm_affine=False,
-    weight_axes="first",
 )
 
 FRAMEWORKS: dict[str, Framework] = {

@@ -7,7 +7,7 @@ dilation * (kernel_size - 1) on both; `causal` that much before and none after. 
 
 from __future__ import annotations
 
-from convt_cli.arithmetic.axis import effective_kernel
+from convt_cli.arithmetic.axis import ceil_div, effective_kernel
 from convt_cli.arithmetic.dialects.frameworks import Framework
 from convt_cli.arithmetic.keys import Padding, Pair, require_rank
 from convt_cli.arithmetic.windows import Window
@@ -66,7 +66,7 @@ def same_pads(size: int, effective: int, stride: int) -> Pair:
     >>> same_pads(5, 3, 2), same_pads(6, 3, 2), same_pads(6, 1, 2)
     ((1, 1), (0, 1), (0, 0))
     """
-    total = max(0, (-(-size // stride) - 1) * stride + effective - size)
+    total = max(0, (ceil_div(size, stride) - 1) * stride + effective - size)
     return total // 2, total - total // 2
 
 

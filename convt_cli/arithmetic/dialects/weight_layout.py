@@ -20,12 +20,12 @@ class WeightLayout:
     """`taps_first`: channels stand behind the taps; `unflipped`: as JAX's conv_transpose."""
 
     taps_first: bool = False
-    unflipped: bool = False
+    flipped: bool = False
 
     def stored_shape(self, convolution: Convolution) -> Shape:
         """The shape of the weight as it is stored."""
         out_channels, inner, *kernel = convolution.weight_shape
-        if self.unflipped:
+        if self.flipped:
             return (*kernel, out_channels // convolution.groups, inner * convolution.groups)
         return (*kernel, inner, out_channels) if self.taps_first else convolution.weight_shape
 
@@ -35,11 +35,11 @@ class WeightLayout:
         >>> from convt_cli.arithmetic.axis import Axis
         >>> axis = Axis.conv(input_size=5, kernel_size=3)
         >>> one = Convolution(out_channels=2, in_channels=2, axes=(axis,))
-        >>> WeightLayout(taps_first=True, unflipped=True).stored_index(one, (1, 0, 0))
+        >>> WeightLayout(taps_first=True, flipped=True).stored_index(one, (1, 0, 0))
         (2, 1, 0)
         """
         out_channel, inner, *tap = index
-        if self.unflipped:
+        if self.flipped:
             reverse = (size - 1 - t for size, t in zip(convolution.kernel_size, tap))
             return (*reverse, out_channel, inner)
         return (*tap, inner, out_channel) if self.taps_first else index

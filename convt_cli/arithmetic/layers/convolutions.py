@@ -132,7 +132,7 @@ class Conv(Convolutional):
             groups=self.groups,
             padding_mode=self.padding_mode,
         )
-        return self._geometry(convolution, WeightLayout(taps_first=framework.weight_axes == "last"))
+        return self._geometry(convolution, WeightLayout(taps_first=framework.taps_first))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,7 +166,7 @@ class ConvTranspose(Convolutional):
             yield foreign_key("output_size", self.output_size, framework)
         if self.groups > 1 and not framework.transposed_groups:
             yield foreign_key("groups", self.groups, framework)
-        if self.transpose_kernel is not None and not framework.transposed_unflipped:
+        if self.transpose_kernel is not None and not framework.transposed_flipped:
             yield foreign_key("transpose_kernel", self.transpose_kernel, framework)
         yield from self._excess_output_padding(framework)
 
@@ -196,9 +196,11 @@ class ConvTranspose(Convolutional):
             groups=self.groups,
             adjoint=True,
         )
-        unflipped = framework.transposed_unflipped and not self.transpose_kernel
-        taps_first = framework.weight_axes == "last"
-        return self._geometry(convolution, WeightLayout(taps_first=taps_first, unflipped=unflipped))
+        layout = WeightLayout(
+            taps_first=framework.taps_first,
+            flipped=framework.transposed_flipped and not self.transpose_kernel,
+        )
+        return self._geometry(convolution, layout)
 
     def _search(
         self, sizes: tuple[int, ...], window: Window, framework: Framework

@@ -35,7 +35,7 @@ class Linear(Layer):
     def stored_shape(self, source: Shape, framework: Framework) -> Shape:
         """(out, in) of the weight as it is stored; (in, out) where a kernel's taps come first."""
         shape = (self.out_features, *source)
-        return shape if framework.weight_axes == "first" else shape[::-1]
+        return shape[::-1] if framework.taps_first else shape
 
     def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
         shape = single_source(sources)

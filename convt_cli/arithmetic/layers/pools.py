@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from convt_cli.arithmetic.axis import Axis, effective_kernel
+from convt_cli.arithmetic.axis import Axis, ceil_div, effective_kernel
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.dialects.frameworks import Framework
 from convt_cli.arithmetic.dialects.padding import FRAMEWORK_WORDS, WORDS, direct_pads
@@ -243,7 +243,7 @@ def pool_axis(
     room = size + before + after - effective_kernel(kernel_size, dilation)
     output = None
     if ceil_mode and room > -stride:
-        output = -(-room // stride) + 1
+        output = ceil_div(room, stride) + 1
         if drops and (output - 1) * stride >= size + before:
             output -= 1
         after += max(0, (output - 1) * stride - room)

@@ -29,7 +29,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from convt_cli.arithmetic.averages import asked_pads, counts_padding, divisor_sums
-from convt_cli.arithmetic.axis import Axis
+from convt_cli.arithmetic.axis import Axis, ceil_div
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.dialects.frameworks import Framework
 from convt_cli.arithmetic.layers import Convolutional, ConvTranspose, Definition, Geometry, Windows
@@ -171,7 +171,7 @@ def _without_storage(definition: Definition, framework: Framework) -> Definition
     """The same keys but for those that say how numbers are stored."""
     if isinstance(definition, Convolutional):
         definition = replace(definition, weight=None, bias=definition.bias is not False)
-    if isinstance(definition, ConvTranspose) and not framework.transposed_unflipped:
+    if isinstance(definition, ConvTranspose) and not framework.transposed_flipped:
         definition = replace(definition, transpose_kernel=None)
     return definition
 
@@ -189,7 +189,7 @@ def _beside(own: Reading, other: Reading, layer: NetworkLayer) -> Reading:
         other,
         shift=found if isinstance(found, tuple) else None,
         difference=found if isinstance(found, str) else None,
-        is_flipped=has_order and layouts[0].unflipped != layouts[1].unflipped,
+        is_flipped=has_order and layouts[0].flipped != layouts[1].flipped,
     )
 
 
@@ -232,7 +232,7 @@ def _nearest(axis: Axis, adjoint: bool) -> Axis | None:
     """The axis with the same sizes whose padding is the mean of both sides, rounded up."""
     spanned = (axis.output_size - 1) * axis.stride + axis.effective_kernel
     after = spanned - axis.input_size - axis.before
-    for padding in (axis.before, max(0, -(-(axis.before + after) // 2))):
+    for padding in (axis.before, max(0, ceil_div(axis.before + after, 2))):
         left_over = axis.input_size + 2 * padding - spanned
         most = max(axis.stride, axis.dilation) if adjoint else axis.stride
         if padding >= 0 and 0 <= left_over < most:

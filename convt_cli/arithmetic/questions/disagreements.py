@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from convt_cli.arithmetic.axis import Axis
+from convt_cli.arithmetic.axis import Axis, ceil_div
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.dialects.frameworks import Framework, interpolation
 from convt_cli.arithmetic.dialects.padding import FRAMEWORK_WORDS
@@ -82,7 +82,7 @@ def _consistent_padding(axes: Sequence[Axis]) -> Iterator[str]:
 def _centred_by_torch(axis: Axis) -> int:
     """What Keras's torch backend cropped before the fix: half of all, rounded up."""
     total = axis.effective_kernel - axis.stride
-    return max(0, -(-total // 2)) if axis.stride > 1 else axis.before
+    return max(0, ceil_div(total, 2)) if axis.stride > 1 else axis.before
 
 
 def _adaptive(layer_type: str, geometry: Geometry, framework: Framework) -> Iterator[str]:
@@ -212,4 +212,4 @@ def _undropped(windows: Windows) -> Iterator[int]:
     """The positions of every axis, with the window that starts past the input."""
     for axis in windows.axes:
         room = axis.input_size + axis.before + axis.after - axis.effective_kernel
-        yield -(-room // axis.stride) + 1
+        yield ceil_div(room, axis.stride) + 1

@@ -15,11 +15,11 @@ down rather than tried.  What a framework takes is asked of `frameworks`' own fu
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from math import gcd, prod
+from math import gcd
 
 from convt_cli.arithmetic.axis import Axis, effective_kernel
 from convt_cli.arithmetic.dialects.frameworks import Framework
@@ -32,11 +32,19 @@ from convt_cli.arithmetic.dialects.transposed import (
 )
 from convt_cli.arithmetic.keys import Pair
 from convt_cli.arithmetic.layers import Conv, ConvTranspose
+from convt_cli.arithmetic.questions.bounds import (
+    MOST_TRIED,
+    Bounds,
+    pairs_with_sum,
+    require_few,
+    runs,
+    too_many,
+    within,
+)
 from convt_cli.arithmetic.windows import Window
-from convt_cli.errors import GeometryError, RequestError
+from convt_cli.errors import GeometryError
 
 TYPES = ("conv", "conv_transpose")
-MOST_TRIED = 100_000
 MOST_SOLUTIONS = 100_000
 
 
@@ -52,21 +60,6 @@ class Question:
     @property
     def is_transposed(self) -> bool:
         return self.layer_type == "conv_transpose"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bounds:
-    """The values a solution may have, each list in ascending order and without repetition.
-
-    Without `padding` a side has at most effective_kernel - 1, without `output_padding` all that
-    the framework takes is allowed.
-    """
-
-    kernel_size: Sequence[int] = range(1, 12)
-    stride: Sequence[int] = range(1, 9)
-    dilation: Sequence[int] = range(1, 5)
-    padding: Sequence[int] | None = None
-    output_padding: Sequence[int] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,11 +99,11 @@ def solutions(question: Question, bounds: Bounds) -> list[Solution]:
     >>> first.stride, first.before, first.after
     (2, 1, 1)
     """
-    _require_few(bounds)
+    require_few(bounds)
     found: list[Solution] = []
     for tried, solution in enumerate(_found(question, bounds)):
         if tried >= MOST_SOLUTIONS:
-            raise _too_many(f"has at most {MOST_SOLUTIONS:,} solutions", "this one has more")
+            raise too_many(f"has at most {MOST_SOLUTIONS:,} solutions", "this one has more")
         if solution is not None:
             found.append(solution)
     uneven = question.is_transposed
@@ -142,23 +135,6 @@ def _complexity(one: Solution, uneven: bool) -> tuple[int, ...]:
         one.before + one.after,
         one.stride,
         one.before,
-    )
-
-
-def _require_few(bounds: Bounds) -> None:
-    """Raise RequestError (E503) for bounds with too many combinations to go through."""
-    lists = (bounds.kernel_size, bounds.stride, bounds.dilation, bounds.padding or [0])
-    count = prod(map(len, lists)) * len(runs(bounds.output_padding or [0]))
-    if count > MOST_TRIED:
-        raise _too_many(f"goes through at most {MOST_TRIED:,} combinations", f"got {count:,}")
-
-
-def _too_many(rule: str, value: str) -> RequestError:
-    return RequestError(
-        "E503",
-        f"a search {rule}",
-        value=value,
-        help="give fewer values for --kernel-size, --stride, --padding or --dilation",
     )
 
 
@@ -198,7 +174,7 @@ def _from_size(
     room = long - (short - 1) * line.stride - line.base
     totals = sorted(line.sign * (room - extra) for extra in extras)
     words: dict[Found, str] | None = None
-    for pair in _pairs(allowed, totals[0], totals[1]):
+    for pair in pairs_with_sum(allowed, totals[0], totals[1]):
         if words is None:
             words = _words(question, line.window, size)
         extra = room - line.sign * sum(pair) if question.is_transposed else 0
@@ -211,7 +187,7 @@ def _from_any_size(
 ) -> Iterator[Solution | None]:
     """The layers from an input of any size, by their padding, with the sizes of that input."""
     search = _transposed_sources if question.is_transposed else _direct_sources
-    for pair in _pairs(allowed, 2 * allowed[0], 2 * allowed[-1]):
+    for pair in pairs_with_sum(allowed, 2 * allowed[0], 2 * allowed[-1]):
         found = False
         for extra, sizes in search(question.output_size, line, extras, sum(pair)):
             found = True
@@ -277,7 +253,7 @@ def _extras(
     )
     if wanted is None:
         return ((0, past - 1),)
-    return runs(_within(wanted, 0, past - 1))
+    return runs(within(wanted, 0, past - 1))
 
 
 def _is_refused(extra: int, stride: int, dilation: int, framework: Framework) -> bool:
@@ -348,26 +324,3 @@ def _axis_of_word(question: Question, window: Window, size: int, word: str) -> A
     except GeometryError:
         return None
     return convolution.axes[0] if convolution is not None else None
-
-
-def _pairs(allowed: Sequence[int], least: int, most: int) -> Iterator[Pair]:
-    """The (before, after) among `allowed` whose sum is `least` to `most`."""
-    for before in _within(allowed, least - allowed[-1], most - allowed[0]):
-        for after in _within(allowed, least - before, most - before):
-            yield before, after
-
-
-def _within(values: Sequence[int], least: int, most: int) -> Sequence[int]:
-    """The ascending `values` from `least` to `most`."""
-    return values[bisect_left(values, least) : bisect_right(values, most)]
-
-
-def runs(values: Sequence[int]) -> tuple[Pair, ...]:
-    """Ascending values as stretches without a gap, (first, last) each.
-
-    >>> runs([0, 1, 2, 5])
-    ((0, 2), (5, 5))
-    """
-    firsts = [n for n, value in enumerate(values) if n == 0 or value > values[n - 1] + 1]
-    ends = [*firsts[1:], len(values)]
-    return tuple((values[first], values[end - 1]) for first, end in zip(firsts, ends))

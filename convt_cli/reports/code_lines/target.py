@@ -26,7 +26,7 @@ class Target:
 
     `channels` are those of the layer's own input and output.  `pads` are a pool's as they were
     asked for: with ceil_mode its last window may reach past them, and what lies there is in no
-    divisor.  `is_unflipped` says that the stored kernel is the one JAX's conv_transpose takes
+    divisor.  `flipped` says that the stored kernel is the one JAX's conv_transpose takes
     without transpose_kernel.
     """
 
@@ -36,7 +36,7 @@ class Target:
     groups: int = 1
     has_bias: bool = False
     padding_mode: str = "zeros"
-    is_unflipped: bool = False
+    flipped: bool = False
     pads: tuple[Pair, ...] = ()
     counts_padding: bool = False
 
@@ -153,7 +153,7 @@ def _of_convolution(layer: NetworkLayer, convolution: Convolution) -> Target:
         groups=convolution.groups,
         has_bias=getattr(layer.definition, "bias", False) is not False,
         padding_mode=convolution.padding_mode,
-        is_unflipped=layer.geometry.weight_layout.unflipped,
+        flipped=layer.geometry.weight_layout.flipped,
     )
 
 

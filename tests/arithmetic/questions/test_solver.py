@@ -14,9 +14,9 @@ from convt_cli.arithmetic.axis import Axis, effective_kernel
 from convt_cli.arithmetic.dialects.frameworks import FRAMEWORKS
 from convt_cli.arithmetic.keys import Padding
 from convt_cli.arithmetic.layers import Conv, ConvTranspose
+from convt_cli.arithmetic.questions.bounds import Bounds
 from convt_cli.arithmetic.questions.solver import (
     TYPES,
-    Bounds,
     Question,
     Solution,
     promising_strides,
