@@ -1,7 +1,7 @@
-"""The kinds of value a layer's keys take, and the plain values they stand for.
+"""The kinds of value that a layer's keys take, and the values themselves.
 
-A layer type is a dataclass whose fields are made by `key`; whoever reads or documents a spec
-reads the kind of each field.  How text becomes such a value is `spec.values`' business.
+A layer type is a dataclass whose fields are made by `key`, each with a kind: the reader of specs,
+the manual and the help all read these kinds.  `spec.values` turns text into such values.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ Pair = tuple[int, int]
 Padding = int | str | tuple[int, ...] | tuple[Pair, ...]
 
 LARGEST = 2**53
+"""The largest absolute value of a number in a spec: a double holds every integer up to it."""
 FILLS = ("ones", "index", "bilinear", "normal")
+"""The rules by which a weight without numbers is filled."""
 
 
 class Integer(NamedTuple):
@@ -61,13 +63,13 @@ class Word(NamedTuple):
 
 
 class Weight(NamedTuple):
-    """A file reference, nested lists, or a fill; where `scalar` is true one number, too."""
+    """A file reference, nested lists, or a fill; with `scalar` also a single number."""
 
     scalar: bool = False
 
 
 class Bias(NamedTuple):
-    """true, false, or what `Weight` takes."""
+    """true, false, or a value of kind `Weight`."""
 
     scalar: bool = False
 
@@ -117,7 +119,7 @@ class Ratio:
 
 
 Factor = Ratio | float
-"""An exact ratio, as 2, 3/2 and 1.5 are, or a decimal such as 1.15, which a double rounds."""
+"""A scale factor: an exact ratio (2, 3/2, 1.5), or a decimal that a double rounds (1.15)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +158,7 @@ class Inline:
 WeightSource = FileReference | Fill | Inline
 
 DEFAULT_FILL = Fill()
+"""The weight of a layer whose spec names none."""
 
 
 def key(kind: Kind, description: str, **default: Any) -> Any:

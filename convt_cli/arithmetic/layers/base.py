@@ -164,7 +164,7 @@ def check_declared(field: str, declared: int | None, actual: int) -> None:
         )
 
 
-def foreign_key(field: str, value: object, framework: Framework) -> GeometryError:
+def unsupported_key(field: str, value: object, framework: Framework) -> GeometryError:
     """The error (E125) for a key, or a value of it, that the framework does not have."""
     return GeometryError(
         "E125",

@@ -17,10 +17,10 @@ from convt_cli.arithmetic.dialects.padding import (
     require_transposed_word,
 )
 from convt_cli.arithmetic.dialects.transposed import (
-    Asked,
-    Found,
-    found_pads,
+    ResolvedPads,
+    WrittenAxis,
     require_output_padding,
+    resolved_pads,
 )
 from convt_cli.arithmetic.dialects.weight_layout import WeightLayout
 from convt_cli.arithmetic.keys import (
@@ -45,8 +45,8 @@ from convt_cli.arithmetic.layers.base import (
     Windows,
     check_declared,
     check_inline,
-    foreign_key,
     spatial_source,
+    unsupported_key,
 )
 from convt_cli.arithmetic.padding_modes import PADDING_MODES
 from convt_cli.arithmetic.spans import Span
@@ -119,7 +119,7 @@ class Conv(Convolutional):
     def problems(self, framework: Framework) -> Iterator[GeometryError]:
         yield from Convolutional.problems(self, framework)
         if self.padding_mode not in framework.padding_modes:
-            yield foreign_key("padding_mode", self.padding_mode, framework)
+            yield unsupported_key("padding_mode", self.padding_mode, framework)
 
     def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
         channels, *sizes = self._source(sources)
@@ -163,11 +163,11 @@ class ConvTranspose(Convolutional):
                 help="keep one of them",
             )
         if self.output_size is not None and not framework.output_size:
-            yield foreign_key("output_size", self.output_size, framework)
+            yield unsupported_key("output_size", self.output_size, framework)
         if self.groups > 1 and not framework.transposed_groups:
-            yield foreign_key("groups", self.groups, framework)
+            yield unsupported_key("groups", self.groups, framework)
         if self.transpose_kernel is not None and not framework.transposed_flipped:
-            yield foreign_key("transpose_kernel", self.transpose_kernel, framework)
+            yield unsupported_key("transpose_kernel", self.transpose_kernel, framework)
         yield from self._excess_output_padding(framework)
 
     def _excess_output_padding(self, framework: Framework) -> Iterator[GeometryError]:
@@ -204,7 +204,7 @@ class ConvTranspose(Convolutional):
 
     def _search(
         self, sizes: tuple[int, ...], window: Window, framework: Framework
-    ) -> Callable[[int], Found]:
+    ) -> Callable[[int], ResolvedPads]:
         """What finds the pads of an axis by its number."""
         rank = len(sizes)
         word = self.padding if isinstance(self.padding, str) else None
@@ -215,8 +215,8 @@ class ConvTranspose(Convolutional):
             pairs = pads(self.padding, window)
         extras = _per_axis_or_none(self.output_padding, rank, "output_padding")
         wanted = _per_axis_or_none(self.output_size, rank, "output_size")
-        return lambda number: found_pads(
-            Asked(
+        return lambda number: resolved_pads(
+            WrittenAxis(
                 size=sizes[number],
                 kernel_size=window.kernel_size[number],
                 stride=window.stride[number],

@@ -29,8 +29,8 @@ from convt_cli.arithmetic.layers.base import (
     Layer,
     Spans,
     Windows,
-    foreign_key,
     spatial_source,
+    unsupported_key,
 )
 from convt_cli.arithmetic.spans import shared_span
 from convt_cli.arithmetic.windows import Window, each_axis
@@ -38,7 +38,7 @@ from convt_cli.errors import GeometryError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Pool(Layer):
+class _WindowPool(Layer):
     """The keys that max_pool and avg_pool have in common."""
 
     kernel_size: PerAxis = key(IntegerPerAxis(1), "size of the window")
@@ -52,7 +52,7 @@ class _Pool(Layer):
 
     def problems(self, framework: Framework) -> Iterator[GeometryError]:
         if self.ceil_mode and framework.pool_ceil is None:
-            yield foreign_key("ceil_mode", self.ceil_mode, framework)
+            yield unsupported_key("ceil_mode", self.ceil_mode, framework)
 
     def _window(self, rank: int, dilation: PerAxis) -> Window:
         stride = self.kernel_size if self.stride is None else self.stride
@@ -85,15 +85,15 @@ class _Pool(Layer):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MaxPool(_Pool):
+class MaxPool(_WindowPool):
     """The maximum under each window; padding never wins."""
 
     dilation: PerAxis = key(IntegerPerAxis(1), "step between taps", default=1)
 
     def problems(self, framework: Framework) -> Iterator[GeometryError]:
-        yield from _Pool.problems(self, framework)
+        yield from _WindowPool.problems(self, framework)
         if _above_one(self.dilation) and not self._takes_dilation(framework):
-            yield foreign_key("dilation", self.dilation, framework)
+            yield unsupported_key("dilation", self.dilation, framework)
 
     def _takes_dilation(self, framework: Framework) -> bool:
         if framework.max_pool_dilation != "alone":
@@ -119,7 +119,7 @@ class MaxPool(_Pool):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AveragePool(_Pool):
+class AveragePool(_WindowPool):
     """The mean under each window."""
 
     count_include_pad: bool | None = key(
@@ -128,9 +128,9 @@ class AveragePool(_Pool):
     dilation: PerAxis = key(IntegerPerAxis(1), "step between taps (onnx only)", default=1)
 
     def problems(self, framework: Framework) -> Iterator[GeometryError]:
-        yield from _Pool.problems(self, framework)
+        yield from _WindowPool.problems(self, framework)
         if _above_one(self.dilation) and not framework.average_pool_dilation:
-            yield foreign_key("dilation", self.dilation, framework)
+            yield unsupported_key("dilation", self.dilation, framework)
 
     def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
         shape = spatial_source(sources)
@@ -197,7 +197,7 @@ class MaxUnpool(Layer):
 
     def problems(self, framework: Framework) -> Iterator[GeometryError]:
         if not framework.max_unpool:
-            yield foreign_key("type", "max_unpool", framework)
+            yield unsupported_key("type", "max_unpool", framework)
 
     def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
         *own, pooled = sources

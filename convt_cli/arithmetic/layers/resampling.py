@@ -35,8 +35,8 @@ from convt_cli.arithmetic.layers.base import (
     Rearranged,
     Reshaped,
     Spans,
-    foreign_key,
     spatial_source,
+    unsupported_key,
 )
 from convt_cli.arithmetic.spans import (
     Span,
@@ -149,7 +149,7 @@ class PixelShuffle(Layer):
 
     def problems(self, framework: Framework) -> Iterator[GeometryError]:
         if not framework.reorders_axes:
-            yield foreign_key("type", "pixel_shuffle", framework)
+            yield unsupported_key("type", "pixel_shuffle", framework)
 
     def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
         channels, *sizes = spatial_source(sources)
@@ -177,7 +177,7 @@ class PixelUnshuffle(Layer):
 
     def problems(self, framework: Framework) -> Iterator[GeometryError]:
         if not framework.reorders_axes:
-            yield foreign_key("type", "pixel_unshuffle", framework)
+            yield unsupported_key("type", "pixel_unshuffle", framework)
 
     def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
         channels, *sizes = spatial_source(sources)

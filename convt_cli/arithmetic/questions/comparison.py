@@ -37,7 +37,7 @@ from convt_cli.arithmetic.layers.convolutions import Conv
 from convt_cli.arithmetic.layers.pools import AdaptivePool, AveragePool, MaxPool, MaxUnpool
 from convt_cli.arithmetic.layers.resampling import PixelShuffle, PixelUnshuffle, Upsample
 from convt_cli.arithmetic.network import Network, NetworkLayer
-from convt_cli.arithmetic.questions.disagreements import dissents
+from convt_cli.arithmetic.questions.disagreements import disagreements
 from convt_cli.arithmetic.sampling import sampled_alike
 from convt_cli.errors import GeometryError
 
@@ -68,7 +68,7 @@ class Reading:
     shift: Shape | None = None
     difference: Difference | None = None
     is_flipped: bool = False
-    dissents: tuple[str, ...] = ()
+    disagreements: tuple[str, ...] = ()
 
     @property
     def is_equal(self) -> bool:
@@ -161,9 +161,9 @@ def _read(layer: NetworkLayer, framework: Framework) -> Reading:
         framework=framework,
         geometry=geometry,
         errors=tuple(dict.fromkeys(str(error) for error in errors)),
-        dissents=()
+        disagreements=()
         if geometry is None
-        else dissents(layer.type, definition, layer.inputs[0], geometry, framework),
+        else disagreements(layer.type, definition, layer.inputs[0], geometry, framework),
     )
 
 

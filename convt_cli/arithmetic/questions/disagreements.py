@@ -24,7 +24,7 @@ _SHORT_AVERAGE_FROM = 19
 _HALVES_FROM = 11
 
 
-def dissents(
+def disagreements(
     layer_type: str,
     definition: Definition,
     source: Shape,

@@ -10,7 +10,7 @@ n is the size that o leads back to, and what stands for output_padding is the pa
 shorter than the stride, that no window covers.
 
 So kernel_size, stride and dilation leave no more than a range of paddings, and those are written
-down rather than tried.  What a framework takes is asked of `frameworks`' own functions.
+down rather than tried.  What a framework takes is written of `frameworks`' own functions.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from convt_cli.arithmetic.axis import Axis, effective_kernel
 from convt_cli.arithmetic.dialects.frameworks import Framework
 from convt_cli.arithmetic.dialects.padding import WORDS, require_plain_window
 from convt_cli.arithmetic.dialects.transposed import (
-    Asked,
-    Found,
-    found_pads,
+    ResolvedPads,
+    WrittenAxis,
     require_output_padding,
+    resolved_pads,
 )
 from convt_cli.arithmetic.keys import Pair
 from convt_cli.arithmetic.layers import Conv, ConvTranspose
@@ -173,7 +173,7 @@ def _from_size(
     short, long = sizes if question.is_transposed else sizes[::-1]
     room = long - (short - 1) * line.stride - line.base
     totals = sorted(line.sign * (room - extra) for extra in extras)
-    words: dict[Found, str] | None = None
+    words: dict[ResolvedPads, str] | None = None
     for pair in pairs_with_sum(allowed, totals[0], totals[1]):
         if words is None:
             words = _words(question, line.window, size)
@@ -271,15 +271,15 @@ def _line(question: Question, kernel_size: int, stride: int, dilation: int) -> _
         return _Line(window=window, base=effective_kernel(kernel_size, dilation), sign=-1)
     sizes = []
     for pair in ((0, 0), (0, 1)):
-        asked = _asked(window, pair, 0)
-        found = found_pads(asked, question.framework)
-        sizes.append(asked.full - found.before - found.after + found.output_padding)
+        written = _written_out(window, pair, 0)
+        found = resolved_pads(written, question.framework)
+        sizes.append(written.full - found.before - found.after + found.output_padding)
     return _Line(window=window, base=sizes[0], sign=sizes[1] - sizes[0])
 
 
-def _asked(window: Window, pair: Pair, extra: int) -> Asked:
+def _written_out(window: Window, pair: Pair, extra: int) -> WrittenAxis:
     """A transposed layer on one element, with everything written out."""
-    return Asked(
+    return WrittenAxis(
         size=1,
         kernel_size=window.kernel_size[0],
         stride=window.stride[0],
@@ -291,21 +291,21 @@ def _asked(window: Window, pair: Pair, extra: int) -> Asked:
     )
 
 
-def _own_pads(question: Question, window: Window, pair: Pair, extra: int) -> Found:
+def _own_pads(question: Question, window: Window, pair: Pair, extra: int) -> ResolvedPads:
     """The zeros around C's input that a written pair stands for."""
     if question.is_transposed:
-        return found_pads(_asked(window, pair, extra), question.framework)
-    return Found(before=pair[0], after=pair[1], output_padding=0)
+        return resolved_pads(_written_out(window, pair, extra), question.framework)
+    return ResolvedPads(before=pair[0], after=pair[1], output_padding=0)
 
 
-def _words(question: Question, window: Window, size: int) -> dict[Found, str]:
+def _words(question: Question, window: Window, size: int) -> dict[ResolvedPads, str]:
     """By the zeros that it comes to on an input of `size`, the first padding word to do so."""
-    found: dict[Found, str] = {}
+    found: dict[ResolvedPads, str] = {}
     for word in WORDS:
         axis = _axis_of_word(question, window, size, word)
         if axis is not None:
             extra = axis.output_padding if question.is_transposed else 0
-            pads = Found(before=axis.before, after=axis.after, output_padding=extra)
+            pads = ResolvedPads(before=axis.before, after=axis.after, output_padding=extra)
             found.setdefault(pads, word)
     return found
 

@@ -305,7 +305,7 @@ class TestDissents:
     def test_of_the_tools_of_onnx(
         self, layer_type: str, source: Shape, keys: dict[str, Any], words: list[str]
     ) -> None:
-        told = "; ".join(read("onnx", layer_type, source, **keys)["onnx"].dissents)
+        told = "; ".join(read("onnx", layer_type, source, **keys)["onnx"].disagreements)
         assert bool(told) == bool(words), told
         assert all(word in told for word in words), told
 
@@ -313,7 +313,7 @@ class TestDissents:
         keys = {"kernel_size": 2, "stride": 3, "padding": 1, "ceil_mode": True}
         rules = at_opset(FRAMEWORKS["onnx"], 21)
         layer = layer_of(rules, "max_pool", (1, 5), keys)
-        ((told,),) = (one.dissents for one in readings(layer, rules, []))
+        ((told,),) = (one.disagreements for one in readings(layer, rules, []))
         assert "2 in ONNX Runtime and 3 in shape inference" in told
 
     @pytest.mark.parametrize(("opset", "told"), [(10, True), (11, False)])
@@ -321,12 +321,12 @@ class TestDissents:
         keys = {"kernel_size": 3, "stride": 2, "padding": "same"}
         rules = at_opset(FRAMEWORKS["onnx"], opset)
         layer = layer_of(rules, "conv_transpose", (1, 3), keys)
-        (found,) = (one.dissents for one in readings(layer, rules, []))
+        (found,) = (one.disagreements for one in readings(layer, rules, []))
         assert any("the other side" in one for one in found) == told
 
     def test_of_tensorflow_and_a_dilated_transposed_layer(self) -> None:
         found = read("pytorch", "conv_transpose", (1, 5), kernel_size=2, dilation=2)
-        assert "oneDNN" in found["keras"].dissents[0]
+        assert "oneDNN" in found["keras"].disagreements[0]
 
     @pytest.mark.parametrize(
         ("kernel_size", "stride", "told"),
@@ -336,7 +336,7 @@ class TestDissents:
         self, kernel_size: int, stride: int, *, told: bool
     ) -> None:
         keys = {"kernel_size": kernel_size, "stride": stride, "padding": "same"}
-        found = read("keras", "conv_transpose", (1, 5), **keys)["keras"].dissents
+        found = read("keras", "conv_transpose", (1, 5), **keys)["keras"].disagreements
         assert any("keras#22876" in one for one in found) == told
 
     @pytest.mark.parametrize(
@@ -347,23 +347,23 @@ class TestDissents:
         self, padding: int | str, words: list[str]
     ) -> None:
         keys = {"kernel_size": 3, "stride": 2, "padding": padding}
-        told = "; ".join(read("jax", "conv_transpose", (1, 3), **keys)["jax"].dissents)
+        told = "; ".join(read("jax", "conv_transpose", (1, 3), **keys)["jax"].disagreements)
         assert bool(told) == bool(words), told
         assert all(word in told for word in words)
 
     @pytest.mark.parametrize("layer_type", ["pixel_shuffle", "pixel_unshuffle"])
     def test_of_operators_that_order_channels_otherwise(self, layer_type: str) -> None:
         found = read("pytorch", layer_type, (4, 4, 4), factor=2)
-        told = {name for name, one in found.items() if one.dissents}
+        told = {name for name, one in found.items() if one.disagreements}
         assert told == {"tensorflow", "keras", "onnx"}
         assert found["tensorflow"].is_equal
 
     @pytest.mark.parametrize(("output_size", "told"), [(1, True), (2, False)])
     def test_of_keras_where_one_element_is_left(self, output_size: int, *, told: bool) -> None:
         found = read("keras", "adaptive_max_pool", (1, 6), output_size=output_size)
-        assert bool(found["keras"].dissents) == told
+        assert bool(found["keras"].disagreements) == told
         found = read("keras", "adaptive_avg_pool", (1, 6), output_size=output_size)
-        assert not found["keras"].dissents
+        assert not found["keras"].disagreements
 
 
 class TestResizing:
