@@ -116,7 +116,7 @@ class Network:
         )
 
     def _shuffles(self) -> dict[str, list[Shuffle]]:
-        """The pixel_shuffle layers behind each conv and conv_transpose layer, by that layer's name."""
+        """The pixel_shuffle layers behind each conv and conv_transpose layer, by its name."""
         layers = {layer.name: layer for layer in self.layers}
         found: dict[str, list[Shuffle]] = {}
         for shuffle in self.layers:

@@ -13,7 +13,7 @@ from convt_cli.spec.load import load_spec
 from convt_cli.spec.open_network import load_open_network
 from tests.conftest import WriteSpec
 
-CONFIGS = Path(__file__).parent.parent.parent / "configs"
+CONFIGS = Path(__file__).parents[3] / "configs"
 UP_TO = 70
 
 NETS = {
