@@ -1,15 +1,18 @@
-"""How a transposed layer finds its pads and output_padding under a framework's rules.
+"""The pads and output_padding of a transposed layer, by a framework's rules.
 
 The output size is (i - 1)s + ke - before - after + output_padding, where `before` and `after`
 are the zeros that C, the direct convolution, has around its input.  Frameworks differ in what
 they take as given:
 
 - `direct` pads are C's own; `stretched` ones (JAX) are zeros around the layer's stretched
-  input, so that C's are ke - 1 less those.
+  input, and C's pads are then ke - 1 minus those.
 - `same` of TensorFlow, Keras and JAX crops by the pads that a direct SAME convolution has on
-  the *output*, i * s; that of ONNX Runtime takes off what goes past i * s.
-- output_padding left out is none, or what a kernel shorter than the stride falls short of it.
-- output_size stands for the output_padding that reaches it, or, in ONNX, for the pads.
+  the *output*, of size i * s; that of ONNX Runtime cuts off the elements past i * s.
+- output_padding left out is 0; for some frameworks s - ke where the kernel is shorter than the
+  stride.
+- output_size determines the output_padding, or, in ONNX, the pads.
+
+i, s and ke are the layer's own input size, stride and effective_kernel.
 """
 
 from __future__ import annotations
@@ -25,9 +28,9 @@ from convt_cli.errors import GeometryError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WrittenAxis:
-    """What a spec says of one axis of a transposed layer.
+    """One axis of a transposed layer as a spec has it, on an input of `size` elements.
 
-    `pair` is None for `same` and `same_lower`, and `word` is the padding's word, if it is one.
+    `word` is the padding if it is a word, and `pair` is None for `same` and `same_lower`.
     """
 
     size: int
@@ -52,7 +55,7 @@ class WrittenAxis:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolvedPads:
-    """The zeros around C's input, and the output_padding; negative zeros crop."""
+    """The zeros around C's input, and the output_padding; negative numbers crop."""
 
     before: int
     after: int
@@ -91,7 +94,8 @@ def _by_same(written: WrittenAxis, framework: Framework) -> ResolvedPads:
 def _same_output_size(written: WrittenAxis) -> int:
     """The output size of a transposed layer that undoes a direct SAME convolution.
 
-    i * s unless it is named, or output_padding is: then (i - 1)s + ke mod 2 + output_padding.
+    It is the written output_size; with a written output_padding (i - 1)s + ke mod 2 +
+    output_padding; else i * s.
     """
     size = written.size * written.stride
     if written.output_size is not None:
@@ -105,7 +109,10 @@ def _same_output_size(written: WrittenAxis) -> int:
 
 
 def _by_runtime(written: WrittenAxis, total: int, framework: Framework) -> ResolvedPads:
-    """`total` elements off the output, as ONNX Runtime shares them out; missing ones go behind."""
+    """Pads that crop the output by `total` elements, divided as ONNX Runtime does.
+
+    A negative `total` adds elements behind.
+    """
     extra = written.output_padding or 0
     if total < 0:
         return ResolvedPads(before=0, after=0, output_padding=extra - total)
@@ -116,19 +123,22 @@ def _by_runtime(written: WrittenAxis, total: int, framework: Framework) -> Resol
 
 
 def _require_reachable(written: WrittenAxis, size: int) -> None:
-    """Raise GeometryError (E118) where a direct convolution on `size` has more positions."""
+    """Raise GeometryError (E118) for an output so large that C would have more positions on it."""
     most = written.full + written.stride - 1
     if size > most:
         raise _unreachable(written, size, 1, most)
 
 
 def _reaching(before: int, after: int) -> ResolvedPads:
-    """`after` as zeros, and what is negative of it as output_padding."""
+    """The pads of C with `after` zeros at its end; a negative number becomes output_padding."""
     return ResolvedPads(before=before, after=max(0, after), output_padding=max(0, -after))
 
 
 def _extra(written: WrittenAxis, least: int, framework: Framework) -> int:
-    """The output_padding, given or found, for pads that leave `least` elements."""
+    """The output_padding for pads that leave `least` elements without one.
+
+    It is found from output_size, or as written, or the framework's default.
+    """
     if written.output_size is not None:
         low = max(least, 1)
         if not low <= written.output_size < least + written.stride:
@@ -164,7 +174,7 @@ def require_output_padding(
 
 
 def _unreachable(written: WrittenAxis, size: int, low: int, count: int) -> GeometryError:
-    """The error (E118) for an output of `size` where the `count` sizes from `low` are reached."""
+    """The error (E118) for an output of `size`; the `count` sizes from `low` are possible."""
     reachable = (
         "is none" if count < 1 else f"is {low}" if count == 1 else f"are {low} to {low + count - 1}"
     )

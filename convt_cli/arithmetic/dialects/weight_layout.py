@@ -1,10 +1,11 @@
-"""How the numbers of a weight lie in a file, and where they belong in C.
+"""The order of the numbers of a weight in a file, and where each belongs in C.
 
 C's own layout is (out_channels, in_channels // groups, *kernel_size) of the direct convolution.
-PyTorch, ONNX and Caffe store just that, for conv and conv_transpose alike.  TensorFlow, Keras
-and JAX store (*kernel_size, in_channels // groups, out_channels) of it.  JAX's conv_transpose,
-unless transpose_kernel is set, takes the kernel of an ordinary convolution over the stretched
-input, (*kernel_size, in, out) of the layer: C's channels exchanged, and its taps in reverse.
+PyTorch, ONNX and Caffe store exactly that, for conv and conv_transpose alike.  TensorFlow, Keras
+and JAX store its taps first: (*kernel_size, in_channels // groups, out_channels).  JAX's
+conv_transpose, unless transpose_kernel is true, takes the kernel of an ordinary convolution over
+the stretched input, (*kernel_size, in, out) of the layer.  This one is flipped: compared with C,
+its channels are exchanged and its taps are in reverse order.
 """
 
 from __future__ import annotations
@@ -17,7 +18,11 @@ from convt_cli.arithmetic.convolution import Convolution, Shape
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeightLayout:
-    """`taps_first`: channels stand behind the taps; `unflipped`: as JAX's conv_transpose."""
+    """The order of a stored weight's axes and taps.
+
+    `taps_first`: the axes of the taps come before those of the channels.  `flipped`: channels are
+    exchanged and taps in reverse, as for JAX's conv_transpose; its taps come first as well.
+    """
 
     taps_first: bool = False
     flipped: bool = False
@@ -46,9 +51,9 @@ class WeightLayout:
 
 
 def other_order(shape: Shape, expected: Shape, remedy: str) -> str:
-    """How a weight of `shape` comes to the `expected` one by another order of its axes, in words.
+    """A hint that another order of its axes gives a weight of `shape` the `expected` one.
 
-    `remedy` has {} for the order.  Empty where no order does it.
+    `remedy` has {} where the order goes.  Empty if no order of the axes does.
 
     >>> other_order((3, 5, 2, 8), (8, 2, 3, 5), "numpy.transpose(w, {})")
     'its axes stand in another order: numpy.transpose(w, (3, 2, 0, 1)) has this shape'

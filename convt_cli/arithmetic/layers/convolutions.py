@@ -1,4 +1,4 @@
-"""conv and conv_transpose: the two layer types that are a matrix C, and its transpose."""
+"""conv and conv_transpose: the layer types that apply the matrix C of a convolution, or Cᵀ."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ class ConvTranspose(Convolutional):
         values = (self.output_padding or 0, self.stride, self.dilation)
         lengths = {len(value) for value in values if isinstance(value, tuple)}
         if len(lengths) > 1:
-            return  # E106, once the rank is known
+            return  # lists of different lengths are reported (E106) once the rank is known
         rank = max(lengths, default=1)
         expanded = (per_axis(value, rank, "output_padding") for value in values)
         for number, (extra, stride, dilation) in enumerate(zip(*expanded, strict=True)):
@@ -205,7 +205,7 @@ class ConvTranspose(Convolutional):
     def _search(
         self, sizes: tuple[int, ...], window: Window, framework: Framework
     ) -> Callable[[int], ResolvedPads]:
-        """What finds the pads of an axis by its number."""
+        """A function from the number of an axis to its pads and output_padding."""
         rank = len(sizes)
         word = self.padding if isinstance(self.padding, str) else None
         pairs: tuple[Pair | None, ...] = (None,) * rank
@@ -231,10 +231,11 @@ class ConvTranspose(Convolutional):
 
 
 def _channels_read(convolution: Convolution) -> ChannelsRead:
-    """All the channels of the output channel's group; None where there is one group."""
+    """The spans from an output channel to all source channels of its group; None for one group."""
     if convolution.groups == 1:
         return None
     source, result = (shape[0] // convolution.groups for shape in convolution.action_shapes)
+    # output channel -> its group -> all source channels of that group
     return Span(step=source, last=source - 1), Span(per=result)
 
 
