@@ -236,7 +236,7 @@ def _size_notes(
     graph: OpenNetwork, base: Mapping[str, Shape] | None, closings: Sequence[Closing]
 ) -> Iterator[str]:
     written = dict(graph.inputs)
-    refused = _refusal_text(graph.trace(written))
+    refused = _refusal_text(graph.shapes_on(written))
     if refused:
         yield f"As written, {_input_text(written)}, it does not fit: {refused}."
     if base is None:

@@ -120,7 +120,7 @@ class TestHandMadeNets:
         base = closing_base(graph) or {}
         found = closing_sizes(graph, base or None, 0, 60)
         for size in range(61, 160) if base else ():
-            assert (size in found.sizes) == graph.trace(graph.varied((0,), size, base)).closes
+            assert (size in found.sizes) == graph.shapes_on(graph.varied((0,), size, base)).closes
 
 
 class TestAFactorThatIsRounded:
