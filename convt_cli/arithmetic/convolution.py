@@ -15,6 +15,7 @@ from convt_cli.arithmetic.padding_modes import check_fold, folded_entries
 from convt_cli.errors import GeometryError
 
 Shape = tuple[int, ...]
+"""The sizes of an array's axes, or one number for each of some axes."""
 
 _T = TypeVar("_T")
 

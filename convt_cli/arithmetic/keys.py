@@ -14,8 +14,11 @@ from typing import Any, NamedTuple
 from convt_cli.errors import GeometryError
 
 PerAxis = int | tuple[int, ...]
+"""One integer for all spatial axes, or one per axis."""
 Pair = tuple[int, int]
+"""(before, after) of one axis, or another pair of integers."""
 Padding = int | str | tuple[int, ...] | tuple[Pair, ...]
+"""Padding as it is written: for all axes, as a word, per axis, or as a pair per axis."""
 
 LARGEST = 2**53
 """The largest absolute value of a number in a spec: a double holds every integer up to it."""
@@ -110,7 +113,7 @@ class Ratio:
 
     @classmethod
     def of(cls, numerator: int, denominator: int) -> Ratio:
-        """numerator / denominator, reduced."""
+        """numerator / denominator in lowest terms."""
         common = gcd(numerator, denominator)
         return cls(numerator=numerator // common, denominator=denominator // common)
 
@@ -156,6 +159,7 @@ class Inline:
 
 
 WeightSource = FileReference | Fill | Inline
+"""Where the numbers of a weight or a bias come from."""
 
 DEFAULT_FILL = Fill()
 """The weight of a layer whose spec names none."""

@@ -22,8 +22,8 @@ MOST_TRIED = 100_000
 class Bounds:
     """The values a solution may have, each list in ascending order and without repetition.
 
-    Without `padding` a side has at most effective_kernel - 1, without `output_padding` all that
-    the framework takes is allowed.
+    None for `padding` allows 0 to effective_kernel - 1 on each side, None for `output_padding`
+    all that the framework takes.
     """
 
     kernel_size: Sequence[int] = range(1, 12)
@@ -64,11 +64,12 @@ def within(values: Sequence[int], least: int, most: int) -> Sequence[int]:
 
 
 def runs(values: Sequence[int]) -> tuple[Pair, ...]:
-    """Ascending values as stretches without a gap, (first, last) each.
+    """The (first, last) of each stretch of ascending values without a gap.
 
     >>> runs([0, 1, 2, 5])
     ((0, 2), (5, 5))
     """
+    # indices of the values that begin a stretch, and of those that follow its end
     firsts = [n for n, value in enumerate(values) if n == 0 or value > values[n - 1] + 1]
     ends = [*firsts[1:], len(values)]
     return tuple((values[first], values[end - 1]) for first, end in zip(firsts, ends))

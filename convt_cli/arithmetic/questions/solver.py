@@ -1,16 +1,16 @@
-"""Every legal layer of one axis between two sizes, by arithmetic.
+"""The legal layers of one axis that lead from one size to another, found by arithmetic.
 
 A transposed layer with i inputs has
 
     (i - 1) * stride + base + sign * (before + after) + output_padding
 
-outputs, where base and sign are ke and -1 as long as padding is C's own; a framework that pads
-the stretched input has others.  A direct convolution from n to o is the same line read backwards:
-n is the size that o leads back to, and what stands for output_padding is the part of its input,
-shorter than the stride, that no window covers.
+outputs: a line in i.  `base` and `sign` are effective_kernel and -1 where padding pads C's input;
+a framework that pads the stretched input has others.  A direct convolution from n to o is the same
+line read backwards: n is the size that o leads back to, and the place of output_padding is taken
+by the part of the input, shorter than the stride, that no window covers.
 
-So kernel_size, stride and dilation leave no more than a range of paddings, and those are written
-down rather than tried.  What a framework takes is written of `frameworks`' own functions.
+So kernel_size, stride and dilation leave only a range of paddings, and these are computed, not
+tried.  Whether a framework takes them is left to the functions of `dialects`.
 """
 
 from __future__ import annotations
@@ -45,12 +45,14 @@ from convt_cli.arithmetic.windows import Window
 from convt_cli.errors import GeometryError
 
 TYPES = ("conv", "conv_transpose")
+"""The layer types that can be asked for."""
 MOST_SOLUTIONS = 100_000
+"""The most solutions, with paddings that were tried in vain, that one search may find."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """Which layers of a type lead from `input_size`, any size if it is None, to `output_size`?"""
+    """Which layers of a type lead from `input_size` to `output_size`?  None is any input size."""
 
     layer_type: str
     input_size: int | None
@@ -64,9 +66,10 @@ class Question:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Solution:
-    """One layer, in the words of a spec, and the sizes of input that it takes to the output.
+    """One layer, by the keys of a spec.
 
-    `word` is the padding that, with output_padding left out, comes to the same layer.
+    `input_sizes` is the (first, last) size of an input that gives the output.  `word` is the
+    padding word that, without output_padding, means the same layer; None if there is none.
     """
 
     kernel_size: int
@@ -80,7 +83,7 @@ class Solution:
 
     @property
     def has_even_overlap(self) -> bool:
-        """As a transposed layer, it sets down equally many taps on every inner output."""
+        """Whether, as a transposed layer, it adds equally many taps to every inner output."""
         return self.kernel_size % self.stride == 0 and gcd(self.dilation, self.stride) == 1
 
 
@@ -116,7 +119,7 @@ def has_solution(question: Question, bounds: Bounds) -> bool:
 
 
 def promising_strides(question: Question, bounds: Bounds) -> list[int]:
-    """The strides nearest to the ratio of the sizes, if they would give solutions."""
+    """The strides nearest to the ratio of the sizes that would give solutions."""
     sizes = sorted((question.input_size or question.output_size, question.output_size))
     ratio, rest = divmod(sizes[1], sizes[0])
     nearest = replace(bounds, stride=[ratio, ratio + 1] if rest else [ratio])
@@ -126,6 +129,7 @@ def promising_strides(question: Question, bounds: Bounds) -> list[int]:
 
 
 def _complexity(one: Solution, uneven: bool) -> tuple[int, ...]:
+    """The key by which solutions are sorted, the simplest first; see `solutions`."""
     return (
         abs(one.after - one.before),
         one.dilation,
@@ -152,7 +156,7 @@ class _Line:
 
 
 def _found(question: Question, bounds: Bounds) -> Iterator[Solution | None]:
-    """The solutions in no order; None for a padding that was looked at in vain."""
+    """The solutions in no particular order, and None for each padding tried in vain."""
     for stride, dilation in product(bounds.stride, bounds.dilation):
         extras = _extras(question, stride, dilation, bounds.output_padding)
         for kernel_size in bounds.kernel_size if extras else ():
@@ -168,12 +172,15 @@ def _found(question: Question, bounds: Bounds) -> Iterator[Solution | None]:
 def _from_size(
     size: int, question: Question, line: _Line, extras: Pair, allowed: Sequence[int]
 ) -> Iterator[Solution]:
-    """The layers from an input of `size`, by their padding."""
-    sizes = (size, question.output_size)
-    short, long = sizes if question.is_transposed else sizes[::-1]
+    """The layers from an input of `size`, found by their padding."""
+    if question.is_transposed:
+        short, long = size, question.output_size
+    else:
+        short, long = question.output_size, size
+    # long = (short - 1) * stride + base + sign * padding + extra, so sign * padding = room - extra
     room = long - (short - 1) * line.stride - line.base
     totals = sorted(line.sign * (room - extra) for extra in extras)
-    words: dict[ResolvedPads, str] | None = None
+    words: dict[ResolvedPads, str] | None = None  # found only if there is a solution
     for pair in pairs_with_sum(allowed, totals[0], totals[1]):
         if words is None:
             words = _words(question, line.window, size)
@@ -185,7 +192,7 @@ def _from_size(
 def _from_any_size(
     question: Question, line: _Line, extras: Pair, allowed: Sequence[int]
 ) -> Iterator[Solution | None]:
-    """The layers from an input of any size, by their padding, with the sizes of that input."""
+    """The layers from an input of any size, found by their padding; None for one without."""
     search = _transposed_sources if question.is_transposed else _direct_sources
     for pair in pairs_with_sum(allowed, 2 * allowed[0], 2 * allowed[-1]):
         found = False
@@ -199,9 +206,10 @@ def _from_any_size(
 def _direct_sources(
     size: int, line: _Line, extras: Pair, padding: int
 ) -> Iterator[tuple[int, Pair]]:
-    """The input sizes of a convolution with `size` outputs: as many as its stride.
+    """(0, the range of input sizes) of a convolution with `size` outputs.
 
-    The output_padding with which a transposed layer leads back tells them apart.
+    There are as many as its stride: each leaves another number of elements, one of `extras`, that
+    no window covers.
     """
     least = (size - 1) * line.stride + line.base + line.sign * padding
     if least + extras[1] >= 1:
@@ -211,7 +219,8 @@ def _direct_sources(
 def _transposed_sources(
     size: int, line: _Line, extras: Pair, padding: int
 ) -> Iterator[tuple[int, Pair]]:
-    """The output_paddings that make `size` outputs, and the input size of each."""
+    """The output_paddings that give `size` outputs, each with its input size, as a range of one."""
+    # (i - 1) * stride = stretched - extra must be a multiple of the stride, and not negative.
     stretched = size - line.base - line.sign * padding
     first = extras[0] + (stretched - extras[0]) % line.stride
     for extra in range(first, min(extras[1], stretched) + 1, line.stride):
@@ -235,9 +244,9 @@ def _solution(line: _Line, pair: Pair, extra: int, sizes: Pair, word: str | None
 def _extras(
     question: Question, stride: int, dilation: int, wanted: Sequence[int] | None
 ) -> tuple[Pair, ...]:
-    """The legal output_paddings as runs (first, last), or what direct windows may leave over.
+    """The legal output_paddings as runs (first, last); for a conv the elements no window covers.
 
-    There are none where the framework refuses this stride with this dilation.
+    Empty where the framework refuses this stride with this dilation.
     """
     window = Window(kernel_size=(1,), stride=(stride,), dilation=(dilation,))
     try:
@@ -246,6 +255,7 @@ def _extras(
         return ()
     if not question.is_transposed:
         return ((0, stride - 1),)
+    # All from some output_padding on are refused; bisection finds the first of them.
     past = bisect_left(
         range(max(stride, dilation)),
         True,
@@ -265,10 +275,11 @@ def _is_refused(extra: int, stride: int, dilation: int, framework: Framework) ->
 
 
 def _line(question: Question, kernel_size: int, stride: int, dilation: int) -> _Line:
-    """The line of a window, found for a transposed layer by asking for two of its points."""
+    """The line of a window; for a transposed layer it is drawn through two of its points."""
     window = Window(kernel_size=(kernel_size,), stride=(stride,), dilation=(dilation,))
     if not question.is_transposed:
         return _Line(window=window, base=effective_kernel(kernel_size, dilation), sign=-1)
+    # The sizes without padding and with one element show base and sign.
     sizes = []
     for pair in ((0, 0), (0, 1)):
         written = _written_out(window, pair, 0)
@@ -278,7 +289,7 @@ def _line(question: Question, kernel_size: int, stride: int, dilation: int) -> _
 
 
 def _written_out(window: Window, pair: Pair, extra: int) -> WrittenAxis:
-    """A transposed layer on one element, with everything written out."""
+    """A transposed layer on one element, its padding and output_padding written as numbers."""
     return WrittenAxis(
         size=1,
         kernel_size=window.kernel_size[0],
@@ -299,7 +310,10 @@ def _own_pads(question: Question, window: Window, pair: Pair, extra: int) -> Res
 
 
 def _words(question: Question, window: Window, size: int) -> dict[ResolvedPads, str]:
-    """By the zeros that it comes to on an input of `size`, the first padding word to do so."""
+    """The padding words by the pads that they mean on an input of `size`.
+
+    Of several words with the same pads it is the first.
+    """
     found: dict[ResolvedPads, str] = {}
     for word in WORDS:
         axis = _axis_of_word(question, window, size, word)
@@ -312,7 +326,8 @@ def _words(question: Question, window: Window, size: int) -> dict[ResolvedPads, 
 
 def _axis_of_word(question: Question, window: Window, size: int, word: str) -> Axis | None:
     """The axis of the layer with this padding and no output_padding; None where it is illegal."""
-    layer = (ConvTranspose if question.is_transposed else Conv)(
+    layer_type = ConvTranspose if question.is_transposed else Conv
+    layer = layer_type(
         out_channels=1,
         kernel_size=window.kernel_size,
         stride=window.stride,

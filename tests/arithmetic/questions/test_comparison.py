@@ -1,4 +1,4 @@
-"""Equal, shifted or neither: what the arithmetic says of two readings, and what C itself shows.
+"""Equal, shifted or neither: the verdict on two readings, compared with their matrices C.
 
 Two layers agree up to a shift where moving the columns of one C makes it the other: with every
 axis of both inputs lined up `shift` apart, the entries that both have room for are the same.
@@ -30,7 +30,7 @@ SMALL = Limits(kernel_size=3, outputs=3)
 
 
 def dense(convolution: Convolution) -> Array:
-    """C as (out_channels, *output, in_channels, *input), of a kernel whose taps all differ."""
+    """C as (out_channels, *output, in_channels, *input), for a kernel whose taps all differ."""
     shape = convolution.weight_shape
     weight = np.arange(1, 1 + int(np.prod(shape))).reshape(shape)
     sizes = [axis.input_size for axis in convolution.axes]
@@ -67,7 +67,7 @@ def convolution(axes: tuple[Axis, ...], *, adjoint: bool = False) -> Convolution
 
 @st.composite
 def pairs_of_axes(draw: st.DrawFn, drawn: st.SearchStrategy[Axis]) -> tuple[Axis, Axis]:
-    """An axis, and another with the same window and other pads: of the same sizes, or not."""
+    """Two axes with the same window and different pads; their sizes may differ."""
     own = draw(drawn)
     moved = draw(st.integers(-2, 2))
     other = replace(
@@ -264,7 +264,7 @@ class TestAverages:
         {"kernel_size": 3, "stride": 2, "padding": ((0, 1),), "count_include_pad": False},
     ])  # fmt: skip
     def test_the_divisors_decide_and_not_the_keys(self, keys: dict[str, Any]) -> None:
-        """A ceiling's overhang counts nowhere, so that it is all one what counts."""
+        """Elements that ceil_mode adds count nowhere, so count_include_pad makes no difference."""
         found = read("onnx", "avg_pool", (1, 4), **keys)
         assert {name for name, one in found.items() if one.geometry is not None} >= {"onnx"}
         assert all(one.is_equal for one in found.values() if one.geometry is not None)
