@@ -221,7 +221,7 @@ class Axis:
         >>> axis.part_of_inputs(4, 8)[:2]
         (1, 5)
         """
-        # The first window that ends behind `first`, and the last that starts before `past`.
+        # The first window that reaches `first`, and the end of those that start before `past`.
         start = ceil_div(first + self.before - self.effective_kernel + 1, self.stride)
         end = (past - 1 + self.before) // self.stride + 1
         low, high = _range_inside(start, end, self.output_size)

@@ -49,7 +49,7 @@ from convt_cli.arithmetic.windows import each_axis
 from convt_cli.errors import GeometryError
 
 _RANKS = {"bilinear": 2, "bicubic": 2, "trilinear": 3}
-"""The number of spatial axes of the modes that have one alone."""
+"""The number of spatial axes of each mode that fits one number alone."""
 MODES = ("nearest", "linear", "bilinear", "trilinear", "cubic", "bicubic", "area")
 """nearest, linear, cubic and area take any number of axes that a framework has, the rest one."""
 

@@ -36,7 +36,10 @@ _MOST_POSITIONS = 2**14
 """The most positions of a layer over which sources that drift apart are followed."""
 
 Jump = tuple[Ratio | None, ...]
-"""Input elements between neighbouring positions, per spatial axis; None if none or uneven."""
+"""Input elements between neighbouring positions, per spatial axis of the input.
+
+None where neighbours read the same elements, or the distance is not the same for all.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +67,7 @@ class View:
 
     @property
     def jump(self) -> Ratio | None:
-        """Input elements between neighbouring positions; None if none or uneven."""
+        """Input elements between neighbouring positions, see `Jump`."""
         moving = [trace for axis, trace in self.traces if axis > 0]
         if len(moving) != 1 or moving[0] is None or not moving[0].jump:
             return None
@@ -247,6 +250,7 @@ def _hull_of_traces(traces: list[Trace], length: int) -> tuple[Trace | None, boo
         return _hull_of_drifting(traces, length), True
     if period > MOST_PHASES:
         return None, False
+    # At equal speeds one common period shows all phases.
     read = ([trace.at(q) for trace in traces] for q in range(period))
     intervals = ((min(a for a, _ in each), max(b for _, b in each)) for each in read)
     return Trace(jump=jumps.pop(), intervals=tuple(intervals)), False
@@ -266,6 +270,7 @@ def _hull_of_drifting(traces: list[Trace], length: int) -> Trace | None:
         turns, phase = divmod(position, pace.period)
         first, last = intervals[phase]
         moved = turns * pace.jump
+        # Widen the phase's interval, counted in the first period, to hold what all traces read.
         intervals[phase] = (
             min(first, *(trace.at(position)[0] - moved for trace in traces)),
             max(last, *(trace.at(position)[1] - moved for trace in traces)),

@@ -105,6 +105,7 @@ def _added_up(trace: Trace, inner: list[tuple[int, int]]) -> Sequence[Trace | No
     if total > MOST_PHASES:
         return [None] * len(inner)
     first, last = trace.at(0)
+    # how far one digit alone moves the interval, for each of its places
     moves = [[trace.at(step * place)[0] - first for place in range(size)] for step, size in inner]
     for number in range(total):
         moved = sum(

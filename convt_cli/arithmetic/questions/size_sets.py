@@ -78,7 +78,7 @@ class SizeSet:
         >>> str(SizeSet(progressions=(Progression(first=32, step=16),), alone=(7, 8)))
         '7; 8; multiples of 16 from 32'
         """
-        groups: list[tuple[int, int, int]] = []
+        groups: list[tuple[int, int, int]] = []  # (first, last, step) of progressions side by side
         for one in self.progressions:
             first, last, step = groups[-1] if groups else (0, 0, 0)
             if (one.first, one.step) == (last + 1, step):

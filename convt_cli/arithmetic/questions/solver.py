@@ -160,6 +160,7 @@ def _found(question: Question, bounds: Bounds) -> Iterator[Solution | None]:
     for stride, dilation in product(bounds.stride, bounds.dilation):
         extras = _extras(question, stride, dilation, bounds.output_padding)
         for kernel_size in bounds.kernel_size if extras else ():
+            # One line for each window; its paddings follow from the sizes.
             line = _line(question, kernel_size, stride, dilation)
             allowed = bounds.padding or range(effective_kernel(kernel_size, dilation))
             for run in extras:

@@ -70,6 +70,8 @@ class Trace:
             return self.at(first)[0], self.at(first)[0] - 1
         if self.is_monotone:
             return self.at(first)[0], self.at(last)[1]
+        # Without an order every phase must be looked at: of the first period for the least element,
+        # of the last for the greatest.
         begins = range(first, min(last + 1, first + self.period))
         ends = range(max(first, last + 1 - self.period), last + 1)
         return min(self.at(q)[0] for q in begins), max(self.at(q)[1] for q in ends)
