@@ -1,13 +1,15 @@
 """convt: a convolution is a matrix, y = Cx, and everything that follows from it.
 
-The Python interface.  Importing it costs neither numpy nor scipy: names load on first use.
+This is the Python interface.  Importing it loads neither numpy nor scipy: each name is loaded on
+its first use.
 
     from convt_cli import conv_matrix, conv, conv_transpose, ConvOperator, load_spec
 """
 
 from __future__ import annotations
 
-TYPE_CHECKING = False  # type checkers take it for true; `typing` itself takes time to load
+# Type checkers take this for true.  Importing it from `typing` would take time.
+TYPE_CHECKING = False
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from convt_cli.operators.operator import ConvOperator
     from convt_cli.spec.load import load_spec
 
+# public name -> the module that defines it
 _HOMES = {
     "ArrayError": "convt_cli.errors",
     "ConvtError": "convt_cli.errors",

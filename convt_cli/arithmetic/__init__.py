@@ -1,12 +1,14 @@
 """Convolution arithmetic in Python integers alone: no arrays, no files, no YAML.
 
-`axis` holds the one relation per spatial axis, `windows` makes axes of sizes and pads, and
-`convolution` is the product of axes that is a matrix; `padding_modes` says where its padding reads
-from.  `keys` are the kinds of value that a layer's keys take, `spans` the source positions that a
-position reads.  `averages` and `sampling` compare what two layers of one size compute.  `network`
-joins layers into a graph.
+- `axis`: the one relation between input and output positions, per spatial axis.
+- `windows`: a window on every axis, and the axes made from sizes and pads.
+- `convolution`: the product of axes that is the matrix C; `padding_modes`: what its padding reads.
+- `keys`: the kinds of value that a layer's keys take.
+- `spans`: which positions of its source a position reads.
+- `averages`, `sampling`: whether two pools, or two upsamples, of equal sizes compute the same.
+- `network`: layers joined into a graph.
 
-Three rooms lie inside.  `dialects` is what each framework means, `layers` gives every layer type
-its shape rule, and `questions` are what can be asked of sizes, layers and networks.  What is wrong
-with a layer is a `GeometryError` with the name of the field at fault.
+Three rooms lie inside: `dialects` holds what each framework means, `layers` the keys and the shape
+rule of every layer type, and `questions` what can be asked of sizes, layers and networks.  A layer
+with a mistake raises a `GeometryError` that names the field at fault.
 """

@@ -1,13 +1,13 @@
-"""What an average pool divides by: padding counts or not, and a ceiling's overhang never does.
+"""The divisors of an average pool: how many elements each of its windows is divided by.
 
-The divisor of a window is the product, over the axes, of how many of its taps lie in what counts:
-the bare input, or the input with the padding that was asked for.  What a ceiling adds behind
-counts in no framework.
+The divisor of a window is the product, over the axes, of the number of its taps that lie in the
+counted range: the bare input, or the input with the padding that was asked for.  What ceil_mode
+adds behind the padding counts in no framework.
 
-Two pools with the same windows divide alike exactly where, on every axis, the sums of their
-divisors over all windows are equal: what counts in one lies inside what counts in the other, so
-that each divisor of the one is at most that of the other, and equal sums leave no room for a
-difference.  `Axis.entries` has these sums in closed form, so no window is walked through.
+Two pools with the same windows have equal divisors exactly if the sums of their divisors over all
+windows are equal on every axis.  The counted range of one contains that of the other, so each
+divisor of the one is at most that of the other, and equal sums leave no room for a difference.
+`Axis.entries` computes these sums in closed form, so no window is walked through.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from convt_cli.arithmetic.windows import Window
 
 
 def counts_padding(definition: Definition, framework: Framework) -> bool:
-    """Whether padding counts in the divisor of an average pool; False for all other layers."""
+    """Whether padding counts in the divisors of this layer; False unless it is an average pool."""
     if not isinstance(definition, AveragePool):
         return False
     if definition.count_include_pad is None:
@@ -37,13 +37,15 @@ def counts_padding(definition: Definition, framework: Framework) -> bool:
 def asked_pads(
     pool: MaxPool | AveragePool, axes: Sequence[Axis], framework: Framework
 ) -> tuple[Pair, ...]:
-    """A pool's pads as they were asked for, without what a ceiling adds behind."""
+    """A pool's pads as the spec asks for them, without what ceil_mode adds behind."""
     sizes = tuple(axis.input_size for axis in axes)
     return direct_pads(pool.padding, sizes, Window.of(axes), framework, "a pool")
 
 
 def divisor_sums(axes: Sequence[Axis], asked: Sequence[Pair], *, counts: bool) -> Shape:
-    """The sum of all windows' divisors on every axis; `asked` are the pads that may count.
+    """The sum of all windows' divisors on every axis.
+
+    `asked` are the pads that count where `counts` is true.
 
     >>> pool = Axis.conv(input_size=4, kernel_size=3, stride=2, after=1)
     >>> divisor_sums([pool], [(0, 0)], counts=True), divisor_sums([pool], [(0, 1)], counts=True)
@@ -55,8 +57,9 @@ def divisor_sums(axes: Sequence[Axis], asked: Sequence[Pair], *, counts: bool) -
 
 
 def _counted(axis: Axis, pair: Pair) -> Axis:
-    """The axis over an input that what counts of the padding is a part of."""
+    """The same windows over a longer input, which takes in the counted padding `pair`."""
     before, after = pair
+    # Padding that moves into the input is no longer padding, so all windows stay where they are.
     return replace(
         axis,
         input_size=before + axis.input_size + after,

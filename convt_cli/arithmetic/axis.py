@@ -1,4 +1,4 @@
-"""The one relation, per spatial axis; everything convt computes follows from it.
+"""The one relation between inputs and outputs, per spatial axis; all of convt follows from it.
 
 C[output, input] holds tap t exactly where
 
@@ -22,7 +22,7 @@ from convt_cli.errors import GeometryError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Axis:
-    """One spatial axis of a direct convolution: two sizes and the window that joins them.
+    """One spatial axis of a direct convolution: its two sizes and its window.
 
     `before` and `after` are the zeros around the input, in elements; negative ones crop.
 
@@ -138,13 +138,13 @@ class Axis:
 
     @property
     def derived_output_size(self) -> int:
-        """The number of positions the window has: what `output_size` is at most."""
+        """How many positions the window has; `output_size` may be smaller, never larger."""
         room = self.input_size + self.before + self.after - self.effective_kernel
         return room // self.stride + 1
 
     @property
     def output_padding(self) -> int:
-        """What a transposed convolution adds to reach `input_size` from `output_size`.
+        """The elements a transposed convolution adds to reach `input_size` from `output_size`.
 
         For a direct convolution this is the guide's a = (i + 2p - k) mod s: the padded elements
         at the end that no window covers.
@@ -181,8 +181,9 @@ class Axis:
         >>> Axis.conv(input_size=5, kernel_size=3, before=1, after=1).outputs_of_tap(0)
         (1, 5)
         """
+        # The tap reads input = output * stride + offset: solve 0 <= input < input_size for output.
         offset = tap * self.dilation - self.before
-        first = min(self.output_size, max(0, -(offset // self.stride)))
+        first = min(self.output_size, max(0, -(offset // self.stride)))  # ceil(-offset / stride)
         past = min(self.output_size, (self.input_size - 1 - offset) // self.stride + 1)
         return first, max(first, past)
 
@@ -192,13 +193,16 @@ class Axis:
         >>> Axis.conv(input_size=5, kernel_size=3, before=1, after=1).taps_of_output(4)
         (0, 2)
         """
+        # Tap t reads input = start + t * dilation: solve 0 <= input < input_size for t.
         start = output * self.stride - self.before
-        first = min(self.kernel_size, max(0, -(start // self.dilation)))
+        first = min(self.kernel_size, max(0, -(start // self.dilation)))  # ceil(-start / dilation)
         past = min(self.kernel_size, (self.input_size - 1 - start) // self.dilation + 1)
         return first, max(first, past)
 
     def part_of_outputs(self, first: int, past: int) -> tuple[int, int, Axis]:
-        """Outputs `first` to `past` alone: the inputs they read, as a range, and the axis between.
+        """(low, high, axis): outputs `first` to `past` - 1 read inputs `low` to `high` - 1.
+
+        `axis` joins these inputs and these outputs alone.
 
         >>> Axis.conv(input_size=9, kernel_size=3, before=1, after=1).part_of_outputs(4, 6)[:2]
         (3, 7)
@@ -209,19 +213,26 @@ class Axis:
         return low, high, self._part(high - low, past - first, low - first * self.stride)
 
     def part_of_inputs(self, first: int, past: int) -> tuple[int, int, Axis]:
-        """Inputs `first` to `past` alone: the outputs that read them, as a range, and the axis.
+        """(low, high, axis): inputs `first` to `past` - 1 are read by outputs `low` to `high` - 1.
+
+        `axis` joins these inputs and these outputs alone.
 
         >>> axis = Axis.conv_transpose(input_size=8, kernel_size=4, stride=2, before=1, after=1)
         >>> axis.part_of_inputs(4, 8)[:2]
         (1, 5)
         """
-        start = -((self.effective_kernel - 1 - first - self.before) // self.stride)
+        # The first window that reaches `first`, and the end of those that start before `past`.
+        start = ceil_div(first + self.before - self.effective_kernel + 1, self.stride)
         end = (past - 1 + self.before) // self.stride + 1
         low, high = _range_inside(start, end, self.output_size)
         return low, high, self._part(past - first, high - low, first - low * self.stride)
 
     def _part(self, input_size: int, output_size: int, shift: int) -> Axis:
-        """Fewer elements of both sizes, the first input `shift` further from the first output."""
+        """The axis between a part of the inputs and a part of the outputs.
+
+        `shift` is by how much the padding before grows; the padding after is the elements that the
+        last window covers past the part's inputs.
+        """
         before = self.before + shift
         spanned = (output_size - 1) * self.stride + self.effective_kernel
         return Axis(
@@ -249,18 +260,24 @@ class Axis:
         if bound < 0:
             return 0
         taps = min(self.kernel_size, bound // self.dilation + 1)
-        # These taps are met by every output, the others by floor((bound - t*dilation)/stride)+1.
+        # `complete` taps count for every output; each of the others, tap t, for
+        # floor((bound - t*dilation) / stride) + 1 outputs, which floor_sum adds up.
         room = bound - (self.output_size - 1) * self.stride
         complete = 0 if room < 0 else min(taps, room // self.dilation + 1)
         partial = taps - complete
-        shortest = bound - (taps - 1) * self.dilation
+        shortest = bound - (taps - 1) * self.dilation  # the bound of the last tap
         below = floor_sum(partial, self.stride, self.dilation, shortest)
         return complete * self.output_size + below + partial
 
 
 def effective_kernel(kernel_size: int, dilation: int) -> int:
-    """dilation * (kernel_size - 1) + 1."""
+    """dilation * (kernel_size - 1) + 1: the input elements a window spans."""
     return dilation * (kernel_size - 1) + 1
+
+
+def ceil_div(dividend: int, divisor: int) -> int:
+    """ceil(dividend / divisor), exact for integers of any size."""
+    return -(-dividend // divisor)
 
 
 def floor_sum(count: int, modulus: int, slope: int, offset: int) -> int:
@@ -284,7 +301,10 @@ def floor_sum(count: int, modulus: int, slope: int, offset: int) -> int:
 
 
 def _range_inside(start: int, end: int, size: int) -> tuple[int, int]:
-    """`start` to `end` cut to 0 ... size, with at least one element."""
+    """The part of the range `start` to `end` that lies in 0 to `size`, or one element next to it.
+
+    An axis has at least one element, so a range that lies outside is not left empty.
+    """
     low = min(max(0, start), size - 1)
     return low, min(max(low + 1, end), size)
 

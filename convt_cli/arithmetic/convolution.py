@@ -1,6 +1,6 @@
 """The direct convolution whose matrix is C: channels, groups and one `Axis` per spatial axis.
 
-Whether a layer's own action is C or Cᵀ is the one word `adjoint` here.  Shapes are row-major:
+`adjoint` is true where the layer applies Cᵀ, and false where it applies C.  Shapes are row-major:
 C's rows are (out_channels, *output sizes), its columns (in_channels, *input sizes).
 """
 
@@ -15,10 +15,12 @@ from convt_cli.arithmetic.padding_modes import check_fold, folded_entries
 from convt_cli.errors import GeometryError
 
 Shape = tuple[int, ...]
+"""The sizes of an array's axes, or one number for each of some axes."""
 
 _T = TypeVar("_T")
 
 _INT32_MAX = 2**31 - 1
+"""The largest index of a sparse matrix that 4 bytes hold."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +76,7 @@ class Convolution:
         return self._as_the_layer((self.input_shape, self.output_shape))
 
     def _as_the_layer(self, both: tuple[_T, _T]) -> tuple[_T, _T]:
-        """What C has at its input and its output, as the layer's own action has it."""
+        """C's (input, output) pair of anything, in the layer's own order: exchanged for Cᵀ."""
         return (both[1], both[0]) if self.adjoint else both
 
     @property
@@ -103,7 +105,7 @@ class Convolution:
 
     @property
     def multiply_adds(self) -> int:
-        """Output positions of C times taps times channels, padding zeros counted."""
+        """C's output positions times the elements of its weight; taps on padding count too."""
         return prod(axis.output_size for axis in self.axes) * prod(self.weight_shape)
 
     @property
@@ -114,5 +116,6 @@ class Convolution:
     def matrix_bytes(self, itemsize: int, *, transpose: bool = False) -> int:
         """Bytes of C, or Cᵀ, in CSR: data, column indices and row pointers."""
         index = 4 if self.index_dtype == "int32" else 8
-        rows = self.matrix_shape[1 if transpose else 0]
-        return self.nnz * (itemsize + index) + (rows + 1) * index
+        rows, columns = self.matrix_shape
+        pointers = (columns if transpose else rows) + 1
+        return self.nnz * (itemsize + index) + pointers * index

@@ -1,7 +1,7 @@
-"""The kinds of value a layer's keys take, and the plain values they stand for.
+"""The kinds of value that a layer's keys take, and the values themselves.
 
-A layer type is a dataclass whose fields are made by `key`; whoever reads or documents a spec
-reads the kind of each field.  How text becomes such a value is `spec.values`' business.
+A layer type is a dataclass whose fields are made by `key`, each with a kind: the reader of specs,
+the manual and the help all read these kinds.  `spec.values` turns text into such values.
 """
 
 from __future__ import annotations
@@ -14,11 +14,16 @@ from typing import Any, NamedTuple
 from convt_cli.errors import GeometryError
 
 PerAxis = int | tuple[int, ...]
+"""One integer for all spatial axes, or one per axis."""
 Pair = tuple[int, int]
+"""(before, after) of one axis, or another pair of integers."""
 Padding = int | str | tuple[int, ...] | tuple[Pair, ...]
+"""Padding as it is written: for all axes, as a word, per axis, or as a pair per axis."""
 
 LARGEST = 2**53
+"""The largest absolute value of a number in a spec: a double holds every integer up to it."""
 FILLS = ("ones", "index", "bilinear", "normal")
+"""The rules by which a weight without numbers is filled."""
 
 
 class Integer(NamedTuple):
@@ -61,13 +66,13 @@ class Word(NamedTuple):
 
 
 class Weight(NamedTuple):
-    """A file reference, nested lists, or a fill; where `scalar` is true one number, too."""
+    """A file reference, nested lists, or a fill; with `scalar` also a single number."""
 
     scalar: bool = False
 
 
 class Bias(NamedTuple):
-    """true, false, or what `Weight` takes."""
+    """true, false, or a value of kind `Weight`."""
 
     scalar: bool = False
 
@@ -108,7 +113,7 @@ class Ratio:
 
     @classmethod
     def of(cls, numerator: int, denominator: int) -> Ratio:
-        """numerator / denominator, reduced."""
+        """numerator / denominator in lowest terms."""
         common = gcd(numerator, denominator)
         return cls(numerator=numerator // common, denominator=denominator // common)
 
@@ -117,7 +122,7 @@ class Ratio:
 
 
 Factor = Ratio | float
-"""An exact ratio, as 2, 3/2 and 1.5 are, or a decimal such as 1.15, which a double rounds."""
+"""A scale factor: an exact ratio (2, 3/2, 1.5), or a decimal that a double rounds (1.15)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,8 +159,10 @@ class Inline:
 
 
 WeightSource = FileReference | Fill | Inline
+"""Where the numbers of a weight or a bias come from."""
 
 DEFAULT_FILL = Fill()
+"""The weight of a layer whose spec names none."""
 FILL_NOTE = f"no weight; using {DEFAULT_FILL}"
 """What notes say of a layer whose weight the spec does not name."""
 

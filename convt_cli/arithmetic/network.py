@@ -15,14 +15,16 @@ from convt_cli.errors import Diagnostic
 _ELEMENTWISE = frozenset(
     ("relu", "leaky_relu", "clip", "elu", "gelu", "silu", "sigmoid", "tanh", "dropout", "identity")
 )
-"""Functions of single elements, the same for every channel."""
+"""Operations that apply one function to each element by itself, the same in every channel."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkLayer:
-    """One layer in its place: what it reads and comes to; `definition` is its keys as written.
+    """One layer of a network with every shape known.
 
-    `stands_for` names an operation that has the layer's shapes and not its numbers.
+    `definition` holds its keys as written, `inputs` the shapes of its `sources`, and `line` its
+    place in the spec.  `stands_for` names the operation that the layer replaces: one with the same
+    shapes, which computes something else.
     """
 
     name: str
@@ -40,26 +42,26 @@ class NetworkLayer:
 
     @property
     def operation(self) -> str:
-        """What it does, in a word."""
+        """The operation that the layer stands for, or else its own type."""
         return self.stands_for or self.type
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shuffle:
-    """A pixel_shuffle that what a convolution makes comes to before another convolution.
+    """A pixel_shuffle that a convolution's output reaches before any other convolution.
 
-    `phases` channels are one block of its image.  `is_direct` says that nothing stands between
-    but functions of single elements, the same for every channel.
+    `phases` channels make up one block of its image.  `is_immediate`: only layers that apply one
+    function to each element, the same in every channel, stand between.
     """
 
     name: str
     phases: int
-    is_direct: bool
+    is_immediate: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MatrixLayer:
-    """A layer that is a matrix C: its convolution, and where its numbers come from."""
+    """A conv or conv_transpose layer: its convolution, and where its weight comes from."""
 
     name: str
     convolution: Convolution
@@ -67,7 +69,7 @@ class MatrixLayer:
     weight: WeightSource
     bias: bool | WeightSource
     is_filled: bool
-    """The spec names no weight, so that `weight` is the default fill."""
+    """The spec names no weight, so `weight` is the default fill."""
     shuffles: tuple[Shuffle, ...] = ()
 
 
@@ -75,7 +77,7 @@ class MatrixLayer:
 class Network:
     """A network with every shape known; its output is its last layer's.
 
-    `warnings` say what of its spec is likely not meant as it is written.
+    `warnings` point out parts of the spec that are probably mistakes.
     """
 
     spec: str
@@ -87,7 +89,7 @@ class Network:
 
     @property
     def framework(self) -> str:
-        """The name of the framework whose rules hold."""
+        """The name of the framework whose rules the network follows."""
         return self.rules.name
 
     @property
@@ -121,25 +123,26 @@ class Network:
             if not isinstance(shuffle.definition, PixelShuffle):
                 continue
             phases = shuffle.definition.factor ** (len(shuffle.output) - 1)
+            # Walk up from the shuffle, through all sources, to the nearest convolutions.
             waiting, seen = [(name, True) for name in shuffle.sources], set[str]()
             while waiting:
-                name, is_direct = waiting.pop()
+                name, is_immediate = waiting.pop()
                 if name in seen or name not in layers:
                     continue
                 seen.add(name)
                 layer = layers[name]
                 if isinstance(layer.definition, Convolutional):
-                    one = Shuffle(name=shuffle.name, phases=phases, is_direct=is_direct)
+                    one = Shuffle(name=shuffle.name, phases=phases, is_immediate=is_immediate)
                     found.setdefault(name, []).append(one)
                 else:
-                    is_direct = is_direct and layer.operation in _ELEMENTWISE
-                    waiting.extend((source, is_direct) for source in layer.sources)
+                    is_immediate = is_immediate and layer.operation in _ELEMENTWISE
+                    waiting.extend((source, is_immediate) for source in layer.sources)
         return found
 
     @property
     def weight_files(self) -> tuple[str, ...]:
         """The files that weights and biases name, as written, each once, in order."""
-        found: dict[str, None] = {}
+        found: dict[str, None] = {}  # a dict keeps the order, and each name once
         for layer in self.layers:
             for field in ("weight", "bias"):
                 source = getattr(layer.definition, field, None)

@@ -1,8 +1,8 @@
-"""Where a position in the padding reads from: circular, reflect and replicate.
+"""Padding modes: the input position that a position in the padding reads.
 
-Each mode folds a position outside 0 ... size - 1 back onto the input, so that C of a padded
-convolution holds its tap at the folded column.  The formulas use only +, -, %, // and abs, and
-so take an int or an integer array alike.
+circular, reflect and replicate each fold a position outside 0 ... size - 1 back onto the input,
+so that the matrix C has the tap in the folded column.  The formulas use only +, -, %, // and abs,
+so that they take an int or an integer array alike.
 
 Source: PyTorch's `torch.nn.functional.pad`, whose modes of these names agree with NumPy's
 `wrap`, `reflect` and `edge`.
@@ -18,7 +18,8 @@ from convt_cli.errors import GeometryError
 
 PADDING_MODES = ("zeros", "circular", "reflect", "replicate")
 
-# Counting distinct folded entries takes a step for each tap that a border window has.
+# The largest number of taps in border windows: counting their distinct entries, unlike those of
+# zero padding, takes a step for each of them.
 _MOST_BORDER_STEPS = 1_000_000
 
 
@@ -33,6 +34,7 @@ def _reflect(position: Any, size: int) -> Any:
 
 def _replicate(position: Any, size: int) -> Any:
     last = size - 1
+    # min(max(position, 0), last), written so that it takes arrays too
     return (abs(position) - abs(position - last) + last) // 2
 
 
@@ -45,7 +47,7 @@ FOLDS: dict[str, Callable[[Any, int], Any]] = {
 
 
 def check_fold(axis: Axis, mode: str) -> None:
-    """Raise GeometryError (E116) where the padding is none that `mode` can fold."""
+    """Raise GeometryError (E116) for padding that `mode` cannot fold onto the input."""
     if mode != "zeros" and min(axis.before, axis.after) < 0:
         raise GeometryError(
             "E116",
@@ -62,7 +64,7 @@ def check_fold(axis: Axis, mode: str) -> None:
             value=f"got {steps:,}",
             help="use a smaller padding or kernel_size",
         )
-    most = {"circular": axis.input_size, "reflect": axis.input_size - 1}.get(mode)
+    most = _most_padding(axis.input_size, mode)
     padding = max(axis.before, axis.after)
     if most is not None and padding > most:
         raise GeometryError(
@@ -74,8 +76,20 @@ def check_fold(axis: Axis, mode: str) -> None:
         )
 
 
+def _most_padding(size: int, mode: str) -> int | None:
+    """The most padding that `mode` takes on one side of `size` elements; None for any."""
+    if mode == "circular":
+        return size
+    if mode == "reflect":
+        return size - 1  # the border element is not repeated
+    return None
+
+
 def folded_entries(axis: Axis, mode: str) -> int:
-    """The number of distinct (output, input) pairs of one axis once its padding is folded in."""
+    """The number of distinct (output, input) pairs of one axis, its padding folded in.
+
+    Inner windows have one pair for each tap; in a border window two taps can read one input.
+    """
     fold = FOLDS[mode]
     inner = _inner_outputs(axis)
     taps = range(0, axis.kernel_size * axis.dilation, axis.dilation)

@@ -1,7 +1,8 @@
-"""Which positions of its source a position reads, on one axis without ends.
+"""Spans: the interval of source positions that a position reads, on one axis without ends.
 
 Every layer that does not see a whole axis reads an interval whose ends are rounded fractions of
-the position; here belong those fractions.  `receptive` composes them through a network.
+the position; here belong the formulas of these fractions, one function a kind of layer.
+`questions.receptive` composes them through a network.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from convt_cli.arithmetic.keys import Ratio
 class Span:
     """Position q reads floor((q*step + first) / per) ... floor((q*step + last) / per).
 
-    Position q + per reads `step` further on; an interval that ends before it begins is empty.
-    Where it is not `exact`, a position can read less than the interval.
+    Position q + per reads `step` elements further on; an interval that ends before it begins is
+    empty.  Unless `exact`, a position can read fewer elements than the interval has.
 
     >>> Span(step=2, first=-1, last=1).of(3)
     (5, 7)
@@ -66,7 +67,7 @@ def nearest_span(factor: Ratio) -> Span:
 
 
 def linear_span(factor: Ratio) -> Span:
-    """The positions on both sides of (q + 1/2)/factor - 1/2, or the one that it falls on.
+    """The two positions around (q + 1/2)/factor - 1/2, or the one that it falls on.
 
     >>> [linear_span(Ratio(numerator=3)).of(position) for position in range(3)]
     [(-1, 0), (0, 0), (0, 1)]
@@ -76,14 +77,14 @@ def linear_span(factor: Ratio) -> Span:
 
 
 def cubic_span(factor: Ratio) -> Span:
-    """The two positions on both sides of (q + 1/2)/factor - 1/2.
+    """The four positions around (q + 1/2)/factor - 1/2, two on each side.
 
-    Where a position falls on one of the source's it reads that one alone.  If all do the span
-    says so; where some do it is not exact.
+    A position that falls on one of the source's reads that one alone.  If all of them do, the span
+    is that of linear; if only some do, it is not exact.
     """
     up, down = factor.numerator, factor.denominator
     linear = linear_span(factor)
-    if up == 1 and down % 2:
+    if up == 1 and down % 2:  # every position falls on one of the source's
         return linear
     return Span(
         step=linear.step,

@@ -1,7 +1,7 @@
-"""A window on every axis, and the axes that it makes of sizes and pads.
+"""A window on every axis, and the axes made from it with sizes and pads.
 
-`direct_axes` and `transposed_axes` are where a convolution of any rank becomes one `Axis` for
-each of its spatial axes; an error names the axis at fault.
+`direct_axes` and `transposed_axes` turn a convolution of any rank into one `Axis` for each of its
+spatial axes; an error names the axis at fault.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """What a window looks like on every axis, before its padding is known."""
+    """A window's kernel_size, stride and dilation on every axis; its padding is not known yet."""
 
     kernel_size: tuple[int, ...]
     stride: tuple[int, ...]
@@ -41,7 +41,10 @@ def direct_axes(
     pairs: tuple[Pair, ...],
     output_sizes: tuple[int, ...] | None = None,
 ) -> tuple[Axis, ...]:
-    """The axes of a direct convolution on inputs of `sizes`; `output_sizes` keeps fewer outputs."""
+    """The axes of a direct convolution on an input of `sizes`, padded by `pairs`.
+
+    `output_sizes`, where given, keeps the first outputs alone.
+    """
     return each_axis(
         len(sizes),
         lambda n: Axis.conv(
@@ -59,7 +62,7 @@ def direct_axes(
 def transposed_axes(
     sizes: tuple[int, ...], window: Window, pairs: tuple[Pair, ...], extras: tuple[int, ...]
 ) -> tuple[Axis, ...]:
-    """The axes whose Cᵀ acts on inputs of `sizes`; `extras` are the output_paddings."""
+    """The axes whose Cᵀ acts on an input of `sizes`; `extras` are the output_paddings."""
     return each_axis(
         len(sizes),
         lambda n: Axis.conv_transpose(
@@ -75,7 +78,7 @@ def transposed_axes(
 
 
 def each_axis(rank: int, make: Callable[[int], _T]) -> tuple[_T, ...]:
-    """make(0), make(1), ...; an error names its axis."""
+    """(make(0), make(1), ..., make(rank - 1)); a GeometryError is raised with its axis's number."""
     axes = []
     for number in range(rank):
         try:

@@ -80,6 +80,6 @@ def _analysis(layer: MatrixLayer, weight: Array) -> Analysis:
         phase_differences={
             one.name: phase_difference(convolution, weight, one.phases)
             for one in layer.shuffles
-            if one.is_direct and not convolution.adjoint
+            if one.is_immediate and not convolution.adjoint
         },
     )

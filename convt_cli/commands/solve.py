@@ -6,10 +6,10 @@ import click
 
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.dialects.frameworks import FRAMEWORKS
+from convt_cli.arithmetic.questions.bounds import Bounds
 from convt_cli.arithmetic.questions.closing import closing_base, closing_sizes
 from convt_cli.arithmetic.questions.solver import (
     TYPES,
-    Bounds,
     Question,
     promising_strides,
     solutions,

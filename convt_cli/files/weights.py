@@ -127,7 +127,7 @@ def as_c(stored: Array, layout: WeightLayout, convolution: Convolution) -> Array
     """A weight as it is stored, as C has it: (out_channels, in_channels // groups, *kernel)."""
     rank = len(convolution.axes)
     taps = tuple(range(rank))
-    if layout.unflipped:
+    if layout.flipped:
         return np.flip(stored, taps).transpose(rank, rank + 1, *taps)
     return stored.transpose(rank + 1, rank, *taps) if layout.taps_first else stored
 

@@ -163,7 +163,7 @@ def _notes(compared: Compared) -> Iterator[str]:
     yield from _padding_notes(compared)
     for reading in compared.readings:
         yield from (f"{reading.framework.name} refuses it: {error}." for error in reading.errors)
-        yield from (f"{reading.framework.name}'s tools: {text}." for text in reading.dissents)
+        yield from (f"{reading.framework.name}'s tools: {text}." for text in reading.disagreements)
     if any(reading.is_flipped for reading in compared.readings):
         yield f"Between jax and the others {_FLIPPED}."
     lines = [(one.framework.name, compared.line(one.framework)) for one in compared.readings[1:]]
@@ -250,7 +250,7 @@ def _reading_document(compared: Compared, reading: Reading) -> dict[str, object]
         "code": line.text,
         "condition": None if line.condition is None else str(line.condition),
         "note": "; ".join(_document_notes(reading, line)) or None,
-        "dissent": reading.dissents,
+        "dissent": reading.disagreements,
     }
 
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
 from convt_cli.arithmetic.convolution import Shape
+from convt_cli.arithmetic.questions.bounds import Bounds, runs
 from convt_cli.arithmetic.questions.closing import Closing, OpenNetwork, Shapes, furthest
-from convt_cli.arithmetic.questions.solver import Bounds, Question, Solution, runs
+from convt_cli.arithmetic.questions.solver import Question, Solution
 from convt_cli.reports.table import VERSION, Cell, CellKind, Column, Report, Table, column
 
 MOST_LISTED = 100_000
@@ -241,7 +242,7 @@ def _size_notes(
     graph: OpenNetwork, base: Mapping[str, Shape] | None, closings: Sequence[Closing]
 ) -> Iterator[str]:
     written = dict(graph.inputs)
-    refused = _refusal_text(graph.trace(written))
+    refused = _refusal_text(graph.shapes_on(written))
     if refused:
         yield f"As written, {_input_text(written)}, it does not fit: {refused}."
     if base is None:

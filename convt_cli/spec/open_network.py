@@ -29,6 +29,6 @@ def load_open_network(path: str, *, input: InputOverride = NO_OVERRIDE) -> OpenN
         name=spec.name,
         framework=spec.framework,
         inputs=tuple(spec.inputs.items()),
-        steps=tuple(steps),
+        layers=tuple(steps),
         warnings=problems.diagnostics,
     )

@@ -10,7 +10,7 @@ from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.dialects.frameworks import FRAMEWORKS, Framework, at_opset
 from convt_cli.arithmetic.keys import LARGEST
 from convt_cli.arithmetic.layers import LAYER_TYPES
-from convt_cli.arithmetic.layers.base import MAX_RANK, foreign_key
+from convt_cli.arithmetic.layers.base import MAX_RANK, unsupported_key
 from convt_cli.errors import RequestError, shown
 from convt_cli.errors.suggestions import closest, suggestion
 from convt_cli.spec.layers import (
@@ -107,7 +107,7 @@ def _framework(root: Mapping, problems: Problems) -> Framework:
     if opset is None:
         return framework
     if framework.opset is None:
-        error = foreign_key("opset", opset, framework)
+        error = unsupported_key("opset", opset, framework)
         place = root.entries["opset"][1].place
         problems.add(place, error.code, error.message, value=error.value, help=error.help)
         return framework

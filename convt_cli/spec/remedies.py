@@ -22,7 +22,8 @@ from convt_cli.arithmetic.layers import (
 )
 from convt_cli.arithmetic.layers.pools import AveragePool, MaxPool
 from convt_cli.arithmetic.layers.resampling import Upsample
-from convt_cli.arithmetic.questions.solver import Bounds, Question, has_solution
+from convt_cli.arithmetic.questions.bounds import Bounds
+from convt_cli.arithmetic.questions.solver import Question, has_solution
 from convt_cli.errors import GeometryError
 from convt_cli.spec.layers import LayerSpec
 from convt_cli.spec.reader import DEFAULT_FRAMEWORK

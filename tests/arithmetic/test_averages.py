@@ -18,7 +18,7 @@ Divisors = tuple[tuple[int, ...], ...]
 
 
 def divisors(pool: AveragePool, geometry: Geometry, framework: Framework) -> Divisors:
-    """What every window of every axis is divided by, tap by tap."""
+    """The divisor of every window of every axis, counted tap by tap."""
     axes = axes_of(geometry)
     asked = asked_pads(pool, axes, framework)
     counts = counts_padding(pool, framework)

@@ -33,14 +33,14 @@ def walk(axis: Axis) -> oracle.Walk:
 
 
 def remainder(axis: Axis) -> int:
-    """What a direct convolution leaves of its padded input behind the last window."""
+    """The elements of the padded input behind the last window of a direct convolution."""
     return (axis.input_size + axis.before + axis.after - axis.effective_kernel) % axis.stride
 
 
 def transposed(
     input_size: int, *, kernel_size: int, stride: int = 1, padding: int = 0, output_padding: int = 0
 ) -> Axis:
-    """A transposed axis with as much padding after as before."""
+    """A transposed axis with the same padding on both sides."""
     return Axis.conv_transpose(
         input_size=input_size,
         kernel_size=kernel_size,
@@ -78,7 +78,7 @@ def longer(axis: Axis, elements: int) -> Axis:
 
 @st.composite
 def huge_axes(draw: st.DrawFn) -> Axis:
-    """Few taps, and everything else up to 10**12."""
+    """Axes with few taps and all other numbers up to 10**12."""
     kernel_size, size = draw(st.integers(1, 50)), st.integers(1, HUGE)
     outputs, stride, dilation, least = (draw(size) for _ in range(4))
     padded = (outputs - 1) * stride + effective_kernel(kernel_size, dilation)
@@ -307,7 +307,7 @@ def with_ranges(draw: st.DrawFn, size: str) -> tuple[Axis, int, int]:
 
 
 class TestParts:
-    """What a range of outputs or of inputs has to do with the other side, as an axis of its own."""
+    """The part of an axis between a range of outputs, or of inputs, and the other side."""
 
     @settings(deadline=None, max_examples=150)
     @given(drawn=with_ranges("output_size"))
@@ -350,7 +350,7 @@ class TestParts:
     def test_of_huge_axes_keep_every_tap_in_its_place(
         self, axis: Axis, share: int, length: int
     ) -> None:
-        """Of output 0 and tap 0 the part and the whole say where the input is."""
+        """The part and the whole place the input of output 0 and tap 0 at the same element."""
         first = (axis.output_size - 1) * share // 100
         low, _, part = axis.part_of_outputs(first, min(first + length, axis.output_size))
         assert low - part.before == first * axis.stride - axis.before
@@ -404,7 +404,7 @@ class TestZeroInserted:
     @settings(deadline=None, max_examples=150)
     @given(axis=axes())
     def test_meets_the_same_elements_with_the_taps_flipped(self, axis: Axis) -> None:
-        """On the stretched output only every stride-th element is more than an inserted zero."""
+        """On the stretched output all but every stride-th element are inserted zeros."""
         last = axis.kernel_size - 1
         met = {
             (stretched // axis.stride, last - tap, input_)

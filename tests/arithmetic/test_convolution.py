@@ -1,4 +1,4 @@
-"""The product of axes that is a matrix: its shapes, its entries, its indices and its bytes."""
+"""A convolution as a matrix: its shapes, its entries, its index type and its bytes."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ def pattern(convolution: Convolution) -> oracle.Array:
 
 
 def padded(rows: int) -> Convolution:
-    """One element and zeros after it: `rows` rows and a single entry."""
+    """A convolution over one element and zeros after it: `rows` rows and a single entry."""
     axis = Axis.conv(input_size=1, kernel_size=1, after=rows - 1)
     return Convolution(out_channels=1, in_channels=1, axes=(axis,))
 
 
 def line(columns: int, *, rows: int | None = None) -> Convolution:
-    """A kernel of one tap on one axis: an entry per row, and `rows` of the `columns` kept."""
+    """A kernel of one tap on one axis: one entry in each of the first `rows` rows."""
     axis = Axis.conv(input_size=columns, kernel_size=1, output_size=rows)
     return Convolution(out_channels=1, in_channels=1, axes=(axis,))
 
@@ -112,7 +112,7 @@ class TestShapes:
 
 
 class TestIndices:
-    """int32 as long as every size and the number of entries fit."""
+    """The index type is int32 if every size and the number of entries fit."""
 
     @pytest.mark.parametrize(
         ("convolution", "index_dtype"),

@@ -1,4 +1,4 @@
-"""Padding that repeats the input: where each padded position reads, held to numpy.pad."""
+"""Padding that repeats the input: the positions that it reads, compared with numpy.pad."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ NUMPY_MODES: dict[str, NumpyMode] = {
     "reflect": "reflect",
     "replicate": "edge",
 }
+# mode -> the most padding that it takes, minus the size; replicate takes any
 _FURTHEST = {"circular": 0, "reflect": -1, "replicate": 30}
 
 
 def padded(size: int, mode: str) -> oracle.Array:
-    """What numpy.pad shows on an axis padded as far as `mode` reaches on both sides."""
+    """An axis padded by numpy.pad on both sides, by the most that `mode` allows."""
     return np.pad(np.arange(size), size + _FURTHEST[mode], mode=NUMPY_MODES[mode])
 
 

@@ -249,8 +249,8 @@ def aborts_in_xla(layer: NetworkLayer) -> bool:
 
 
 def kernel_for(framework: str, target: Target, weight: Array) -> Array:
-    """The kernel as it is stored: of an unflipped target JAX's has its taps in reverse."""
-    if framework == "jax" and target.is_unflipped:
+    """The kernel as it is stored: JAX's has its taps in reverse where the target is flipped."""
+    if framework == "jax" and target.flipped:
         return np.flip(np.swapaxes(weight, 0, 1), tuple(range(2, weight.ndim))).copy()
     return weight
 

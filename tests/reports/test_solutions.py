@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from convt_cli.arithmetic.dialects.frameworks import FRAMEWORKS
+from convt_cli.arithmetic.questions.bounds import Bounds
 from convt_cli.arithmetic.questions.closing import closing_base, closing_sizes
-from convt_cli.arithmetic.questions.solver import Bounds, Question, promising_strides, solutions
+from convt_cli.arithmetic.questions.solver import Question, promising_strides, solutions
 from convt_cli.reports.solutions import MOST_LISTED, sizes_report, solutions_report
 from convt_cli.reports.table import Report, Table
 from convt_cli.spec.open_network import load_open_network

@@ -20,12 +20,12 @@ OPEN = """
 class TestGraph:
     def test_need_not_close(self, spec: WriteSpec) -> None:
         graph = load_open_network(spec(OPEN))
-        assert [(step.name, step.sources) for step in graph.steps] == [
+        assert [(step.name, step.sources) for step in graph.layers] == [
             ("p", ("input",)),
             ("u", ("p", "input")),
             ("add1", ("p", "u")),
         ]
-        assert graph.trace(dict(graph.inputs)).refused is not None
+        assert graph.shapes_on(dict(graph.inputs)).refused is not None
 
     def test_has_the_name_and_the_input_that_it_is_given(self, spec: WriteSpec) -> None:
         graph = load_open_network(spec(OPEN, "open.yaml"), input={"": (1, 8, 8)})

@@ -47,4 +47,4 @@ def _linear_weight(
     source = DEFAULT_FILL if definition.weight is None else definition.weight
     shape = definition.stored_shape(layer.inputs[0], network.rules)
     stored = weights.numbers(source, shape, f"weight of {layer.name}")
-    return stored if network.rules.weight_axes == "first" else stored.T
+    return stored.T if network.rules.taps_first else stored

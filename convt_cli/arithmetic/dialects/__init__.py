@@ -4,6 +4,6 @@
 `padding` turns padding words into (before, after) pairs, `transposed` finds the pads and the
 output_padding of a transposed layer, and `weight_layout` is the order of a weight's axes in a file.
 
-Here belongs all that depends on a framework.  What a layer type does with it is for `layers`; a
-framework's name is asked for nowhere else in the arithmetic.
+Here belong the rules that depend on a framework; how a layer type uses them is for `layers`.  No
+shape depends on a framework's name: the layers read the table's fields.
 """

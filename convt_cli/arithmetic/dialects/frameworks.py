@@ -19,16 +19,18 @@ from convt_cli.arithmetic.padding_modes import PADDING_MODES
 Shape = tuple[int, ...]
 
 DEFAULT_OPSET = 22
-
+"""The version of ONNX's operators where a spec names none."""
 
 _ANY_AXES = (1, 2, 3)
+"""All numbers of spatial axes that a layer can have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upsampling:
-    """The resizing operators of a framework: which there are, and what they read.
+    """The resizing operators of a framework: which it has, and what they read.
 
-    `nearest`, `linear`, `cubic` and `area` are the numbers of spatial axes that they take.
+    `nearest`, `linear`, `cubic` and `area` hold the numbers of spatial axes on which the framework
+    has that kind; empty where it does not have it.
     """
 
     nearest: Shape = _ANY_AXES
@@ -36,24 +38,24 @@ class Upsampling:
     cubic: Shape = ()
     area: Shape = ()
     scales_by: Literal["factor", "sizes"]
-    """Positions are those of the factor as it is written, or of output size over input size."""
+    """Positions are scaled by the factor as it is written, or by output size / input size."""
     nearest_rounds: Literal["down", "centre"]
     """Nearest reads floor(q / factor), or floor((q + 1/2) / factor)."""
     cubic_kernel: Literal["-3/4", "-1/2", "-1/2 tabulated"] = "-3/4"
-    """Keys' parameter a; TensorFlow takes the kernel from a table of 1024 steps."""
+    """Keys' parameter a of the cubic kernel; TensorFlow reads it from a table of 1024 steps."""
     smooths: bool = False
     """Linear and cubic widen their kernel where the output is smaller than the input."""
     area_shares: bool = False
-    """An area mean weighs elements by how much of them lies in the window, not all alike."""
+    """An area mean weighs each element by the part of it inside the window, not all equally."""
 
     def axes(self, mode: str) -> Shape:
-        """The numbers of spatial axes on which there is `mode`, a word of a spec."""
+        """The numbers of spatial axes on which the framework has `mode`, a word of a spec."""
         ranks: Shape = getattr(self, interpolation(mode))
         return ranks
 
 
 def interpolation(mode: str) -> str:
-    """nearest, linear, cubic or area: what `mode`, a word of a spec, is on any axis.
+    """The kind of interpolation, nearest, linear, cubic or area, that `mode` of a spec means.
 
     >>> interpolation("bilinear"), interpolation("area")
     ('linear', 'area')
@@ -67,72 +69,84 @@ class Framework:
 
     name: str
     opset: int | None = None
-    """The version of the operators, where the framework numbers them."""
+    """The version of its operators; None for a framework that does not number them."""
 
     same_words: tuple[str, ...]
     """Padding words among `same` and `same_lower` that its convolutions know."""
     same_needs_unit_stride: bool = False
+    """Its convolutions take `same` with stride 1 alone."""
     padding_modes: tuple[str, ...] = ("zeros",)
+    """What the padding of its convolutions can read."""
     strided_dilation: bool = True
     """A convolution may have both a stride and a dilation above 1."""
 
     transposed_groups: bool = True
+    """A transposed layer may have groups."""
     transposed_same_words: tuple[str, ...]
+    """Padding words among `same` and `same_lower` that its transposed layers know."""
     transposed_same_lower_needs_unit_stride: bool = False
+    """Its transposed layers take `same_lower` with stride 1 alone."""
     transposed_same: Literal["none", "forward", "runtime"] = "none"
-    """Where `same` finds the crop of a transposed layer, see `transposed`."""
+    """How `same` finds the crop of a transposed layer: from the pads of the direct convolution on
+    the output, or as ONNX Runtime does; see `transposed`."""
     transposed_pads: Literal["direct", "stretched"] = "direct"
     """What the numbers of `padding` pad: C's input, or the transposed layer's stretched input."""
     output_padding_below: Literal["stride", "stride or dilation", "nothing"]
-    """What output_padding stays below; below nothing there is none."""
+    """The bound that output_padding must stay below; "nothing" allows no output_padding."""
     output_padding_reaches_stride: bool = False
-    """Left out, output_padding is what a kernel shorter than the stride falls short of it."""
+    """Without an output_padding in the spec it is stride - effective_kernel, if that is above 0."""
     output_size: bool = True
     """A transposed layer may name its output size."""
     output_size_replaces_padding: bool = False
-    """output_size finds the pads itself, and those written are ignored."""
+    """output_size determines the pads, and those written are ignored."""
     larger_half_before: tuple[str, ...] = ()
-    """Words whose odd element goes before, `pairs` standing for any other padding."""
+    """Padding words whose odd element goes before; `pairs` stands for padding without a word."""
 
     pool_same_words: tuple[str, ...]
+    """Padding words among `same` and `same_lower` that its pools know."""
     pool_padding: Literal["half kernel", "below kernel", "any"]
-    """How much padding a pool takes: kernel_size // 2 (undilated), less than it, or any."""
+    """How much padding a pool takes: up to kernel_size // 2, less than kernel_size, or any.
+
+    kernel_size counts without dilation.
+    """
     pool_ceil: bool | None
-    """Whether pools take the ceiling where the spec does not say; None where they cannot."""
+    """The default of ceil_mode; None where pools have no ceil_mode."""
     pool_drops_unpadded: bool = True
-    """With the ceiling, a last window that starts past the input goes even without padding."""
+    """With ceil_mode, a last window that starts past the input is dropped even without padding."""
     max_pool_dilation: Literal["any", "alone", "none"] = "any"
-    """Any, one without stride and without `same`, or none."""
+    """Which dilation a max pool takes: any, one without stride and without `same`, or none."""
     adaptive_pools: bool = False
-    """Has adaptive pools; without them, one that is a plain pool is still legal (see `pools`)."""
+    """Has adaptive pools; without, only those equal to a plain pool are legal (see `pools`)."""
     max_unpool: bool = False
     """Has an operator that puts maxima back where they stood."""
     reorders_axes: bool = True
-    """Has an operator that transposes, of which with reshapes a pixel shuffle is made."""
+    """Has an operator that transposes, so that a pixel shuffle can be made with reshapes."""
     upsampling: Upsampling
     """What its resizing operators do."""
     average_pool_dilation: bool = False
+    """An average pool may have a dilation."""
     average_counts_padding: bool
-    """Whether padding counts in an average's divisor where the spec does not say."""
+    """The default of count_include_pad: whether padding counts in an average's divisor."""
     average_pool_3d_needs_whole_window: bool = False
     """A 3-D average pool refuses an input smaller than its kernel, whatever the padding."""
 
     upsample_factor: Literal["double", "single", "whole"]
-    """The precision in which sizes are multiplied by a scale_factor; or whole factors alone."""
+    """The precision in which sizes are multiplied by a scale_factor; "whole": no other factors."""
 
     prelu_slopes: tuple[Literal["one", "channels", "elements"], ...] = ("one", "channels")
-    """How many slopes a prelu can learn; the first where the spec does not say."""
+    """How many slopes a prelu can learn; the first is the default."""
     instance_norm_affine: bool = True
-    """An instance norm learns a scale and a shift where the spec does not say."""
+    """The default of an instance norm's `affine`: whether it learns a scale and a shift."""
     layer_norm_axes: Literal["all", "channels", "last"] = "channels"
-    """What a layer norm normalises along where the spec does not say."""
+    """The axes that a layer norm normalises along by default."""
     counts_running_statistics: bool = False
-    """A batch norm's running mean and variance count as parameters, which are not trained."""
+    """A batch norm's running mean and variance count as parameters that are not trained."""
 
-    weight_axes: Literal["first", "last"]
-    """Channels stand before the taps of a stored weight, or behind them."""
-    transposed_unflipped: bool = False
-    """Unless transpose_kernel says so, transposed kernels are neither flipped nor exchanged."""
+    taps_first: bool = False
+    """A stored weight has its taps before its channels; otherwise behind them, as C's has."""
+    transposed_flipped: bool = False
+    """A transposed layer's weight is stored flipped, see `weight_layout`, but for one whose
+    transpose_kernel is true."""
 
     @property
     def title(self) -> str:
@@ -164,7 +178,6 @@ _PYTORCH = Framework(
     upsample_factor="double",
     instance_norm_affine=False,
     layer_norm_axes="all",
-    weight_axes="first",
 )
 _TENSORFLOW_UPSAMPLING = Upsampling(
     linear=(2,),
@@ -191,7 +204,7 @@ _TENSORFLOW = Framework(
     upsample_factor="whole",
     prelu_slopes=("elements", "channels", "one"),
     counts_running_statistics=True,
-    weight_axes="last",
+    taps_first=True,
 )
 _KERAS = replace(
     _TENSORFLOW,
@@ -223,7 +236,6 @@ _ONNX = Framework(
     upsample_factor="single",
     prelu_slopes=("one", "channels", "elements"),
     layer_norm_axes="last",
-    weight_axes="first",
 )
 _JAX = Framework(
     name="jax",
@@ -249,8 +261,8 @@ _JAX = Framework(
     pool_ceil=None,
     average_counts_padding=True,
     upsample_factor="whole",
-    weight_axes="last",
-    transposed_unflipped=True,
+    taps_first=True,
+    transposed_flipped=True,
 )
 _CAFFE = Framework(
     name="caffe",
@@ -269,7 +281,6 @@ _CAFFE = Framework(
     upsample_factor="whole",
     prelu_slopes=("channels", "one"),
     instance_norm_affine=False,
-    weight_axes="first",
 )
 
 FRAMEWORKS: dict[str, Framework] = {
@@ -288,8 +299,8 @@ FRAMEWORKS: dict[str, Framework] = {
 def at_opset(framework: Framework, opset: int) -> Framework:
     """The rules of ONNX with the operators of `opset`.
 
-    Before 11 the odd element of SAME_UPPER goes before, and that of everything else behind.
-    Pools have ceil_mode, and max pools a dilation, from 10 on, average pools a dilation from 19.
+    Before opset 11 the odd element of SAME_UPPER goes before, and of all other padding behind.
+    Pools have ceil_mode and max pools a dilation from 10 on, average pools a dilation from 19 on.
     """
     return replace(
         framework,

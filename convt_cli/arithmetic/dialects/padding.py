@@ -1,30 +1,34 @@
-"""Padding and output_padding as they are written, turned into integers per axis in one place.
+"""Padding as it is written, turned into (before, after) integers per axis in this one place.
 
-Words: `valid` is none; `half` effective_kernel // 2 on both sides; `full`
-dilation * (kernel_size - 1) on both; `causal` that much before and none after.  `same` and
-`same_lower` give ceil(input / stride) outputs; their odd zero goes after and before.
+The words: `valid` is no padding; `half` effective_kernel // 2 on both sides; `full`
+dilation * (kernel_size - 1) on both sides; `causal` as much before as `full`, and none after.
+`same` and `same_lower` give ceil(input / stride) outputs; an odd zero goes after the input for
+`same`, before it for `same_lower`.
 """
 
 from __future__ import annotations
 
-from convt_cli.arithmetic.axis import effective_kernel
+from convt_cli.arithmetic.axis import ceil_div, effective_kernel
 from convt_cli.arithmetic.dialects.frameworks import Framework
 from convt_cli.arithmetic.keys import Padding, Pair, require_rank
 from convt_cli.arithmetic.windows import Window
 from convt_cli.errors import GeometryError
 
 FRAMEWORK_WORDS = ("same", "same_lower")
+"""Padding words that depend on the framework and on the size of the input."""
 WORDS = ("valid", "half", "full", "causal", *FRAMEWORK_WORDS)
 
 
 def pads(padding: Padding, window: Window) -> tuple[Pair, ...]:
-    """The (before, after) pair of every axis, for everything but the framework's own words.
+    """The (before, after) pair of every axis, for any padding but `FRAMEWORK_WORDS`.
 
     Raises GeometryError (E106) for a list of the wrong length.
     """
     if isinstance(padding, str):
-        steps = zip(window.kernel_size, window.dilation, strict=True)
-        return tuple(_word_pads(padding, effective_kernel(k, d)) for k, d in steps)
+        axes = zip(window.kernel_size, window.dilation, strict=True)
+        return tuple(
+            _word_pads(padding, effective_kernel(size, dilation)) for size, dilation in axes
+        )
     rank = len(window.kernel_size)
     if isinstance(padding, int):
         return ((padding, padding),) * rank
@@ -45,9 +49,9 @@ def _word_pads(word: str, effective: int) -> Pair:
 def direct_pads(
     padding: Padding, sizes: tuple[int, ...], window: Window, framework: Framework, layer_type: str
 ) -> tuple[Pair, ...]:
-    """The pads of a direct window over `sizes`, `same` included where the framework has it.
+    """The pads of a direct window over `sizes`, by the framework's rule for `same`.
 
-    Raises GeometryError (E113) where it has not.
+    Raises GeometryError (E113) for a word that the framework does not have.
     """
     if padding not in FRAMEWORK_WORDS:
         return pads(padding, window)
@@ -56,17 +60,20 @@ def direct_pads(
     if framework.same_needs_unit_stride:
         _require_unit_stride(str(padding), window, framework)
     axes = zip(sizes, window.kernel_size, window.dilation, window.stride, strict=True)
-    pairs = (same_pads(size, effective_kernel(k, d), s) for size, k, d, s in axes)
+    pairs = (
+        same_pads(size, effective_kernel(kernel_size, dilation), stride)
+        for size, kernel_size, dilation, stride in axes
+    )
     return tuple(pair[::-1] if padding == "same_lower" else pair for pair in pairs)
 
 
 def same_pads(size: int, effective: int, stride: int) -> Pair:
-    """The pads with which a window stands at ceil(size / stride) positions; an odd one is after.
+    """The pads that give a window ceil(size / stride) positions; an odd element goes after.
 
     >>> same_pads(5, 3, 2), same_pads(6, 3, 2), same_pads(6, 1, 2)
     ((1, 1), (0, 1), (0, 0))
     """
-    total = max(0, (-(-size // stride) - 1) * stride + effective - size)
+    total = max(0, (ceil_div(size, stride) - 1) * stride + effective - size)
     return total // 2, total - total // 2
 
 
@@ -85,7 +92,7 @@ def require_word(word: str, words: tuple[str, ...], layer_type: str, framework: 
 
 
 def require_transposed_word(word: str, window: Window, framework: Framework) -> None:
-    """Raise GeometryError (E113) where the framework's transposed layers have not this `same`."""
+    """Raise GeometryError (E113) for a `same` that the framework's transposed layers lack."""
     require_word(word, framework.transposed_same_words, "conv_transpose", framework)
     if word == "same_lower" and framework.transposed_same_lower_needs_unit_stride:
         _require_unit_stride(word, window, framework)
@@ -103,7 +110,7 @@ def _require_unit_stride(word: str, window: Window, framework: Framework) -> Non
 
 
 def require_plain_window(window: Window, framework: Framework) -> None:
-    """Raise GeometryError (E124) where stride and dilation exclude each other."""
+    """Raise GeometryError (E124) for stride with dilation where the framework has not both."""
     if framework.strided_dilation or max(window.stride) == 1 or max(window.dilation) == 1:
         return
     raise GeometryError(
@@ -116,18 +123,20 @@ def require_plain_window(window: Window, framework: Framework) -> None:
 
 
 def legal_output_padding(output_padding: int, stride: int, dilation: int) -> int:
-    """`output_padding`, smaller than stride or dilation.  Raises GeometryError (E105)."""
+    """`output_padding`, if smaller than stride or dilation.  Raises GeometryError (E105)."""
     most = max(stride, dilation) - 1
     if output_padding > most:
+        legal = "0" if most == 0 else "0 or 1" if most == 1 else f"0 to {most}"
         raise GeometryError(
             "E105",
             "output_padding must be smaller than stride or dilation",
             field="output_padding",
             value=f"got {output_padding} with stride {stride} and dilation {dilation}",
-            help={0: "use 0", 1: "use 0 or 1"}.get(most, f"use 0 to {most}"),
+            help=f"use {legal}",
         )
     return output_padding
 
 
 def _axes_text(values: tuple[int, ...]) -> str:
+    """One number where all axes have it, else the list."""
     return str(values[0]) if len(set(values)) == 1 else str(list(values))

@@ -1,15 +1,18 @@
-"""How a transposed layer finds its pads and output_padding under a framework's rules.
+"""The pads and output_padding of a transposed layer, by a framework's rules.
 
 The output size is (i - 1)s + ke - before - after + output_padding, where `before` and `after`
 are the zeros that C, the direct convolution, has around its input.  Frameworks differ in what
 they take as given:
 
 - `direct` pads are C's own; `stretched` ones (JAX) are zeros around the layer's stretched
-  input, so that C's are ke - 1 less those.
+  input, and C's pads are then ke - 1 minus those.
 - `same` of TensorFlow, Keras and JAX crops by the pads that a direct SAME convolution has on
-  the *output*, i * s; that of ONNX Runtime takes off what goes past i * s.
-- output_padding left out is none, or what a kernel shorter than the stride falls short of it.
-- output_size stands for the output_padding that reaches it, or, in ONNX, for the pads.
+  the *output*, of size i * s; that of ONNX Runtime cuts off the elements past i * s.
+- output_padding left out is 0; for some frameworks s - ke where the kernel is shorter than the
+  stride.
+- output_size determines the output_padding, or, in ONNX, the pads.
+
+i, s and ke are the layer's own input size, stride and effective_kernel.
 """
 
 from __future__ import annotations
@@ -24,10 +27,10 @@ from convt_cli.errors import GeometryError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """What a spec says of one axis of a transposed layer.
+class WrittenAxis:
+    """One axis of a transposed layer as a spec has it, on an input of `size` elements.
 
-    `pair` is None for `same` and `same_lower`, and `word` is the padding's word, if it is one.
+    `word` is the padding if it is a word, and `pair` is None for `same` and `same_lower`.
     """
 
     size: int
@@ -51,90 +54,99 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """The zeros around C's input, and the output_padding; negative zeros crop."""
+class ResolvedPads:
+    """The zeros around C's input, and the output_padding; negative numbers crop."""
 
     before: int
     after: int
     output_padding: int
 
 
-def found_pads(asked: Asked, framework: Framework) -> Found:
+def resolved_pads(written: WrittenAxis, framework: Framework) -> ResolvedPads:
     """The pads and output_padding of one axis.  Raises GeometryError (E118)."""
-    if asked.output_size is not None and framework.output_size_replaces_padding:
-        _require_reachable(asked, asked.output_size)
+    if written.output_size is not None and framework.output_size_replaces_padding:
+        _require_reachable(written, written.output_size)
         return _by_runtime(
-            asked, asked.full + (asked.output_padding or 0) - asked.output_size, framework
+            written, written.full + (written.output_padding or 0) - written.output_size, framework
         )
-    if asked.pair is None:
-        return _by_same(asked, framework)
-    before, after = asked.pair
-    if framework.transposed_pads == "stretched" and asked.word is None:
-        span = asked.effective - 1
+    if written.pair is None:
+        return _by_same(written, framework)
+    before, after = written.pair
+    if framework.transposed_pads == "stretched" and written.word is None:
+        span = written.effective - 1
         return _reaching(span - before, span - after)
-    least = asked.full - before - after
-    return Found(before=before, after=after, output_padding=_extra(asked, least, framework))
+    least = written.full - before - after
+    return ResolvedPads(
+        before=before, after=after, output_padding=_extra(written, least, framework)
+    )
 
 
-def _by_same(asked: Asked, framework: Framework) -> Found:
+def _by_same(written: WrittenAxis, framework: Framework) -> ResolvedPads:
     if framework.transposed_same == "runtime":
-        past = asked.full + (asked.output_padding or 0) - asked.size * asked.stride
-        return _by_runtime(asked, max(0, past), framework)
-    size = _same_output_size(asked)
-    before, after = same_pads(size, asked.effective, asked.stride)
-    extra = size - (asked.full - before - after)
-    return Found(before=before, after=after, output_padding=extra)
+        past = written.full + (written.output_padding or 0) - written.size * written.stride
+        return _by_runtime(written, max(0, past), framework)
+    size = _same_output_size(written)
+    before, after = same_pads(size, written.effective, written.stride)
+    extra = size - (written.full - before - after)
+    return ResolvedPads(before=before, after=after, output_padding=extra)
 
 
-def _same_output_size(asked: Asked) -> int:
+def _same_output_size(written: WrittenAxis) -> int:
     """The output size of a transposed layer that undoes a direct SAME convolution.
 
-    i * s unless it is named, or output_padding is: then (i - 1)s + ke mod 2 + output_padding.
+    It is the written output_size; with a written output_padding (i - 1)s + ke mod 2 +
+    output_padding; else i * s.
     """
-    size = asked.size * asked.stride
-    if asked.output_size is not None:
-        size = asked.output_size
-    elif asked.output_padding is not None:
-        size += asked.effective % 2 - asked.stride + asked.output_padding
-    low = (asked.size - 1) * asked.stride + 1
-    if not low <= size < low + asked.stride:
-        raise _unreachable(asked, size, low, asked.stride)
+    size = written.size * written.stride
+    if written.output_size is not None:
+        size = written.output_size
+    elif written.output_padding is not None:
+        size += written.effective % 2 - written.stride + written.output_padding
+    low = (written.size - 1) * written.stride + 1
+    if not low <= size < low + written.stride:
+        raise _unreachable(written, size, low, written.stride)
     return size
 
 
-def _by_runtime(asked: Asked, total: int, framework: Framework) -> Found:
-    """`total` elements off the output, as ONNX Runtime shares them out; missing ones go behind."""
-    extra = asked.output_padding or 0
+def _by_runtime(written: WrittenAxis, total: int, framework: Framework) -> ResolvedPads:
+    """Pads that crop the output by `total` elements, divided as ONNX Runtime does.
+
+    A negative `total` adds elements behind.
+    """
+    extra = written.output_padding or 0
     if total < 0:
-        return Found(before=0, after=0, output_padding=extra - total)
-    word = asked.word if asked.pair is None else "pairs"
+        return ResolvedPads(before=0, after=0, output_padding=extra - total)
+    word = written.word if written.pair is None else "pairs"
     small, large = total // 2, total - total // 2
     before, after = (large, small) if word in framework.larger_half_before else (small, large)
-    return Found(before=before, after=after, output_padding=extra)
+    return ResolvedPads(before=before, after=after, output_padding=extra)
 
 
-def _require_reachable(asked: Asked, size: int) -> None:
-    """Raise GeometryError (E118) where a direct convolution on `size` has more positions."""
-    most = asked.full + asked.stride - 1
+def _require_reachable(written: WrittenAxis, size: int) -> None:
+    """Raise GeometryError (E118) for an output so large that C would have more positions on it."""
+    most = written.full + written.stride - 1
     if size > most:
-        raise _unreachable(asked, size, 1, most)
+        raise _unreachable(written, size, 1, most)
 
 
-def _reaching(before: int, after: int) -> Found:
-    """`after` as zeros, and what is negative of it as output_padding."""
-    return Found(before=before, after=max(0, after), output_padding=max(0, -after))
+def _reaching(before: int, after: int) -> ResolvedPads:
+    """The pads of C with `after` zeros at its end; a negative number becomes output_padding."""
+    return ResolvedPads(before=before, after=max(0, after), output_padding=max(0, -after))
 
 
-def _extra(asked: Asked, least: int, framework: Framework) -> int:
-    """The output_padding, given or found, for pads that leave `least` elements."""
-    if asked.output_size is not None:
+def _extra(written: WrittenAxis, least: int, framework: Framework) -> int:
+    """The output_padding for pads that leave `least` elements without one.
+
+    It is found from output_size, or as written, or the framework's default.
+    """
+    if written.output_size is not None:
         low = max(least, 1)
-        if not low <= asked.output_size < least + asked.stride:
-            raise _unreachable(asked, asked.output_size, low, least + asked.stride - low)
-        return asked.output_size - least
-    if asked.output_padding is not None:
-        return asked.output_padding
-    short = asked.stride - asked.effective
+        if not low <= written.output_size < least + written.stride:
+            raise _unreachable(written, written.output_size, low, least + written.stride - low)
+        return written.output_size - least
+    if written.output_padding is not None:
+        return written.output_padding
+    short = written.stride - written.effective
     return max(0, short) if framework.output_padding_reaches_stride else 0
 
 
@@ -161,15 +173,15 @@ def require_output_padding(
     legal_output_padding(output_padding, stride, dilation)
 
 
-def _unreachable(asked: Asked, size: int, low: int, count: int) -> GeometryError:
-    """The error (E118) for an output of `size` where the `count` sizes from `low` are reached."""
+def _unreachable(written: WrittenAxis, size: int, low: int, count: int) -> GeometryError:
+    """The error (E118) for an output of `size`; the `count` sizes from `low` are possible."""
     reachable = (
         "is none" if count < 1 else f"is {low}" if count == 1 else f"are {low} to {low + count - 1}"
     )
-    field = "output_padding" if asked.output_size is None else "output_size"
+    field = "output_padding" if written.output_size is None else "output_size"
     nearest = min(max(size, low), low + count - 1)
-    if asked.output_size is None and asked.output_padding is not None:
-        nearest += asked.output_padding - size
+    if written.output_size is None and written.output_padding is not None:
+        nearest += written.output_padding - size
     return GeometryError(
         "E118",
         "output_size must be one the layer can reach",

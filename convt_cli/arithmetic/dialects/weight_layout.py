@@ -1,10 +1,11 @@
-"""How the numbers of a weight lie in a file, and where they belong in C.
+"""The order of the numbers of a weight in a file, and where each belongs in C.
 
 C's own layout is (out_channels, in_channels // groups, *kernel_size) of the direct convolution.
-PyTorch, ONNX and Caffe store just that, for conv and conv_transpose alike.  TensorFlow, Keras
-and JAX store (*kernel_size, in_channels // groups, out_channels) of it.  JAX's conv_transpose,
-unless transpose_kernel is set, takes the kernel of an ordinary convolution over the stretched
-input, (*kernel_size, in, out) of the layer: C's channels exchanged, and its taps in reverse.
+PyTorch, ONNX and Caffe store exactly that, for conv and conv_transpose alike.  TensorFlow, Keras
+and JAX store its taps first: (*kernel_size, in_channels // groups, out_channels).  JAX's
+conv_transpose, unless transpose_kernel is true, takes the kernel of an ordinary convolution over
+the stretched input, (*kernel_size, in, out) of the layer.  This one is flipped: compared with C,
+its channels are exchanged and its taps are in reverse order.
 """
 
 from __future__ import annotations
@@ -17,15 +18,19 @@ from convt_cli.arithmetic.convolution import Convolution, Shape
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeightLayout:
-    """`taps_first`: channels stand behind the taps; `unflipped`: as JAX's conv_transpose."""
+    """The order of a stored weight's axes and taps.
+
+    `taps_first`: the axes of the taps come before those of the channels.  `flipped`: channels are
+    exchanged and taps in reverse, as for JAX's conv_transpose; its taps come first as well.
+    """
 
     taps_first: bool = False
-    unflipped: bool = False
+    flipped: bool = False
 
     def stored_shape(self, convolution: Convolution) -> Shape:
         """The shape of the weight as it is stored."""
         out_channels, inner, *kernel = convolution.weight_shape
-        if self.unflipped:
+        if self.flipped:
             return (*kernel, out_channels // convolution.groups, inner * convolution.groups)
         return (*kernel, inner, out_channels) if self.taps_first else convolution.weight_shape
 
@@ -35,20 +40,20 @@ class WeightLayout:
         >>> from convt_cli.arithmetic.axis import Axis
         >>> axis = Axis.conv(input_size=5, kernel_size=3)
         >>> one = Convolution(out_channels=2, in_channels=2, axes=(axis,))
-        >>> WeightLayout(taps_first=True, unflipped=True).stored_index(one, (1, 0, 0))
+        >>> WeightLayout(taps_first=True, flipped=True).stored_index(one, (1, 0, 0))
         (2, 1, 0)
         """
         out_channel, inner, *tap = index
-        if self.unflipped:
+        if self.flipped:
             reverse = (size - 1 - t for size, t in zip(convolution.kernel_size, tap))
             return (*reverse, out_channel, inner)
         return (*tap, inner, out_channel) if self.taps_first else index
 
 
 def other_order(shape: Shape, expected: Shape, remedy: str) -> str:
-    """How a weight of `shape` comes to the `expected` one by another order of its axes, in words.
+    """A hint that another order of its axes gives a weight of `shape` the `expected` one.
 
-    `remedy` has {} for the order.  Empty where no order does it.
+    `remedy` has {} where the order goes.  Empty if no order of the axes does.
 
     >>> other_order((3, 5, 2, 8), (8, 2, 3, 5), "numpy.transpose(w, {})")
     'its axes stand in another order: numpy.transpose(w, (3, 2, 0, 1)) has this shape'

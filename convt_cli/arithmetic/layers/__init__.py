@@ -1,7 +1,8 @@
 """The layer types: their keys, and the rule that gives each its output shape.
 
-The fields of these dataclasses *are* the schema of a spec.  A new type is a class in the module
-of its family and a line in `LAYER_TYPES`, from which readers, help and tables know it.
+The fields of these dataclasses *are* the schema of a spec.  To add a type, write a class in the
+module of its family and a line in `LAYER_TYPES`: the reader of specs, the help and the tables
+take it from there.
 """
 
 from __future__ import annotations
@@ -57,7 +58,9 @@ _PRESERVING = (
     *("relu", "leaky_relu", "clip", "elu", "gelu", "silu", "sigmoid", "tanh"),
     *("softmax", "lrn", "dropout", "identity"),
 )
+"""Types that keep the shape of their source and have no keys."""
 
+# the type as a spec writes it -> the class of its keys and its shape rule
 LAYER_TYPES: dict[str, type[Definition]] = {
     "conv": Conv,
     "conv_transpose": ConvTranspose,

@@ -1,16 +1,18 @@
-"""The numbers that layers are taken to have which a spec does not hold.
+"""Parameters that a spec cannot express, and the values assumed for them: slopes, clip bounds.
 
-`analysis.activations` computes with them, and the import of a model tells where it has others.
+`analysis.backward.activations` computes with these values, and the import of a model reports where
+the model has others.
 """
 
 from __future__ import annotations
 
 LEAKY_SLOPE = 0.01
-"""Of a leaky_relu below 0."""
+"""The slope of a leaky_relu for x < 0."""
 PRELU_SLOPE = 0.25
-"""Of a prelu below 0, in every channel."""
+"""The slope of a prelu for x < 0, in every channel."""
 ELU_ALPHA = 1.0
-"""An elu comes to -alpha far below 0."""
+"""The alpha of an elu, alpha * (exp(x) - 1) for x < 0."""
 CLIP_BOUNDS = (0.0, 6.0)
+"""The least and the greatest value that a clip lets through."""
 CLIP_TEXT = "0 ... 6"
-"""What a clip clips to, and how a message says it."""
+"""`CLIP_BOUNDS` as a message writes them."""

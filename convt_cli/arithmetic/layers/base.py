@@ -1,7 +1,7 @@
-"""What every layer type shares: the protocol, the geometry it resolves to, its sources.
+"""The interface of all layer types: the protocol, the geometry a layer resolves to, its sources.
 
-A layer holds what was written; `problems` yields what is wrong with it whatever its input is,
-and `resolve` turns it, with the shapes of its sources, into a `Geometry` of plain integers.
+A layer holds its keys as written.  `problems` yields the mistakes that do not depend on its input,
+and `resolve` turns the keys and the shapes of its sources into a `Geometry` of plain integers.
 """
 
 from __future__ import annotations
@@ -19,15 +19,18 @@ from convt_cli.arithmetic.spans import Span
 from convt_cli.errors import GeometryError
 
 MAX_RANK = 3
-
+"""The largest number of spatial axes."""
 
 ChannelsRead = tuple[Span, ...] | None
-"""The channels that a channel reads: through these spans, from the source on; None is all."""
+"""The channels that a channel reads: the spans from the source to the layer; None for all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Windows:
-    """Positions reach the input through one `Axis` each; `adjoint` where C's rows are the input."""
+    """Positions read the source through one `Axis` per spatial axis.
+
+    With `adjoint` the source is C's output, as for a transposed layer.
+    """
 
     axes: tuple[Axis, ...]
     adjoint: bool = False
@@ -36,7 +39,7 @@ class Windows:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spans:
-    """Positions reach the source through one `Span` each; None is the whole axis."""
+    """Positions read the source through one `Span` per spatial axis; None is the whole axis."""
 
     axes: tuple[Span | None, ...]
     channels: ChannelsRead = ()
@@ -49,7 +52,7 @@ class Permuted:
     axes: tuple[int, ...]
 
     def shape(self, source: Shape) -> Shape:
-        """The shape that a source of this shape gets."""
+        """The shape of the output for a source of this shape."""
         return tuple(source[axis] for axis in self.axes)
 
 
@@ -60,13 +63,13 @@ class Reshaped:
     target: Shape
 
     def shape(self, _: Shape) -> Shape:
-        """The shape that a source of as many elements gets."""
+        """`target`: the shape of the output, whatever the shape of the source."""
         return self.target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rearranged:
-    """One step after the other."""
+    """Several reorderings and reshapes, one after the other."""
 
     steps: tuple[Permuted | Reshaped, ...]
 
@@ -77,12 +80,12 @@ Dependence = SimpleDependence | Rearranged
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Geometry:
-    """What a layer comes to once its sources are known.
+    """The output shape, cost and dependence of a layer on sources of known shapes.
 
-    `parameters` are all numbers that the framework counts, `not_trained` those among them that it
-    keeps and does not train.  `dependence` says which input positions an output position depends
-    on: the same one, the whole input, those under a window or in a span, or one that the element
-    had before its axes were reordered or reshaped.
+    `parameters` counts all numbers that the framework counts, `not_trained` those among them that
+    it keeps and does not train.  `dependence` says which source positions an output position
+    depends on: the same one, the whole source, those under a window or in a span, or the one where
+    the element stood before its axes were reordered or reshaped.
     """
 
     output: Shape
@@ -105,10 +108,10 @@ class Geometry:
 
 
 class Definition(Protocol):
-    """What every layer type offers."""
+    """The methods that every layer type has; an instance holds the keys of one layer."""
 
     def problems(self, framework: Framework) -> Iterator[GeometryError]:
-        """What is wrong with the keys, whatever the input."""
+        """The mistakes in the keys that do not depend on the input."""
         ...
 
     def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
@@ -118,10 +121,10 @@ class Definition(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layer:
-    """Common ground: most types have nothing to say before their input is known."""
+    """The base of all layer types: no problems, as for most types before their input is known."""
 
     def problems(self, framework: Framework) -> Iterator[GeometryError]:
-        """What is wrong with the keys, whatever the input."""
+        """The mistakes in the keys that do not depend on the input."""
         return iter(())
 
 
@@ -153,7 +156,7 @@ def spatial_source(sources: tuple[Shape, ...]) -> Shape:
 
 
 def check_declared(field: str, declared: int | None, actual: int) -> None:
-    """Raise GeometryError (E114) where a size of the source is declared, and is another."""
+    """Raise GeometryError (E114) for a declared size that is not the source's."""
     if declared not in (None, actual):
         raise GeometryError(
             "E114",
@@ -164,8 +167,8 @@ def check_declared(field: str, declared: int | None, actual: int) -> None:
         )
 
 
-def foreign_key(field: str, value: object, framework: Framework) -> GeometryError:
-    """The error (E125) for a key, or a value of it, that the framework does not have."""
+def unsupported_key(field: str, value: object, framework: Framework) -> GeometryError:
+    """The error (E125) for a key, or a key's value, that the framework does not have."""
     return GeometryError(
         "E125",
         f"{framework.title} has no such {field}",
@@ -176,7 +179,7 @@ def foreign_key(field: str, value: object, framework: Framework) -> GeometryErro
 
 
 def check_inline(field: str, source: object, expected: Shape) -> None:
-    """Raise GeometryError (E121) where numbers written in the spec are not of this shape."""
+    """Raise GeometryError (E121) for numbers in the spec that do not have the shape `expected`."""
     if isinstance(source, Inline) and source.shape != expected:
         raise GeometryError(
             "E121",

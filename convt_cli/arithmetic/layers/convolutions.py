@@ -1,4 +1,4 @@
-"""conv and conv_transpose: the two layer types that are a matrix C, and its transpose."""
+"""conv and conv_transpose: the layer types that apply the matrix C of a convolution, or Cᵀ."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from convt_cli.arithmetic.dialects.padding import (
     require_transposed_word,
 )
 from convt_cli.arithmetic.dialects.transposed import (
-    Asked,
-    Found,
-    found_pads,
+    ResolvedPads,
+    WrittenAxis,
     require_output_padding,
+    resolved_pads,
 )
 from convt_cli.arithmetic.dialects.weight_layout import WeightLayout
 from convt_cli.arithmetic.keys import (
@@ -45,8 +45,8 @@ from convt_cli.arithmetic.layers.base import (
     Windows,
     check_declared,
     check_inline,
-    foreign_key,
     spatial_source,
+    unsupported_key,
 )
 from convt_cli.arithmetic.padding_modes import PADDING_MODES
 from convt_cli.arithmetic.spans import Span
@@ -119,7 +119,7 @@ class Conv(Convolutional):
     def problems(self, framework: Framework) -> Iterator[GeometryError]:
         yield from Convolutional.problems(self, framework)
         if self.padding_mode not in framework.padding_modes:
-            yield foreign_key("padding_mode", self.padding_mode, framework)
+            yield unsupported_key("padding_mode", self.padding_mode, framework)
 
     def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
         channels, *sizes = self._source(sources)
@@ -132,7 +132,7 @@ class Conv(Convolutional):
             groups=self.groups,
             padding_mode=self.padding_mode,
         )
-        return self._geometry(convolution, WeightLayout(taps_first=framework.weight_axes == "last"))
+        return self._geometry(convolution, WeightLayout(taps_first=framework.taps_first))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,18 +163,18 @@ class ConvTranspose(Convolutional):
                 help="keep one of them",
             )
         if self.output_size is not None and not framework.output_size:
-            yield foreign_key("output_size", self.output_size, framework)
+            yield unsupported_key("output_size", self.output_size, framework)
         if self.groups > 1 and not framework.transposed_groups:
-            yield foreign_key("groups", self.groups, framework)
-        if self.transpose_kernel is not None and not framework.transposed_unflipped:
-            yield foreign_key("transpose_kernel", self.transpose_kernel, framework)
+            yield unsupported_key("groups", self.groups, framework)
+        if self.transpose_kernel is not None and not framework.transposed_flipped:
+            yield unsupported_key("transpose_kernel", self.transpose_kernel, framework)
         yield from self._excess_output_padding(framework)
 
     def _excess_output_padding(self, framework: Framework) -> Iterator[GeometryError]:
         values = (self.output_padding or 0, self.stride, self.dilation)
         lengths = {len(value) for value in values if isinstance(value, tuple)}
         if len(lengths) > 1:
-            return  # E106, once the rank is known
+            return  # lists of different lengths are reported (E106) once the rank is known
         rank = max(lengths, default=1)
         expanded = (per_axis(value, rank, "output_padding") for value in values)
         for number, (extra, stride, dilation) in enumerate(zip(*expanded, strict=True)):
@@ -196,14 +196,16 @@ class ConvTranspose(Convolutional):
             groups=self.groups,
             adjoint=True,
         )
-        unflipped = framework.transposed_unflipped and not self.transpose_kernel
-        taps_first = framework.weight_axes == "last"
-        return self._geometry(convolution, WeightLayout(taps_first=taps_first, unflipped=unflipped))
+        layout = WeightLayout(
+            taps_first=framework.taps_first,
+            flipped=framework.transposed_flipped and not self.transpose_kernel,
+        )
+        return self._geometry(convolution, layout)
 
     def _search(
         self, sizes: tuple[int, ...], window: Window, framework: Framework
-    ) -> Callable[[int], Found]:
-        """What finds the pads of an axis by its number."""
+    ) -> Callable[[int], ResolvedPads]:
+        """A function from the number of an axis to its pads and output_padding."""
         rank = len(sizes)
         word = self.padding if isinstance(self.padding, str) else None
         pairs: tuple[Pair | None, ...] = (None,) * rank
@@ -213,8 +215,8 @@ class ConvTranspose(Convolutional):
             pairs = pads(self.padding, window)
         extras = _per_axis_or_none(self.output_padding, rank, "output_padding")
         wanted = _per_axis_or_none(self.output_size, rank, "output_size")
-        return lambda number: found_pads(
-            Asked(
+        return lambda number: resolved_pads(
+            WrittenAxis(
                 size=sizes[number],
                 kernel_size=window.kernel_size[number],
                 stride=window.stride[number],
@@ -229,10 +231,11 @@ class ConvTranspose(Convolutional):
 
 
 def _channels_read(convolution: Convolution) -> ChannelsRead:
-    """All the channels of the output channel's group; None where there is one group."""
+    """The spans from an output channel to all source channels of its group; None for one group."""
     if convolution.groups == 1:
         return None
     source, result = (shape[0] // convolution.groups for shape in convolution.action_shapes)
+    # output channel -> its group -> all source channels of that group
     return Span(step=source, last=source - 1), Span(per=result)
 
 

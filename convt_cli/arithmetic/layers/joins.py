@@ -28,6 +28,7 @@ class Elementwise(Layer):
             if len({size for size in sizes if size != 1}) > 1:
                 remedy = _SIZE_HELP if number else _CHANNELS_HELP
                 raise _mismatch("sources must have equal sizes, or size 1", sources, remedy)
+        # A size of 1 is broadcast, so the largest size is the output's.
         output = tuple(max(sizes) for sizes in zip(*sources))
         stretched = {n for n, sizes in enumerate(zip(*sources)) if len(set(sizes)) > 1}
         return Geometry(output=output, dependence=_whole_along(stretched, len(output)))
@@ -52,6 +53,7 @@ class Concat(Layer):
             )
         if len({len(shape) for shape in sources}) > 1:
             raise _mismatch("sources must have the same number of axes", sources, _RANK_HELP)
+        # the axes on which the sources do not all have one size
         differing = [n for n, sizes in enumerate(zip(*sources)) if len(set(sizes)) > 1]
         if differing not in ([], [self.axis]):
             remedy = _CHANNELS_HELP if 0 in differing and self.axis else _SIZE_HELP
@@ -62,7 +64,7 @@ class Concat(Layer):
 
 
 def _whole_along(axes: set[int], count: int) -> Dependence:
-    """The same position, and along `axes` (0 is the channels) any position of the sources."""
+    """The dependence on the same position, but along `axes` (0: channels) on all positions."""
     if not axes:
         return "same"
     spans = tuple(None if n in axes else Span() for n in range(1, count))

@@ -25,7 +25,7 @@ from convt_cli.errors import GeometryError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Linear(Layer):
-    """A fully connected layer on a flat input."""
+    """A fully connected layer on an input of one axis."""
 
     out_features: int = key(Integer(1), "size of the output")
     bias: bool | WeightSource = key(Bias(), "one number per output", default=True)
@@ -33,9 +33,9 @@ class Linear(Layer):
     weight: WeightSource | None = key(Weight(), "the numbers of the matrix", default=None)
 
     def stored_shape(self, source: Shape, framework: Framework) -> Shape:
-        """(out, in) of the weight as it is stored; (in, out) where a kernel's taps come first."""
+        """The shape of the stored weight: (out, in), or (in, out) where taps come first."""
         shape = (self.out_features, *source)
-        return shape if framework.weight_axes == "first" else shape[::-1]
+        return shape[::-1] if framework.taps_first else shape
 
     def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
         shape = single_source(sources)

@@ -1,6 +1,6 @@
 """Layers that keep the shape of their source: activations, normalisations, scale.
 
-What sets them apart here is how many numbers they learn, which each framework counts its own way.
+They differ here in the number of their parameters, which each framework counts in its own way.
 
 Sources: `numel` of the parameters of PyTorch 2.13's modules, `count_params` of Keras 3.15's layers,
 the inputs that ONNX's operators require, and the blobs of BVLC Caffe's layers.
@@ -19,6 +19,7 @@ from convt_cli.arithmetic.layers.base import Geometry, Layer, check_inline, sing
 from convt_cli.errors import GeometryError
 
 _AFFINE = "whether a scale and a shift are learned; as the framework has it"
+"""The description of `affine` where its default depends on the framework."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,11 +133,11 @@ class LayerNorm(Layer):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scale(Layer):
-    """Each channel times a number plus another; what is not given is not there.
+    """Each channel times a factor plus an addend; one that is left out is not applied.
 
     With neither given both are counted, as a batch norm's are.  A list of one number is for all
-    channels and counts once.  A number without a list is part of the formula, as the 3 and the 6
-    of x * clip(x + 3) / 6 are, and no parameter.
+    channels and counts as one parameter.  A number without a list is a constant of the formula,
+    as the 3 and the 6 of x * clip(x + 3) / 6 are, and no parameter.
     """
 
     weight: WeightSource | None = key(Weight(scalar=True), "a factor per channel", default=None)
@@ -147,11 +148,12 @@ class Scale(Layer):
         for field, source in (("weight", self.weight), ("bias", self.bias)):
             if not _is_for_all_channels(source):
                 check_inline(field, source, shape[:1])
-        adds = self.bias not in (None, False)
-        multiplies = self.weight is not None or not adds
-        adds = adds or (self.weight is None and self.bias is None)
-        factors = multiplies * _numbers_in(self.weight, shape[0])
-        return Geometry(output=shape, parameters=factors + adds * _numbers_in(self.bias, shape[0]))
+        parameters = 0
+        if self.weight is not None or self.bias in (None, False):
+            parameters += _numbers_in(self.weight, shape[0])
+        if self.bias is not False and (self.bias is not None or self.weight is None):
+            parameters += _numbers_in(self.bias, shape[0])
+        return Geometry(output=shape, parameters=parameters)
 
 
 def _is_for_all_channels(source: bool | WeightSource | None) -> bool:
@@ -159,7 +161,7 @@ def _is_for_all_channels(source: bool | WeightSource | None) -> bool:
 
 
 def _numbers_in(source: bool | WeightSource | None, channels: int) -> int:
-    """The parameters of a scale that `source` holds; in a file there is one per channel."""
+    """How many parameters of a scale `source` holds; one per channel unless the spec has them."""
     if isinstance(source, Inline):
         return len(source.values) if source.shape else 0
     return channels

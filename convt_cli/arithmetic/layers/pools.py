@@ -1,7 +1,7 @@
-"""Pooling: windows that take a maximum or a mean, and the pools over the whole input.
+"""Pooling: windows that take a maximum or a mean, and pools over the whole input.
 
-A pool's axis is a direct convolution's; ceil_mode lets the last window reach past the padding,
-and never start past the input.  Source: `pooling_output_shape` in PyTorch's ATen.
+A pool's axis is that of a direct convolution.  With ceil_mode the last window may reach past the
+padding, but not start past the input.  Source: `pooling_output_shape` in PyTorch's ATen.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from convt_cli.arithmetic.axis import Axis, effective_kernel
+from convt_cli.arithmetic.axis import Axis, ceil_div, effective_kernel
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.dialects.frameworks import Framework
 from convt_cli.arithmetic.dialects.padding import FRAMEWORK_WORDS, WORDS, direct_pads
@@ -29,8 +29,8 @@ from convt_cli.arithmetic.layers.base import (
     Layer,
     Spans,
     Windows,
-    foreign_key,
     spatial_source,
+    unsupported_key,
 )
 from convt_cli.arithmetic.spans import shared_span
 from convt_cli.arithmetic.windows import Window, each_axis
@@ -38,7 +38,7 @@ from convt_cli.errors import GeometryError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Pool(Layer):
+class _WindowPool(Layer):
     """The keys that max_pool and avg_pool have in common."""
 
     kernel_size: PerAxis = key(IntegerPerAxis(1), "size of the window")
@@ -52,7 +52,7 @@ class _Pool(Layer):
 
     def problems(self, framework: Framework) -> Iterator[GeometryError]:
         if self.ceil_mode and framework.pool_ceil is None:
-            yield foreign_key("ceil_mode", self.ceil_mode, framework)
+            yield unsupported_key("ceil_mode", self.ceil_mode, framework)
 
     def _window(self, rank: int, dilation: PerAxis) -> Window:
         stride = self.kernel_size if self.stride is None else self.stride
@@ -65,7 +65,7 @@ class _Pool(Layer):
     def _pairs(
         self, sizes: tuple[int, ...], window: Window, framework: Framework
     ) -> tuple[Pair, ...]:
-        """The pads that are asked for; with ceil_mode the last window may reach past them."""
+        """The pads that the spec asks for; with ceil_mode the last window may reach past them."""
         return direct_pads(self.padding, sizes, window, framework, "a pool")
 
     def _geometry(self, shape: Shape, dilation: PerAxis, framework: Framework) -> Geometry:
@@ -75,6 +75,7 @@ class _Pool(Layer):
         if self.padding not in FRAMEWORK_WORDS:
             _check_padding(window, pairs, framework)
         ceil_mode = framework.pool_ceil if self.ceil_mode is None else self.ceil_mode
+        # whether a last window that starts past the input is dropped, see `pool_axis`
         drops = framework.pool_drops_unpadded or any(map(any, pairs))
         axes = each_axis(
             len(sizes),
@@ -85,15 +86,15 @@ class _Pool(Layer):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MaxPool(_Pool):
+class MaxPool(_WindowPool):
     """The maximum under each window; padding never wins."""
 
     dilation: PerAxis = key(IntegerPerAxis(1), "step between taps", default=1)
 
     def problems(self, framework: Framework) -> Iterator[GeometryError]:
-        yield from _Pool.problems(self, framework)
+        yield from _WindowPool.problems(self, framework)
         if _above_one(self.dilation) and not self._takes_dilation(framework):
-            yield foreign_key("dilation", self.dilation, framework)
+            yield unsupported_key("dilation", self.dilation, framework)
 
     def _takes_dilation(self, framework: Framework) -> bool:
         if framework.max_pool_dilation != "alone":
@@ -105,21 +106,25 @@ class MaxPool(_Pool):
         return self._geometry(spatial_source(sources), self.dilation, framework)
 
     def unpooled_sizes(self, source: Shape, framework: Framework) -> tuple[range, ...]:
-        """The sizes per axis that unpooling can give where this pool gave `source`.
+        """The sizes per axis that unpooling can give back for a pool on `source`.
 
-        They lie less than a stride around (i - 1)s + k - before - after, the smallest size that
-        the pool could have had (for an undilated kernel k and pads as they were asked for).
+        They lie less than a stride around (i - 1)s + k - before - after, where i is the size that
+        the pool gives: the smallest size that it could have had (for an undilated kernel k and
+        the pads of the spec).
         """
         pooled = self.resolve((source,), framework).output[1:]
         window = self._window(len(pooled), self.dilation)
         pairs = self._pairs(source[1:], window, framework)
+        ranges = []
         axes = zip(pooled, window.kernel_size, window.stride, pairs, strict=True)
-        middles = ((((i - 1) * s + k - sum(pair)), s) for i, k, s, pair in axes)
-        return tuple(range(middle - s + 1, middle + s) for middle, s in middles)
+        for size, kernel_size, stride, pair in axes:
+            middle = (size - 1) * stride + kernel_size - sum(pair)
+            ranges.append(range(middle - stride + 1, middle + stride))
+        return tuple(ranges)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AveragePool(_Pool):
+class AveragePool(_WindowPool):
     """The mean under each window."""
 
     count_include_pad: bool | None = key(
@@ -128,9 +133,9 @@ class AveragePool(_Pool):
     dilation: PerAxis = key(IntegerPerAxis(1), "step between taps (onnx only)", default=1)
 
     def problems(self, framework: Framework) -> Iterator[GeometryError]:
-        yield from _Pool.problems(self, framework)
+        yield from _WindowPool.problems(self, framework)
         if _above_one(self.dilation) and not framework.average_pool_dilation:
-            yield foreign_key("dilation", self.dilation, framework)
+            yield unsupported_key("dilation", self.dilation, framework)
 
     def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
         shape = spatial_source(sources)
@@ -164,9 +169,9 @@ class GlobalPool(Layer):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdaptivePool(Layer):
-    """As many windows as are wanted, the input shared out among them; they may overlap.
+    """`output_size` windows that divide the input among them; they may overlap.
 
-    Window q is floor(q*n/o) ... ceil((q + 1)*n/o) - 1 of n elements, and o may be more than n.
+    Of n elements, window q of o takes floor(q*n/o) ... ceil((q + 1)*n/o) - 1; o may exceed n.
     """
 
     output_size: PerAxis = key(IntegerPerAxis(1), "the wanted size")
@@ -176,7 +181,10 @@ class AdaptivePool(Layer):
         output = per_axis(self.output_size, len(sizes), "output_size")
         if not framework.adaptive_pools:
             _require_plain_pools(sizes, output, framework)
-        spans = (None if o == 1 else shared_span(n, o) for n, o in zip(sizes, output))
+        spans = (
+            None if wanted == 1 else shared_span(size, wanted)
+            for size, wanted in zip(sizes, output)
+        )
         return Geometry(output=(channels, *output), dependence=Spans(axes=tuple(spans)))
 
 
@@ -184,8 +192,8 @@ class AdaptivePool(Layer):
 class MaxUnpool(Layer):
     """Each value back where its maximum stood, zeros elsewhere: max_pool undone.
 
-    Left out, the size is the smallest that the pool's source could have had, as in
-    `torch.nn.MaxUnpool2d` and ONNX's MaxUnpool: `source` is the size that it did have.
+    Without `output_size` the size is the smallest that the pool's source could have had, as in
+    `torch.nn.MaxUnpool2d` and ONNX's MaxUnpool; `source` stands for the size that it did have.
     """
 
     pool: MaxPool = key(EarlierLayer("max_pool"), "the max_pool that it undoes")
@@ -197,10 +205,10 @@ class MaxUnpool(Layer):
 
     def problems(self, framework: Framework) -> Iterator[GeometryError]:
         if not framework.max_unpool:
-            yield foreign_key("type", "max_unpool", framework)
+            yield unsupported_key("type", "max_unpool", framework)
 
     def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
-        *own, pooled = sources
+        *own, pooled = sources  # an EarlierLayer's source comes last, see `keys`
         channels, *sizes = spatial_source(tuple(own))
         undone = self.pool.resolve((pooled,), framework)
         if (channels, *sizes) != undone.output:
@@ -232,10 +240,10 @@ class MaxUnpool(Layer):
 def pool_axis(
     size: int, window: Window, number: int, pair: Pair, ceil_mode: bool, *, drops: bool = True
 ) -> Axis:
-    """The axis of a pool; with ceil_mode its last window may reach past the padding.
+    """Axis `number` of a pool on `size` elements, with the padding that ceil_mode adds.
 
-    o = floor((n + before + after - ke + (s - 1 if ceil_mode)) / s) + 1, and with ceil_mode one
-    less (`drops`) where the last window would start at or past the end of the input, n + before.
+    o = floor((n + before + after - ke + (s - 1 if ceil_mode)) / s) + 1, and with ceil_mode and
+    `drops` one less where the last window would start at or past n + before, the input's end.
     """
     kernel_size, stride = window.kernel_size[number], window.stride[number]
     dilation = window.dilation[number]
@@ -243,7 +251,7 @@ def pool_axis(
     room = size + before + after - effective_kernel(kernel_size, dilation)
     output = None
     if ceil_mode and room > -stride:
-        output = -(-room // stride) + 1
+        output = ceil_div(room, stride) + 1  # room: the last position a whole window can start at
         if drops and (output - 1) * stride >= size + before:
             output -= 1
         after += max(0, (output - 1) * stride - room)
@@ -259,6 +267,7 @@ def pool_axis(
 
 
 def _middle(reachable: range) -> int:
+    """The smallest size that the pool's source could have had, see `unpooled_sizes`."""
     return reachable[len(reachable) // 2]
 
 
@@ -286,10 +295,10 @@ def _check_unpooled(output: tuple[int, ...], sizes: tuple[range, ...]) -> None:
 
 
 def plain_pool(size: int, output_size: int) -> Pair | None:
-    """(kernel_size, stride) of the plain pool that an adaptive one is; None where it is none.
+    """(kernel_size, stride) of the plain pool equal to an adaptive one; None if there is none.
 
-    Windows begin a constant step apart just where the remainder of size / output_size is 0 or
-    1; with 0 they are as long as the step, with 1 one longer.
+    Windows begin a constant step apart exactly if size / output_size leaves a remainder of 0 or
+    1; with 0 they are as long as the step, with 1 one element longer.
 
     >>> plain_pool(6, 3), plain_pool(5, 2), plain_pool(7, 3), plain_pool(8, 3)
     ((2, 2), (3, 2), (3, 2), None)
@@ -303,7 +312,7 @@ def plain_pool(size: int, output_size: int) -> Pair | None:
 def _require_plain_pools(
     sizes: Sequence[int], output: tuple[int, ...], framework: Framework
 ) -> None:
-    """Raise GeometryError (E125) where windows are not alike, without an operator for them."""
+    """Raise GeometryError (E125) for an adaptive pool that is not equal to a plain pool."""
     for number, (size, wanted) in enumerate(zip(sizes, output, strict=True)):
         if plain_pool(size, wanted) is None:
             raise GeometryError(

@@ -30,6 +30,7 @@ from convt_cli.arithmetic.windows import Window, each_axis
 from convt_cli.errors import GeometryError
 
 _MOST_AXES = 8
+"""The most axes of a reshape's target, channels included."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +81,7 @@ class Reshape(Layer):
         return Geometry(output=shape, dependence=Reshaped(target=shape))
 
     def _remedy(self, elements: int) -> str:
-        """The sizes with another one in a single place, where that makes so many elements."""
+        """The advice: `shape` with one size changed so that it has `elements`, if that exists."""
         for number, size in enumerate(self.shape):
             others = prod(self.shape) // size
             if others > 0 and elements % others == 0:

@@ -4,8 +4,8 @@ Frameworks shuffle pixels on two axes; on one and on three it is the same rearra
 upsample is PyTorch's with half-pixel centres, which Keras, TensorFlow and ONNX have too.
 
 The size of an upsample is floor(size * scale_factor).  A whole factor, a fraction and a short
-binary number such as 1.5 are exact.  Any other decimal is a number that a computer rounds, and
-each framework multiplies in its own precision: `scaled_size` does as it does.
+binary number such as 1.5 are exact.  Any other decimal is rounded to a floating-point number, and
+each framework multiplies in its own precision: `scaled_size` follows the framework.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ from convt_cli.arithmetic.layers.base import (
     Rearranged,
     Reshaped,
     Spans,
-    foreign_key,
     spatial_source,
+    unsupported_key,
 )
 from convt_cli.arithmetic.spans import (
     Span,
@@ -49,13 +49,14 @@ from convt_cli.arithmetic.windows import each_axis
 from convt_cli.errors import GeometryError
 
 _RANKS = {"bilinear": 2, "bicubic": 2, "trilinear": 3}
+"""The number of spatial axes of each mode that fits one number alone."""
 MODES = ("nearest", "linear", "bilinear", "trilinear", "cubic", "bicubic", "area")
-"""`linear` and `cubic` fit every number of axes that a framework takes, the other words one."""
+"""nearest, linear, cubic and area take any number of axes that a framework has, the rest one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upsample(Layer):
-    """More positions, or fewer: floor(size * scale_factor), or `output_size`."""
+    """A resize of the spatial axes to floor(size * scale_factor), or to `output_size`."""
 
     scale_factor: Factor | tuple[Factor, ...] | None = key(
         FactorPerAxis(), "how much larger it gets", default=None
@@ -99,7 +100,7 @@ class Upsample(Layer):
 
     @property
     def is_rounded(self) -> bool:
-        """The size depends on how a product of floating-point numbers is rounded."""
+        """Whether the size depends on how a product of floating-point numbers is rounded."""
         return any(isinstance(factor, float) for factor in self._factors)
 
     def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
@@ -107,7 +108,7 @@ class Upsample(Layer):
         self._check_rank(len(sizes))
         _require_mode(self.mode, len(sizes), framework)
         output, factors = self._sizes_and_factors(tuple(sizes), framework)
-        spans = (self._span(n, o, factor) for n, o, factor in zip(sizes, output, factors))
+        spans = (self._span(*axis) for axis in zip(sizes, output, factors))
         return Geometry(output=(channels, *output), dependence=Spans(axes=tuple(spans)))
 
     def _sizes_and_factors(
@@ -121,7 +122,7 @@ class Upsample(Layer):
         output = sizes
         if self.output_size is not None:
             output = per_axis(self.output_size, rank, "output_size")
-        return output, tuple(Ratio.of(o, n) for n, o in zip(sizes, output))
+        return output, tuple(Ratio.of(wanted, size) for size, wanted in zip(sizes, output))
 
     def _span(self, input_size: int, output_size: int, factor: Ratio) -> Span:
         if self.mode == "nearest":
@@ -149,7 +150,7 @@ class PixelShuffle(Layer):
 
     def problems(self, framework: Framework) -> Iterator[GeometryError]:
         if not framework.reorders_axes:
-            yield foreign_key("type", "pixel_shuffle", framework)
+            yield unsupported_key("type", "pixel_shuffle", framework)
 
     def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
         channels, *sizes = spatial_source(sources)
@@ -163,6 +164,7 @@ class PixelShuffle(Layer):
                 help="give the layer before it more channels, or use another factor",
             )
         rank = len(sizes)
+        # (channels, factor, ..., size, ...), then each size and its factor side by side
         apart = (channels // block, *(self.factor,) * rank, *sizes)
         pairs = [axis for n in range(rank) for axis in (1 + rank + n, 1 + n)]
         output = (channels // block, *(size * self.factor for size in sizes))
@@ -177,16 +179,18 @@ class PixelUnshuffle(Layer):
 
     def problems(self, framework: Framework) -> Iterator[GeometryError]:
         if not framework.reorders_axes:
-            yield foreign_key("type", "pixel_unshuffle", framework)
+            yield unsupported_key("type", "pixel_unshuffle", framework)
 
     def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
         channels, *sizes = spatial_source(sources)
         shorter = each_axis(len(sizes), lambda n: _divided(sizes[n], self.factor))
         rank = len(sizes)
+        # (channels, size, factor, size, factor, ...), then all factors before all sizes
         apart = (channels, *(one for size in shorter for one in (size, self.factor)))
-        behind, ahead = (tuple(start + 2 * n for n in range(rank)) for start in (2, 1))
+        factor_axes = range(2, 2 * rank + 1, 2)
+        size_axes = range(1, 2 * rank, 2)
         output = (channels * self.factor**rank, *shorter)
-        return _rearranged(apart, (0, *behind, *ahead), output)
+        return _rearranged(apart, (0, *factor_axes, *size_axes), output)
 
 
 def _require_mode(mode: str, rank: int, framework: Framework) -> None:
@@ -215,7 +219,10 @@ def scaled_size(size: int, factor: Factor, framework: Framework) -> int:
 
 
 def _single(number: float) -> float:
-    """The float32 next to `number`; a product of two is exact before it is rounded again."""
+    """The float32 nearest to `number`.
+
+    A double holds the product of two float32 exactly, so that rounding it gives their product.
+    """
     rounded: float = unpack("f", pack("f", number))[0]
     return rounded
 
@@ -225,19 +232,20 @@ def _is_whole(factor: Factor) -> bool:
 
 
 def _simplest(factor: Factor) -> Ratio:
-    """The ratio with the smallest denominator that rounds to the same double: 4/3 for 1.333...."""
+    """A ratio with a small denominator that rounds to the same double: 4/3 for 1.333...."""
     if isinstance(factor, Ratio):
         return factor
     from fractions import Fraction  # noqa: PLC0415  # only decimals need it
 
     exact, limit = Fraction(factor), 1
+    # The bound on the denominator doubles, so the first fraction found is not far from the least.
     while float(found := exact.limit_denominator(limit)) != factor:
         limit *= 2
     return Ratio(numerator=found.numerator, denominator=found.denominator)
 
 
 def _rearranged(apart: Shape, axes: tuple[int, ...], output: Shape) -> Geometry:
-    """The elements in the shape `apart`, its axes in another order, and joined to `output`."""
+    """A reshape to `apart`, its axes brought into another order, and a reshape to `output`."""
     steps = (Reshaped(target=apart), Permuted(axes=axes), Reshaped(target=output))
     return Geometry(output=output, dependence=Rearranged(steps=steps))
 

@@ -1,10 +1,12 @@
 """What can be asked of sizes, layers and networks, beyond their shapes.
 
-`receptive` follows positions back to the input, through `traces` of one axis and, where elements
-are given another shape, `reshapes`.  `solver` finds the layers that lead from one size to another,
-`closing` the input sizes at which a network fits together, as `size_sets`.  `comparison` reads one
-layer by the rules of several frameworks, `disagreements` are what the tools of one framework say
-differently, and `guide` has the fifteen relationships of Dumoulin and Visin.
+- `receptive`: which positions of the input a position of a layer depends on; `traces` follows one
+  axis, `reshapes` follows elements into another shape.
+- `solver`: the layers that lead from one size to another, among the values that `bounds` allows.
+- `closing`: the input sizes at which a network fits together, as `size_sets`.
+- `comparison`: one layer read by the rules of several frameworks; `disagreements` are the points
+  on which the tools of one framework differ.
+- `guide`: the fifteen relationships of Dumoulin and Visin.
 
 Here belong questions whose answers no other arithmetic needs.  How an answer looks is for
 `reports`.

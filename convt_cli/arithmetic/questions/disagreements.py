@@ -1,15 +1,15 @@
-"""Where the tools of one framework disagree with each other about a layer it takes.
+"""Points on which the tools of one framework disagree about a layer that it accepts.
 
-convt follows one of them (see `frameworks`); a layer on which the others say something else is
-better written in another way, or tested where it is to run.  Every rule here was seen in ONNX's
-shape inference and reference implementation, 1.23, ONNX Runtime 1.32 and TensorFlow 2.21.
+convt follows one of the tools (see `frameworks`).  Where the others differ, the layer is better
+written in another way, or tested with the tool that will run it.  Every rule here was observed in
+ONNX's shape inference and reference implementation, 1.23, ONNX Runtime 1.32 and TensorFlow 2.21.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from convt_cli.arithmetic.axis import Axis
+from convt_cli.arithmetic.axis import Axis, ceil_div
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.dialects.frameworks import Framework, interpolation
 from convt_cli.arithmetic.dialects.padding import FRAMEWORK_WORDS
@@ -19,19 +19,23 @@ from convt_cli.arithmetic.layers.pools import AdaptivePool, AveragePool, MaxPool
 from convt_cli.arithmetic.layers.resampling import PixelShuffle, PixelUnshuffle, Upsample
 
 _TENSORFLOW = ("tensorflow", "keras")
+"""The frameworks that run TensorFlow's operators."""
 _CEIL_DROPS_FROM = 22
+"""The opset from which ONNX's shape inference drops a pool's window that starts past the input."""
 _SHORT_AVERAGE_FROM = 19
+"""The opset from which ONNX Runtime takes auto_pad SAME where windows leave gaps, for averages."""
 _HALVES_FROM = 11
+"""The opset from which ONNX's text and ONNX Runtime agree on the side of an odd element."""
 
 
-def dissents(
+def disagreements(
     layer_type: str,
     definition: Definition,
     source: Shape,
     geometry: Geometry,
     framework: Framework,
 ) -> tuple[str, ...]:
-    """What the framework's tools say of a layer on `source`, where they do not say the same."""
+    """One sentence for each point on which the framework's tools differ about this layer."""
     if isinstance(definition, PixelShuffle | PixelUnshuffle):
         return tuple(_shuffles(definition, framework))
     if isinstance(definition, Upsample):
@@ -62,7 +66,10 @@ def _transposed(layer: ConvTranspose, windows: Windows, framework: Framework) ->
 
 
 def _consistent_padding(axes: Sequence[Axis]) -> Iterator[str]:
-    """The output whose stretched pads are read as pads of the direct convolution, if another."""
+    """A sentence if JAX's use_consistent_padding=True would give another output.
+
+    It reads the stretched pads as pads of the direct convolution.
+    """
     stretched = [axis.zero_inserted() for axis in axes]
     sizes = tuple(
         (axis.output_size - 1) * axis.stride + axis.effective_kernel - pads.before - pads.after
@@ -80,9 +87,9 @@ def _consistent_padding(axes: Sequence[Axis]) -> Iterator[str]:
 
 
 def _centred_by_torch(axis: Axis) -> int:
-    """What Keras's torch backend cropped before the fix: half of all, rounded up."""
+    """The elements that Keras's torch backend cropped in front before the fix: half, rounded up."""
     total = axis.effective_kernel - axis.stride
-    return max(0, -(-total // 2)) if axis.stride > 1 else axis.before
+    return max(0, ceil_div(total, 2)) if axis.stride > 1 else axis.before
 
 
 def _adaptive(layer_type: str, geometry: Geometry, framework: Framework) -> Iterator[str]:
@@ -95,7 +102,7 @@ def _adaptive(layer_type: str, geometry: Geometry, framework: Framework) -> Iter
 
 
 def _shuffles(layer: PixelShuffle | PixelUnshuffle, framework: Framework) -> Iterator[str]:
-    """Operators of the like that order channels otherwise."""
+    """A sentence about the framework's similar operator, which orders channels differently."""
     deepens = isinstance(layer, PixelUnshuffle)
     if framework.name in _TENSORFLOW:
         name = "space_to_depth" if deepens else "depth_to_space"
@@ -126,15 +133,13 @@ def _onnx_transposed(
     layer: ConvTranspose, source: Shape, geometry: Geometry, windows: Windows
 ) -> Iterator[str]:
     if layer.padding in FRAMEWORK_WORDS and layer.output_size is None:
-        reference = tuple(i * axis.stride for i, axis in zip(source[1:], windows.axes))
+        full = _full_sizes(layer, windows)
+        reference = tuple(size * axis.stride for size, axis in zip(source[1:], windows.axes))
         inferred = tuple(
-            min(axis.input_size + _extra(layer, n), _full(axis.output_size, layer, windows, n))
-            for n, axis in enumerate(windows.axes)
+            min(axis.input_size + _extra(layer, number), full[number])
+            for number, axis in enumerate(windows.axes)
         )
         yield from _sizes(geometry.output[1:], inferred, reference)
-        full = tuple(
-            _full(axis.output_size, layer, windows, n) for n, axis in enumerate(windows.axes)
-        )
         if full != geometry.output[1:]:
             yield (
                 f"until October 2025 (openvino#32608) OpenVINO did without the pads that auto_pad "
@@ -142,7 +147,7 @@ def _onnx_transposed(
             )
     elif layer.output_size is not None and layer.padding not in FRAMEWORK_WORDS:
         yield "the reference implementation refuses output_shape here, or keeps the pads beside it"
-    if any(_extra(layer, n) >= axis.stride for n, axis in enumerate(windows.axes)):
+    if any(_extra(layer, number) >= axis.stride for number, axis in enumerate(windows.axes)):
         yield "ONNX Runtime refuses an output_padding that is not below the stride"
     if layer.groups > 1:
         yield "the reference implementation is wrong, or fails, for a group above 1"
@@ -154,14 +159,17 @@ def _finds_uneven_pads(layer: ConvTranspose, windows: Windows) -> bool:
 
 
 def _extra(layer: ConvTranspose, axis: int) -> int:
+    """The written output_padding of an axis, 0 where there is none."""
     extra = layer.output_padding or 0
     return extra if isinstance(extra, int) else extra[axis]
 
 
-def _full(size: int, layer: ConvTranspose, windows: Windows, number: int) -> int:
-    """The output size without pads, output_padding included."""
-    axis = windows.axes[number]
-    return (size - 1) * axis.stride + axis.effective_kernel + _extra(layer, number)
+def _full_sizes(layer: ConvTranspose, windows: Windows) -> Shape:
+    """The output sizes without pads, output_padding included."""
+    return tuple(
+        (axis.output_size - 1) * axis.stride + axis.effective_kernel + _extra(layer, number)
+        for number, axis in enumerate(windows.axes)
+    )
 
 
 def _sizes(runtime: Shape, inferred: Shape, reference: Shape) -> Iterator[str]:
@@ -203,13 +211,13 @@ def _onnx_direct(
 
 
 def _shortfalls(windows: Windows) -> Iterator[int]:
-    """How far the last window of every axis ends before the input does."""
+    """The elements of every axis between the end of its last window and the end of the input."""
     for axis in windows.axes:
         yield axis.input_size - (axis.output_size - 1) * axis.stride - axis.effective_kernel
 
 
 def _undropped(windows: Windows) -> Iterator[int]:
-    """The positions of every axis, with the window that starts past the input."""
+    """The number of windows on every axis, counting one that starts past the input."""
     for axis in windows.axes:
         room = axis.input_size + axis.before + axis.after - axis.effective_kernel
-        yield -(-room // axis.stride) + 1
+        yield ceil_div(room, axis.stride) + 1

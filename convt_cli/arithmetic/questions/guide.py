@@ -2,8 +2,8 @@
 
 A formula is a template over the guide's letters: i input size, k kernel_size, s stride,
 p padding, d dilation, a the elements left over; for a transposed convolution i is its own input
-size, the direct convolution's output.  The worked example is an `Axis`, so that a formula can
-be held against the one relation.
+size, the direct convolution's output.  The worked example is an `Axis`, so that tests can compare
+a formula with the one relation.
 
 Source: V. Dumoulin and F. Visin, "A guide to convolution arithmetic for deep learning" (2016),
 relationships 1 to 15.

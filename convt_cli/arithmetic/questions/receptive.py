@@ -1,19 +1,20 @@
 """Receptive fields: which input positions a position of a layer can depend on.
 
 Pulled back through one axis of a layer, an interval [lo, hi] of positions becomes the interval
-from what lo reads first to what hi reads last, as the axis's `Span` says.  For a window that is
+from the first position that lo reads to the last that hi reads, by the axis's `Span`.  For a
+window that is
 
     direct      [lo*stride - before,                          hi*stride - before + ke - 1]
     transposed  [ceil((lo + before - ke + 1) / stride),       floor((hi + before) / stride)]
 
-A `Trace` composes these from the input down to one axis of a layer, and a `View` has one trace
-for every axis of the layer along which positions move over an axis of the input: one, unless a
-reshape has split it.  Channels are an axis too, since a transpose or a reshape can turn positions
-into channels and back; a field is that of a position with all its channels.
+A `Trace` composes these from the input down to one axis of a layer.  A `View` has one trace for
+each axis of the layer along which positions move over an axis of the input: one, unless a reshape
+has split it.  Channels are an axis too, since a transpose or a reshape can turn positions into
+channels and back; a field is that of a position with all its channels.
 
 Several sources are joined by the hull of their intervals, and nothing is cut at the borders.
 Where the interval can contain elements that are not read, or a movement cannot be followed, the
-field is an upper bound and says so: see `View.is_bound`.
+field is an upper bound, and `View.is_bound` is true.
 """
 
 from __future__ import annotations
@@ -32,19 +33,22 @@ from convt_cli.arithmetic.questions.traces import IDENTITY, MOST_PHASES, Interva
 from convt_cli.arithmetic.spans import Span, direct_span, transposed_span
 
 _MOST_POSITIONS = 2**14
-"""Positions of a layer, at most, over which sources that drift apart are followed."""
+"""The most positions of a layer over which sources that drift apart are followed."""
 
 Jump = tuple[Ratio | None, ...]
-"""Per spatial axis of the input; None where positions do not move over it, or unevenly."""
+"""Input elements between neighbouring positions, per spatial axis of the input.
+
+None where neighbours read the same elements, or the distance is not the same for all.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """What a layer sees of one axis of the input, which has `size` elements.
+    """The part of one axis of the input, of `size` elements, that positions of a layer read.
 
     A position reads the sum of the intervals that `traces` give for its places along axes of the
-    layer (0 is the channels); None is a movement that is not known.  Without traces every
-    position reads `fixed`.  `is_bound` says that a position can read less.
+    layer (0 is the channels); a trace is None when the movement is too irregular to follow.
+    Without traces every position reads `fixed`.  `is_bound`: a position can read less than that.
     """
 
     size: int
@@ -54,7 +58,7 @@ class View:
 
     @classmethod
     def whole(cls, size: int, *, is_bound: bool = False) -> View:
-        """All of an axis of `size`, from everywhere."""
+        """The view in which every position reads all of an axis of `size`."""
         return cls(size=size, fixed=(0, size - 1), is_bound=is_bound)
 
     @property
@@ -63,17 +67,17 @@ class View:
 
     @property
     def jump(self) -> Ratio | None:
-        """How far apart in the input neighbours look; None where they see the same, or unevenly."""
+        """Input elements between neighbouring positions, see `Jump`."""
         moving = [trace for axis, trace in self.traces if axis > 0]
         if len(moving) != 1 or moving[0] is None or not moving[0].jump:
             return None
         return Ratio.of(moving[0].jump, moving[0].period)
 
     def field(self, channels: int) -> tuple[int, bool]:
-        """The elements that a position with all its `channels` spans, and whether at most those.
+        """(elements that a position spans, is_bound): the largest number over the phases.
 
-        The largest over the phases.  A position whose channels are the places along the axis
-        sees the whole of it.
+        A position counts with all its `channels`; where the channels are the places along the
+        axis, it sees the whole of it.
         """
         if self.traces and all(axis == 0 for axis, _ in self.traces):
             return self.size, self.is_bound
@@ -82,11 +86,15 @@ class View:
             return self.size, True
         if not known:
             return self.fixed[1] - self.fixed[0] + 1, self.is_bound
+        # Intervals of a and b elements add up to one of a + b - 1; with an empty one, to an empty.
         extents = [_extent(axis, trace, channels) for axis, trace in known]
         return 0 if 0 in extents else 1 + sum(one - 1 for one in extents), self.is_bound
 
     def behind(self, reads: Sequence[ChannelsRead], shape: Shape) -> View:
-        """The view behind a layer whose axes read those of its source, of `shape`, like `reads`."""
+        """The view behind one more layer, whose axes read those of its source through `reads`.
+
+        `shape` is the source's.
+        """
         if not self.traces:
             return self
         if all(reads[axis] is None for axis, _ in self.traces):
@@ -120,14 +128,14 @@ class View:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receptive:
-    """What one position of a layer of `shape` depends on: a view of every axis of the input."""
+    """The input positions that one position of a layer of `shape` depends on, a view per axis."""
 
     shape: Shape
     views: tuple[View, ...]
 
     @classmethod
     def of_input(cls, shape: Shape) -> Receptive:
-        """Every position of an input (channels, *sizes) depends on itself."""
+        """The fields of an input (channels, *sizes): every position depends on itself."""
         views = (View(size=size, traces=((n + 1, IDENTITY),)) for n, size in enumerate(shape[1:]))
         return cls(shape=shape, views=tuple(views))
 
@@ -138,7 +146,7 @@ class Receptive:
 
     @property
     def field(self) -> Shape:
-        """The extent on every spatial axis of the input, the largest over the phases."""
+        """The extent on every spatial axis of the input; the largest over the phases."""
         return tuple(view.field(self.shape[0])[0] for view in self.views)
 
     @property
@@ -148,12 +156,15 @@ class Receptive:
 
     @property
     def jump(self) -> Jump | None:
-        """Input elements between neighbouring positions, per axis; None where none moves evenly."""
+        """Input elements between neighbouring positions, per axis; None if none moves evenly."""
         jumps = tuple(view.jump for view in self.views)
         return jumps if any(jumps) else None
 
     def behind(self, dependence: Dependence, output: Shape) -> Receptive:
-        """What a layer of shape `output` sees that depends on this one like `dependence`."""
+        """The positions that a layer behind this one depends on, of shape `output`.
+
+        `dependence` says which positions of this layer it reads.
+        """
         if isinstance(dependence, Rearranged):
             seen = self
             for step in dependence.steps:
@@ -183,7 +194,7 @@ class Receptive:
 
 
 def receptives(network: Network) -> dict[str, Receptive]:
-    """What one position of every layer depends on, by the layer's name."""
+    """The input positions that one position of every layer depends on, by the layer's name."""
     found = {name: Receptive.of_input(shape) for name, shape in network.inputs}
     for layer in network.layers:
         joined = join([found[name] for name in layer.sources])
@@ -192,7 +203,7 @@ def receptives(network: Network) -> dict[str, Receptive]:
 
 
 def join(sources: list[Receptive]) -> Receptive:
-    """What a layer with these sources depends on, before it moves: their hull.
+    """The hull of several sources: the positions that elements of any of them depend on.
 
     The shape is the largest on every axis, since a size of 1 broadcasts.
     """
@@ -209,16 +220,17 @@ def join(sources: list[Receptive]) -> Receptive:
 
 
 def _hull(views: tuple[View, ...], lengths: Shape) -> View:
-    """The view that holds all of `views`; the whole axis where they do not move along one."""
+    """The view that contains all of `views`; the whole axis if they move along several axes."""
     if len(set(views)) == 1:
         return views[0]
     size = max(view.size for view in views)
     if any(view.is_whole for view in views):
         return View.whole(size)
-    axes = {tuple(axis for axis, _ in view.traces) for view in views}
-    (axis, *others) = axes.pop() or (None,)
-    if axes or others or axis is None:
+    moves_along = {tuple(axis for axis, _ in view.traces) for view in views}
+    first = moves_along.pop()
+    if moves_along or len(first) != 1:
         return View.whole(size, is_bound=True)
+    axis = first[0]
     traces = [trace for view in views for _, trace in view.traces if trace is not None]
     is_bound = any(view.is_bound for view in views) or any(one.has_gaps for one in traces)
     if len(traces) < len(views):
@@ -228,23 +240,27 @@ def _hull(views: tuple[View, ...], lengths: Shape) -> View:
 
 
 def _hull_of_traces(traces: list[Trace], length: int) -> tuple[Trace | None, bool]:
-    """The trace that covers all of `traces`, None if it is not known; and whether they drift."""
+    """(trace, drifts): the trace that covers all of `traces`, or None where it is not known.
+
+    `drifts`: the traces move at different speeds, so that the hull holds more than they read.
+    """
     period = lcm(*(trace.period for trace in traces))
     jumps = {trace.jump * (period // trace.period) for trace in traces}
     if len(jumps) > 1:
         return _hull_of_drifting(traces, length), True
     if period > MOST_PHASES:
         return None, False
+    # At equal speeds one common period shows all phases.
     read = ([trace.at(q) for trace in traces] for q in range(period))
     intervals = ((min(a for a, _ in each), max(b for _, b in each)) for each in read)
     return Trace(jump=jumps.pop(), intervals=tuple(intervals)), False
 
 
 def _hull_of_drifting(traces: list[Trace], length: int) -> Trace | None:
-    """A trace at the pace of the simplest that covers all of them for the first `length` positions.
+    """A trace that covers all of `traces` for the first `length` positions; None for very many.
 
-    Speeds differ where sizes are rounded on one way and not on the other.  None for very many
-    positions.
+    It moves like the one with the shortest period.  Speeds differ where sizes are rounded on one
+    path through the network and not on the other.
     """
     if length > _MOST_POSITIONS:
         return None
@@ -254,6 +270,7 @@ def _hull_of_drifting(traces: list[Trace], length: int) -> Trace | None:
         turns, phase = divmod(position, pace.period)
         first, last = intervals[phase]
         moved = turns * pace.jump
+        # Widen the phase's interval, counted in the first period, to hold what all traces read.
         intervals[phase] = (
             min(first, *(trace.at(position)[0] - moved for trace in traces)),
             max(last, *(trace.at(position)[1] - moved for trace in traces)),
@@ -262,10 +279,10 @@ def _hull_of_drifting(traces: list[Trace], length: int) -> Trace | None:
 
 
 def _can_miss(trace: Trace, span: Span) -> bool:
-    """Whether the hull over a span can hold elements at its ends that no place inside reads.
+    """Whether the hull over a span can have elements at its ends that no tap reads.
 
-    So it is where places that read nothing stand at an end, and where later places read from
-    further in front, so that the ends of the hull may belong to a place that a window leaves out.
+    It can where places that read nothing stand at an end, and where a later place reads from
+    further in front: the hull's end may then belong to a place between a dilated window's taps.
     """
     widest = max(last - first for first, last in map(span.of, range(span.per)))
     return widest > 0 and (trace.has_gaps or (widest > 1 and not trace.is_monotone))
@@ -274,17 +291,17 @@ def _can_miss(trace: Trace, span: Span) -> bool:
 def _narrowed(
     traces: Traces, reads: Sequence[ChannelsRead], shape: Shape
 ) -> tuple[Traces, Interval | None]:
-    """The traces along axes that are not read as a whole, and what is read along those that are.
+    """The traces along axes that are not read whole, and the interval read along those that are.
 
-    None where that is not known.
+    The interval is None where it is not known.
     """
     first, last = 0, 0
     for axis, trace in traces:
         if reads[axis] is None:
             if trace is None:
                 return (), None
-            a, b = trace.hull(0, shape[axis] - 1)
-            first, last = first + a, last + b
+            hull = trace.hull(0, shape[axis] - 1)
+            first, last = first + hull[0], last + hull[1]
     return tuple(one for one in traces if reads[one[0]] is not None), (first, last)
 
 
@@ -295,7 +312,7 @@ def _widened(traces: Sequence[tuple[int, Trace | None]], interval: Interval) -> 
 
 
 def _extent(axis: int, trace: Trace, channels: int) -> int:
-    """The elements that a place along the axis spans; all the channels along theirs."""
+    """The elements that a place along the axis spans; along the channels all of them together."""
     if axis > 0:
         return trace.extent
     first, last = trace.hull(0, channels - 1)

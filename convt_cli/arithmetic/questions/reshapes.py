@@ -1,10 +1,10 @@
-"""How positions move once the same elements, row-major, are given another shape.
+"""Traces through a reshape: how positions move once the same elements have another shape.
 
-An element's row-major number n is written by its places along the axes as a number is by its
-digits: along an axis of `size` elements, before axes that hold `inner` elements together, the
-place is floor(n / inner) mod size.  So an axis of the source is split among the axes of the target
-whose digits lie within its own, or is one digit of a larger axis.  Where digits of the two
-shapes overlap without one holding the other, nothing is said.
+The places of an element along the axes are the digits of its row-major number n: along an axis of
+`size` elements, before axes that hold `inner` elements together, the place is
+floor(n / inner) mod size.  So an axis of the source is split among the axes of the target whose
+digits lie within its own, or is one digit of a larger axis.  Where digits of the two shapes
+overlap without one holding the other, the trace is not known.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from convt_cli.arithmetic.questions.traces import MOST_PHASES, Interval, Trace
 from convt_cli.arithmetic.spans import Span
 
 Traces = tuple[tuple[int, Trace | None], ...]
-"""The trace along each of some axes; None is a movement that is not known."""
+"""Pairs (axis, trace) for some axes of a layer; None is a movement that is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +37,7 @@ class _Digit:
         return self.inner < other.outer and other.inner < self.outer
 
     def holds(self, other: _Digit) -> bool:
-        """The other's places are digits of this one's."""
+        """Whether the other's places are digits of this one's."""
         return (
             self.inner <= other.inner
             and other.outer <= self.outer
@@ -49,12 +49,12 @@ class _Digit:
 def reshaped_traces(traces: Traces, source: Shape, target: Shape) -> tuple[Traces, Interval] | None:
     """The traces along the axes of `target`, given those along the axes of `source`.
 
-    Where nothing moves any more, there are none, and the interval is what every place reads.
-    None where that interval is not known.
+    Where nothing moves any more there are none, and every place reads the interval.  The result
+    is None where that interval is not known.
     """
     targets = [digit for digit in _digits(target) if digit.size > 1]
     found: dict[int, Trace | None] = {}
-    still = (0, 0)
+    still = (0, 0)  # the interval along axes of one place, which has nothing to move over
     for axis, trace in traces:
         digit = _digits(source)[axis]
         if digit.size == 1 and trace is None:
@@ -75,7 +75,7 @@ def _digits(shape: Shape) -> list[_Digit]:
 
 
 def _parts(digit: _Digit, trace: Trace | None, targets: list[_Digit]) -> Traces:
-    """What the trace along one axis of the source is along those of the target."""
+    """The traces along axes of the target that replace the trace along one axis of the source."""
     hit = [one for one in targets if one.overlaps(digit)]
     nested = all(one.holds(digit) or digit.holds(one) for one in hit)
     if trace is None or not nested:
@@ -86,8 +86,10 @@ def _parts(digit: _Digit, trace: Trace | None, targets: list[_Digit]) -> Traces:
 
 
 def _split(digit: _Digit, trace: Trace, parts: list[_Digit]) -> list[Trace | None]:
-    """The traces along the axes that a digit is split into; unknown where they do not add up."""
+    """The traces along the axes that a digit is split into; None for those that do not add up."""
+    # one place along a part is this many places along the digit
     steps = [part.inner // digit.inner for part in parts]
+    # A step of whole periods only moves the interval by whole jumps.
     whole_turns = [step for step in steps[:-1] if step % trace.period == 0]
     jumps = (trace.jump * (step // trace.period) for step in whole_turns)
     outer = [Trace(jump=jump, intervals=((0, 0),)) for jump in jumps]
@@ -98,11 +100,12 @@ def _split(digit: _Digit, trace: Trace, parts: list[_Digit]) -> list[Trace | Non
 
 
 def _added_up(trace: Trace, inner: list[tuple[int, int]]) -> Sequence[Trace | None]:
-    """The traces of digits (step, size) whose sum is `trace`, if every place is such a sum."""
+    """The traces of digits (step, size) whose sum is `trace`; None if some place is no such sum."""
     total = inner[0][0] * inner[0][1]
     if total > MOST_PHASES:
         return [None] * len(inner)
     first, last = trace.at(0)
+    # how far one digit alone moves the interval, for each of its places
     moves = [[trace.at(step * place)[0] - first for place in range(size)] for step, size in inner]
     for number in range(total):
         moved = sum(
@@ -115,7 +118,7 @@ def _added_up(trace: Trace, inner: list[tuple[int, int]]) -> Sequence[Trace | No
 
 
 def _merged(digit: _Digit, trace: Trace, larger: _Digit) -> Trace | None:
-    """The trace along an axis that holds the digit's places among others."""
+    """The trace along a larger axis of which `digit` is one digit."""
     each = digit.inner // larger.inner
     if digit.outer == larger.outer:
         return trace.through(Span(per=each))
@@ -129,7 +132,10 @@ def _sum(one: Trace | None, other: Trace | None) -> Trace | None:
 def _settled(
     found: dict[int, Trace | None], still: Interval, target: Shape
 ) -> tuple[Traces, Interval]:
-    """The traces in their simplest form; those along which nothing moves become part of others."""
+    """The traces in their simplest form, and the interval if nothing moves.
+
+    The interval of a trace that does not move is added to one that does.
+    """
     moving: list[tuple[int, Trace | None]] = []
     for axis, trace in sorted(found.items()):
         simple = trace and trace.within(target[axis])

@@ -1,8 +1,7 @@
 """Sets of sizes as arithmetic progressions and a few sizes that stand alone.
 
-Here belongs what can be said of such a set: what is in it, how many up to a bound, which are
-nearest, and the same set with as few progressions as possible.  Why it is the answer to something
-is the business of others.
+Here belong the operations on such a set: what is in it, how many up to a bound, which are nearest,
+and the same set with as few progressions as possible.  `closing` finds which sizes those are.
 """
 
 from __future__ import annotations
@@ -24,11 +23,11 @@ class Progression:
         return size >= self.first and (size - self.first) % self.step == 0
 
     def up_to(self, bound: int) -> range:
-        """Its sizes that are at most `bound`."""
+        """Its sizes up to `bound`, that included."""
         return range(self.first, bound + 1, self.step)
 
     def around(self, size: int) -> list[int]:
-        """Its last size up to `size`, if there is one, and its first from there on."""
+        """Its last size up to `size`, if there is one, and its first size from `size` on."""
         if size <= self.first:
             return [self.first]
         below = size - (size - self.first) % self.step
@@ -37,22 +36,26 @@ class Progression:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SizeSet:
-    """The sizes of progressions that share none, and those of `alone`, in ascending order."""
+    """The sizes of `progressions`, which have none in common, and the single sizes of `alone`."""
 
     progressions: tuple[Progression, ...]
     alone: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, period: int, firsts: Iterable[int], alone: Iterable[int]) -> SizeSet:
-        """The progressions of step `period` from each of `firsts`, and `alone`, said shortly.
+        """The set of progressions of step `period` from each of `firsts`, and of `alone`.
+
+        It is written with the smallest step that fits, so with as few progressions as possible.
 
         >>> str(SizeSet.of(4, [4, 6, 9, 7], [2]))
         '2; 4; all from 6'
         """
         starts = {first % period: first for first in firsts}
+        # The smallest step, a divisor of the period, whose progressions hold the same sizes.
         steps = (step for step in range(1, period + 1) if period % step == 0)
         tries = (_merged(starts, period, step) for step in steps)
         merged = next(found for found in tries if found is not None)
+        # Sizes before the merged progressions begin stand alone, or extend one to the front.
         early = (range(first, first + 2 * period, period) for first in starts.values())
         left = {*alone, *chain.from_iterable(early)}
         left = {size for size in left if not any(size in one for one in merged)}
@@ -68,14 +71,14 @@ class SizeSet:
         return size in self.alone or any(size in one for one in self.progressions)
 
     def __str__(self) -> str:
-        """In words; progressions that begin side by side are said together.
+        """The set in words; progressions that begin side by side are written together.
 
         >>> str(SizeSet(progressions=(Progression(first=188, step=16),)))
         '188 + 16 j'
         >>> str(SizeSet(progressions=(Progression(first=32, step=16),), alone=(7, 8)))
         '7; 8; multiples of 16 from 32'
         """
-        groups: list[tuple[int, int, int]] = []
+        groups: list[tuple[int, int, int]] = []  # (first, last, step) of progressions side by side
         for one in self.progressions:
             first, last, step = groups[-1] if groups else (0, 0, 0)
             if (one.first, one.step) == (last + 1, step):
@@ -85,7 +88,7 @@ class SizeSet:
         return "; ".join([*map(str, self.alone), *(_words(*group) for group in groups)]) or "none"
 
     def up_to(self, bound: int) -> Iterator[int]:
-        """Its sizes that are at most `bound`, in ascending order."""
+        """Its sizes up to `bound`, in ascending order."""
         alone = (size for size in self.alone if size <= bound)
         return merge(alone, *(one.up_to(bound) for one in self.progressions))
 
@@ -96,15 +99,20 @@ class SizeSet:
         return alone + sum(len(one.up_to(bound)) for one in self.progressions)
 
     def nearest(self, size: int) -> list[int]:
-        """Its last size up to `size` and its first from there on, as far as there are any."""
+        """Its last size up to `size` and its first size from `size` on, where there are any."""
         near = {*self.alone, *(end for one in self.progressions for end in one.around(size))}
         below = [end for end in near if end <= size]
         above = [end for end in near if end >= size]
-        return sorted({*([max(below)] if below else []), *([min(above)] if above else [])})
+        found = set()
+        if below:
+            found.add(max(below))
+        if above:
+            found.add(min(above))
+        return sorted(found)
 
 
 def _words(first: int, last: int, step: int) -> str:
-    """The sizes `first` to `last`, and all that are multiples of `step` further on."""
+    """A text for the sizes `first` to `last` and all that follow them in steps of `step`."""
     if step == 1:
         return "all" if first == 1 else f"all from {first}"
     if first < last:
@@ -119,10 +127,10 @@ def _first(progression: Progression) -> int:
 
 
 def _merged(starts: dict[int, int], period: int, step: int) -> list[Progression] | None:
-    """The progressions of `step` that hold, but for their first sizes, what `starts` hold.
+    """The progressions of the smaller `step` with the same sizes, but for the first few.
 
-    `starts` are the first sizes by what is left over by the period.  None where a smaller step
-    would take in too much, or leave out too many.
+    `starts` are the first sizes of the progressions of step `period`, by their remainders.  None
+    where a step so small would include other sizes, or leave out two periods' sizes or more.
     """
     found = []
     for residue in range(step):
@@ -136,7 +144,7 @@ def _merged(starts: dict[int, int], period: int, step: int) -> list[Progression]
 
 
 def _extended(progression: Progression, left: set[int]) -> Progression:
-    """The progression begun earlier by those of `left` that go before it, which are taken away."""
+    """The progression, begun earlier by sizes of `left` that precede it; they are removed there."""
     first = progression.first
     while first - progression.step in left:
         first -= progression.step

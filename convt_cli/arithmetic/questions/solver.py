@@ -1,48 +1,58 @@
-"""Every legal layer of one axis between two sizes, by arithmetic.
+"""The legal layers of one axis that lead from one size to another, found by arithmetic.
 
 A transposed layer with i inputs has
 
     (i - 1) * stride + base + sign * (before + after) + output_padding
 
-outputs, where base and sign are ke and -1 as long as padding is C's own; a framework that pads
-the stretched input has others.  A direct convolution from n to o is the same line read backwards:
-n is the size that o leads back to, and what stands for output_padding is the part of its input,
-shorter than the stride, that no window covers.
+outputs: a line in i.  `base` and `sign` are effective_kernel and -1 where padding pads C's input;
+a framework that pads the stretched input has others.  A direct convolution from n to o is the same
+line read backwards: n is the size that o leads back to, and the place of output_padding is taken
+by the part of the input, shorter than the stride, that no window covers.
 
-So kernel_size, stride and dilation leave no more than a range of paddings, and those are written
-down rather than tried.  What a framework takes is asked of `frameworks`' own functions.
+So kernel_size, stride and dilation leave only a range of paddings, and these are computed, not
+tried.  Whether a framework takes them is left to the functions of `dialects`.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from math import gcd, prod
+from math import gcd
 
 from convt_cli.arithmetic.axis import Axis, effective_kernel
 from convt_cli.arithmetic.dialects.frameworks import Framework
 from convt_cli.arithmetic.dialects.padding import WORDS, require_plain_window
 from convt_cli.arithmetic.dialects.transposed import (
-    Asked,
-    Found,
-    found_pads,
+    ResolvedPads,
+    WrittenAxis,
     require_output_padding,
+    resolved_pads,
 )
 from convt_cli.arithmetic.keys import Pair
 from convt_cli.arithmetic.layers import Conv, ConvTranspose
+from convt_cli.arithmetic.questions.bounds import (
+    MOST_TRIED,
+    Bounds,
+    pairs_with_sum,
+    require_few,
+    runs,
+    too_many,
+    within,
+)
 from convt_cli.arithmetic.windows import Window
-from convt_cli.errors import GeometryError, RequestError
+from convt_cli.errors import GeometryError
 
 TYPES = ("conv", "conv_transpose")
-MOST_TRIED = 100_000
+"""The layer types that can be asked for."""
 MOST_SOLUTIONS = 100_000
+"""The most solutions, with paddings that were tried in vain, that one search may find."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """Which layers of a type lead from `input_size`, any size if it is None, to `output_size`?"""
+    """Which layers of a type lead from `input_size` to `output_size`?  None is any input size."""
 
     layer_type: str
     input_size: int | None
@@ -55,25 +65,11 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bounds:
-    """The values a solution may have, each list in ascending order and without repetition.
-
-    Without `padding` a side has at most effective_kernel - 1, without `output_padding` all that
-    the framework takes is allowed.
-    """
-
-    kernel_size: Sequence[int] = range(1, 12)
-    stride: Sequence[int] = range(1, 9)
-    dilation: Sequence[int] = range(1, 5)
-    padding: Sequence[int] | None = None
-    output_padding: Sequence[int] | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Solution:
-    """One layer, in the words of a spec, and the sizes of input that it takes to the output.
+    """One layer, by the keys of a spec.
 
-    `word` is the padding that, with output_padding left out, comes to the same layer.
+    `input_sizes` is the (first, last) size of an input that gives the output.  `word` is the
+    padding word that, without output_padding, means the same layer; None if there is none.
     """
 
     kernel_size: int
@@ -87,7 +83,7 @@ class Solution:
 
     @property
     def has_even_overlap(self) -> bool:
-        """As a transposed layer, it sets down equally many taps on every inner output."""
+        """Whether, as a transposed layer, it adds equally many taps to every inner output."""
         return self.kernel_size % self.stride == 0 and gcd(self.dilation, self.stride) == 1
 
 
@@ -106,11 +102,11 @@ def solutions(question: Question, bounds: Bounds) -> list[Solution]:
     >>> first.stride, first.before, first.after
     (2, 1, 1)
     """
-    _require_few(bounds)
+    require_few(bounds)
     found: list[Solution] = []
     for tried, solution in enumerate(_found(question, bounds)):
         if tried >= MOST_SOLUTIONS:
-            raise _too_many(f"has at most {MOST_SOLUTIONS:,} solutions", "this one has more")
+            raise too_many(f"has at most {MOST_SOLUTIONS:,} solutions", "this one has more")
         if solution is not None:
             found.append(solution)
     uneven = question.is_transposed
@@ -123,7 +119,7 @@ def has_solution(question: Question, bounds: Bounds) -> bool:
 
 
 def promising_strides(question: Question, bounds: Bounds) -> list[int]:
-    """The strides nearest to the ratio of the sizes, if they would give solutions."""
+    """The strides nearest to the ratio of the sizes that would give solutions."""
     sizes = sorted((question.input_size or question.output_size, question.output_size))
     ratio, rest = divmod(sizes[1], sizes[0])
     nearest = replace(bounds, stride=[ratio, ratio + 1] if rest else [ratio])
@@ -133,6 +129,7 @@ def promising_strides(question: Question, bounds: Bounds) -> list[int]:
 
 
 def _complexity(one: Solution, uneven: bool) -> tuple[int, ...]:
+    """The key by which solutions are sorted, the simplest first; see `solutions`."""
     return (
         abs(one.after - one.before),
         one.dilation,
@@ -142,23 +139,6 @@ def _complexity(one: Solution, uneven: bool) -> tuple[int, ...]:
         one.before + one.after,
         one.stride,
         one.before,
-    )
-
-
-def _require_few(bounds: Bounds) -> None:
-    """Raise RequestError (E503) for bounds with too many combinations to go through."""
-    lists = (bounds.kernel_size, bounds.stride, bounds.dilation, bounds.padding or [0])
-    count = prod(map(len, lists)) * len(runs(bounds.output_padding or [0]))
-    if count > MOST_TRIED:
-        raise _too_many(f"goes through at most {MOST_TRIED:,} combinations", f"got {count:,}")
-
-
-def _too_many(rule: str, value: str) -> RequestError:
-    return RequestError(
-        "E503",
-        f"a search {rule}",
-        value=value,
-        help="give fewer values for --kernel-size, --stride, --padding or --dilation",
     )
 
 
@@ -176,10 +156,11 @@ class _Line:
 
 
 def _found(question: Question, bounds: Bounds) -> Iterator[Solution | None]:
-    """The solutions in no order; None for a padding that was looked at in vain."""
+    """The solutions in no particular order, and None for each padding tried in vain."""
     for stride, dilation in product(bounds.stride, bounds.dilation):
         extras = _extras(question, stride, dilation, bounds.output_padding)
         for kernel_size in bounds.kernel_size if extras else ():
+            # One line for each window; its paddings follow from the sizes.
             line = _line(question, kernel_size, stride, dilation)
             allowed = bounds.padding or range(effective_kernel(kernel_size, dilation))
             for run in extras:
@@ -192,13 +173,16 @@ def _found(question: Question, bounds: Bounds) -> Iterator[Solution | None]:
 def _from_size(
     size: int, question: Question, line: _Line, extras: Pair, allowed: Sequence[int]
 ) -> Iterator[Solution]:
-    """The layers from an input of `size`, by their padding."""
-    sizes = (size, question.output_size)
-    short, long = sizes if question.is_transposed else sizes[::-1]
+    """The layers from an input of `size`, found by their padding."""
+    if question.is_transposed:
+        short, long = size, question.output_size
+    else:
+        short, long = question.output_size, size
+    # long = (short - 1) * stride + base + sign * padding + extra, so sign * padding = room - extra
     room = long - (short - 1) * line.stride - line.base
     totals = sorted(line.sign * (room - extra) for extra in extras)
-    words: dict[Found, str] | None = None
-    for pair in _pairs(allowed, totals[0], totals[1]):
+    words: dict[ResolvedPads, str] | None = None  # found only if there is a solution
+    for pair in pairs_with_sum(allowed, totals[0], totals[1]):
         if words is None:
             words = _words(question, line.window, size)
         extra = room - line.sign * sum(pair) if question.is_transposed else 0
@@ -209,9 +193,9 @@ def _from_size(
 def _from_any_size(
     question: Question, line: _Line, extras: Pair, allowed: Sequence[int]
 ) -> Iterator[Solution | None]:
-    """The layers from an input of any size, by their padding, with the sizes of that input."""
+    """The layers from an input of any size, found by their padding; None for one without."""
     search = _transposed_sources if question.is_transposed else _direct_sources
-    for pair in _pairs(allowed, 2 * allowed[0], 2 * allowed[-1]):
+    for pair in pairs_with_sum(allowed, 2 * allowed[0], 2 * allowed[-1]):
         found = False
         for extra, sizes in search(question.output_size, line, extras, sum(pair)):
             found = True
@@ -223,9 +207,10 @@ def _from_any_size(
 def _direct_sources(
     size: int, line: _Line, extras: Pair, padding: int
 ) -> Iterator[tuple[int, Pair]]:
-    """The input sizes of a convolution with `size` outputs: as many as its stride.
+    """(0, the range of input sizes) of a convolution with `size` outputs.
 
-    The output_padding with which a transposed layer leads back tells them apart.
+    There are as many as its stride: each leaves another number of elements, one of `extras`, that
+    no window covers.
     """
     least = (size - 1) * line.stride + line.base + line.sign * padding
     if least + extras[1] >= 1:
@@ -235,7 +220,8 @@ def _direct_sources(
 def _transposed_sources(
     size: int, line: _Line, extras: Pair, padding: int
 ) -> Iterator[tuple[int, Pair]]:
-    """The output_paddings that make `size` outputs, and the input size of each."""
+    """The output_paddings that give `size` outputs, each with its input size, as a range of one."""
+    # (i - 1) * stride = stretched - extra must be a multiple of the stride, and not negative.
     stretched = size - line.base - line.sign * padding
     first = extras[0] + (stretched - extras[0]) % line.stride
     for extra in range(first, min(extras[1], stretched) + 1, line.stride):
@@ -259,9 +245,9 @@ def _solution(line: _Line, pair: Pair, extra: int, sizes: Pair, word: str | None
 def _extras(
     question: Question, stride: int, dilation: int, wanted: Sequence[int] | None
 ) -> tuple[Pair, ...]:
-    """The legal output_paddings as runs (first, last), or what direct windows may leave over.
+    """The legal output_paddings as runs (first, last); for a conv the elements no window covers.
 
-    There are none where the framework refuses this stride with this dilation.
+    Empty where the framework refuses this stride with this dilation.
     """
     window = Window(kernel_size=(1,), stride=(stride,), dilation=(dilation,))
     try:
@@ -270,6 +256,7 @@ def _extras(
         return ()
     if not question.is_transposed:
         return ((0, stride - 1),)
+    # All from some output_padding on are refused; bisection finds the first of them.
     past = bisect_left(
         range(max(stride, dilation)),
         True,
@@ -277,7 +264,7 @@ def _extras(
     )
     if wanted is None:
         return ((0, past - 1),)
-    return runs(_within(wanted, 0, past - 1))
+    return runs(within(wanted, 0, past - 1))
 
 
 def _is_refused(extra: int, stride: int, dilation: int, framework: Framework) -> bool:
@@ -289,21 +276,22 @@ def _is_refused(extra: int, stride: int, dilation: int, framework: Framework) ->
 
 
 def _line(question: Question, kernel_size: int, stride: int, dilation: int) -> _Line:
-    """The line of a window, found for a transposed layer by asking for two of its points."""
+    """The line of a window; for a transposed layer it is drawn through two of its points."""
     window = Window(kernel_size=(kernel_size,), stride=(stride,), dilation=(dilation,))
     if not question.is_transposed:
         return _Line(window=window, base=effective_kernel(kernel_size, dilation), sign=-1)
+    # The sizes without padding and with one element show base and sign.
     sizes = []
     for pair in ((0, 0), (0, 1)):
-        asked = _asked(window, pair, 0)
-        found = found_pads(asked, question.framework)
-        sizes.append(asked.full - found.before - found.after + found.output_padding)
+        written = _written_out(window, pair, 0)
+        found = resolved_pads(written, question.framework)
+        sizes.append(written.full - found.before - found.after + found.output_padding)
     return _Line(window=window, base=sizes[0], sign=sizes[1] - sizes[0])
 
 
-def _asked(window: Window, pair: Pair, extra: int) -> Asked:
-    """A transposed layer on one element, with everything written out."""
-    return Asked(
+def _written_out(window: Window, pair: Pair, extra: int) -> WrittenAxis:
+    """A transposed layer on one element, its padding and output_padding written as numbers."""
+    return WrittenAxis(
         size=1,
         kernel_size=window.kernel_size[0],
         stride=window.stride[0],
@@ -315,28 +303,32 @@ def _asked(window: Window, pair: Pair, extra: int) -> Asked:
     )
 
 
-def _own_pads(question: Question, window: Window, pair: Pair, extra: int) -> Found:
+def _own_pads(question: Question, window: Window, pair: Pair, extra: int) -> ResolvedPads:
     """The zeros around C's input that a written pair stands for."""
     if question.is_transposed:
-        return found_pads(_asked(window, pair, extra), question.framework)
-    return Found(before=pair[0], after=pair[1], output_padding=0)
+        return resolved_pads(_written_out(window, pair, extra), question.framework)
+    return ResolvedPads(before=pair[0], after=pair[1], output_padding=0)
 
 
-def _words(question: Question, window: Window, size: int) -> dict[Found, str]:
-    """By the zeros that it comes to on an input of `size`, the first padding word to do so."""
-    found: dict[Found, str] = {}
+def _words(question: Question, window: Window, size: int) -> dict[ResolvedPads, str]:
+    """The padding words by the pads that they mean on an input of `size`.
+
+    Of several words with the same pads it is the first.
+    """
+    found: dict[ResolvedPads, str] = {}
     for word in WORDS:
         axis = _axis_of_word(question, window, size, word)
         if axis is not None:
             extra = axis.output_padding if question.is_transposed else 0
-            pads = Found(before=axis.before, after=axis.after, output_padding=extra)
+            pads = ResolvedPads(before=axis.before, after=axis.after, output_padding=extra)
             found.setdefault(pads, word)
     return found
 
 
 def _axis_of_word(question: Question, window: Window, size: int, word: str) -> Axis | None:
     """The axis of the layer with this padding and no output_padding; None where it is illegal."""
-    layer = (ConvTranspose if question.is_transposed else Conv)(
+    layer_type = ConvTranspose if question.is_transposed else Conv
+    layer = layer_type(
         out_channels=1,
         kernel_size=window.kernel_size,
         stride=window.stride,
@@ -348,26 +340,3 @@ def _axis_of_word(question: Question, window: Window, size: int, word: str) -> A
     except GeometryError:
         return None
     return convolution.axes[0] if convolution is not None else None
-
-
-def _pairs(allowed: Sequence[int], least: int, most: int) -> Iterator[Pair]:
-    """The (before, after) among `allowed` whose sum is `least` to `most`."""
-    for before in _within(allowed, least - allowed[-1], most - allowed[0]):
-        for after in _within(allowed, least - before, most - before):
-            yield before, after
-
-
-def _within(values: Sequence[int], least: int, most: int) -> Sequence[int]:
-    """The ascending `values` from `least` to `most`."""
-    return values[bisect_left(values, least) : bisect_right(values, most)]
-
-
-def runs(values: Sequence[int]) -> tuple[Pair, ...]:
-    """Ascending values as stretches without a gap, (first, last) each.
-
-    >>> runs([0, 1, 2, 5])
-    ((0, 2), (5, 5))
-    """
-    firsts = [n for n, value in enumerate(values) if n == 0 or value > values[n - 1] + 1]
-    ends = [*firsts[1:], len(values)]
-    return tuple((values[first], values[end - 1]) for first, end in zip(firsts, ends))

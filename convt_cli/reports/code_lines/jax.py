@@ -64,7 +64,7 @@ def _conv_transpose(target: Target) -> str:
         tuple_text(target.stride),
         pairs_text([(axis.before, axis.after) for axis in equal]),
         rhs_dilation=_dilation(target),
-        transpose_kernel=None if target.is_unflipped else "True",
+        transpose_kernel=None if target.flipped else "True",
     )
     if not grouped:
         return text

@@ -26,7 +26,7 @@ class Target:
 
     `channels` are those of the layer's own input and output.  `pads` are the pads that a pool was
     written with: with ceil_mode its last window may extend past them, and elements there are
-    counted in no divisor.  `is_unflipped` says that JAX's conv_transpose takes the stored kernel
+    counted in no divisor.  `flipped` says that JAX's conv_transpose takes the stored kernel
     without transpose_kernel.
     """
 
@@ -36,7 +36,7 @@ class Target:
     groups: int = 1
     has_bias: bool = False
     padding_mode: str = "zeros"
-    is_unflipped: bool = False
+    flipped: bool = False
     pads: tuple[Pair, ...] = ()
     counts_padding: bool = False
 
@@ -156,7 +156,7 @@ def _of_convolution(layer: NetworkLayer, convolution: Convolution) -> Target:
         groups=convolution.groups,
         has_bias=getattr(layer.definition, "bias", False) is not False,
         padding_mode=convolution.padding_mode,
-        is_unflipped=layer.geometry.weight_layout.unflipped,
+        flipped=layer.geometry.weight_layout.flipped,
     )
 
 

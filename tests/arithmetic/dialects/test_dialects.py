@@ -1,4 +1,4 @@
-"""What the real frameworks make of many layers, kept in a file, and convt's answer to each.
+"""Results of the real frameworks for many layers, kept in a file, and convt's result for each.
 
 `python -m tests.peers.make_cases` writes the file; `tests.dialects` says where convt departs.
 """
@@ -19,7 +19,7 @@ from tests.peers.make_cases import Record, read
 
 RECORDS = [record for record in read() if TRUTH[record["framework"]] in record["results"]]
 SOME = RECORDS[::37]
-"""Enough of them to know that a spec says the same as the layers that it is read into."""
+"""A part of the records, enough to show that specs are read into the same layers."""
 
 
 def name_of(record: Record) -> str:
@@ -87,7 +87,7 @@ def test_many_of_the_cases_are_legal_and_many_are_not(
 
 @pytest.mark.parametrize("departure", DEPARTURES, ids=lambda departure: departure.reason)
 def test_a_departure_is_one(departure: Departure) -> None:
-    """Somewhere the tool says something else; a departure that never differs is a mistake."""
+    """Every listed departure differs from the tool somewhere; one that never does is a mistake."""
     apart = [
         record
         for record in RECORDS

@@ -17,7 +17,7 @@ PYTORCH = FRAMEWORKS["pytorch"]
 
 
 def conv_pads(padding: Padding, described: Window, size: int = 9) -> tuple[Pair, ...]:
-    """What PyTorch's convolutions pad, over inputs of `size`."""
+    """The pads of PyTorch's convolutions over inputs of `size`."""
     sizes = (size,) * len(described.kernel_size)
     return direct_pads(padding, sizes, described, PYTORCH, "conv")
 

@@ -1,4 +1,4 @@
-"""Every layer type: the shape it gives, what it counts, what it reaches and what it refuses."""
+"""Every layer type: its output shape, its counts, its dependence on the source and its refusals."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def assert_refused(layer: Definition, sources: Shapes, refusal: Refusal) -> None
 
 
 def assert_problems(layer: Definition, *expected: Refusal) -> None:
-    """These, in this order, are all the problems of `layer` whatever its input."""
+    """Exactly these problems, in this order, are found in the keys of `layer`."""
     found = [(error.code, error.field, error.axis) for error in layer.problems(PYTORCH)]
     assert found == list(expected)
 
@@ -329,7 +329,7 @@ class TestAveragePoolsOnThreeAxes:
 
 
 class TestMaxUnpool:
-    """Its sources are its own, and what the pool it undoes was given."""
+    """Its sources are its own one, and that of the pool which it undoes."""
 
     POOL = MaxPool(kernel_size=3, stride=2)
 

@@ -15,6 +15,7 @@ from tests.conftest import WriteSpec
 
 CONFIGS = Path(__file__).parents[3] / "configs"
 UP_TO = 70
+"""The largest size at which every network below is resolved for comparison."""
 
 NETS = {
     "stride 2, no join": "- {type: conv, out_channels: 1, kernel_size: 7, stride: 2}",
@@ -91,7 +92,7 @@ def closes(path: str | Path, inputs: dict[str, tuple[int, ...]]) -> bool:
 
 
 def assert_as_resolved(path: str | Path, sizes: range, up_to: int = UP_TO) -> None:
-    """Each axis of the first input closes at just those of `sizes` at which the spec resolves."""
+    """Each axis of the first input closes at exactly the `sizes` at which the spec resolves."""
     graph = graph_of(path)
     base = closing_base(graph)
     for axis in range(len(graph.inputs[0][1]) - 1):
@@ -120,11 +121,11 @@ class TestHandMadeNets:
         base = closing_base(graph) or {}
         found = closing_sizes(graph, base or None, 0, 60)
         for size in range(61, 160) if base else ():
-            assert (size in found.sizes) == graph.trace(graph.varied((0,), size, base)).closes
+            assert (size in found.sizes) == graph.shapes_on(graph.varied((0,), size, base)).closes
 
 
 class TestAFactorThatIsRounded:
-    """1.15 times a size, as doubles multiply it, beside 23/20 of it: equal at most sizes."""
+    """Joins 1.15 times a size, as doubles multiply it, with 23/20 of it: equal at most sizes."""
 
     TEXT = """input: [1, 40]
 layers:

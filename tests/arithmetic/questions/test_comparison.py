@@ -1,4 +1,4 @@
-"""Equal, shifted or neither: what the arithmetic says of two readings, and what C itself shows.
+"""Equal, shifted or neither: the verdict on two readings, compared with their matrices C.
 
 Two layers agree up to a shift where moving the columns of one C makes it the other: with every
 axis of both inputs lined up `shift` apart, the entries that both have room for are the same.
@@ -30,7 +30,7 @@ SMALL = Limits(kernel_size=3, outputs=3)
 
 
 def dense(convolution: Convolution) -> Array:
-    """C as (out_channels, *output, in_channels, *input), of a kernel whose taps all differ."""
+    """C as (out_channels, *output, in_channels, *input), for a kernel whose taps all differ."""
     shape = convolution.weight_shape
     weight = np.arange(1, 1 + int(np.prod(shape))).reshape(shape)
     sizes = [axis.input_size for axis in convolution.axes]
@@ -67,7 +67,7 @@ def convolution(axes: tuple[Axis, ...], *, adjoint: bool = False) -> Convolution
 
 @st.composite
 def pairs_of_axes(draw: st.DrawFn, drawn: st.SearchStrategy[Axis]) -> tuple[Axis, Axis]:
-    """An axis, and another with the same window and other pads: of the same sizes, or not."""
+    """Two axes with the same window and different pads; their sizes may differ."""
     own = draw(drawn)
     moved = draw(st.integers(-2, 2))
     other = replace(
@@ -264,7 +264,7 @@ class TestAverages:
         {"kernel_size": 3, "stride": 2, "padding": ((0, 1),), "count_include_pad": False},
     ])  # fmt: skip
     def test_the_divisors_decide_and_not_the_keys(self, keys: dict[str, Any]) -> None:
-        """A ceiling's overhang counts nowhere, so that it is all one what counts."""
+        """Elements that ceil_mode adds count nowhere, so count_include_pad makes no difference."""
         found = read("onnx", "avg_pool", (1, 4), **keys)
         assert {name for name, one in found.items() if one.geometry is not None} >= {"onnx"}
         assert all(one.is_equal for one in found.values() if one.geometry is not None)
@@ -305,7 +305,7 @@ class TestDissents:
     def test_of_the_tools_of_onnx(
         self, layer_type: str, source: Shape, keys: dict[str, Any], words: list[str]
     ) -> None:
-        told = "; ".join(read("onnx", layer_type, source, **keys)["onnx"].dissents)
+        told = "; ".join(read("onnx", layer_type, source, **keys)["onnx"].disagreements)
         assert bool(told) == bool(words), told
         assert all(word in told for word in words), told
 
@@ -313,7 +313,7 @@ class TestDissents:
         keys = {"kernel_size": 2, "stride": 3, "padding": 1, "ceil_mode": True}
         rules = at_opset(FRAMEWORKS["onnx"], 21)
         layer = layer_of(rules, "max_pool", (1, 5), keys)
-        ((told,),) = (one.dissents for one in readings(layer, rules, []))
+        ((told,),) = (one.disagreements for one in readings(layer, rules, []))
         assert "2 in ONNX Runtime and 3 in shape inference" in told
 
     @pytest.mark.parametrize(("opset", "told"), [(10, True), (11, False)])
@@ -321,12 +321,12 @@ class TestDissents:
         keys = {"kernel_size": 3, "stride": 2, "padding": "same"}
         rules = at_opset(FRAMEWORKS["onnx"], opset)
         layer = layer_of(rules, "conv_transpose", (1, 3), keys)
-        (found,) = (one.dissents for one in readings(layer, rules, []))
+        (found,) = (one.disagreements for one in readings(layer, rules, []))
         assert any("the other side" in one for one in found) == told
 
     def test_of_tensorflow_and_a_dilated_transposed_layer(self) -> None:
         found = read("pytorch", "conv_transpose", (1, 5), kernel_size=2, dilation=2)
-        assert "oneDNN" in found["keras"].dissents[0]
+        assert "oneDNN" in found["keras"].disagreements[0]
 
     @pytest.mark.parametrize(
         ("kernel_size", "stride", "told"),
@@ -336,7 +336,7 @@ class TestDissents:
         self, kernel_size: int, stride: int, *, told: bool
     ) -> None:
         keys = {"kernel_size": kernel_size, "stride": stride, "padding": "same"}
-        found = read("keras", "conv_transpose", (1, 5), **keys)["keras"].dissents
+        found = read("keras", "conv_transpose", (1, 5), **keys)["keras"].disagreements
         assert any("keras#22876" in one for one in found) == told
 
     @pytest.mark.parametrize(
@@ -347,23 +347,23 @@ class TestDissents:
         self, padding: int | str, words: list[str]
     ) -> None:
         keys = {"kernel_size": 3, "stride": 2, "padding": padding}
-        told = "; ".join(read("jax", "conv_transpose", (1, 3), **keys)["jax"].dissents)
+        told = "; ".join(read("jax", "conv_transpose", (1, 3), **keys)["jax"].disagreements)
         assert bool(told) == bool(words), told
         assert all(word in told for word in words)
 
     @pytest.mark.parametrize("layer_type", ["pixel_shuffle", "pixel_unshuffle"])
     def test_of_operators_that_order_channels_otherwise(self, layer_type: str) -> None:
         found = read("pytorch", layer_type, (4, 4, 4), factor=2)
-        told = {name for name, one in found.items() if one.dissents}
+        told = {name for name, one in found.items() if one.disagreements}
         assert told == {"tensorflow", "keras", "onnx"}
         assert found["tensorflow"].is_equal
 
     @pytest.mark.parametrize(("output_size", "told"), [(1, True), (2, False)])
     def test_of_keras_where_one_element_is_left(self, output_size: int, *, told: bool) -> None:
         found = read("keras", "adaptive_max_pool", (1, 6), output_size=output_size)
-        assert bool(found["keras"].dissents) == told
+        assert bool(found["keras"].disagreements) == told
         found = read("keras", "adaptive_avg_pool", (1, 6), output_size=output_size)
-        assert not found["keras"].dissents
+        assert not found["keras"].disagreements
 
 
 class TestResizing:

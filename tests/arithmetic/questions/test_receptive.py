@@ -1,4 +1,4 @@
-"""Receptive fields, held to index sets that are followed back element by element.
+"""Receptive fields, compared with index sets that are followed back element by element.
 
 Without dilation, and with kernels no shorter than their stride, the extent is exact.  Elsewhere
 holes can open inside an interval, and the extent is never too small.
@@ -49,7 +49,7 @@ Chain = tuple[Step, ...]
 
 
 def window_of(step: Step) -> Windows:
-    """The step as the reach of a layer on one axis."""
+    """The dependence of a layer on one axis whose window is the step."""
     build = Axis.conv_transpose if step.transposed else Axis.conv
     axis = build(
         input_size=_LONG,
@@ -61,15 +61,15 @@ def window_of(step: Step) -> Windows:
     return Windows(axes=(axis,), adjoint=step.transposed)
 
 
-def behind(seen: Receptive, *reaches: Dependence) -> Receptive:
-    """`seen` from behind layers that keep its shape, or whose shape is of no account."""
-    for reach in reaches:
-        seen = seen.behind(reach, seen.shape)
+def behind(seen: Receptive, *dependences: Dependence) -> Receptive:
+    """The field behind more layers, all of the shape of `seen`."""
+    for dependence in dependences:
+        seen = seen.behind(dependence, seen.shape)
     return seen
 
 
 def follow(layers: Sequence[Step | Join], receptive: Receptive) -> Receptive:
-    """`receptive` seen from behind all the layers."""
+    """The field behind all the layers."""
     for layer in layers:
         if isinstance(layer, Join):
             receptive = join([follow(branch, receptive) for branch in layer.branches])
@@ -89,7 +89,7 @@ def counted(layers: Sequence[Step | Join]) -> int:
 
 
 def phases(layers: Sequence[Step | Join]) -> int:
-    """After so many positions, or a divisor of them, the layers read alike."""
+    """The number of positions after which the layers read alike again, or a multiple of it."""
     total = 1
     for layer in layers:
         if isinstance(layer, Join):
@@ -108,7 +108,7 @@ def steps(
     dilation: int = 1,
     gaps: bool = False,
 ) -> Step:
-    """A layer; with `gaps` its kernel may be shorter than its stride."""
+    """One layer; with `gaps` its kernel may be shorter than its stride."""
     step = draw(st.integers(1, 3)) if stride is None else stride
     kernel_size = draw(st.integers(1 if gaps else step, 4))
     return Step(
@@ -246,7 +246,7 @@ class TestSourcesThatDriftApart:
     """A size that was rounded on the way down comes back up by an uneven factor."""
 
     def drifting(self, length: int) -> Receptive:
-        """Position q beside what a pool of 2 gives, stretched from 6 positions to 13."""
+        """A join of the input and a pool of 2 that is stretched from 6 positions to 13."""
         one = replace(Receptive.of_input((3, 13)), shape=(3, length))
         stretched = Spans(axes=(nearest_span(Ratio.of(13, 6)),))
         return join([one, behind(one, window_of(Step(2, 2, 0)), stretched)])
@@ -340,7 +340,7 @@ Reads = Callable[[int], set[int]]
 
 @dataclass(frozen=True)
 class Op:
-    """A layer type, and what it reads of each of its two axes, said by itself."""
+    """A layer type, and the positions it reads on its two axes, written independently of convt."""
 
     layer: Definition
     reads: tuple[Reads, Reads]
@@ -349,7 +349,7 @@ class Op:
 
 @dataclass(frozen=True)
 class Sum:
-    """Branches that end in the same sizes, added up."""
+    """The sum of branches that end in the same sizes."""
 
     branches: tuple[tuple[Op, ...], ...]
 
@@ -363,7 +363,7 @@ def window(kernel_size: int, stride: int, before: int) -> Reads:
 
 
 def set_down(kernel_size: int, stride: int, before: int) -> Reads:
-    """Where a transposed convolution's kernel, set down at p, would cover q."""
+    """The places p at which a transposed convolution's kernel covers q."""
     near = range(-kernel_size, kernel_size + 1)
     return lambda q: {
         p
@@ -373,7 +373,7 @@ def set_down(kernel_size: int, stride: int, before: int) -> Reads:
 
 
 def shared(input_size: int, output_size: int) -> Reads:
-    """The elements that lie in part in the share q of output_size, each as long as 1."""
+    """The source elements, each of length 1, that overlap share q of `output_size` equal shares."""
     begin = Fraction(input_size, output_size)
     return lambda q: set(range(floor(q * begin), ceil((q + 1) * begin)))
 
@@ -383,7 +383,7 @@ def nearest(factor: Fraction) -> Reads:
 
 
 def between(factor: Fraction) -> Reads:
-    """The neighbours of the place where the middle of q lies in the source."""
+    """The source elements on both sides of the place where the middle of q lies."""
     return lambda q: {
         rounded((q + Fraction(1, 2)) / factor - Fraction(1, 2)) for rounded in (floor, ceil)
     }
@@ -458,7 +458,7 @@ SWAP = Op(Transpose(axes=(0, 2, 1)), (same, same), swaps=True)
 
 @st.composite
 def chains(draw: st.DrawFn) -> tuple[list[Op | Sum], Receptive]:
-    """Layers that are legal one after the other, and what convt says of the last."""
+    """A chain of legal layers, and the receptive field that convt gives for the last."""
     shape, seen = SHAPE, Receptive.of_input(SHAPE)
     layers: list[Op | Sum] = []
     for op in draw(st.lists(op_strategies(), min_size=1, max_size=5)):
@@ -577,7 +577,7 @@ class TestAllLayerTypes:
 
 
 class TestReshapes:
-    """What reshapes and transposes do to positions, held to the elements themselves."""
+    """Positions through reshapes and transposes, compared with the elements themselves."""
 
     SHAPE = (4, 6, 8)
     CHAINS: ClassVar[dict[str, list[Shape | str]]] = {
@@ -597,7 +597,7 @@ class TestReshapes:
 
     @pytest.mark.parametrize("name", CHAINS)
     def test_a_position_reads_what_its_elements_were(self, name: str) -> None:
-        """Each element carries its own place; a position spans those of all its channels."""
+        """Each element carries its own place; a position spans the places of all its channels."""
         seen, elements = Receptive.of_input(self.SHAPE), np.arange(prod(self.SHAPE))
         elements = elements.reshape(self.SHAPE)
         for change in self.CHAINS[name]:

@@ -1,4 +1,4 @@
-"""Sets of sizes as progressions: the same set however it is said."""
+"""Sets of sizes as progressions: the same set however it is written."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def size_set(*progressions: tuple[int, int], alone: tuple[int, ...] = ()) -> Siz
 
 @st.composite
 def pieces(draw: st.DrawFn) -> tuple[int, list[int], set[int]]:
-    """A period, first sizes with different rests, and sizes that stand alone."""
+    """A period, first sizes with different remainders, and single sizes."""
     period = draw(st.sampled_from([1, 2, 4, 6, 12]))
     rests = draw(st.lists(st.integers(1, period), unique=True))
     firsts = [rest + period * draw(st.integers(0, 4)) for rest in rests]

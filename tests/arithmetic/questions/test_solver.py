@@ -14,9 +14,9 @@ from convt_cli.arithmetic.axis import Axis, effective_kernel
 from convt_cli.arithmetic.dialects.frameworks import FRAMEWORKS
 from convt_cli.arithmetic.keys import Padding
 from convt_cli.arithmetic.layers import Conv, ConvTranspose
+from convt_cli.arithmetic.questions.bounds import Bounds
 from convt_cli.arithmetic.questions.solver import (
     TYPES,
-    Bounds,
     Question,
     Solution,
     promising_strides,
@@ -29,6 +29,7 @@ Combination = tuple[int, int, int, int, int, int]
 
 SMALL = Bounds(kernel_size=[1, 2, 3], stride=[1, 2, 3], dilation=[1, 3])
 SIZES = (1, 5)
+"""The input sizes on which every combination is tried."""
 
 
 def question(
@@ -74,7 +75,7 @@ def output_size(layer_type: str, found: Axis) -> int:
 
 @cache
 def tried(layer_type: str, framework: str, size: int) -> dict[int, set[Combination]]:
-    """By its output size, every combination within `SMALL` that the layers take on `size`."""
+    """Every combination within `SMALL` that the layers accept on `size`, by its output size."""
     found: dict[int, set[Combination]] = defaultdict(set)
     extras = range(5) if layer_type == "conv_transpose" else (0,)
     for kernel, stride, dilation in product(SMALL.kernel_size, SMALL.stride, SMALL.dilation):

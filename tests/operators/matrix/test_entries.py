@@ -22,7 +22,7 @@ from tests.strategies import convolutions, geometry
 LAYOUTS = {
     "pytorch": WeightLayout(),
     "tensorflow": WeightLayout(taps_first=True),
-    "jax": WeightLayout(taps_first=True, unflipped=True),
+    "jax": WeightLayout(taps_first=True, flipped=True),
 }
 """Layouts by a framework that stores weights in them; jax stands for its conv_transpose."""
 
@@ -51,7 +51,7 @@ class TestSymbols:
         self, name: str, convolution: Convolution, seed: int, transpose: bool
     ) -> None:
         layout = LAYOUTS[name]
-        if layout.unflipped:  # jax has no groups there
+        if layout.flipped:  # jax has no groups there
             convolution = replace(convolution, groups=1)
         shape = layout.stored_shape(convolution)
         stored = np.random.default_rng(seed).integers(1, 1000, shape)
