@@ -8,15 +8,13 @@ import click
 
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.commands.emit import emit, is_stdout, put
-from convt_cli.commands.main import FAILED, complain_of, terminal_width
+from convt_cli.commands.main import FAILED, FOUND, complain_of, terminal_width
 from convt_cli.commands.networks import as_diagnostics, expand
 from convt_cli.commands.options import format_option, input_option, output_options, specs_argument
 from convt_cli.errors import ConvtError, Diagnostic, OutputIsInput
 from convt_cli.render.diagnostics import diagnostic_text
 from convt_cli.reports.check import check_report, has_errors, summary
 from convt_cli.spec.load import check_spec
-
-FOUND = 1
 
 
 @click.command(

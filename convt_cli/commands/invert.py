@@ -44,14 +44,6 @@ def _number_up_to(most: float) -> Callable[[str], float]:
     return read
 
 
-class _Options(NamedTuple):
-    """How to solve it."""
-
-    damping: float
-    tolerance: float
-    most_iterations: int
-
-
 @click.command(
     "invert",
     short_help="Least-squares, least-norm x with Cx = y, beside Cᵀy.",
@@ -132,8 +124,7 @@ def command(
     chosen = choose_layer(network, layer)
     weights = Weights(network, allow_outside=allow_outside)
     added = weights.bias(chosen) if bias else None
-    options = _Options(damping, tolerance, max_iterations)
-    problem = _Problem(chosen, weights.weight(chosen), added, options)
+    problem = _Problem(chosen, weights.weight(chosen), added, damping, tolerance, max_iterations)
     found = _solve(problem, array, output, layout, dtype, force=force)
     note_fill(chosen)
     _report(network, problem, found, output, output_format)
@@ -141,27 +132,28 @@ def command(
 
 
 class _Problem(NamedTuple):
-    """The layer to invert, its numbers, and how."""
+    """The layer to invert, its weight and bias, and how exactly the solver works."""
 
     layer: MatrixLayer
     weight: Array
     bias: Array | None
-    options: _Options
+    damping: float
+    tolerance: float
+    most_iterations: int
 
     def solved(self, y: Array) -> Inverse:
         """The solution for one array, (channels, *spatial)."""
         from convt_cli.analysis.invert import invert
 
         if self.bias is not None:
-            y = y - self.bias.reshape(-1, *(1 for _ in y.shape[1:]))
-        damping, tolerance, most_iterations = self.options
+            y = y - self.bias.reshape(-1, *(1 for _ in y.shape[1:]))  # (channels, 1, ..., 1)
         return invert(
             self.layer.convolution,
             self.weight,
             y,
-            damping=damping,
-            tolerance=tolerance,
-            most_iterations=most_iterations,
+            damping=self.damping,
+            tolerance=self.tolerance,
+            most_iterations=self.most_iterations,
         )
 
 
@@ -197,9 +189,13 @@ def _report(
     from convt_cli.render.text import as_text
     from convt_cli.reports.inversion import inversion_report
 
-    damping, tolerance, _ = problem.options
     report = inversion_report(
-        network, problem.layer, found, damping=damping, tolerance=tolerance, output=output
+        network,
+        problem.layer,
+        found,
+        damping=problem.damping,
+        tolerance=problem.tolerance,
+        output=output,
     )
     if is_stdout(output):
         complain(as_text(report).rstrip("\n"))

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
-Work = Callable[[MatrixLayer, "Array"], _T]
-"""(layer, its weight) to what is to be known of it."""
+LayerWork = Callable[[MatrixLayer, "Array"], _T]
+"""(layer, its weight) to what a command wants to know of it."""
 
 
 def each_layer(
-    loaded: Loaded, name: str | None, work: Work[_T], *, label: str, allow_outside: bool
+    loaded: Loaded, name: str | None, work: LayerWork[_T], *, label: str, allow_outside: bool
 ) -> list[tuple[Network, list[tuple[MatrixLayer, _T]]]]:
     """`work` on every layer of every network, or on the one called `name`.
 

@@ -20,7 +20,7 @@ import click
 from convt_cli import __version__
 from convt_cli.errors import ConvtError, Diagnostic, ReaderGone, RequestError, shown, visible
 from convt_cli.io.conflicts import one_command
-from convt_cli.io.environment import said, tidy, whole
+from convt_cli.io.environment import UNKNOWN_WIDTH, integer, tidy, variable
 from convt_cli.io.loading import require_room_to_begin, watch_over_imports
 from convt_cli.io.signals import Unwinding
 
@@ -30,10 +30,14 @@ COMMANDS = (
     *("import", "deps", "explain"),
 )
 
+FOUND = 1
+"""The exit status of a `check` or a `verify` that found something."""
 FAILED = 2
-_WIDTH = 100
+"""The exit status where the request could not be met."""
 INTERRUPTED = 130
+"""The exit status after Ctrl-C: 128 and the number of SIGINT."""
 _COMPLETION = "_CONVT_COMPLETE"
+"""The variable by which a shell asks click for completions."""
 _COMPLETIONS = (("source", False), ("source", True), ("complete", True))
 """What a shell can want, and whether the words of its command line are there."""
 
@@ -132,14 +136,14 @@ def _run(arguments: list[str]) -> int:
 
 def _require_completion() -> None:
     """Raise RequestError (E503) where a shell asks for completions that cannot be given."""
-    asked = said(_COMPLETION)
+    asked = variable(_COMPLETION)
     if not asked:
         return
     from click.shell_completion import get_completion_class
 
     shell, _, wanted = asked.partition("_")
-    word = said("COMP_CWORD") if shell == "fish" else whole("COMP_CWORD")
-    has_words = said("COMP_WORDS") is not None and word is not None
+    word = variable("COMP_CWORD") if shell == "fish" else integer("COMP_CWORD")
+    has_words = variable("COMP_WORDS") is not None and word is not None
     if get_completion_class(shell) is None or (wanted, has_words) not in _COMPLETIONS:
         raise RequestError(
             "E503",
@@ -153,8 +157,8 @@ def _usage_text(error: click.ClickException) -> str:
     """What click says of a wrong use, in which it quotes the arguments."""
     text = StringIO()
     error.show(text)
-    said = text.getvalue().rstrip("\n")
-    return said.replace(error.message, visible(error.message)) if error.message else said
+    usage = text.getvalue().rstrip("\n")
+    return usage.replace(error.message, visible(error.message)) if error.message else usage
 
 
 def _out_of_memory(error: MemoryError) -> RequestError:
@@ -205,15 +209,15 @@ def warn_of(warnings: Iterable[Diagnostic]) -> None:
 
 
 def terminal_width(stream: TextIO | None) -> int:
-    """The columns of the terminal behind `stream`, or what COLUMNS says; 100 where there is none.
+    """The columns of the terminal behind `stream`, or what COLUMNS says; 100 without a terminal.
 
     Some terminals do not know how wide they are, and say 0.
     """
     try:
-        columns = os.get_terminal_size(stream.fileno()).columns if stream else _WIDTH
+        columns = os.get_terminal_size(stream.fileno()).columns if stream else UNKNOWN_WIDTH
     except (OSError, ValueError):  # no terminal, or no file at all
-        return _WIDTH
-    return whole("COLUMNS") or columns or _WIDTH
+        return UNKNOWN_WIDTH
+    return integer("COLUMNS") or columns or UNKNOWN_WIDTH
 
 
 def complain(message: str) -> None:

@@ -94,18 +94,18 @@ def command(
     require_writable(output, force=force)
     network = load_network(spec, inputs)
     chosen = choose_layer(network, layer)
-    source = _Source(network, chosen, dtype, transpose, allow_outside)
+    request = _MatrixRequest(network, chosen, dtype, transpose, allow_outside)
     if output is not None:
-        _export(source, output, sparse_format, compress=compress, force=force)
+        _export(request, output, sparse_format, compress=compress, force=force)
     elif dry_run:
-        report = size_report(chosen, source.itemsize(), transpose=transpose)
+        report = size_report(chosen, request.itemsize(), transpose=transpose)
         emit(report, output_format, None, force=force)
     else:
-        emit(_shown(source, symbols=symbols), output_format, None, force=force)
+        emit(_shown(request, symbols=symbols), output_format, None, force=force)
     return 0
 
 
-class _Source(NamedTuple):
+class _MatrixRequest(NamedTuple):
     """The layer whose matrix is wanted, and how."""
 
     network: Network
@@ -157,7 +157,7 @@ class _Source(NamedTuple):
 
 
 def _export(
-    source: _Source, path: str, sparse_format: str | None, *, compress: bool, force: bool
+    request: _MatrixRequest, path: str, sparse_format: str | None, *, compress: bool, force: bool
 ) -> None:
     from convt_cli.files.matrices import banded_bytes, matrix_suffix, write_bands
     from convt_cli.render.progress import progress
@@ -166,9 +166,9 @@ def _export(
     if suffix != ".npz" and (compress or sparse_format is not None):
         raise click.UsageError("--sparse-format and --compress go with .npz")
     written = "coo" if suffix == ".mtx" else sparse_format or "csr"
-    bands = source.bands(written)
+    bands = request.bands(written)
     if bands is None:
-        _export_whole(source, path, written, compress=compress, force=force)
+        _export_whole(request, path, written, compress=compress, force=force)
         return
     with progress("writing", banded_bytes(bands, written)) as advance:
         write_bands(
@@ -177,27 +177,27 @@ def _export(
 
 
 def _export_whole(
-    source: _Source, path: str, sparse_format: str, *, compress: bool, force: bool
+    request: _MatrixRequest, path: str, sparse_format: str, *, compress: bool, force: bool
 ) -> None:
     from convt_cli.files.matrices import write_matrix
     from convt_cli.io import memory
 
     memory.require(
-        2 * source.layer.convolution.matrix_bytes(source.itemsize()),
+        2 * request.layer.convolution.matrix_bytes(request.itemsize()),
         "C in two forms",
         help="use --sparse-format csr, csc or coo, or a smaller input",
     )
-    matrix = source.matrix()
+    matrix = request.matrix()
     write_matrix(path, matrix, sparse_format=sparse_format, compress=compress, force=force)
 
 
-def _shown(source: _Source, *, symbols: bool) -> Report:
+def _shown(request: _MatrixRequest, *, symbols: bool) -> Report:
     from convt_cli.operators.matrix import entries
 
-    layer, transpose = source.layer, source.transpose
+    layer, transpose = request.layer, request.transpose
     entries.require_small(layer.convolution)
     title = f"{'Cᵀ' if transpose else 'C'} of {layer.name}"
     if symbols:
         named = entries.symbols(layer.convolution, layer.layout, transpose=transpose)
         return entries_report(title, named)
-    return entries_report(title, entries.numbers(source.matrix()))
+    return entries_report(title, entries.numbers(request.matrix()))

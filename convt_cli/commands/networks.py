@@ -14,7 +14,7 @@ from convt_cli.errors import ConvtError, Diagnostic, OutputIsInput, RequestError
 from convt_cli.io.writing import is_file
 from convt_cli.spec.load import load_spec
 
-SPEC_SUFFIXES = (".yaml", ".yml")
+_SPEC_SUFFIXES = (".yaml", ".yml")
 
 
 @dataclass(slots=True)
@@ -101,7 +101,7 @@ def expand(specs: Iterable[str]) -> list[str]:
 
 def _specs_in(folder: str) -> list[str]:
     try:
-        names = sorted(name for name in os.listdir(folder) if name.endswith(SPEC_SUFFIXES))
+        names = sorted(name for name in os.listdir(folder) if name.endswith(_SPEC_SUFFIXES))
     except OSError:  # reading the folder as a spec will say why
         return []
     return [name for name in names if is_file(os.path.join(folder, name))]

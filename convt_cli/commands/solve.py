@@ -142,7 +142,7 @@ def command(
     if output_size is None:
         raise click.UsageError("--output-size is needed, or --sizes SPEC")
     question = Question(
-        layer_type=layer_type or TYPES[output_size > (input_size or output_size)],
+        layer_type=layer_type or _likely_type(input_size, output_size),
         input_size=input_size,
         output_size=output_size,
         framework=FRAMEWORKS[framework or "pytorch"],
@@ -153,6 +153,12 @@ def command(
         limit = _SHOWN
     emit(_layers(question, Bounds(**given), limit), output_format, output, force=force)
     return 0
+
+
+def _likely_type(input_size: int | None, output_size: int) -> str:
+    """conv_transpose where the output is larger than the input; else, and without one, conv."""
+    grows = input_size is not None and output_size > input_size
+    return "conv_transpose" if grows else "conv"
 
 
 def _layers(question: Question, bounds: Bounds, limit: int | None) -> Report:

@@ -10,6 +10,7 @@ from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.network import MatrixLayer
 from convt_cli.commands.emit import emit
 from convt_cli.commands.layers import each_layer
+from convt_cli.commands.main import FOUND
 from convt_cli.commands.networks import load_all
 from convt_cli.commands.options import (
     format_option,
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from convt_cli.analysis.peers import Peer
     from convt_cli.analysis.verify import Check
     from convt_cli.operators.dtypes import Array
-
-FOUND = 1
 
 
 @click.command(

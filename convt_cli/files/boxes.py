@@ -34,41 +34,41 @@ _GAP = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Grid:
-    """An array of `shape` that lies in a file with its axes in `order`, the slowest first."""
+class StoredShape:
+    """The `shape` of an array, and the `order` of its axes in the file, the slowest first."""
 
     shape: Shape
     order: tuple[int, ...]
 
-    def in_file(self, per_axis: tuple[Any, ...]) -> tuple[Any, ...]:
-        """What belongs to the axes, in the file's order."""
-        return tuple(per_axis[axis] for axis in self.order)
+    def in_file(self, of_axes: tuple[Any, ...]) -> tuple[Any, ...]:
+        """One thing for each axis, such as the sizes, put in the file's order."""
+        return tuple(of_axes[axis] for axis in self.order)
 
 
 class BoxReader:
     """Reads boxes of the array behind `header` in `file`; threads can share it."""
 
-    def __init__(self, file: BinaryIO, name: str, header: Header, grid: Grid) -> None:
-        self._file, self._name, self._header, self._grid = file, name, header, grid
+    def __init__(self, file: BinaryIO, name: str, header: Header, stored: StoredShape) -> None:
+        self._file, self._name, self._header, self._stored = file, name, header, stored
         self._status = os.fstat(file.fileno())
 
     @property
     def size(self) -> int:
         """The number of numbers."""
-        return prod(self._grid.shape)
+        return prod(self._stored.shape)
 
     def read(self, box: Box) -> Array:
-        """The numbers of a box, with the grid's axes, in native byte order.
+        """The numbers of a box, with the axes of `stored`, in native byte order.
 
         Raises FileError (E401), ArrayError (E303).
         """
-        grid, size = self._grid, self._header.dtype.itemsize
-        shape, inside = grid.in_file(grid.shape), grid.in_file(box)
+        stored, size = self._stored, self._header.dtype.itemsize
+        shape, inside = stored.in_file(stored.shape), stored.in_file(box)
         wider = without_small_gaps(shape, inside, _GAP // size)
         numbers = self._numbers(*runs(shape, wider)).reshape([_length(part) for part in wider])
         wanted = zip(inside, wider, strict=True)
         kept = numbers[tuple(slice(p.start - w.start, p.stop - w.start) for p, w in wanted)]
-        return kept.transpose(np.argsort(grid.order))
+        return kept.transpose(np.argsort(stored.order))
 
     def require_unchanged(self) -> None:
         """Raise FileError (E401) where the file was written since the reader was made."""
@@ -110,18 +110,22 @@ class BoxWriter:
     the work begins.  Every method raises what the system raises.
     """
 
-    def __init__(self, file: BinaryIO, shape: Shape, dtype: np.dtype[Any], grid: Grid) -> None:
+    def __init__(
+        self, file: BinaryIO, shape: Shape, dtype: np.dtype[Any], stored: StoredShape
+    ) -> None:
         header = header_bytes(shape, dtype)
         file.write(header)
         file.flush()
-        self._file, self._offset, self._grid = file, len(header), grid
+        self._file, self._offset, self._stored = file, len(header), stored
         _reserve(file.fileno(), len(header) + prod(shape) * dtype.itemsize)
 
     def write(self, box: Box, values: Array) -> None:
-        """Put `values`, with the grid's axes, in the place of a box."""
-        grid = self._grid
-        starts, length = runs(grid.in_file(grid.shape), grid.in_file(box))
-        numbers = without_idle_bytes(np.ascontiguousarray(values.transpose(grid.order)).reshape(-1))
+        """Put `values`, with the axes of `stored`, in the place of a box."""
+        stored = self._stored
+        starts, length = runs(stored.in_file(stored.shape), stored.in_file(box))
+        numbers = without_idle_bytes(
+            np.ascontiguousarray(values.transpose(stored.order)).reshape(-1)
+        )
         size = length * numbers.itemsize
         source = numbers.view(np.uint8).data
         for number, start in enumerate(starts):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from io import BytesIO
 from typing import Any, BinaryIO
 
@@ -20,6 +20,7 @@ from scipy.sparse import coo_array, csr_array
 from convt_cli.errors import ArrayError, FileError, shown
 from convt_cli.files.archive import Pieces, write_npz
 from convt_cli.io import memory
+from convt_cli.io.progress import Advance
 from convt_cli.io.writing import STDOUT, is_file, output
 from convt_cli.operators.dtypes import Array
 from convt_cli.operators.matrix.build import STREAMED_BAND_BYTES, Band, BandedMatrix
@@ -30,9 +31,6 @@ BANDED_FORMATS = ("csr", "csc", "coo")
 
 _BANDS_HELD = 4  # the columns and the data of one, and what they are made of
 _MOST_COMPRESSION = 1032  # deflate makes of 258 bytes no less than 2 bits
-
-Advance = Callable[[int], None]
-"""Told how many bytes more have been made."""
 
 
 def matrix_suffix(path: str) -> str:

@@ -7,8 +7,8 @@ any number of threads and however a batch is split.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -18,10 +18,11 @@ import numpy as np
 from convt_cli.arithmetic.convolution import Convolution, Shape
 from convt_cli.errors import ArrayError
 from convt_cli.files.arrays import opened_npy
-from convt_cli.files.boxes import BoxReader, BoxWriter, Grid
+from convt_cli.files.boxes import BoxReader, BoxWriter, StoredShape
 from convt_cli.files.layout import Form, axes_in_file, form_of, shape_in_file
 from convt_cli.files.weights import cast
 from convt_cli.io import memory
+from convt_cli.io.progress import Progress
 from convt_cli.io.writing import output
 from convt_cli.operators.dtypes import (
     Array,
@@ -34,10 +35,6 @@ from convt_cli.operators.dtypes import (
 from convt_cli.operators.matrix_free import MatrixFree
 from convt_cli.operators.threads import each
 from convt_cli.operators.tiles import Tile
-
-Advance = Callable[[int], None]
-Progress = Callable[[str, int], AbstractContextManager[Advance]]
-"""(label, total) to a block with a callback that takes how much more is done."""
 
 _SIDE_BY_SIDE_BYTES = 32 * 2**20
 _PLANNED_BYTES = 128 * 2**20
@@ -107,13 +104,15 @@ def apply_by_tiles(
         batch = header.shape[0] if form.batched else 1
         rank = len(before) - 1
         order = axes_in_file(form, rank, fortran=header.fortran)
-        reader = BoxReader(file, source, header, Grid(shape=(batch, *before), order=order))
+        reader = BoxReader(file, source, header, StoredShape(shape=(batch, *before), order=order))
         tiling = _Tiling(action, _sample(action, header.dtype, reader, progress))
         at_once = tiling.items_at_once(side_by_side=order[-1] == 0)
         with output(target, force=force) as sink:
-            grid = Grid(shape=(batch, *after), order=axes_in_file(form, rank, fortran=False))
+            stored = StoredShape(
+                shape=(batch, *after), order=axes_in_file(form, rank, fortran=False)
+            )
             shape = shape_in_file(form, batch, after)
-            writer = BoxWriter(sink, shape, tiling.dtype, grid)
+            writer = BoxWriter(sink, shape, tiling.dtype, stored)
 
             def work(task: _Task) -> int:
                 items, tile = task
@@ -124,7 +123,7 @@ def apply_by_tiles(
                 writer.write((items, channels[1], *tile.results), result)
                 return int(result.size)
 
-            with progress("applying", prod(grid.shape)) as advance:
+            with progress("applying", prod(stored.shape)) as advance:
                 each(work, tiling.tasks(batch, at_once), advance)
             reader.require_unchanged()  # before the target is published
 

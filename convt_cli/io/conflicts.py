@@ -22,6 +22,9 @@ from convt_cli.errors import OutputIsInput, shown
 Identity = tuple[int, int]
 """The device and the inode of a file."""
 
+_STANDARD_STREAM = "-"
+"""How a command line names standard input, among its inputs, and standard output."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Command:
@@ -41,7 +44,7 @@ def one_command() -> Iterator[None]:
     _RUNNING.append(_Command())
     try:
         with suppress(AttributeError, OSError, ValueError):  # there is none, or it is no file
-            note_output("-", os.fstat(sys.stdout.fileno()))
+            note_output(_STANDARD_STREAM, os.fstat(sys.stdout.fileno()))
         yield
     finally:
         _RUNNING.pop()
@@ -83,11 +86,11 @@ def identity_of(status: os.stat_result) -> Identity:
 
 
 def _clash(target: str, source: str) -> OutputIsInput:
-    said = "standard output" if target == "-" else shown(target)
-    read = "standard input" if source == "-" else shown(source)
+    written = "standard output" if target == _STANDARD_STREAM else shown(target)
+    read = "standard input" if source == _STANDARD_STREAM else shown(source)
     return OutputIsInput(
         "E406",
         "no output of a command is one of its inputs",
-        value=f"{said} is {read}" if said != read else f"{said} is both",
+        value=f"{written} is {read}" if written != read else f"{written} is both",
         help="write to another file",
     )

@@ -1,6 +1,6 @@
 """What the environment says, through one door.
 
-Its variables hold anything.  What convt itself reads is read by `whole` and `said`; what the
+Its variables hold anything.  What convt itself reads is read by `integer` and `variable`; what the
 libraries below it read is put in order by `tidy` before they do: some fail on a value that they
 do not expect, and some give other bytes for it.
 """
@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import os
 
+UNKNOWN_WIDTH = 100
+"""Columns of a message where neither a terminal nor COLUMNS says how many there are."""
+
 _MOST_DIGITS = 4
-"""Nobody has more columns, lines or threads than that says."""
+"""Digits of a number that is believed: nobody has 10,000 columns, lines or threads."""
 _NUMBERS = ("COLUMNS", "LINES", "JUPYTER_COLUMNS", "JUPYTER_LINES", "NUMPY_MADVISE_HUGEPAGE")
 """Read as integers, by rich, Python and NumPy, which fail on some texts that are none."""
 _NOT_OURS = (
@@ -24,18 +27,18 @@ _NOT_OURS = (
 """Switches of libraries that make them fail, or work in another way than the one tested."""
 
 
-def whole(name: str, *, separator: str | None = None) -> int | None:
+def integer(name: str, *, separator: str | None = None) -> int | None:
     """The integer that the variable `name` holds, at least 0 and of few digits, or None.
 
     Of several with a `separator` between them it is the first one.
     """
-    text = said(name) or ""
+    text = variable(name) or ""
     text = (text.partition(separator)[0] if separator else text).strip()
     fits = text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS
     return int(text) if fits else None
 
 
-def said(name: str) -> str | None:
+def variable(name: str) -> str | None:
     """What the variable `name` holds, or None."""
     return os.environ.get(name)
 
@@ -43,7 +46,7 @@ def said(name: str) -> str | None:
 def tidy() -> None:
     """Take out of this process's environment what libraries would stumble over."""
     for name in _NUMBERS:
-        if whole(name) is None:
+        if integer(name) is None:
             os.environ.pop(name, None)
     for name in _NOT_OURS:
         os.environ.pop(name, None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from convt_cli.io.environment import whole
+from convt_cli.io.environment import integer
 from convt_cli.io.memory import has_room_for_threads
 
 BLAS_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
@@ -29,7 +29,7 @@ def _asked(name: str) -> int | None:
 
     OMP_NUM_THREADS can have a number for each level of nesting; the first one counts.
     """
-    return whole(name, separator=",")
+    return integer(name, separator=",")
 
 
 def _processors() -> int:

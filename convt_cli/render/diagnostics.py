@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from convt_cli.errors import ConvtError, Diagnostic, SpecError, shown, visible
-from convt_cli.render.text import columns_of
+from convt_cli.io.environment import UNKNOWN_WIDTH
+from convt_cli.render.text import NARROWEST, columns_of
 
-_WIDTH = 100
-"""Columns of a message where the terminal does not say how many there are."""
-_NARROWEST = 40
 _CUT = "…"
+"""What stands for the part of a source line that is not shown."""
 _HIDDEN = "\N{REPLACEMENT CHARACTER}"
 """What stands in a source line for a character that no line shows: as wide, so that the caret
 still points at its place."""
 
 
-def error_text(error: ConvtError, width: int = _WIDTH) -> str:
+def error_text(error: ConvtError, width: int = UNKNOWN_WIDTH) -> str:
     """Any convt error as the lines that go to standard error."""
     if isinstance(error, SpecError):
         return "\n".join(diagnostic_text(one, width) for one in error.diagnostics)
@@ -22,14 +21,14 @@ def error_text(error: ConvtError, width: int = _WIDTH) -> str:
     return f"error[{error.code}]: {message}\n{_help_line('', error.help, error.code)}"
 
 
-def diagnostic_text(one: Diagnostic, width: int = _WIDTH) -> str:
+def diagnostic_text(one: Diagnostic, width: int = UNKNOWN_WIDTH) -> str:
     """A problem of a spec, with its source line and a caret under the value at fault.
 
     The source line is cut around the caret to fit `width` columns; a value that does not fit
     behind the caret stands below it.
     """
     margin = " " * len(str(one.line))
-    room = max(_NARROWEST, width) - len(margin) - 3
+    room = max(NARROWEST, width) - len(margin) - 3
     excerpt, start = _around(_on_one_line(one.excerpt), one.column - 1, room)
     carets = "^" * max(1, min(one.width, len(excerpt.removesuffix(_CUT)) - start))
     pointer = " " * columns_of(excerpt[:start]) + carets

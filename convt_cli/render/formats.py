@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from math import isfinite
 
 from convt_cli.errors import visible
-from convt_cli.render.text import NUMBERS, in_full, shape_text
+from convt_cli.render.text import NUMBERS, in_full, joined_sizes
 from convt_cli.reports.table import Cell, Report, Table
 
 _SHORT = 88
@@ -57,7 +57,7 @@ RENDERERS: dict[str, Callable[[Report], str]] = {
 
 def _csv_cell(cell: Cell) -> str:
     if isinstance(cell, tuple):
-        return shape_text(cell, "x")
+        return joined_sizes(cell, "x")
     text = in_full(cell)
     return f"'{text}" if isinstance(cell, str) and _is_formula(text) else text
 

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from convt_cli.io.progress import Advance
+
 if TYPE_CHECKING:
     from rich.progress import Progress
 
@@ -22,7 +24,7 @@ _PACE = 0.1  # seconds between two drawings of it
 @contextmanager
 def progress(
     label: str, total: int, *, clock: Callable[[], float] = time.monotonic
-) -> Iterator[Callable[[int], None]]:
+) -> Iterator[Advance]:
     """A callback that takes how much more of `total` is done, and shows it where someone looks."""
     if sys.stderr is None or not sys.stderr.isatty():
         yield _ignore

@@ -17,8 +17,11 @@ from convt_cli.reports.table import Cell, CellKind, Column, Report, Table
 NUMBERS = (CellKind.COUNT, CellKind.TALLY, CellKind.AMOUNT)
 """The kinds of column whose cells stand on the right."""
 
-_GAP = "  "
-_UNITS = ("", " K", " M", " G", " T", " P", " E")
+NARROWEST = 40
+"""Columns below which nothing is made to fit: a terminal that says less is taken to have these."""
+
+_GAP = "  "  # between two columns
+_UNITS = ("", " K", " M", " G", " T", " P", " E")  # of thousands, from 1000⁰ on
 
 
 class Line(NamedTuple):
@@ -164,14 +167,14 @@ def amount(count: int) -> str:
 def in_full(cell: Cell) -> str:
     """A cell with every digit: (3, 4) as 3×4.  What no line shows is written as in Python."""
     if isinstance(cell, tuple):
-        return shape_text(cell, "×")
+        return joined_sizes(cell, "×")
     return "" if cell is None else visible(str(cell))
 
 
-def shape_text(cell: tuple[int | str, ...] | tuple[tuple[int, ...], ...], times: str) -> str:
-    """A shape, or several, with `times` between its sizes."""
+def joined_sizes(cell: tuple[int | str, ...] | tuple[tuple[int, ...], ...], times: str) -> str:
+    """The sizes of a shape with `times` between them; several shapes have commas in between."""
     return (
-        ", ".join(shape_text(part, times) for part in cell)
+        ", ".join(joined_sizes(part, times) for part in cell)
         if cell and isinstance(cell[0], tuple)
         else times.join(str(size) for size in cell)
     )

@@ -26,9 +26,10 @@ from convt_cli.errors import ConvtError
 from convt_cli.files import boxes, tiled
 from convt_cli.files.arrays import read_array, write_array
 from convt_cli.files.layout import arrange, give_back
-from convt_cli.files.tiled import Action, Advance, apply_by_tiles
+from convt_cli.files.tiled import Action, apply_by_tiles
 from convt_cli.io import memory
-from convt_cli.operators import matrix_free as direct
+from convt_cli.io.progress import Advance
+from convt_cli.operators import matrix_free
 from convt_cli.operators.functions import apply
 from convt_cli.operators.kernels import choice
 from convt_cli.operators.routes import route
@@ -182,9 +183,9 @@ class TestResults:
         set_positions(monkeypatch, positions)
         what = action(PLAIN, sample(PLAIN.weight_shape, "float32"), forward=forward)
         source = in_file(sample((5, *what.shapes[0]), "float32", 1), "batch", layout)
-        monkeypatch.setattr(direct, "_TOGETHER_BYTES", 1)
+        monkeypatch.setattr(matrix_free, "_TOGETHER_BYTES", 1)
         expected = in_memory(what, tmp_path, source, layout)
-        monkeypatch.setattr(direct, "_TOGETHER_BYTES", together)
+        monkeypatch.setattr(matrix_free, "_TOGETHER_BYTES", together)
         assert by_tiles(what, tmp_path, source, layout, threads) == expected
         assert len(expected) > 128
 

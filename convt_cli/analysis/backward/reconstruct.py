@@ -23,6 +23,7 @@ from convt_cli.arithmetic.network import Network
 from convt_cli.errors import ArrayError, RequestError, shape_text
 from convt_cli.files.weights import Weights
 from convt_cli.io import memory
+from convt_cli.io.progress import Advance, Progress
 from convt_cli.operators.dtypes import Array, as_array
 
 
@@ -53,11 +54,7 @@ class Reconstruction:
     notes: tuple[str, ...]
 
 
-Progress = Callable[[str, int], AbstractContextManager[Callable[[int], object]]]
-"""(what is done, how many) to a callback that is told how many more are done."""
-
-
-def _no_progress(_label: str, _total: int) -> AbstractContextManager[Callable[[int], object]]:
+def _no_progress(_label: str, _total: int) -> AbstractContextManager[Advance]:
     return nullcontext(bool)
 
 
