@@ -40,10 +40,12 @@ _RUNNING: list[_Command] = []
 
 @contextmanager
 def one_command() -> Iterator[None]:
-    """Note, for the time of the block, what is read and what is written, standard output first."""
+    """Within the block, note all files that are read or written, beginning with standard output."""
     _RUNNING.append(_Command())
     try:
-        with suppress(AttributeError, OSError, ValueError):  # there is none, or it is no file
+        with suppress(
+            AttributeError, OSError, ValueError
+        ):  # no standard output, or one that is no file
             note_output(_STANDARD_STREAM, os.fstat(sys.stdout.fileno()))
         yield
     finally:
@@ -62,7 +64,7 @@ def note_input(name: str, status: os.stat_result) -> None:
 
 
 def note_named(path: str) -> None:
-    """Note a file that an input names, whether it will be read or not; it need not be there."""
+    """Note a file that an input refers to, whether or not it exists and will be read."""
     if _RUNNING:
         try:
             status = os.stat(path)
@@ -81,7 +83,7 @@ def note_output(name: str, status: os.stat_result) -> None:
 
 
 def identity_of(status: os.stat_result) -> Identity:
-    """What tells a file from all others."""
+    """(device, inode) of a file: equal for two names exactly where both are one file."""
     return status.st_dev, status.st_ino
 
 
