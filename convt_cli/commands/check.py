@@ -1,4 +1,4 @@
-"""convt check: shapes are legal and every `expect` holds."""
+"""convt check: whether shapes are legal and every `expect` holds."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def command(
 ) -> int:
     """Check that every shape is legal and every `expect` holds; a folder stands for its specs.
 
-    An input that is likely meant in another order is told as a warning.
+    An input that is probably meant in another order gives a warning.
     """
     checked = expand(specs)
     found: list[Diagnostic] = []

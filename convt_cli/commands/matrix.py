@@ -31,7 +31,9 @@ if TYPE_CHECKING:
     from convt_cli.operators.matrix.build import BandedMatrix
 
 DTYPES = ("int8", "int16", "int32", "int64", "float32", "float64", "complex64", "complex128")
+"""The dtypes of C's entries; scipy.sparse has no float16."""
 SPARSE_FORMATS = ("csr", "csc", "coo", "bsr", "dia")
+"""The sparse formats of scipy.sparse.load_npz."""
 
 
 @click.command(
@@ -52,7 +54,7 @@ Examples:
 @click.option(
     "--sparse-format",
     type=click.Choice(SPARSE_FORMATS),
-    help="For .npz; csr if not given.",
+    help="The sparse format in an .npz; csr if not given.",
 )
 @dtype_option(*DTYPES)
 @click.option("--compress", is_flag=True, help="Compress the .npz.")
@@ -106,7 +108,7 @@ def command(
 
 
 class _MatrixRequest(NamedTuple):
-    """The layer whose matrix is wanted, and how."""
+    """The layer whose matrix is wanted: C or its transpose, with a weight in which dtype."""
 
     network: Network
     layer: MatrixLayer
@@ -133,7 +135,7 @@ class _MatrixRequest(NamedTuple):
         return int(self.weight().itemsize) if in_file else 8
 
     def matrix(self) -> csr_array:
-        """C, or Cᵀ."""
+        """C, or Cᵀ, in memory."""
         from convt_cli.operators.matrix.build import build_matrix
 
         matrix = build_matrix(self.layer.convolution, self.weight(), transpose=self.transpose)
@@ -141,7 +143,7 @@ class _MatrixRequest(NamedTuple):
         return matrix
 
     def bands(self, sparse_format: str) -> BandedMatrix | None:
-        """C, or Cᵀ, in bands of rows (of columns, for csc), if it can be made so."""
+        """C, or Cᵀ, in bands of rows (of columns for csc); None where it cannot be banded."""
         from convt_cli.files.matrices import BANDED_FORMATS
         from convt_cli.operators.matrix.build import banded_matrix, can_be_banded
 
@@ -159,6 +161,7 @@ class _MatrixRequest(NamedTuple):
 def _export(
     request: _MatrixRequest, path: str, sparse_format: str | None, *, compress: bool, force: bool
 ) -> None:
+    """Write the matrix to a file: band by band where the format allows that, else as a whole."""
     from convt_cli.files.matrices import banded_bytes, matrix_suffix, write_bands
     from convt_cli.render.progress import progress
 
@@ -192,6 +195,7 @@ def _export_whole(
 
 
 def _shown(request: _MatrixRequest, *, symbols: bool) -> Report:
+    """A small matrix as a table: its entries, or the names of their taps."""
     from convt_cli.operators.matrix import entries
 
     layer, transpose = request.layer, request.transpose

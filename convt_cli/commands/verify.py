@@ -1,4 +1,4 @@
-"""convt verify: every route to C x and Cᵀ y held against every other, and against libraries."""
+"""convt verify: every route to C x and Cᵀ y compared with every other, and with libraries."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ Examples:
     "--against",
     metavar="NAMES",
     default="",
-    help="Compare with these libraries: torch, onnxruntime, jax, tensorflow.",
+    help="Compare with these libraries, of torch,onnxruntime,jax,tensorflow.",
 )
 @input_option
 @outside_option
@@ -63,8 +63,8 @@ def command(
 ) -> int:
     """Check every conv and conv_transpose layer on real numbers, with its own weight.
 
-    The dot test <Cx, y> = <x, Cᵀy>, all methods against each other (within the bound of rounding;
-    exactly on integers), the shape of the transpose, and equality with other libraries.
+    The dot test <Cx, y> = <x, Cᵀy>, all methods against each other (within the bound of rounding,
+    and exactly on integers), the shape of the transpose, and equality with other libraries.
     """
     compute_by_tiles()
     peers = _peers(against)

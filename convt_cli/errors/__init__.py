@@ -2,8 +2,8 @@
 
 Here belong the exception types, the `Diagnostic` that joins an error to a place in a spec, and how
 a message shows a value.  `codes` is the table that `convt explain` prints, and `suggestions` finds
-what a misspelt word may have meant.  Nothing here prints, exits or reads a file; the one handler that
-turns errors into text and exit statuses is in `commands`.
+what a misspelt word may have meant.  Nothing here prints, exits or reads a file; the one handler
+that turns errors into text and exit statuses is in `commands`.
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ class Diagnostic:
 
     @property
     def severity(self) -> Literal["error", "warning"]:
-        """ "warning" for a code that begins with W, else "error"."""
+        """The kind of problem: "warning" where the code begins with W, else "error"."""
         return "warning" if self.code.startswith("W") else "error"
 
     def document(self) -> dict[str, object]:
