@@ -40,7 +40,7 @@ UNHARMFUL |= set() if sys.platform == "linux" else {"SIGIO"}
 STOPPING = {"SIGSTOP", "SIGTSTP", "SIGTTIN", "SIGTTOU"}
 OF_FAULTS = {"SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGSEGV", "SIGSYS", "SIGTRAP", "SIGEMT"}
 IGNORED_BY_PYTHON = {"SIGPIPE", "SIGXFSZ"}
-"""What a process gets that writes to nobody, or beyond a limit; the call fails as well."""
+"""Signals of a process that writes to a closed pipe, or beyond a limit; the call fails too."""
 
 
 ENDING = [
@@ -49,7 +49,7 @@ ENDING = [
     if isinstance(number, signal.Signals)
     if number.name not in {"SIGKILL", *UNHARMFUL, *STOPPING, *OF_FAULTS, *IGNORED_BY_PYTHON}
 ]
-"""The signals that end a process from outside, but for SIGKILL; of those without a name, two."""
+"""The signals from outside that end a process, except SIGKILL; of the real-time ones, two."""
 
 
 @pytest.fixture(scope="module")
@@ -207,7 +207,7 @@ def write_new(target: Path, *, force: bool) -> None:
 
 
 def ended_at(instruction: int, target: Path, *, force: bool) -> bool:
-    """Whether writing `target` came to that instruction, at which it ended."""
+    """Whether writing `target` reached that instruction, and so ended there."""
     tracing = sys.gettrace()
     try:
         sys.settrace(EndAt(instruction))

@@ -157,7 +157,7 @@ Busy = Callable[[str], AbstractContextManager[Process]]
 
 @pytest.fixture
 def busy(folder: Path, spec: WriteSpec) -> Busy:
-    """Starts convt with so many threads on work that takes long, and waits for it to write."""
+    """Starts convt in a number of threads on work that takes long, and waits until it writes."""
     np.save("w.npy", np.ones((64, 64, 25, 25)))
     np.save("x.npy", np.ones((40, 64, 40, 40)))
     Path("y.npy").write_bytes(b"old")
@@ -234,7 +234,7 @@ main()
 
 
 def signalled_at_import(wanted: int, number: int, *arguments: str) -> Outcome:
-    """What comes of convt that gets a signal while it looks for the module of one number."""
+    """The outcome of convt with a signal just before the module number `wanted` is loaded."""
     done = subprocess.run(
         [sys.executable, "-c", AT_IMPORT, str(number), str(wanted), *arguments],
         env=environment(),

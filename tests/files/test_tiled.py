@@ -59,7 +59,7 @@ def _tiny(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def set_positions(patch: pytest.MonkeyPatch, positions: int) -> None:
-    """Let every tile have about so many positions."""
+    """Let every tile have about this many positions."""
 
     def tiny(work: choice.Work) -> choice.Choice:
         return replace(choice.cheapest(work), positions=positions)
@@ -87,7 +87,7 @@ def biased(convolution: Convolution, weight: Array, bias: Array) -> Action:
 def by_tiles(
     what: Action, folder: Path, array: Array, layout: str = LAYOUTS[0], threads: int = 1
 ) -> bytes:
-    """The file that comes of an array."""
+    """The file written for an array, tile by tile."""
     np.save(folder / "x.npy", array)
     names = f"{folder}/x.npy", f"{folder}/y.npy"
     with tiles_at_once(threads):
@@ -96,7 +96,7 @@ def by_tiles(
 
 
 def in_memory(what: Action, folder: Path, array: Array, layout: str = LAYOUTS[0]) -> bytes:
-    """The file that is written of the result of the whole array at once."""
+    """The file written from the result of the whole array, computed at once."""
     np.save(folder / "x.npy", array)
     expected = what.shapes[0]
     batch, form = arrange(read_array(f"{folder}/x.npy"), expected, layout, text=False)
