@@ -69,7 +69,7 @@ class BoxReader:
         shape, inside = stored.in_file(stored.shape), stored.in_file(box)
         wider = without_small_gaps(shape, inside, _GAP // size)
         numbers = self._numbers(*runs(shape, wider)).reshape([_length(part) for part in wider])
-        # of the wider box, (sizes in the file's order), the part that was asked for
+        # The part of the wider box that was asked for, still with its axes in the file's order.
         wanted = zip(inside, wider, strict=True)
         kept = numbers[tuple(slice(p.start - w.start, p.stop - w.start) for p, w in wanted)]
         return kept.transpose(np.argsort(stored.order))

@@ -33,11 +33,11 @@ _MODES = {1: "L", 3: "RGB"}  # Pillow's mode by the number of channels
 _READ_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "I", "I;16", "I;16B")
 """Pillow's modes of the pictures that are read."""
 _LARGEST_OF_16_BITS = 2**16 - 1
-_PNG_BEGIN = b"\x89PNG\r\n\x1a\n"
+_PNG_BEGIN = b"\x89PNG\r\n\x1a\n"  # the first bytes of every PNG
 _PNG_DEPTH = 24
 """The byte of a PNG that gives the bits of a channel; the next is the colour type, 0 for grey."""
-_PNG_END = b"IEND\xaeB`\x82"
-_JPEG_END = b"\xff\xd9"
+_PNG_END = b"IEND\xaeB`\x82"  # the last bytes of every PNG
+_JPEG_END = b"\xff\xd9"  # the mark at the end of a JPEG
 _BYTES_PER_PIXEL = 12
 """Bytes of a pixel in memory while it is unpacked, turned and converted: 2 + 4 + 4 for grey of 16
 bits, 3 times 4 for colour."""

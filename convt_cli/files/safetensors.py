@@ -43,6 +43,7 @@ _METADATA = re.compile(
     rf"\{{{_SPACE}(?:{_STRING}{_SPACE}:{_SPACE}{_STRING}{_SPACE},?+{_SPACE})*+\}}", re.DOTALL
 )
 
+# NumPy's dtype by the name in a header; all numbers are little-endian.
 _DTYPES = {
     "F64": "<f8",
     "F32": "<f4",
