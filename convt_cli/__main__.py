@@ -1,4 +1,8 @@
-"""`convt` and `python -m convt_cli`."""
+"""The process that runs convt: `convt` and `python -m convt_cli` begin here.
+
+Set up before anything else is imported: signals, the garbage collector, and the one message that
+needs no memory.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +13,10 @@ import sys
 from convt_cli.io.signals import end_at_once
 
 _ALLOCATIONS = 100_000
-"""Objects made between two searches for garbage.  A command leaves little; searching for it every
-700, as Python does, and once more at the end takes a sixth of a short run."""
+"""Objects made between two searches for garbage.  Python searches every 700, which takes a sixth
+of the time of a short command and finds next to nothing."""
 
-_FAILED = 2
+_FAILED = 2  # as `commands.main.FAILED`, which may be what cannot be loaded
 _OUT_OF_MEMORY = (
     b"error[E501]: memory ran out, even for saying how much is needed\n"
     b"= help: raise the limit (ulimit -v); `convt explain E501` says why\n"
@@ -21,7 +25,7 @@ _OUT_OF_MEMORY = (
 
 def main() -> None:
     """Run convt on the process's arguments and exit with its status."""
-    end_at_once()  # what follows takes a while, and a signal in it has nothing to put away
+    end_at_once()  # importing takes a while, and a signal meanwhile has nothing to clean up
     gc.set_threshold(_ALLOCATIONS)
     try:
         status = _run()
@@ -30,12 +34,13 @@ def main() -> None:
             raise
         os.write(2, _OUT_OF_MEMORY)
         status = _FAILED
-    gc.freeze()  # what is left ends with the process, unsearched
+    gc.freeze()  # so that Python does not search for garbage once more when it exits
     sys.exit(status)
 
 
 def _run() -> int:
-    from convt_cli.commands.main import run  # noqa: PLC0415  # so that no signal is early
+    """The exit status of convt on the process's arguments."""
+    from convt_cli.commands.main import run  # noqa: PLC0415  # after `end_at_once`
     from convt_cli.io.streams import wait_for_standard_streams  # noqa: PLC0415
 
     wait_for_standard_streams()
@@ -43,8 +48,8 @@ def _run() -> int:
 
 
 def _is_limited() -> bool:
-    """Whether a limit of the process can be why a module could not be loaded."""
-    from convt_cli.io.memory import least_limit  # noqa: PLC0415  # it may be what is not loaded
+    """Whether the process has a memory limit, which then may be why a module did not load."""
+    from convt_cli.io.memory import least_limit  # noqa: PLC0415  # it may itself not load
 
     return least_limit() is not None
 

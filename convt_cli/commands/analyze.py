@@ -1,4 +1,4 @@
-"""convt analyze: the singular values of C, its overlap counts, and what reads nothing."""
+"""convt analyze: the singular values of C, its overlap counts, and inputs that nothing reads."""
 
 from __future__ import annotations
 
@@ -49,11 +49,12 @@ def command(
     output: str | None,
     force: bool,
 ) -> int:
-    """Print what C of every conv and conv_transpose layer is like.
+    """Print the properties of C of every conv and conv_transpose layer.
 
-    Its entries, largest and smallest singular value and condition number; beside the largest one
-    the shortcuts that people use, and how far off they are; how often Cᵀ1 overlaps, and whether
-    it shows a checkerboard; and how many elements of the layer's input nothing reads.
+    Its entries, its largest and smallest singular value and its condition number; beside the
+    largest one the shortcuts that people use for it, and how far off they are; how often windows
+    overlap, and whether that shows as a checkerboard; and how many elements of the layer's input
+    nothing reads.
     """
     compute_by_tiles()
     loaded = load_all(specs, inputs)
@@ -66,6 +67,7 @@ def command(
 
 
 def _analysis(layer: MatrixLayer, weight: Array) -> Analysis:
+    """All that the table says about one layer."""
     from convt_cli.analysis.coverage import coverage
     from convt_cli.analysis.phases import phase_difference
     from convt_cli.analysis.singular.values import shortcuts, singular_values

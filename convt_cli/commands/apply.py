@@ -26,8 +26,11 @@ if TYPE_CHECKING:
     from convt_cli.files.weights import Weights
 
 METHODS = ("auto", "matrix", "direct", "zero-insert")
+"""The names of `operators.routes`, which are not imported from there, as that loads NumPy."""
 LAYOUTS = ("channels_first", "channels_last")
+"""The orders of an array's axes that are accepted; the first is the default."""
 DTYPES = ("int32", "int64", "float16", "float32", "float64", "complex64", "complex128")
+"""The dtypes that --dtype can choose to compute in."""
 
 
 @click.command(
@@ -46,8 +49,20 @@ Examples:
 @input_option
 @click.option("--forward", is_flag=True, help="Apply C instead of Cᵀ.")
 @click.option("--bias", is_flag=True, help="Add the layer's bias.")
-@click.option("--layout", type=click.Choice(LAYOUTS), default=LAYOUTS[0], show_default=True)
-@click.option("--method", type=click.Choice(METHODS), default=METHODS[0], show_default=True)
+@click.option(
+    "--layout",
+    type=click.Choice(LAYOUTS),
+    default=LAYOUTS[0],
+    show_default=True,
+    help="Where ARRAY and OUT have their channels.",
+)
+@click.option(
+    "--method",
+    type=click.Choice(METHODS),
+    default=METHODS[0],
+    show_default=True,
+    help="How to compute it; all give the same numbers, to rounding.",
+)
 @dtype_option(*DTYPES)
 @outside_option
 @force_option
@@ -93,7 +108,7 @@ def command(
 
 
 def _is_tiled(action: Action, method: str, source: str, target: str) -> bool:
-    """Whether files and method let the layer be applied tile by tile."""
+    """Whether both files and the method allow applying the layer tile by tile."""
     from convt_cli.files.arrays import locate
     from convt_cli.files.boxes import SUPPORTED
     from convt_cli.io.writing import is_file
@@ -130,7 +145,7 @@ def _apply_in_memory(
 def _action(
     layer: MatrixLayer, weights: Weights, dtype: str | None, forward: bool, bias: bool
 ) -> Action:
-    """What is to be applied, its numbers read."""
+    """The action to apply, with the layer's weight and bias read from their files."""
     import numpy as np
 
     from convt_cli.files.tiled import Action
@@ -138,6 +153,7 @@ def _action(
     wanted = None if dtype is None else np.dtype(dtype)
     added = None
     if bias and not isinstance(layer.bias, bool):
+        # (channels, 1, ..., 1)
         added = weights.bias(layer, wanted).reshape(-1, *(1 for _ in layer.convolution.axes))
     return Action(
         convolution=layer.convolution,
@@ -149,7 +165,7 @@ def _action(
 
 
 def _require_own_action(layer: MatrixLayer, *, forward: bool, bias: bool) -> None:
-    """Raise RequestError (E305) where a bias is wanted in the direction that has none."""
+    """Raise RequestError (E305) where `bias` is asked for in the direction that has none."""
     if bias and forward == layer.convolution.adjoint:
         own, other = ("Cᵀ", "C") if layer.convolution.adjoint else ("C", "Cᵀ")
         raise RequestError(

@@ -1,4 +1,4 @@
-"""convt check: shapes are legal and every `expect` holds."""
+"""convt check: whether shapes are legal and every `expect` holds."""
 
 from __future__ import annotations
 
@@ -8,15 +8,13 @@ import click
 
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.commands.emit import emit, is_stdout, put
-from convt_cli.commands.main import FAILED, complain_of, terminal_width
+from convt_cli.commands.main import FAILED, FOUND, complain_of, terminal_width
 from convt_cli.commands.networks import as_diagnostics, expand
 from convt_cli.commands.options import format_option, input_option, output_options, specs_argument
 from convt_cli.errors import ConvtError, Diagnostic, OutputIsInput
 from convt_cli.render.diagnostics import diagnostic_text
 from convt_cli.reports.check import check_report, has_errors, summary
 from convt_cli.spec.load import check_spec
-
-FOUND = 1
 
 
 @click.command(
@@ -44,7 +42,7 @@ def command(
 ) -> int:
     """Check that every shape is legal and every `expect` holds; a folder stands for its specs.
 
-    An input that is likely meant in another order is told as a warning.
+    An input that is probably meant in another order gives a warning.
     """
     checked = expand(specs)
     found: list[Diagnostic] = []

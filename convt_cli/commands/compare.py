@@ -1,4 +1,4 @@
-"""convt compare: every layer that frameworks differ on, under each of them."""
+"""convt compare: every layer that frameworks treat differently, under each of them."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ Examples:
     type=_frameworks,
     default=",".join(FRAMEWORKS),
     metavar="NAMES",
-    help="Compare with these: tensorflow,onnx.  All if not given.",
+    help="The frameworks to compare with, as in tensorflow,onnx; all if not given.",
 )
 @click.option("--layer", metavar="NAME", help="Compare this layer alone.")
 @input_option
@@ -62,8 +62,8 @@ def command(
     """Print what each framework makes of every convolution, pool and upsample.
 
     The output shape, the explicit pads, whether the values are those of the spec's framework or
-    shifted, and the line of code that makes them equal, with the input sizes it holds for.
-    Layers that are not compared are counted below.
+    shifted, and the line of code that makes them equal, with the input sizes for which it does.
+    Layers that are not compared are counted below the table.
     """
     loaded = load_all(specs, inputs)
     compared = _compared_all(loaded, layer, others)
@@ -102,11 +102,13 @@ def _chosen(network: Network, name: str | None) -> list[NetworkLayer]:
 
 
 def _left_out(network: Network) -> LeftOut:
+    """How many layers of which types are not compared."""
     chosen = {layer.name for layer in compared_layers(network)}
     return LeftOut(network=network, types=left_out(network, chosen))
 
 
 def _compared(network: Network, layer: NetworkLayer, others: Sequence[Framework]) -> Compared:
+    """One layer under its own framework and under the others."""
     own = network.rules
     rest = [framework for framework in others if framework.name != own.name]
     return Compared(network=network, layer=layer, readings=readings(layer, own, rest))

@@ -12,10 +12,10 @@ from convt_cli.commands.options import output_options, spec_argument
 from convt_cli.errors import RequestError, shown
 from convt_cli.io.reading import STDIN, reference_path
 
-_UNSPEAKABLE = frozenset("\\;|=%*?[]()~&\"'<>$`")
-"""What means something else to make, or to the shell of a recipe that says $< or $^."""
+_UNSAFE = frozenset("\\;|=%*?[]()~&\"'<>$`")
+"""Characters that mean something to make, or to the shell of a recipe that uses $< or $^."""
 _SPECIAL = re.compile(r"(\.[^./]+){1,2}")
-""".PHONY and the like are instructions to make itself, .c.o is a rule for all such files."""
+"""Targets that make reads otherwise: .PHONY and the like, and .c.o, a rule for all such files."""
 
 
 @click.command(
@@ -36,7 +36,7 @@ def command(spec: str, targets: tuple[str, ...], output: str | None, force: bool
     """Print a make rule that names the spec's weight files.
 
     With --target the rule says that NAME is made from the spec and its weight files; without it,
-    that the spec depends on them.  A name that make or a recipe's shell would read as more than a
+    that the spec depends on them.  A name in which make or a recipe's shell would find more than a
     name is refused.
     """
     if "" in targets:
@@ -52,8 +52,8 @@ def command(spec: str, targets: tuple[str, ...], output: str | None, force: bool
 
 
 def _escaped(name: str) -> str:
-    """A file name as make reads it.  Raises RequestError (E503) for one it cannot read."""
-    if _UNSPEAKABLE & set(name) or _SPECIAL.fullmatch(name) or not _is_text(name):
+    """A file name as a make rule writes it.  Raises RequestError (E503) where none can."""
+    if _UNSAFE & set(name) or _SPECIAL.fullmatch(name) or not _is_text(name):
         raise RequestError(
             "E503",
             "a make rule cannot hold this file name safely",
@@ -64,5 +64,5 @@ def _escaped(name: str) -> str:
 
 
 def _is_text(name: str) -> bool:
-    """Whether every character of `name` shows, is a space, or stands for an undecodable byte."""
+    """Whether every character of `name` is visible, a space, or stands for an undecodable byte."""
     return re.sub("[\u00a0\u3000\udc80-\udcff]", "", name).isprintable()

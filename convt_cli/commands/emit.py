@@ -1,4 +1,4 @@
-"""Putting a report where it belongs: the terminal, a pipe, or a file."""
+"""Writing a command's results: to the terminal, a pipe, or a file."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ def put_bytes(content: bytes, path: str | None, *, force: bool) -> None:
 
 
 def print_text(text: str) -> None:
-    """Write `text` to standard output; what its encoding lacks becomes '?'.
+    """Write `text` to standard output; characters that its encoding lacks become '?'.
 
-    Where it is a pipe whose reader has gone, there is nobody to tell.  Raises FileError (E402)
-    where there is no standard output or it cannot be written.
+    A pipe whose reader has gone is no error.  Raises FileError (E402) where there is no standard
+    output or it cannot be written.
     """
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     _print(text.encode(encoding, errors="replace"))
@@ -64,6 +64,7 @@ def _print(content: bytes) -> None:
 
 
 def _rendered(report: Report, output_format: str, *, terminal: bool) -> str:
+    """`report` in a format; `terminal` says that it goes to standard output."""
     if output_format != "text":
         from convt_cli.render.formats import RENDERERS
 

@@ -1,4 +1,4 @@
-"""convt explain: what a diagnostic code means and how to mend it."""
+"""convt explain: what a diagnostic code means and how to correct the problem."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from convt_cli.errors.codes import EXPLANATIONS
 @click.command("explain", epilog="Example:  convt explain E105")
 @click.argument("code", metavar="CODE")
 def command(code: str) -> int:
-    """Say what a diagnostic code means and how to mend it."""
+    """Print what a diagnostic code means and how to correct the problem."""
     wanted = code.upper()
     if wanted not in EXPLANATIONS:
         known = ", ".join(EXPLANATIONS)

@@ -1,4 +1,4 @@
-"""convt invert: the x that a layer makes an array of, as nearly as can be."""
+"""convt invert: the x that a layer maps to a given array, or as near to it as possible."""
 
 from __future__ import annotations
 
@@ -30,10 +30,11 @@ if TYPE_CHECKING:
     from convt_cli.operators.dtypes import Array
 
 DTYPES = ("float16", "float32", "float64")
+"""The dtypes that x is written in; the solver computes in float64."""
 
 
 def _number_up_to(most: float) -> Callable[[str], float]:
-    """A reader of a number from 0 to `most`; nan is none."""
+    """An option's type: a number from 0 to `most`, not nan."""
 
     def read(text: str) -> float:
         with suppress(ValueError):
@@ -42,14 +43,6 @@ def _number_up_to(most: float) -> Callable[[str], float]:
         raise click.BadParameter(f"{text!r} is no number from 0 to {most:g}")
 
     return read
-
-
-class _Options(NamedTuple):
-    """How to solve it."""
-
-    damping: float
-    tolerance: float
-    most_iterations: int
 
 
 @click.command(
@@ -66,8 +59,14 @@ Examples:
 @click.option("-o", "--output", metavar="OUT", required=True, help="The array file to write.")
 @layer_option
 @input_option
-@click.option("--bias", is_flag=True, help="Take the layer's bias off ARRAY first.")
-@click.option("--layout", type=click.Choice(LAYOUTS), default=LAYOUTS[0], show_default=True)
+@click.option("--bias", is_flag=True, help="Subtract the layer's bias from ARRAY first.")
+@click.option(
+    "--layout",
+    type=click.Choice(LAYOUTS),
+    default=LAYOUTS[0],
+    show_default=True,
+    help="Where ARRAY and OUT have their channels.",
+)
 @click.option(
     "--damping",
     type=_number_up_to(1e150),
@@ -82,14 +81,14 @@ Examples:
     metavar="NUMBER",
     default=1e-10,
     show_default=True,
-    help="Stop where the residual, or its gradient, is so small beside what it began with.",
+    help="Stop where the residual, or its gradient, is this small beside its first value.",
 )
 @click.option(
     "--max-iterations",
     type=click.IntRange(min=1, max=10**9),
     default=10_000,
     show_default=True,
-    help="Stop after so many steps of LSMR at the latest.",
+    help="The most iterations of LSMR, the solver.",
 )
 @click.option(
     "--dtype", type=click.Choice(DTYPES), help="Write this dtype; the solver uses float64."
@@ -132,8 +131,7 @@ def command(
     chosen = choose_layer(network, layer)
     weights = Weights(network, allow_outside=allow_outside)
     added = weights.bias(chosen) if bias else None
-    options = _Options(damping, tolerance, max_iterations)
-    problem = _Problem(chosen, weights.weight(chosen), added, options)
+    problem = _Problem(chosen, weights.weight(chosen), added, damping, tolerance, max_iterations)
     found = _solve(problem, array, output, layout, dtype, force=force)
     note_fill(chosen)
     _report(network, problem, found, output, output_format)
@@ -141,34 +139,35 @@ def command(
 
 
 class _Problem(NamedTuple):
-    """The layer to invert, its numbers, and how."""
+    """The layer to invert, its weight and bias, and how exactly the solver works."""
 
     layer: MatrixLayer
     weight: Array
     bias: Array | None
-    options: _Options
+    damping: float
+    tolerance: float
+    most_iterations: int
 
     def solved(self, y: Array) -> Inverse:
         """The solution for one array, (channels, *spatial)."""
         from convt_cli.analysis.invert import invert
 
         if self.bias is not None:
-            y = y - self.bias.reshape(-1, *(1 for _ in y.shape[1:]))
-        damping, tolerance, most_iterations = self.options
+            y = y - self.bias.reshape(-1, *(1 for _ in y.shape[1:]))  # (channels, 1, ..., 1)
         return invert(
             self.layer.convolution,
             self.weight,
             y,
-            damping=damping,
-            tolerance=tolerance,
-            most_iterations=most_iterations,
+            damping=self.damping,
+            tolerance=self.tolerance,
+            most_iterations=self.most_iterations,
         )
 
 
 def _solve(
     problem: _Problem, source: str, target: str, layout: str, dtype: str | None, *, force: bool
 ) -> list[Inverse]:
-    """Read the array, solve for every item of the batch, and write the result."""
+    """Read the array, solve for every item of its batch, and write all x; returns the solutions."""
     import numpy as np
 
     from convt_cli.files.arrays import is_text, read_array, write_array
@@ -193,13 +192,17 @@ def _solve(
 def _report(
     network: Network, problem: _Problem, found: list[Inverse], output: str, output_format: str
 ) -> None:
-    """Print the table; to standard error where standard output has the array."""
+    """Print the table, to standard error where the array goes to standard output."""
     from convt_cli.render.text import as_text
     from convt_cli.reports.inversion import inversion_report
 
-    damping, tolerance, _ = problem.options
     report = inversion_report(
-        network, problem.layer, found, damping=damping, tolerance=tolerance, output=output
+        network,
+        problem.layer,
+        found,
+        damping=problem.damping,
+        tolerance=problem.tolerance,
+        output=output,
     )
     if is_stdout(output):
         complain(as_text(report).rstrip("\n"))

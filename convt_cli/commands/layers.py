@@ -1,4 +1,4 @@
-"""The conv-like layers of several specs, one after the other: one that fails leaves the others."""
+"""Going through the conv-like layers of several specs; where one fails, the others still run."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
-Work = Callable[[MatrixLayer, "Array"], _T]
-"""(layer, its weight) to what is to be known of it."""
+LayerWork = Callable[[MatrixLayer, "Array"], _T]
+"""(layer, its weight) to what a command wants to know of it."""
 
 
 def each_layer(
-    loaded: Loaded, name: str | None, work: Work[_T], *, label: str, allow_outside: bool
+    loaded: Loaded, name: str | None, work: LayerWork[_T], *, label: str, allow_outside: bool
 ) -> list[tuple[Network, list[tuple[MatrixLayer, _T]]]]:
-    """`work` on every layer of every network, or on the one called `name`.
+    """What `work` gives for every layer of every network, or for the one called `name`.
 
-    Errors are printed and counted, not raised; a network without the layer, and one whose layers
-    all failed, is left out.
+    Errors are printed and counted, not raised.  A network without that layer, and one whose layers
+    all failed, is left out, and removed from `loaded.networks`.
     """
     from convt_cli.files.weights import Weights
     from convt_cli.render.progress import progress

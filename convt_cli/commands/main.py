@@ -1,7 +1,7 @@
 """The group of commands, and the one place where errors become messages and exit statuses.
 
-0 all is well; 1 `check` or `verify` found something; 2 the request could not be met;
-128 and a signal's number where one ended it: 130 interrupted, 143 terminated.
+The statuses are 0 where all is well, 1 where `check` or `verify` found something, 2 where the
+request could not be met, and 128 + N where signal N ended convt: 130 interrupted, 143 terminated.
 """
 
 from __future__ import annotations
@@ -20,22 +20,27 @@ import click
 from convt_cli import __version__
 from convt_cli.errors import ConvtError, Diagnostic, ReaderGone, RequestError, shown, visible
 from convt_cli.io.conflicts import one_command
-from convt_cli.io.environment import said, tidy, whole
+from convt_cli.io.environment import UNKNOWN_WIDTH, integer, tidy, variable
 from convt_cli.io.loading import require_room_to_begin, watch_over_imports
 from convt_cli.io.signals import Unwinding
 
+# In the order of the help; each is a module of this folder.
 COMMANDS = (
     *("shapes", "check", "table", "solve", "compare", "matrix", "apply"),
     *("verify", "analyze", "invert", "reconstruct", "stimulus"),
     *("import", "deps", "explain"),
 )
 
+FOUND = 1
+"""The exit status of a `check` or a `verify` that found something."""
 FAILED = 2
-_WIDTH = 100
+"""The exit status where the request could not be met."""
 INTERRUPTED = 130
+"""The exit status after Ctrl-C: 128 and the number of SIGINT."""
 _COMPLETION = "_CONVT_COMPLETE"
+"""The variable by which a shell asks click for completions."""
 _COMPLETIONS = (("source", False), ("source", True), ("complete", True))
-"""What a shell can want, and whether the words of its command line are there."""
+"""(what a shell asks for, whether it has set the words of its command line), as click knows it."""
 
 
 class _LazyGroup(click.Group):
@@ -56,7 +61,7 @@ class _LazyGroup(click.Group):
         return command
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """As click does; without arguments, the help and exit status 2 in all its versions."""
+        """As in click; without arguments prints the help and exits with 2, in any version of it."""
         if not args and not ctx.resilient_parsing:
             complain(ctx.get_help())
             ctx.exit(FAILED)
@@ -89,7 +94,7 @@ def group() -> None:
 
 def run(arguments: list[str]) -> int:
     """The exit status of convt on these arguments; everything it prints is printed."""
-    with suppress(AttributeError, ValueError):  # a stream of another kind, or none
+    with suppress(AttributeError, ValueError):  # no stream, or one of another kind
         sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # suppressed
     tidy()
     watch_over_imports()
@@ -103,6 +108,7 @@ def run(arguments: list[str]) -> int:
 
 
 def _run(arguments: list[str]) -> int:
+    """The exit status, after an error's message was printed."""
     try:
         require_room_to_begin()
         _require_completion()
@@ -114,7 +120,7 @@ def _run(arguments: list[str]) -> int:
         complain(_usage_text(error))
         return FAILED
     except SystemExit as exiting:
-        if exiting.code == 1:  # click's answer to a closed pipe
+        if exiting.code == 1:  # so click ends where the reader of a pipe has gone
             return 0
         raise
     except MemoryError as error:
@@ -123,7 +129,7 @@ def _run(arguments: list[str]) -> int:
         return _report(_not_loaded(error))
     except ConvtError as error:
         return _report(error)
-    except OSError as error:  # click's own printing, of help and such
+    except OSError as error:  # while click itself printed, for example the help
         from convt_cli.io.writing import STDOUT, failed_write
 
         failure = failed_write(STDOUT, error)
@@ -132,14 +138,14 @@ def _run(arguments: list[str]) -> int:
 
 def _require_completion() -> None:
     """Raise RequestError (E503) where a shell asks for completions that cannot be given."""
-    asked = said(_COMPLETION)
+    asked = variable(_COMPLETION)
     if not asked:
         return
     from click.shell_completion import get_completion_class
 
     shell, _, wanted = asked.partition("_")
-    word = said("COMP_CWORD") if shell == "fish" else whole("COMP_CWORD")
-    has_words = said("COMP_WORDS") is not None and word is not None
+    word = variable("COMP_CWORD") if shell == "fish" else integer("COMP_CWORD")
+    has_words = variable("COMP_WORDS") is not None and word is not None
     if get_completion_class(shell) is None or (wanted, has_words) not in _COMPLETIONS:
         raise RequestError(
             "E503",
@@ -150,15 +156,15 @@ def _require_completion() -> None:
 
 
 def _usage_text(error: click.ClickException) -> str:
-    """What click says of a wrong use, in which it quotes the arguments."""
+    """Click's message on a usage error; the arguments that it quotes are made visible."""
     text = StringIO()
     error.show(text)
-    said = text.getvalue().rstrip("\n")
-    return said.replace(error.message, visible(error.message)) if error.message else said
+    usage = text.getvalue().rstrip("\n")
+    return usage.replace(error.message, visible(error.message)) if error.message else usage
 
 
 def _out_of_memory(error: MemoryError) -> RequestError:
-    """What to say where memory ran out that nobody had asked for: NumPy knows how much."""
+    """The error for memory that ran out although it was not asked for first."""
     from convt_cli.io import memory
 
     remedy = "use a smaller layer, or split the batch"
@@ -166,9 +172,9 @@ def _out_of_memory(error: MemoryError) -> RequestError:
 
 
 def _not_loaded(error: ImportError | SystemError) -> RequestError:
-    """What to say where a library cannot be loaded.  Raises `error` where that is not the reason.
+    """The error for a library that cannot be loaded.  Raises `error` itself if that is not why.
 
-    One that finds no memory says so in many ways.
+    Under a memory limit the reason is taken to be memory, as libraries report that in many ways.
     """
     from convt_cli.io import memory
 
@@ -185,6 +191,7 @@ def _not_loaded(error: ImportError | SystemError) -> RequestError:
 
 
 def _report(error: ConvtError) -> int:
+    """The exit status for an error, which is printed."""
     complain_of(error)
     return FAILED
 
@@ -205,30 +212,33 @@ def warn_of(warnings: Iterable[Diagnostic]) -> None:
 
 
 def terminal_width(stream: TextIO | None) -> int:
-    """The columns of the terminal behind `stream`, or what COLUMNS says; 100 where there is none.
+    """The columns of the terminal behind `stream`, or what COLUMNS says; 100 without a terminal.
 
-    Some terminals do not know how wide they are, and say 0.
+    Some terminals do not know how wide they are, and report 0.
     """
     try:
-        columns = os.get_terminal_size(stream.fileno()).columns if stream else _WIDTH
+        columns = os.get_terminal_size(stream.fileno()).columns if stream else UNKNOWN_WIDTH
     except (OSError, ValueError):  # no terminal, or no file at all
-        return _WIDTH
-    return whole("COLUMNS") or columns or _WIDTH
+        return UNKNOWN_WIDTH
+    return integer("COLUMNS") or columns or UNKNOWN_WIDTH
 
 
 def complain(message: str) -> None:
-    """Print a message to standard error; if there is none, or it is closed, say nothing."""
+    """Print a message to standard error; do nothing where that is missing or closed."""
     with suppress(OSError):
         click.echo(message, err=True)
 
 
 def remark(message: str) -> None:
-    """Print a message to standard error on one line, whatever the names in it hold."""
+    """Print a message to standard error on one line, invisible characters in it escaped."""
     complain(visible(message))
 
 
 def _settle_output() -> None:
-    """Let nothing that could not be written fail once more when the interpreter exits."""
+    """Flush standard output; if that fails, send the rest to the null device.
+
+    Otherwise Python would try once more when it exits, and print another error.
+    """
     try:
         if sys.stdout is not None:
             sys.stdout.flush()

@@ -31,7 +31,9 @@ if TYPE_CHECKING:
     from convt_cli.operators.matrix.build import BandedMatrix
 
 DTYPES = ("int8", "int16", "int32", "int64", "float32", "float64", "complex64", "complex128")
+"""The dtypes of C's entries; scipy.sparse has no float16."""
 SPARSE_FORMATS = ("csr", "csc", "coo", "bsr", "dia")
+"""The sparse formats of scipy.sparse.load_npz."""
 
 
 @click.command(
@@ -52,7 +54,7 @@ Examples:
 @click.option(
     "--sparse-format",
     type=click.Choice(SPARSE_FORMATS),
-    help="For .npz; csr if not given.",
+    help="The sparse format in an .npz; csr if not given.",
 )
 @dtype_option(*DTYPES)
 @click.option("--compress", is_flag=True, help="Compress the .npz.")
@@ -94,19 +96,19 @@ def command(
     require_writable(output, force=force)
     network = load_network(spec, inputs)
     chosen = choose_layer(network, layer)
-    source = _Source(network, chosen, dtype, transpose, allow_outside)
+    request = _MatrixRequest(network, chosen, dtype, transpose, allow_outside)
     if output is not None:
-        _export(source, output, sparse_format, compress=compress, force=force)
+        _export(request, output, sparse_format, compress=compress, force=force)
     elif dry_run:
-        report = size_report(chosen, source.itemsize(), transpose=transpose)
+        report = size_report(chosen, request.itemsize(), transpose=transpose)
         emit(report, output_format, None, force=force)
     else:
-        emit(_shown(source, symbols=symbols), output_format, None, force=force)
+        emit(_shown(request, symbols=symbols), output_format, None, force=force)
     return 0
 
 
-class _Source(NamedTuple):
-    """The layer whose matrix is wanted, and how."""
+class _MatrixRequest(NamedTuple):
+    """The layer whose matrix is wanted: C or its transpose, with a weight in which dtype."""
 
     network: Network
     layer: MatrixLayer
@@ -133,7 +135,7 @@ class _Source(NamedTuple):
         return int(self.weight().itemsize) if in_file else 8
 
     def matrix(self) -> csr_array:
-        """C, or Cᵀ."""
+        """C, or Cᵀ, in memory."""
         from convt_cli.operators.matrix.build import build_matrix
 
         matrix = build_matrix(self.layer.convolution, self.weight(), transpose=self.transpose)
@@ -141,7 +143,7 @@ class _Source(NamedTuple):
         return matrix
 
     def bands(self, sparse_format: str) -> BandedMatrix | None:
-        """C, or Cᵀ, in bands of rows (of columns, for csc), if it can be made so."""
+        """C, or Cᵀ, in bands of rows (of columns for csc); None where it cannot be banded."""
         from convt_cli.files.matrices import BANDED_FORMATS
         from convt_cli.operators.matrix.build import banded_matrix, can_be_banded
 
@@ -157,8 +159,9 @@ class _Source(NamedTuple):
 
 
 def _export(
-    source: _Source, path: str, sparse_format: str | None, *, compress: bool, force: bool
+    request: _MatrixRequest, path: str, sparse_format: str | None, *, compress: bool, force: bool
 ) -> None:
+    """Write the matrix to a file: band by band where the format allows that, else as a whole."""
     from convt_cli.files.matrices import banded_bytes, matrix_suffix, write_bands
     from convt_cli.render.progress import progress
 
@@ -166,9 +169,9 @@ def _export(
     if suffix != ".npz" and (compress or sparse_format is not None):
         raise click.UsageError("--sparse-format and --compress go with .npz")
     written = "coo" if suffix == ".mtx" else sparse_format or "csr"
-    bands = source.bands(written)
+    bands = request.bands(written)
     if bands is None:
-        _export_whole(source, path, written, compress=compress, force=force)
+        _export_whole(request, path, written, compress=compress, force=force)
         return
     with progress("writing", banded_bytes(bands, written)) as advance:
         write_bands(
@@ -177,27 +180,28 @@ def _export(
 
 
 def _export_whole(
-    source: _Source, path: str, sparse_format: str, *, compress: bool, force: bool
+    request: _MatrixRequest, path: str, sparse_format: str, *, compress: bool, force: bool
 ) -> None:
     from convt_cli.files.matrices import write_matrix
     from convt_cli.io import memory
 
     memory.require(
-        2 * source.layer.convolution.matrix_bytes(source.itemsize()),
+        2 * request.layer.convolution.matrix_bytes(request.itemsize()),
         "C in two forms",
         help="use --sparse-format csr, csc or coo, or a smaller input",
     )
-    matrix = source.matrix()
+    matrix = request.matrix()
     write_matrix(path, matrix, sparse_format=sparse_format, compress=compress, force=force)
 
 
-def _shown(source: _Source, *, symbols: bool) -> Report:
+def _shown(request: _MatrixRequest, *, symbols: bool) -> Report:
+    """A small matrix as a table: its entries, or the names of their taps."""
     from convt_cli.operators.matrix import entries
 
-    layer, transpose = source.layer, source.transpose
+    layer, transpose = request.layer, request.transpose
     entries.require_small(layer.convolution)
     title = f"{'Cᵀ' if transpose else 'C'} of {layer.name}"
     if symbols:
         named = entries.symbols(layer.convolution, layer.layout, transpose=transpose)
         return entries_report(title, named)
-    return entries_report(title, entries.numbers(source.matrix()))
+    return entries_report(title, entries.numbers(request.matrix()))

@@ -1,4 +1,4 @@
-"""The specs a command names, loaded one by one: a bad one is reported and the rest are done."""
+"""Loading the specs that a command names; a bad one is reported, and the others are still used."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from convt_cli.errors import ConvtError, Diagnostic, OutputIsInput, RequestError
 from convt_cli.io.writing import is_file
 from convt_cli.spec.load import load_spec
 
-SPEC_SUFFIXES = (".yaml", ".yml")
+_SPEC_SUFFIXES = (".yaml", ".yml")
 
 
 @dataclass(slots=True)
 class Loaded:
-    """The networks that could be loaded, what was wrong with the others, and the status so far.
+    """The networks that could be loaded, and the exit status so far.
 
-    `problems` hold the warnings of all.
+    `problems` are the errors of the specs that could not be loaded, and the warnings of all.
     """
 
     networks: list[Network] = field(default_factory=list)
@@ -37,13 +37,17 @@ class Loaded:
         self.status = FAILED
 
     def complete(self, output: str | None, output_format: str) -> bool:
-        """Whether there is a report to write: JSON tells of the problems, a file is never half."""
+        """Whether there is a report to write.
+
+        In JSON always, as it lists the problems.  Otherwise if every spec was loaded, or some were
+        and the output is no file: a file is never written in part.
+        """
         in_part = bool(self.networks) and is_stdout(output)
         return not self.status or output_format == "json" or in_part
 
 
 def load_all(specs: Iterable[str], inputs: Sequence[tuple[str, Shape]]) -> Loaded:
-    """Every spec's network; warnings are printed, errors too and counted, not raised."""
+    """The networks of all specs; warnings and errors are printed and counted, not raised."""
     loaded = Loaded()
     for spec in expand(specs):
         try:
@@ -66,7 +70,7 @@ def load_network(spec: str, inputs: Iterable[tuple[str, Shape]] = ()) -> Network
 
 
 def as_diagnostics(spec: str, error: ConvtError) -> tuple[Diagnostic, ...]:
-    """An error as problems of its spec; one without a place stands at the beginning."""
+    """An error as problems of its spec; an error without a place gets the first line."""
     if isinstance(error, SpecError):
         return error.diagnostics
     return (
@@ -86,9 +90,9 @@ def as_diagnostics(spec: str, error: ConvtError) -> tuple[Diagnostic, ...]:
 
 
 def expand(specs: Iterable[str]) -> list[str]:
-    """The specs, a folder standing for the .yaml files in it; an empty one cannot be read.
+    """The specs, with each folder replaced by the .yaml files in it.
 
-    A pipe or a device among them is no file: reading it would wait, perhaps for ever.
+    A folder without any stays, so that reading it as a spec gives the error.
     """
     found: list[str] = []
     for spec in specs:
@@ -101,8 +105,9 @@ def expand(specs: Iterable[str]) -> list[str]:
 
 
 def _specs_in(folder: str) -> list[str]:
+    """The names of the specs in a folder; no pipe or device, which could be waited for in vain."""
     try:
-        names = sorted(name for name in os.listdir(folder) if name.endswith(SPEC_SUFFIXES))
+        names = sorted(name for name in os.listdir(folder) if name.endswith(_SPEC_SUFFIXES))
     except OSError:  # reading the folder as a spec will say why
         return []
     return [name for name in names if is_file(os.path.join(folder, name))]
@@ -129,6 +134,6 @@ def choose_layer(network: Network, name: str | None) -> MatrixLayer:
 
 
 def note_fill(layer: MatrixLayer) -> None:
-    """Say on standard error that a layer without a weight was filled."""
+    """Print a note to standard error if the layer had no weight and was filled."""
     if layer.is_filled:
         remark(f"note: {layer.name} has {FILL_NOTE}")

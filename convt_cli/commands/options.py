@@ -16,14 +16,15 @@ from convt_cli.errors import ArrayError, shown
 from convt_cli.io.writing import require_writable
 
 TABLE_FORMATS = ("text", "json", "csv", "markdown")
+"""What --format can be where a command prints a table: text, and the keys of `RENDERERS`."""
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _Inputs = tuple[tuple[str, Shape], ...]
-_MOST_VALUES = 100_000
+_MOST_VALUES = 100_000  # integers that one option can stand for
 
 
 def input_shape(text: str) -> tuple[str, Shape]:
-    """`3,224,224` or `name=3,224,224`: the name ("" without one) and the shape."""
+    """(name, shape) of `name=3,224,224`; the name is "" for `3,224,224` alone."""
     name, _, sizes = text.rpartition("=")
     if not re.fullmatch(rf"[0-9]{{1,16}}(,[0-9]{{1,16}}){{1,{MAX_RANK}}}", sizes):
         raise click.BadParameter(f"'{shown(text)}' is not [channels, *spatial], as in 3,224,224")
@@ -42,7 +43,7 @@ def _each_once(_context: object, _parameter: object, inputs: _Inputs) -> _Inputs
 
 
 def integers(minimum: int) -> Callable[[str], list[int]]:
-    """A reader of `3`, `1,2`, `4..8` or a mixture: integers, at least `minimum` each."""
+    """An option's type: integers of at least `minimum`, as `3`, `1,2`, `4..8` or a mixture."""
 
     def read(text: str) -> list[int]:
         numbers: list[int] = []
@@ -65,12 +66,12 @@ def integers(minimum: int) -> Callable[[str], list[int]]:
 
 
 def spec_argument(function: _F) -> _F:
-    """One SPEC."""
+    """The argument SPEC."""
     return click.argument("spec", metavar="SPEC")(function)
 
 
 def specs_argument(*, required: bool) -> Callable[[_F], _F]:
-    """Several SPECs."""
+    """The argument SPEC..., any number of specs."""
     return click.argument(
         "specs", nargs=-1, required=required, metavar="SPEC..." if required else "[SPEC]..."
     )
@@ -85,26 +86,26 @@ def input_option(function: _F) -> _F:
         multiple=True,
         callback=_each_once,
         metavar="[NAME=]C,H,W",
-        help="Use this input shape instead of the one that is written.",
+        help="Use this input shape instead of the spec's.",
     )(function)
 
 
 def layer_option(function: _F) -> _F:
-    """--layer."""
+    """--layer, which chooses one of several convolutions."""
     return click.option("--layer", metavar="NAME", help="The layer; needed if there are several.")(
         function
     )
 
 
 def unit(text: str) -> Shape:
-    """`7,3,12`: a channel and its position."""
+    """(channel, *position) of `7,3,12`."""
     if not re.fullmatch(rf"[0-9]{{1,16}}(,[0-9]{{1,16}}){{0,{MAX_RANK}}}", text):
         raise click.BadParameter(f"'{shown(text)}' is not channel,*position, as in 7,3,12")
     return tuple(int(number) for number in text.split(","))
 
 
 def unit_option(*, required: bool, help: str) -> Callable[[_F], _F]:
-    """--unit."""
+    """--unit, one element of a layer's output."""
     return click.option("--unit", type=unit, metavar="C,Y,X", required=required, help=help)
 
 
@@ -116,12 +117,12 @@ def format_option(*formats: str) -> Callable[[_F], _F]:
         type=click.Choice(formats or TABLE_FORMATS),
         default="text",
         show_default=True,
-        help="How to print it.",
+        help="The format to print in.",
     )
 
 
 def dtype_option(*dtypes: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
-    """--dtype, which errors of the command name where another one of `dtypes` mends them."""
+    """--dtype; an error that another of `dtypes` would avoid names that as its remedy."""
     option = click.option("--dtype", type=click.Choice(dtypes), help="Compute in this dtype.")
 
     def decorate(function: Callable[..., int]) -> Callable[..., int]:
@@ -154,12 +155,12 @@ def output_options(function: Callable[..., int]) -> Callable[..., int]:
 
 
 def force_option(function: _F) -> _F:
-    """--force."""
+    """--force, without which no existing file is replaced."""
     return click.option("--force", is_flag=True, help="Replace an existing file.")(function)
 
 
 def outside_option(function: _F) -> _F:
-    """--allow-outside."""
+    """--allow-outside, without which weight files must lie in the spec's folder."""
     return click.option(
         "--allow-outside", is_flag=True, help="Let weight files lie outside the spec's folder."
     )(function)

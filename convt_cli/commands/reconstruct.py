@@ -1,4 +1,4 @@
-"""convt reconstruct: what activations of a layer say in the input, as pictures."""
+"""convt reconstruct: pictures of what in an input a layer's activations come from."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @click.command(
     "reconstruct",
-    short_help="What activations of a layer say in the input, as pictures.",
+    short_help="Pictures of what a layer's activations come from.",
     epilog="""\b
 Examples:
   convt reconstruct net.yaml image.npy --layer conv3 --channel 7 -o picture.npy
@@ -53,16 +53,16 @@ Examples:
     "--top",
     type=click.IntRange(1, LARGEST),
     metavar="N",
-    help="A picture each of the N strongest channels; with --batch, of N images per channel.",
+    help="Draw the N strongest channels, or with --batch the N strongest images per channel.",
 )
 @click.option(
     "--rule",
     type=click.Choice(RULES),
     default=RULES[0],
     show_default=True,
-    help="What passes a relu on the way down.",
+    help="Which values pass a relu on the way down.",
 )
-@click.option("--batch", is_flag=True, help="IMAGE holds several: a batch, or a folder.")
+@click.option("--batch", is_flag=True, help="IMAGE is a batch of images, or a folder of them.")
 @input_option
 @click.option("-o", "--output", metavar="OUT", help="The array file to write.")
 @click.option("--sheet", metavar="FILE.png", help="Write the pictures side by side.")
@@ -87,13 +87,13 @@ def command(
 ) -> int:
     """Run IMAGE forward to a layer, keep some activations, and take them down to the input.
 
-    Going down is Cᵀ at a convolution, the maximum's place at a max pool, and at a relu: with
-    deconvnet what is positive, with gradient what was positive in the image, with guided what is
-    both.  All activations are kept, or those of --channel, or of one --unit; with --top the one
-    strongest of each channel.
+    On the way down a convolution applies Cᵀ, and a max pool puts a value where the maximum was.  A
+    relu lets pass, with deconvnet, values that are positive; with gradient, those whose activation
+    was positive in the image; with guided, those for which both hold.  All activations are kept, or
+    those of --channel, or one --unit; with --top the one strongest of each channel.
 
     IMAGE and OUT are .npy, .npz#key, .csv or .txt, or - for a stream of .npy; IMAGE can be .png or
-    .jpg, which is fitted into the input and runs from 0 to 1.  In a sheet each picture is
+    .jpg, which is fitted into the input and has values from 0 to 1.  In a sheet each picture is
     stretched by itself, and 0 is the grey in the middle.
     """
     compute_by_tiles()
@@ -128,7 +128,7 @@ def command(
 
 
 def _read(name: str, shape: Shape, *, batch: bool, sheet: str | None) -> tuple[Array, Form | None]:
-    """The images, and the form in which a single one came; first what a sheet needs is there."""
+    """(images, the form of a single one in its file), after checking that a sheet is possible."""
     from convt_cli.files.images import read_image, read_images
 
     if sheet is not None:
@@ -147,7 +147,7 @@ def _write(
     *,
     force: bool,
 ) -> None:
-    """The pictures as an array, in `form` where there is one, and as a sheet: both, or neither."""
+    """Write the pictures as an array, in `form` if given, and as a sheet: both, or neither."""
     from convt_cli.files.arrays import is_text, locate, write_into
     from convt_cli.files.layout import give_back
     from convt_cli.io.writing import outputs
@@ -165,7 +165,7 @@ def _write(
 
 
 def _drawn(found: Reconstruction, images: Array) -> bytes:
-    """The image and its pictures as a .png; of several images, each picture behind its own."""
+    """A .png of the image and its pictures; of several images, each in front of its picture."""
     from convt_cli.render.pictures import Panel, as_it_is, sheet, stretched
 
     panels = [Panel("image", as_it_is(images[0]))] if len(images) == 1 else []
@@ -177,7 +177,7 @@ def _drawn(found: Reconstruction, images: Array) -> bytes:
 
 
 def _title(layer: str, kept: Kept) -> str:
-    """What stands above a picture: the layer, the channel and the position that were kept."""
+    """The title of a picture: the layer, or the channel and the position that were kept."""
     if kept.channel is None:
         return layer
     position = f" at {','.join(map(str, kept.position))}" if kept.position else ""

@@ -23,7 +23,7 @@ Examples:
 )
 @specs_argument(required=True)
 @input_option
-@click.option("--wide", is_flag=True, help="All columns, as the other formats have them.")
+@click.option("--wide", is_flag=True, help="Print all columns, as in the other formats.")
 @format_option()
 @output_options
 def command(
@@ -36,7 +36,7 @@ def command(
 ) -> int:
     """Print every layer's input and output shape, parameters, multiply-adds, receptive field.
 
-    With --wide also the jump, which is how far neighbouring positions are apart in the input, the
+    With --wide also the jump, which is the distance in the input of two neighbouring positions, the
     share of the parameters, the activations (elements of the output) and the entries of C.
     """
     loaded = load_all(specs, inputs)

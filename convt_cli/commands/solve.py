@@ -21,12 +21,12 @@ from convt_cli.reports.solutions import sizes_report, solutions_report
 from convt_cli.reports.table import Report
 from convt_cli.spec.open_network import load_open_network
 
-_SHOWN = 20
-_UP_TO = 1024
+_SHOWN = 20  # solutions that text and markdown show if --limit is not given
+_UP_TO = 1024  # the largest size that --sizes lists if --up-to is not given
 
 
 def _one_size(text: str) -> int:
-    """One integer, at least 1."""
+    """An option's type: one integer, at least 1."""
     numbers = integers(1)(text)
     if len(numbers) > 1:
         raise click.BadParameter("one integer is wanted here")
@@ -49,7 +49,7 @@ Examples:
     "--input-size",
     type=_one_size,
     metavar="N",
-    help="Size of the input along one axis; all that there are if not given.",
+    help="Size of the input along one axis; every size that leads to M if not given.",
 )
 @click.option(
     "--output-size", type=_one_size, metavar="M", help="Size of the output along that axis."
@@ -73,13 +73,13 @@ Examples:
     "--padding",
     type=integers(0),
     metavar="VALUES",
-    help="Paddings of a side; up to the effective kernel - 1 if not given.",
+    help="Paddings of a side; 0 to the effective kernel - 1 if not given.",
 )
 @click.option(
     "--output-padding",
     type=integers(0),
     metavar="VALUES",
-    help="For conv_transpose; all that are legal if not given.",
+    help="Output paddings of a conv_transpose; all legal ones if not given.",
 )
 @click.option(
     "--dilation", type=integers(1), metavar="VALUES", help="Dilations; 1..4 if not given."
@@ -88,7 +88,7 @@ Examples:
     "--limit",
     type=_one_size,
     metavar="ROWS",
-    help=f"Print as many; {_SHOWN} in text and markdown, all in json and csv if not given.",
+    help=f"The most rows; {_SHOWN} in text and markdown, all in json and csv if not given.",
 )
 @click.option(
     "--sizes",
@@ -124,12 +124,12 @@ def command(
     Every legal kernel_size, stride, padding (before, after), output_padding and dilation within
     bounds is listed, the simplest first: symmetric padding, no dilation, no output_padding, and
     for conv_transpose an even overlap come before the others, then small numbers before large
-    ones.  Sizes are those of one spatial axis; without --input-size each layer has the inputs
-    that it takes to the output.
+    ones.  Sizes are those of one spatial axis; without --input-size each layer is listed with the
+    input sizes that it takes to the output size.
 
-    With --sizes, find the sizes of input at which all of a network fits.  One spatial axis varies
-    at a time; inputs that are as long as the first along it vary with it.  Whether an `expect`
-    holds is left aside.
+    With --sizes, find the input sizes at which all layers of a network fit.  One spatial axis
+    varies at a time, and with it every input that has the size of the first along it.  `expect`
+    keys are ignored.
     """
     given = {name: sorted(set(numbers)) for name, numbers in values.items() if numbers}
     if spec is not None:
@@ -142,7 +142,7 @@ def command(
     if output_size is None:
         raise click.UsageError("--output-size is needed, or --sizes SPEC")
     question = Question(
-        layer_type=layer_type or TYPES[output_size > (input_size or output_size)],
+        layer_type=layer_type or _likely_type(input_size, output_size),
         input_size=input_size,
         output_size=output_size,
         framework=FRAMEWORKS[framework or "pytorch"],
@@ -155,6 +155,12 @@ def command(
     return 0
 
 
+def _likely_type(input_size: int | None, output_size: int) -> str:
+    """conv_transpose where the output is larger than the input; else, and without one, conv."""
+    grows = input_size is not None and output_size > input_size
+    return "conv_transpose" if grows else "conv"
+
+
 def _layers(question: Question, bounds: Bounds, limit: int | None) -> Report:
     found = solutions(question, bounds)
     strides = [] if found else promising_strides(question, bounds)
@@ -162,6 +168,7 @@ def _layers(question: Question, bounds: Bounds, limit: int | None) -> Report:
 
 
 def _sizes(spec: str, inputs: dict[str, Shape], up_to: int) -> Report:
+    """The input sizes up to `up_to` at which every layer of the spec fits, axis by axis."""
     graph = load_open_network(spec, input=inputs)
     warn_of(graph.warnings)
     base = closing_base(graph)

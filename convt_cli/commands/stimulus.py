@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from convt_cli.analysis.backward.stimulus import Norm
 
 NORMS = ("2", "inf")
+"""The norms of `analysis.backward.stimulus`, not imported from there, as that loads NumPy."""
 
 
 @click.command(
@@ -45,10 +46,16 @@ Examples:
     type=click.Choice(NORMS),
     default=NORMS[0],
     show_default=True,
-    help="Which norm of the input is 1.",
+    help="The norm of the input that is to be 1.",
 )
-@click.option("--through", is_flag=True, help="An input of the network, through linear layers.")
-@click.option("--at", metavar="IMAGE", help="An input of the network, as if linear at IMAGE.")
+@click.option(
+    "--through",
+    is_flag=True,
+    help="Find an input of the network, not of the layer; linear layers only.",
+)
+@click.option(
+    "--at", metavar="IMAGE", help="Find an input of the network, with its layers linear at IMAGE."
+)
 @input_option
 @click.option("-o", "--output", metavar="OUT", help="The array file to write.")
 @format_option()
@@ -69,12 +76,13 @@ def command(
 ) -> int:
     """Find the input of norm 1 that excites a unit of a layer most, its bias left out.
 
-    A unit's response to x is the product with its row c of the layer's own action, C or Cᵀ: of
-    all x with 2-norm 1 it is largest at c / |c|, of all with no number above 1 at the signs of c.
-    x is an input of the layer.  With --through or --at it is one of the network: c is then the
-    row of all layers up to this one, at IMAGE with the maxima and signs that IMAGE sets.
+    A unit's response to x is <c, x>, where c is the unit's row of the layer's own action, C or Cᵀ.
+    Of all x with 2-norm 1 it is largest for c / |c|; of all x with no number beyond 1, for the
+    signs of c.  x is an input of the layer.  With --through or --at it is an input of the network,
+    and c is the row of all layers up to this one; with --at, maxima and signs are those of IMAGE.
 
-    The random share is what random inputs of the same norm reach of it, as a root mean square.
+    The random share is the root mean square of the responses to random inputs of the same norm, as
+    a share of the largest response.
     """
     compute_by_tiles()
     from convt_cli.analysis.backward.run import way_to

@@ -24,9 +24,11 @@ from convt_cli.reports.sweep import SWEPT, sweep_report
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 _DEFAULTS = {"stride": [1], "padding": [0], "output_padding": [0], "dilation": [1]}
+"""The values of a sweep's options that are not given."""
 
 
 def _range_option(name: str, minimum: int, help: str) -> Callable[[_F], _F]:
+    """An option of a sweep: integers of at least `minimum`."""
     return click.option(f"--{name}", type=integers(minimum), metavar="RANGE", help=help)
 
 
@@ -58,7 +60,7 @@ Examples:
     "--output-padding",
     type=integers(0),
     metavar="RANGE",
-    help="For conv_transpose; 0 if not given.",
+    help="Output paddings of a conv_transpose; 0 if not given.",
 )
 @_range_option("dilation", 1, "Dilations; 1 if not given.")
 @format_option()
@@ -75,8 +77,8 @@ def command(
     """Print padding and stride arithmetic.
 
     Without a SPEC: the fifteen relationships of Dumoulin and Visin's guide, each with its worked
-    example.  With one: every layer's formula with its numbers put in.  With --type: the output
-    size of every combination of the sizes given.
+    example.  With one: every layer's formula with its numbers put in.  With --type: the output size
+    for every combination of the values given.
     """
     given = {name: values for name, values in swept.items() if values is not None}
     if layer_type is None and not given:
@@ -103,6 +105,7 @@ def _print_specs(
     *,
     force: bool,
 ) -> int:
+    """Print the guide's table without specs, else each layer's formula; returns the status."""
     if inputs and not specs:
         raise click.UsageError("--input goes with a SPEC")
     if not specs:

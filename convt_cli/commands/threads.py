@@ -1,4 +1,4 @@
-"""How many threads a command computes in."""
+"""In how many threads a command computes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from convt_cli.io.processors import granted
 
 
 def compute_by_tiles() -> None:
-    """Let the command compute tiles side by side; to be called before anything imports NumPy."""
+    """Let the command compute tiles in several threads; call it before anything imports NumPy."""
     count = _threads_for_tiles()
     from convt_cli.operators.threads import tiles_at_once
 
@@ -19,11 +19,11 @@ def compute_by_tiles() -> None:
 
 
 def _threads_for_tiles() -> int:
-    """How many threads to work with, each of which does its matrix products alone.
+    """How many threads to work in, each of which computes its matrix products alone.
 
-    A BLAS that splits a product among threads adds up in another order for every number of
-    them.  So it gets one, and whole tiles go to as many threads as it would have had, which
-    changes no byte of the result.  One that has begun already keeps its own threads.
+    A BLAS that splits a product among threads adds up in another order for each number of threads.
+    So it gets one thread, and whole tiles go to as many as it would have had, which changes no byte
+    of the result.  A BLAS that is loaded already keeps its threads, and tiles get one.
     """
     if "numpy" in sys.modules:
         return 1

@@ -1,4 +1,4 @@
-"""convt verify: every route to C x and Cᵀ y held against every other, and against libraries."""
+"""convt verify: every route to C x and Cᵀ y compared with every other, and with libraries."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.network import MatrixLayer
 from convt_cli.commands.emit import emit
 from convt_cli.commands.layers import each_layer
+from convt_cli.commands.main import FOUND
 from convt_cli.commands.networks import load_all
 from convt_cli.commands.options import (
     format_option,
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from convt_cli.analysis.peers import Peer
     from convt_cli.analysis.verify import Check
     from convt_cli.operators.dtypes import Array
-
-FOUND = 1
 
 
 @click.command(
@@ -46,7 +45,7 @@ Examples:
     "--against",
     metavar="NAMES",
     default="",
-    help="Compare with these libraries: torch, onnxruntime, jax, tensorflow.",
+    help="Compare with these libraries, of torch,onnxruntime,jax,tensorflow.",
 )
 @input_option
 @outside_option
@@ -64,8 +63,8 @@ def command(
 ) -> int:
     """Check every conv and conv_transpose layer on real numbers, with its own weight.
 
-    The dot test <Cx, y> = <x, Cᵀy>, all methods against each other (within the bound of rounding;
-    exactly on integers), the shape of the transpose, and equality with other libraries.
+    The dot test <Cx, y> = <x, Cᵀy>, all methods against each other (within the bound of rounding,
+    and exactly on integers), the shape of the transpose, and equality with other libraries.
     """
     compute_by_tiles()
     peers = _peers(against)

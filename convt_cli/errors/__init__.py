@@ -1,9 +1,9 @@
 """Every error convt raises.
 
-Here belong the exception types and the `Diagnostic` value that joins an error to a place in a
-spec; `codes` beside this is the table that `convt explain` prints, and
-`suggestions` are what misspelt words may have meant.  Nothing here prints, exits
-or reads a file; the one handler that turns errors into text and exit statuses is in `commands`.
+Here belong the exception types, the `Diagnostic` that joins an error to a place in a spec, and how
+a message shows a value.  `codes` is the table that `convt explain` prints, and `suggestions` finds
+what a misspelt word may have meant.  Nothing here prints, exits or reads a file; the one handler
+that turns errors into text and exit statuses is in `commands`.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-_MOST_SHOWN = 300
+_MOST_SHOWN = 300  # characters of a value in a message
 _OBJECTS = re.compile(r" at 0x[0-9a-fA-F]+(?=>)|(?<=<_io)\.\w+ [^>]*(?=>)")
-"""Where an object lies in memory, and the number of an open file: other ones in every run."""
+"""The address of an object, or the descriptor of a file, in its repr: different in every run."""
 
 
 def shown(value: object) -> str:
-    """A value as a message quotes it: on one line, never long, and in every run the same."""
+    """A value as a message quotes it: on one line, not long, and the same in every run."""
     text = visible(_OBJECTS.sub("", value if isinstance(value, str) else repr(value)))
     return (
         text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}... ({len(text):,} characters)"
@@ -26,11 +26,11 @@ def shown(value: object) -> str:
 
 
 def visible(text: str) -> str:
-    r"""`text` on one line, with Python's escape for every character that no line shows.
+    r"""`text` on one line, with Python's escape for every character that is not visible.
 
     These are control characters, line ends, marks that change the direction of writing, and the
     surrogates that stand for a file name's undecodable bytes.  Where there is one, a backslash is
-    doubled, so that the text can be told from one that spells such an escape out.
+    doubled, so that it can be told from a text in which somebody wrote the escape.
 
     >>> visible("a\\b é"), visible("a\\b\x1b[2J é")
     ('a\\b é', 'a\\\\b\\x1b[2J é')
@@ -44,7 +44,7 @@ def visible(text: str) -> str:
 
 
 def shape_text(shape: tuple[int, ...]) -> str:
-    """A shape as NumPy writes it, of plain integers: (3, 224, 224), and (5,)."""
+    """A shape as a message writes it, (3, 224, 224) or (5,), also of NumPy's integers."""
     return str(tuple(int(size) for size in shape))
 
 
@@ -64,7 +64,7 @@ class ConvtError(Exception):
 
 
 class ReaderGone(Exception):
-    """Whoever read standard output has closed it: there is nothing more to say, and no error."""
+    """The reader of standard output has closed it: convt ends quietly, as it is no error."""
 
 
 class GeometryError(ConvtError, ValueError):
@@ -87,7 +87,7 @@ class GeometryError(ConvtError, ValueError):
         self._bare_value = value
 
     def on_axis(self, axis: int) -> GeometryError:
-        """The same error, said of one spatial axis."""
+        """The same error, with the spatial axis that it is about."""
         return GeometryError(
             self.code,
             self.message,
@@ -101,7 +101,7 @@ class GeometryError(ConvtError, ValueError):
 class ArrayError(ConvtError, ValueError):
     """An array whose shape, dtype or contents cannot be used; says what was expected and got.
 
-    `dtype` is one to compute in that mends it, where there is one.
+    `dtype` names the dtype in which the same computation would succeed, "" where none would.
     """
 
     def __init__(
@@ -116,7 +116,7 @@ class FileError(ConvtError):
 
 
 class OutputIsInput(FileError):
-    """An output of the command is one of its inputs, which ends all of it: nothing is written."""
+    """An output of the command is one of its inputs: the whole command ends, nothing is written."""
 
 
 class RequestError(ConvtError):
@@ -127,7 +127,8 @@ class RequestError(ConvtError):
 class Diagnostic:
     """One problem of a spec: where it is, which rule it breaks and how to mend it.
 
-    A warning is a spec that can be read and is likely not meant so; it changes no exit status.
+    A warning is about a spec that is legal but probably not what was meant; it changes no exit
+    status.
     `line` and `column` count from 1; `width` is the number of characters the caret underlines.
     """
 
@@ -144,7 +145,7 @@ class Diagnostic:
 
     @property
     def severity(self) -> Literal["error", "warning"]:
-        """What the first letter of its code says."""
+        """The kind of problem: "warning" where the code begins with W, else "error"."""
         return "warning" if self.code.startswith("W") else "error"
 
     def document(self) -> dict[str, object]:
@@ -162,7 +163,7 @@ class Diagnostic:
 
 
 class SpecError(ConvtError, ValueError):
-    """A spec with problems: all of them, its warnings too, in the order of its lines."""
+    """A spec with problems; `diagnostics` are all of them, warnings too, in the order of lines."""
 
     def __init__(self, diagnostics: tuple[Diagnostic, ...]) -> None:
         first, *others = (one for one in diagnostics if one.severity == "error")

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 
 class Explanation(NamedTuple):
-    """A rule in one line, and a paragraph on it."""
+    """The rule in one line, and a paragraph that says why it holds."""
 
     rule: str
     reason: str

@@ -1,4 +1,4 @@
-"""What a misspelt word may have meant: the closest known one, or what is written here instead."""
+"""What a misspelt or foreign word may have meant: the closest known word, or convt's own for it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import re
 
 from convt_cli.errors import shown
 
-_MOST_NAMES = 40
-_MOST_CANDIDATES = 100
-_MOST_LETTERS = 100
+_MOST_NAMES = 40  # known words that a message lists
+_MOST_CANDIDATES = 100  # known words that are compared, as each comparison takes time
+_MOST_LETTERS = 100  # letters of a word that are compared
 _DIMENSIONS = re.compile("[123]d")
 
 _ELSEWHERE: dict[str, tuple[str, ...]] = {
@@ -106,7 +106,7 @@ _ELSEWHERE: dict[str, tuple[str, ...]] = {
     "torch": ("pytorch",),
     "wrap": ("circular",),
 }
-"""Words of other tools without capitals, underscores and 2D, and those for the same here."""
+"""Words of other tools, written as by `_plain`, and the words that convt has for the same thing."""
 
 _DEPTHWISE = "groups and out_channels both set to the channels of its source"
 _ACTIVATION = "use identity with `stands_for: {word}`, which has the same shapes"
@@ -131,7 +131,7 @@ _RECIPES: dict[str, tuple[str, str]] = {
     ),
     **dict.fromkeys(("softplus", "softsign"), ("identity", _ACTIVATION)),
 }
-"""Layer types of other tools that are written as another here: its name, and in which way."""
+"""Layer types of other tools that convt has no type for: the type to use, and how to use it."""
 
 
 def closest(word: str, known: list[str]) -> str | None:
@@ -145,14 +145,14 @@ def closest(word: str, known: list[str]) -> str | None:
     from difflib import get_close_matches  # noqa: PLC0415  # only errors need it
 
     short = word[:_MOST_LETTERS]
-    candidates = known[-_MOST_CANDIDATES:]  # of very many, the last are the nearest
+    candidates = known[-_MOST_CANDIDATES:]  # the last ones: of layers, those just above
     meant = [one for one in _ELSEWHERE.get(_plain(short), ()) if one in known]
     close = get_close_matches(short.lower(), candidates, n=1, cutoff=0.66)
     return next(iter([*meant, *close]), None)
 
 
 def suggestion(word: str, known: list[str]) -> str:
-    """A remedy for a misspelt word: how it is written here, the closest known one, else all.
+    """A remedy for a misspelt word: how convt writes it, the closest known word, or a list of all.
 
     >>> suggestion("paddding", ["stride", "padding"])
     "did you mean 'padding'?"
@@ -170,7 +170,7 @@ def suggestion(word: str, known: list[str]) -> str:
 
 
 def _plain(word: str) -> str:
-    """`word` without what tools spell differently: capitals, underscores, the number of axes.
+    """`word` without what differs from tool to tool: capitals, underscores, the number of axes.
 
     >>> _plain("Conv2DTranspose"), _plain("conv_transpose")
     ('convtranspose', 'convtranspose')

@@ -1,4 +1,4 @@
-"""Arrays, matrices and weights on disk, by the format that a file's name says.
+"""Arrays, matrices and weights on disk, each in the format that its file's suffix names.
 
 `arrays` reads and writes .npy and .npz, with `archive`, and by `text` .csv and .txt, without ever
 trusting a size it has not checked and without unpickling; `layout` finds an array's batch and

@@ -1,7 +1,7 @@
 """Writing .npy and .npz so that the same arrays make the same bytes, to files and pipes alike.
 
-An array need not be there to be written: `Pieces` is one that is made while it goes out.  Also
-opening an .npz, whose directory is bounded before it is read.
+An array need not be in memory to be written: `Pieces` is one that is made part by part while it is
+written.  Also opening an .npz, after the size of its directory has been checked.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
     import zipfile
 
 _MOST_DIRECTORY = 8 * 2**20
-"""Bytes of an archive's directory: enough for 60,000 arrays with names of 80 letters."""
+"""The largest directory, in bytes, that is read: 60,000 arrays with names of 80 letters."""
 _MEMORY_PER_BYTE = 16
-"""Bytes that zipfile takes for a byte of the directory: 700 for an entry of at least 46."""
-_X87_MANTISSA = 63
-_X87_BYTES = 10
+"""Bytes that zipfile takes for each byte of a directory: 700 for an entry of at least 46."""
+_X87_MANTISSA = 63  # bits of the fraction of an x87 long double, by which it is recognised
+_X87_BYTES = 10  # bytes of an x87 long double that hold the number; the rest is padding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pieces:
-    """An array of `size` elements on one axis, its parts made one after the other."""
+    """An array of one axis with `size` elements, whose `parts` are made one after the other."""
 
     size: int
     dtype: np.dtype[Any]
@@ -39,10 +39,10 @@ class Pieces:
 
 
 class _Plain:
-    """A sink with nothing but `write` and `flush`.
+    """A sink that has `write` and `flush` and is no real file.
 
-    NumPy and zipfile treat real files in ways that a full disk or a closed pipe turns into
-    errors without a reason; this one reports a failed write as it happens.
+    To a real file NumPy and zipfile write in other ways, whose errors on a full disk or a closed
+    pipe do not say the reason; through this one a failed write raises the system's error.
     """
 
     def __init__(self, sink: Sink) -> None:
@@ -59,7 +59,7 @@ def write_npy(file: Sink, array: Array | Pieces) -> None:
 
 
 def without_idle_bytes(array: Array) -> Array:
-    """`array` with zeros in the bytes that none of its numbers sets, so that it can be written.
+    """`array` with zeros in the padding bytes of long doubles, so that its bytes always repeat.
 
     An x87 long double has ten bytes, and six more that keep what was in memory before.
     """
@@ -68,6 +68,7 @@ def without_idle_bytes(array: Array) -> Array:
     settled = np.zeros_like(array, order="C")
     size = np.dtype(np.longdouble).itemsize
     used = slice(0, _X87_BYTES) if array.dtype.isnative else slice(size - _X87_BYTES, size)
+    # (numbers, bytes of a number)
     source = np.ascontiguousarray(array).reshape(-1).view(np.uint8).reshape(-1, size)
     settled.reshape(-1).view(np.uint8).reshape(-1, size)[:, used] = source[:, used]
     return settled
@@ -85,7 +86,7 @@ def _write_pieces(file: Sink, array: Pieces) -> None:
 def write_npz(
     file: BinaryIO, arrays: Mapping[str, Array | Pieces], *, compress: bool = False
 ) -> None:
-    """Write `arrays` as the members of an .npz, all of them dated 1980."""
+    """Write `arrays` as the members of an .npz, all dated 1980, so that the bytes repeat."""
     import zipfile  # noqa: PLC0415  # costs time, and .npy needs none of it
 
     method = zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED
@@ -98,8 +99,8 @@ def write_npz(
             with archive.open(member, "w", force_zip64=True) as target:
                 write_npy(target, array)
     except BaseException:
-        # What was begun is given up.  To close it would fail in the midst of a member, and hide
-        # the reason: a signal can come just as a member is opened.
+        # Closing the archive in the middle of a member would fail, and hide the reason: a signal
+        # can come just as a member is opened.  Without `fp` nothing is written any more.
         archive.fp = None
         raise
     archive.close()
@@ -116,10 +117,10 @@ def opened_npz(file: BinaryIO, path: str) -> zipfile.ZipFile:
 
 
 class _Directory:
-    """An archive's file, of which no more is read as its directory than is believed.
+    """An archive's file that refuses to be read while its directory is too large.
 
     zipfile makes an object of every entry, about ten times as large, before it can be asked how
-    many there are.
+    many entries there are.
     """
 
     def __init__(self, file: BinaryIO, path: str) -> None:

@@ -1,6 +1,6 @@
 """Array files: .npy, .npz#key, .csv, .txt, and a stream of .npy for '-'.
 
-A header is only believed after it has been held against the length of the file, and memory is
+A header is only believed after it has been compared with the length of the file, and memory is
 only taken after that.  Object arrays are refused: nothing is ever unpickled.
 """
 
@@ -31,25 +31,26 @@ if TYPE_CHECKING:
 
 ARRAY_SUFFIXES = (".npy", ".npz", *TEXT_DELIMITERS)
 
-_CHUNK = 64 * 2**20
+_CHUNK = 64 * 2**20  # bytes that one read asks for
 _MOST_HEADER = 10_000
-"""Bytes of a header; NumPy refuses a longer one too, but after it has read all of it."""
+"""The longest header, in bytes; NumPy has the same limit, but reads all of the header first."""
 _MOST_AXES = 32
-"""Axes of an array in every version of NumPy from 1.26 on; 2.0 and newer have up to 64."""
+"""The most axes an array can have in every NumPy from 1.26 on; 2.0 and newer have up to 64."""
 _METHODS = (0, 8)
-"""zipfile.ZIP_STORED and ZIP_DEFLATED; of the others zipfile unpacks all at once, however much."""
+"""zipfile.ZIP_STORED and ZIP_DEFLATED; data compressed otherwise zipfile unpacks all at once."""
 _HEADERS = {
     (1, 0): npy.read_array_header_1_0,
     (2, 0): npy.read_array_header_2_0,
-    (3, 0): npy.read_array_header_2_0,  # differs in the names of fields alone
+    (3, 0): npy.read_array_header_2_0,  # differs from 2.0 in the names of fields alone
 }
-_DEFAULT_KEY = "arr_0"
+"""NumPy's reader of a .npy header, by the version of the format."""
+_DEFAULT_KEY = "arr_0"  # as numpy.savez calls an array without a name
 _MOST_KEY = 1000
-"""Characters of a key; an archive has no room for a member's name beyond 65,535 bytes."""
+"""The longest key that is written, in characters; an archive holds names up to 65,535 bytes."""
 
 
 class Header(NamedTuple):
-    """What the beginning of a .npy file says, and how many bytes long that is."""
+    """What the header of a .npy file says; `length` is how many bytes the header takes."""
 
     shape: tuple[int, ...]
     fortran: bool
@@ -58,7 +59,7 @@ class Header(NamedTuple):
 
     @property
     def size(self) -> int:
-        """The bytes of the numbers behind it."""
+        """The bytes that the numbers behind the header take."""
         return prod(self.shape) * self.dtype.itemsize
 
 
@@ -100,7 +101,7 @@ def is_text(name: str) -> bool:
 
 
 def read_array(name: str) -> Array:
-    """The array that `name` says: a file, file.npz#key, or '-' for a .npy stream.
+    """The array called `name`: a file, file.npz#key, or '-' for a .npy stream.
 
     Raises FileError (E401), ArrayError (E302, E303), RequestError (E501).
     """
@@ -108,9 +109,9 @@ def read_array(name: str) -> Array:
 
 
 def read_located(location: Location, opened: Opened = open_regular) -> Array:
-    """The array at `location`, whose file is `opened` so.
+    """The array at `location`; `opened` is the function that opens its file.
 
-    Text comes back with two axes, of integers where all its numbers are, and float64 otherwise.
+    A text file gives two axes, with an integer dtype if all its numbers are integers, else float64.
     Raises FileError (E401), ArrayError (E302, E303), RequestError (E501).
     """
     path, key, suffix = location
@@ -128,7 +129,7 @@ def read_located(location: Location, opened: Opened = open_regular) -> Array:
 
 @contextmanager
 def opened_npy(path: str) -> Iterator[tuple[BinaryIO, Header]]:
-    """The .npy file `path` and its header, which has been held against the file's length.
+    """The .npy file `path` and its header, which agrees with the file's length.
 
     Raises FileError (E401), ArrayError (E302, E303).
     """
@@ -139,7 +140,7 @@ def opened_npy(path: str) -> Iterator[tuple[BinaryIO, Header]]:
 
 
 def header_bytes(shape: tuple[int, ...], dtype: np.dtype[Any]) -> bytes:
-    """The beginning of a .npy file of a row-major array, as `write_array` writes it."""
+    """The header of a .npy file of a row-major array, as `write_array` writes it."""
     stream = io.BytesIO()
     described = {"descr": npy.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
     npy.write_array_header_1_0(stream, described)
@@ -187,7 +188,7 @@ def write_into(file: BinaryIO, name: str, array: Array) -> None:
 
 
 def _row_major(array: Array) -> Array:
-    """`array` such that NumPy writes it in row-major order: Fortran order it would keep."""
+    """`array`, copied if it is in Fortran order, which NumPy would otherwise keep in the file."""
     return array.copy(order="C") if array.flags.fnc else array
 
 
@@ -203,7 +204,7 @@ def _read_npz(file: BinaryIO, path: str, key: str) -> Array:
 
 
 def _member(archive: zipfile.ZipFile, path: str, key: str) -> zipfile.ZipInfo:
-    """The member that holds `key`; without a key, the only one."""
+    """The member that holds the array `key`; without a key, the only member."""
     names = [info.filename for info in archive.infolist()]
     if any(map(_leads_out, names)):
         raise damaged(path, "it has a member whose name leads out of it")
@@ -220,24 +221,24 @@ def _member(archive: zipfile.ZipFile, path: str, key: str) -> zipfile.ZipInfo:
 
 
 def _leads_out(name: str) -> bool:
-    """Whether a member of an archive would be unpacked to another folder, or to none."""
+    """Whether unpacking a member of this name would leave the folder, or have no file name."""
     return not {"", ".."}.isdisjoint(re.split(r"[/\\]", name))
 
 
 def _read_npy(file: Any, name: str, length: int | None) -> Array:
-    """One .npy array; `length` is that of the whole file, header included, where it is known."""
+    """One .npy array; `length` is that of the whole file with its header, None for a stream."""
     with reporting_damage(name):
         header = _checked_header(file, name, length)
         shape = header.shape
         memory.require(header.size, f"the array in {name}", help="use a machine with more memory")
         flat = read_exactly(file, name, prod(shape), header.dtype)
-        if length is not None and file.read(1):  # reaching the end checks an archive's checksum
+        if length is not None and file.read(1):  # zipfile compares the checksum at the end
             raise damaged(name, "there is more behind the array")
         return flat.reshape(shape[::-1]).T if header.fortran else flat.reshape(shape)
 
 
 def _checked_header(file: Any, name: str, length: int | None) -> Header:
-    """The header of a .npy file that is `length` bytes long, where that is known."""
+    """The header of a .npy file, which must fit the file's `length` in bytes if that is known."""
     header = _read_header(file, name)
     promised = header.length + header.size
     if length is not None and promised != length:
@@ -246,6 +247,7 @@ def _checked_header(file: Any, name: str, length: int | None) -> Header:
 
 
 def _read_header(file: Any, name: str) -> Header:
+    """The header at the beginning of a .npy file.  Raises ArrayError (E301, E302, E303)."""
     counted = _Counted(file)
     version = npy.read_magic(counted)  # type: ignore[arg-type]  # `read` is all it needs
     read = _HEADERS.get(version)
@@ -255,7 +257,7 @@ def _read_header(file: Any, name: str) -> Header:
         warnings.simplefilter("ignore")
         try:
             shape, fortran, dtype = read(counted)  # type: ignore[arg-type]  # as above
-        except MemoryError:  # Python's parser calls it that
+        except MemoryError:  # raised by Python's parser for deep nesting
             raise damaged(name, "its header is nested too deeply") from None
     if dtype.hasobject or dtype.kind not in "biufc":
         raise ArrayError(
@@ -277,7 +279,7 @@ def _read_header(file: Any, name: str) -> Header:
 
 
 class _Counted:
-    """A reader of a header, which knows how much has been read, and reads no more than one has."""
+    """A file that counts the bytes of a header as they are read, and refuses a long header."""
 
     def __init__(self, file: Any) -> None:
         self._file = file
@@ -292,7 +294,7 @@ class _Counted:
 
 
 def read_exactly(file: Any, name: str, count: int, dtype: np.dtype[Any]) -> Array:
-    """The next `count` numbers of a file, or ArrayError (E303)."""
+    """The next `count` numbers of a file.  Raises ArrayError (E303) if it ends before."""
     flat = np.empty(count, dtype)
     target = flat.view(np.uint8)
     done = 0

@@ -1,9 +1,9 @@
 """Boxes of .npy files: parts of arrays that need not fit into memory, read and written in place.
 
-A box is a slice of every axis, all of them with both ends and without a step.  In the file it is
-a number of runs, all as long: each is one plain read or write at its own offset.  Nothing is
-mapped, so a file that becomes shorter meanwhile is an error and no signal, and what has been
-read is not held.
+A box has a slice of every axis, each with both ends and without a step.  In the file it is a number
+of runs of equal length: each is one plain read or write at its own offset.  The file is not mapped
+into memory, so one that becomes shorter meanwhile gives an error and not a signal (SIGBUS), and no
+memory is taken for what has been read.
 """
 
 from __future__ import annotations
@@ -25,57 +25,61 @@ from convt_cli.io.reading import require_unchanged, unreadable
 from convt_cli.operators.dtypes import Array
 
 Box = tuple[slice, ...]
+"""One slice(start, stop) for each axis."""
 
 SUPPORTED = hasattr(os, "preadv") and hasattr(os, "pwrite")
-"""Whether this system reads and writes at offsets."""
+"""Whether this system can read and write at offsets of a file."""
 
 _PIECE = 4 * 2**20
+"""Bytes of one part where a whole file is read from its beginning to its end."""
 _GAP = 4096
+"""Bytes between two runs that are read as well, if they are no more: one page."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Grid:
-    """An array of `shape` that lies in a file with its axes in `order`, the slowest first."""
+class StoredShape:
+    """The `shape` of an array, and the `order` of its axes in the file, the slowest first."""
 
     shape: Shape
     order: tuple[int, ...]
 
-    def in_file(self, per_axis: tuple[Any, ...]) -> tuple[Any, ...]:
-        """What belongs to the axes, in the file's order."""
-        return tuple(per_axis[axis] for axis in self.order)
+    def in_file(self, of_axes: tuple[Any, ...]) -> tuple[Any, ...]:
+        """One thing for each axis, such as the sizes, put in the file's order."""
+        return tuple(of_axes[axis] for axis in self.order)
 
 
 class BoxReader:
     """Reads boxes of the array behind `header` in `file`; threads can share it."""
 
-    def __init__(self, file: BinaryIO, name: str, header: Header, grid: Grid) -> None:
-        self._file, self._name, self._header, self._grid = file, name, header, grid
+    def __init__(self, file: BinaryIO, name: str, header: Header, stored: StoredShape) -> None:
+        self._file, self._name, self._header, self._stored = file, name, header, stored
         self._status = os.fstat(file.fileno())
 
     @property
     def size(self) -> int:
-        """The number of numbers."""
-        return prod(self._grid.shape)
+        """How many numbers the array has."""
+        return prod(self._stored.shape)
 
     def read(self, box: Box) -> Array:
-        """The numbers of a box, with the grid's axes, in native byte order.
+        """The numbers of a box, with the axes of the array, in native byte order.
 
         Raises FileError (E401), ArrayError (E303).
         """
-        grid, size = self._grid, self._header.dtype.itemsize
-        shape, inside = grid.in_file(grid.shape), grid.in_file(box)
+        stored, size = self._stored, self._header.dtype.itemsize
+        shape, inside = stored.in_file(stored.shape), stored.in_file(box)
         wider = without_small_gaps(shape, inside, _GAP // size)
         numbers = self._numbers(*runs(shape, wider)).reshape([_length(part) for part in wider])
+        # The part of the wider box that was asked for, still with its axes in the file's order.
         wanted = zip(inside, wider, strict=True)
         kept = numbers[tuple(slice(p.start - w.start, p.stop - w.start) for p, w in wanted)]
-        return kept.transpose(np.argsort(grid.order))
+        return kept.transpose(np.argsort(stored.order))
 
     def require_unchanged(self) -> None:
         """Raise FileError (E401) where the file was written since the reader was made."""
         require_unchanged(self._name, self._status, os.fstat(self._file.fileno()))
 
     def pieces(self) -> Iterator[Array]:
-        """All the numbers, in parts of a few MiB with one axis, as they lie in the file.
+        """All the numbers in the file's order, in parts of a few MiB with one axis.
 
         Raises FileError (E401), ArrayError (E303).
         """
@@ -84,6 +88,7 @@ class BoxReader:
             yield self._numbers([start], min(most, self.size - start))
 
     def _numbers(self, starts: list[int], length: int) -> Array:
+        """(runs * length): the runs of `length` numbers that begin at the elements `starts`."""
         numbers = np.empty(len(starts) * length, self._header.dtype)
         size = length * numbers.itemsize
         target = numbers.view(np.uint8).data
@@ -93,6 +98,7 @@ class BoxReader:
         return numbers if numbers.dtype.isnative else numbers.astype(numbers.dtype.newbyteorder())
 
     def _fill(self, target: memoryview, offset: int) -> None:
+        """Read the bytes from `offset` on until `target` is full."""
         while target:
             try:
                 done = os.preadv(self._file.fileno(), [target], offset)
@@ -106,22 +112,26 @@ class BoxReader:
 class BoxWriter:
     """Writes a .npy array into the empty `file`, box by box; threads can share it.
 
-    The room for all of it is taken at once, so that a disk that is too full is found before
-    the work begins.  Every method raises what the system raises.
+    The room on the disk is taken at once, so that a disk that is too full is found before the
+    work begins.  Every method raises what the system raises.
     """
 
-    def __init__(self, file: BinaryIO, shape: Shape, dtype: np.dtype[Any], grid: Grid) -> None:
+    def __init__(
+        self, file: BinaryIO, shape: Shape, dtype: np.dtype[Any], stored: StoredShape
+    ) -> None:
         header = header_bytes(shape, dtype)
         file.write(header)
         file.flush()
-        self._file, self._offset, self._grid = file, len(header), grid
+        self._file, self._offset, self._stored = file, len(header), stored
         _reserve(file.fileno(), len(header) + prod(shape) * dtype.itemsize)
 
     def write(self, box: Box, values: Array) -> None:
-        """Put `values`, with the grid's axes, in the place of a box."""
-        grid = self._grid
-        starts, length = runs(grid.in_file(grid.shape), grid.in_file(box))
-        numbers = without_idle_bytes(np.ascontiguousarray(values.transpose(grid.order)).reshape(-1))
+        """Write `values`, whose axes are those of the array, in the place of a box."""
+        stored = self._stored
+        starts, length = runs(stored.in_file(stored.shape), stored.in_file(box))
+        numbers = without_idle_bytes(
+            np.ascontiguousarray(values.transpose(stored.order)).reshape(-1)
+        )
         size = length * numbers.itemsize
         source = numbers.view(np.uint8).data
         for number, start in enumerate(starts):
@@ -129,6 +139,7 @@ class BoxWriter:
             self._put(source[number * size : (number + 1) * size], offset)
 
     def _put(self, source: memoryview, offset: int) -> None:
+        """Write all bytes of `source` from `offset` on."""
         while source:
             done = os.pwrite(self._file.fileno(), source, offset)
             source, offset = source[done:], offset + done
@@ -142,6 +153,7 @@ def runs(shape: Shape, box: Box) -> tuple[list[int], int]:
     >>> runs((2, 3, 4), (slice(0, 2), slice(1, 3), slice(0, 4)))
     ([4, 16], 8)
     """
+    # (size, first, past) of every axis; the axes from `cut` on are one run
     parts = [(size, part.start, part.stop) for size, part in zip(shape, box, strict=True)]
     cut = len(parts) - 1
     while cut > 0 and parts[cut][1:] == (0, parts[cut][0]):
@@ -157,9 +169,10 @@ def runs(shape: Shape, box: Box) -> tuple[list[int], int]:
 
 
 def without_small_gaps(shape: Shape, box: Box, most: int) -> Box:
-    """A box whose runs are longer: over gaps of at most `most` elements, and shorter than a run.
+    """A box that also holds the small gaps between the runs of `box`, so that there are fewer runs.
 
-    To read such a gap as well takes less time than to begin another read behind it.
+    A gap is small if it has at most `most` elements and is no longer than the run before it: it
+    takes less time to read it than to begin another read behind it.
 
     >>> without_small_gaps((100, 32), (slice(0, 9), slice(0, 27)), 50)
     (slice(0, 9, None), slice(0, 32, None))
@@ -180,7 +193,7 @@ def _length(part: slice) -> int:
 
 
 def _reserve(descriptor: int, size: int) -> None:
-    """Make a file `size` bytes long, on the disk too where the file system can promise that."""
+    """Make a file `size` bytes long, and take the room on the disk if the file system can."""
     os.truncate(descriptor, size)
     if hasattr(os, "posix_fallocate"):
         try:

@@ -1,10 +1,10 @@
-"""Images as (channels, *sizes): any array file, and .png or .jpg where Pillow is there.
+"""Images as (channels, *sizes), from any array file, and from .png or .jpg if Pillow is installed.
 
-An array is taken as it is.  A picture becomes float32 from 0 to 1 in one channel, grey, or
-three, red, green and blue; it is turned as its EXIF orientation says, resized until it just
-covers the wanted size, and what then sticks out is cut off on both sides alike.  Transparency is
-left out: a pixel has the colour that the file gives it.  Grey of 16 bits keeps all of them; colour
-of 16 bits, which Pillow reads as 8, animations and CMYK are refused.
+An array is taken as it is.  A picture becomes float32 from 0 to 1 with one channel, grey, or three,
+red, green and blue.  It is turned as its EXIF orientation says and resized until it just covers the
+wanted size; what then sticks out is cut off equally on both sides.  Transparency is ignored: a
+pixel has the colour that the file gives it.  Grey of 16 bits keeps all bits; colour of 16 bits,
+which Pillow reads as 8, animations and CMYK are refused.
 """
 
 from __future__ import annotations
@@ -29,22 +29,25 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
-_MODES = {1: "L", 3: "RGB"}
+_MODES = {1: "L", 3: "RGB"}  # Pillow's mode by the number of channels
 _READ_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "I", "I;16", "I;16B")
+"""Pillow's modes of the pictures that are read."""
 _LARGEST_OF_16_BITS = 2**16 - 1
-_PNG_BEGIN = b"\x89PNG\r\n\x1a\n"
+_PNG_BEGIN = b"\x89PNG\r\n\x1a\n"  # the first bytes of every PNG
 _PNG_DEPTH = 24
-"""Where a PNG's header gives the bits of a number; the kind of its colours, 0 for grey, follows."""
-_PNG_END = b"IEND\xaeB`\x82"
-_JPEG_END = b"\xff\xd9"
+"""The byte of a PNG that gives the bits of a channel; the next is the colour type, 0 for grey."""
+_PNG_END = b"IEND\xaeB`\x82"  # the last bytes of every PNG
+_JPEG_END = b"\xff\xd9"  # the mark at the end of a JPEG
 _BYTES_PER_PIXEL = 12
-"""Of a picture unpacked, turned and converted: 2, 4 and 4 for grey of 16 bits, 3 times 4 else."""
+"""Bytes of a pixel in memory while it is unpacked, turned and converted: 2 + 4 + 4 for grey of 16
+bits, 3 times 4 for colour."""
 _MOST_PIXELS_PER_BYTE = 8 * 1032
-"""Deflate makes a byte of up to 1,032, each of eight pixels; JPEG has a bit for 64 at least."""
+"""Pixels that a byte of a file can hold: deflate packs up to 1,032 bytes, each of eight pixels,
+into one; JPEG has at least a bit for every 64 pixels, which is less."""
 
 
 def read_image(name: str, shape: Shape) -> tuple[Array, Form]:
-    """(1, *shape) from an array file or a picture, and the form in which it came.
+    """One image (1, *shape) from an array file or a picture, and the form in which it came.
 
     Raises FileError (E401), ArrayError (E301, E302, E303), RequestError (E501, E504).
     """
@@ -64,7 +67,7 @@ def read_image(name: str, shape: Shape) -> tuple[Array, Form]:
 def read_images(name: str, shape: Shape) -> Array:
     """(images, *shape) from an array file with a batch axis, or from the pictures in a folder.
 
-    Those come in the order of their names.  Raises as `read_image`.
+    Pictures come in the order of their names.  Raises as `read_image`.
     """
     if is_picture(name):
         return read_image(name, shape)[0]
@@ -80,11 +83,12 @@ def read_images(name: str, shape: Shape) -> Array:
 
 
 def is_picture(name: str) -> bool:
-    """Whether `name` names a picture."""
+    """Whether `name` has the suffix of a picture."""
     return os.path.splitext(name)[1].lower() in PICTURE_SUFFIXES
 
 
 def _pictures_in(folder: str) -> list[str]:
+    """The paths of the pictures in a folder, by name.  Raises FileError (E401) without any."""
     try:
         found = sorted(filter(is_picture, os.listdir(folder)))
     except OSError as error:
@@ -133,7 +137,7 @@ def read_picture(path: str, shape: Shape) -> Array:
         except MemoryError as error:
             what = f"memory ran out while {shown(path)} was read"
             raise memory.ran_out(error, what, help="use a smaller picture") from None
-        except Exception as error:  # whatever a decoder finds wrong with its bytes
+        except Exception as error:  # a decoder raises nearly anything for damaged bytes
             raise damaged(path, str(error).partition("\n")[0] or type(error).__name__) from None
     return pixels
 
@@ -144,12 +148,13 @@ def _pixels(picture: Image, shape: Shape) -> Array:
         deep = np.asarray(_fitted(picture.convert("I").convert("F"), shape[1:]), np.float32)
         return np.repeat((deep / _LARGEST_OF_16_BITS).clip(0, 1)[np.newaxis], shape[0], axis=0)
     fitted = _fitted(picture.convert(_MODES[shape[0]]), shape[1:])
+    # (height, width, channels)
     pixels = np.asarray(fitted, np.float32).reshape(*shape[1:], shape[0]) / 255
     return np.moveaxis(pixels, -1, 0)
 
 
 def _require_depth(file: BinaryIO, path: str) -> None:
-    """Raise ArrayError (E302) for a PNG of which Pillow would drop half of every number."""
+    """Raise ArrayError (E302) for a PNG whose numbers of 16 bits Pillow would cut to 8."""
     head = file.read(_PNG_DEPTH + 2)
     file.seek(0)
     if head.startswith(_PNG_BEGIN) and head[_PNG_DEPTH:] > b"\x10\x00":
@@ -157,7 +162,7 @@ def _require_depth(file: BinaryIO, path: str) -> None:
 
 
 def _require_one_of(picture: Image, path: str) -> None:
-    """Raise ArrayError (E302) for an animation, and for colours that are none of a screen's."""
+    """Raise ArrayError (E302) for an animation, and for colours such as CMYK."""
     if picture.format == "PNG" and getattr(picture, "n_frames", 1) > 1:
         _refuse("an animation", path, help="save one of its frames")
     if picture.mode not in _READ_MODES:
@@ -174,7 +179,7 @@ def _refuse(what: str, path: str, *, help: str) -> NoReturn:
 
 
 def _require_room(file: BinaryIO, path: str, size: tuple[int, int], shape: Shape) -> None:
-    """Ask for what a picture of `size` takes in its file, unpacked, and as float32 of `shape`.
+    """Ask for the memory of a picture: its file, `size` unpacked pixels, and float32 of `shape`.
 
     Raises ValueError for more pixels than the file can hold, RequestError (E501).
     """
@@ -186,14 +191,14 @@ def _require_room(file: BinaryIO, path: str, size: tuple[int, int], shape: Shape
 
 
 def _require_end(file: BinaryIO, picture_format: str | None) -> None:
-    """Raise ValueError where the last part of the file is missing: Pillow can do without it."""
+    """Raise ValueError where the file's last part is missing, which Pillow does not mind."""
     file.seek(0)
     if (_PNG_END if picture_format == "PNG" else _JPEG_END) not in file.read():
         raise ValueError("its end is missing")
 
 
 def _fitted(picture: Image, sizes: Sequence[int]) -> Image:
-    """`picture` in `sizes`, (height, width): the largest part of their proportion, resized."""
+    """The largest part of `picture` in the proportion of `sizes`, resized to (height, width)."""
     height, width = sizes
     factor = max(height / picture.height, width / picture.width)
     wide, high = width / factor, height / factor

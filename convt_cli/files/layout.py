@@ -1,8 +1,8 @@
-"""How an array in a file becomes the batch a convolution takes, and how its result goes back.
+"""The form of an array in a file: read as the batch a convolution takes, and given to its result.
 
 Accepted are (channels, *spatial), the same with a batch axis in front, and a flat array; with
-`channels_last` the channels stand behind the spatial axes.  A text file may leave out a single
-channel's axis.  The result comes back in the form in which the array came.
+`channels_last` the channels stand behind the spatial axes.  A text file may leave out the axis of a
+single channel.  The result is written in the form in which the array came.
 """
 
 from __future__ import annotations
@@ -18,22 +18,23 @@ from convt_cli.operators.dtypes import Array
 
 
 class Form(NamedTuple):
-    """How an array came."""
+    """The form of an array in a file."""
 
     channels_last: bool
     batched: bool = False
     flat: bool = False
+    """All the numbers on one axis."""
     bare: bool = False
-    """One channel, whose axis was left out."""
+    """One channel, whose axis is left out."""
     row: bool = False
-    """One spatial axis, which was written as a row."""
+    """One spatial axis, which is a row of the text file, not a column."""
 
 
 def form_of(shape: Shape, expected: Shape, layout: str | None, *, text: bool) -> Form:
     """The form of an array of `shape` that holds the `expected` (channels, *spatial).
 
-    Without a `layout` the channels come first, and there is no option to say otherwise.  Raises
-    ArrayError (E301).
+    Without a `layout` the channels come first, and the command has no option to change that.
+    Raises ArrayError (E301).
     """
     last = layout == "channels_last"
     outside = _outside(expected, last)
@@ -55,7 +56,7 @@ def form_of(shape: Shape, expected: Shape, layout: str | None, *, text: bool) ->
 
 
 def _other_layout(shape: Shape, expected: Shape, layout: str | None) -> str:
-    """What lets an array in whose channels stand on the other side; "" where they do not."""
+    """The remedy for an array whose channels stand on the other side; "" where they do not."""
     last = layout == "channels_last"
     if _outside(expected, not last) not in (shape, shape[1:]):
         return ""
@@ -111,11 +112,11 @@ def axes_in_file(form: Form, rank: int, *, fortran: bool) -> tuple[int, ...]:
 
 
 def _outside(shape: Shape, last: bool) -> Shape:
-    """(channels, *spatial) as a file has it."""
+    """The axes (channels, *spatial) in the order in which a file of this layout has them."""
     return (*shape[1:], shape[0]) if last else shape
 
 
 def _is_bare(shape: Shape, sizes: Shape) -> bool:
-    """Whether rows and columns of a text file are one channel of rank 1 or 2."""
+    """Whether the (rows, columns) of a text file are one channel with these spatial `sizes`."""
     is_line = len(sizes) == 1 and prod(shape) == sizes[0] and 1 in shape
     return is_line or shape == sizes

@@ -1,15 +1,15 @@
 """C on disk: .npz in five sparse formats, as scipy.sparse.load_npz reads it, and .mtx.
 
-A whole matrix is written by `write_matrix`.  `write_bands` writes the same bytes of a matrix
-that is made in bands while it goes out, and so needs memory for a few bands only; an .npz holds
-its arrays one after the other, so the bands are made once for each of them.
+`write_matrix` writes a matrix that is in memory.  `write_bands` writes the same bytes for a matrix
+that is computed in bands meanwhile, and so needs memory for a few bands only; an .npz holds its
+arrays one after the other, so the bands are computed once for each array.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from io import BytesIO
 from typing import Any, BinaryIO
 
@@ -20,23 +20,21 @@ from scipy.sparse import coo_array, csr_array
 from convt_cli.errors import ArrayError, FileError, shown
 from convt_cli.files.archive import Pieces, write_npz
 from convt_cli.io import memory
+from convt_cli.io.progress import Advance
 from convt_cli.io.writing import STDOUT, is_file, output
 from convt_cli.operators.dtypes import Array
 from convt_cli.operators.matrix.build import STREAMED_BAND_BYTES, Band, BandedMatrix
 
 MATRIX_SUFFIXES = (".npz", ".mtx")
 BANDED_FORMATS = ("csr", "csc", "coo")
-"""The formats that `write_bands` knows."""
+"""The sparse formats that `write_bands` can write in an .npz."""
 
-_BANDS_HELD = 4  # the columns and the data of one, and what they are made of
-_MOST_COMPRESSION = 1032  # deflate makes of 258 bytes no less than 2 bits
-
-Advance = Callable[[int], None]
-"""Told how many bytes more have been made."""
+_BANDS_HELD = 4  # bands' worth of memory: the columns and data of one, and what they come from
+_MOST_COMPRESSION = 1032  # bytes that deflate can pack into one: 258 bytes into 2 bits
 
 
 def matrix_suffix(path: str) -> str:
-    """The format that `path` names; a stream is .npz.  Raises FileError (E402)."""
+    """The suffix of a matrix file; .npz for a stream.  Raises FileError (E402) for others."""
     suffix = ".npz" if path == STDOUT else os.path.splitext(path)[1].lower()
     if suffix not in MATRIX_SUFFIXES:
         raise FileError(
@@ -92,14 +90,14 @@ def write_bands(
 
 
 def banded_bytes(matrix: BandedMatrix, sparse_format: str) -> int:
-    """The bytes of the arrays that `write_bands` makes; an .mtx has those of coo."""
+    """The bytes of all arrays that `write_bands` computes; for an .mtx those of coo."""
     index = matrix.index_dtype.itemsize
     of_rows = matrix.nnz if sparse_format == "coo" else matrix.shape[0] + 1
     return matrix.nnz * (matrix.dtype.itemsize + index) + of_rows * index
 
 
 def _least_bytes(matrix: BandedMatrix, sparse_format: str, *, suffix: str, compress: bool) -> int:
-    """What the file takes at least."""
+    """The bytes that the file takes at least."""
     if suffix == ".mtx":
         return len(b"1 1 1\n") * matrix.nnz
     return banded_bytes(matrix, sparse_format) // (_MOST_COMPRESSION if compress else 1)
@@ -137,7 +135,7 @@ def _converted(matrix: csr_array, sparse_format: str | None) -> Any:
 
 
 def _digits(dtype: np.dtype[Any]) -> int | None:
-    """The significant decimal digits that tell every number of `dtype` from all others."""
+    """The decimal digits with which every number of `dtype` is read back as it was."""
     if dtype.kind not in "fc":
         return None
     digits = {4: 9, 8: 17}.get(np.empty(0, dtype).real.itemsize)
@@ -153,7 +151,7 @@ def _digits(dtype: np.dtype[Any]) -> int | None:
 
 
 def _members(matrix: Any) -> dict[str, Array | Pieces]:
-    """The arrays that scipy.sparse.load_npz looks for, by the matrix's format."""
+    """The arrays that scipy.sparse.load_npz looks for in a file of the matrix's format."""
     names = {"coo": ("row", "col"), "dia": ("offsets",)}.get(matrix.format, ("indices", "indptr"))
     places = {name: getattr(matrix, name) for name in names}
     return _in_order(places, matrix.data, matrix.format, matrix.shape)
@@ -162,7 +160,7 @@ def _members(matrix: Any) -> dict[str, Array | Pieces]:
 def _banded_members(
     matrix: BandedMatrix, sparse_format: str, advance: Advance
 ) -> dict[str, Array | Pieces]:
-    """The same arrays of a matrix in bands, made anew for each of them."""
+    """The same arrays of a matrix in bands; each array computes the bands anew."""
 
     def pieces(size: int, dtype: np.dtype[Any], parts: Iterator[Array]) -> Pieces:
         return Pieces(size=size, dtype=dtype, parts=_watched(parts, advance))
@@ -210,17 +208,18 @@ def _columns(band: Band, dtype: np.dtype[Any]) -> Array:
 
 
 def _pointers(matrix: BandedMatrix) -> Iterator[Array]:
-    """The row pointers of each band, after the first one, which is 0."""
+    """The row pointers of CSR: first 0, then those at the ends of each band's rows."""
     before = np.zeros(1, matrix.index_dtype)
     yield before
     for band in matrix.bands:
+        # (rows of the band): entries up to the end of each row, counted from the first band
         ends = np.cumsum(band.row_entries(), dtype=matrix.index_dtype) + before
         before = ends[-1:]
         yield ends
 
 
 def _rows(matrix: BandedMatrix) -> Iterator[Array]:
-    """The row of every entry, by bands."""
+    """The row of every entry, one array for each band."""
     first = 0
     for band in matrix.bands:
         counts = band.row_entries()
@@ -229,7 +228,11 @@ def _rows(matrix: BandedMatrix) -> Iterator[Array]:
 
 
 def _write_text(file: BinaryIO, matrix: BandedMatrix, advance: Advance) -> None:
-    """Write the lines of every band below one head, which gives the size of the whole."""
+    """Write an .mtx: one head, which gives the size of the whole, and the lines of every band.
+
+    SciPy writes whole matrices only, so the head is taken from a matrix of one entry, and the lines
+    of each band from a matrix that has the entries of that band alone.
+    """
     rows, columns = matrix.shape
     precision = _digits(matrix.dtype)
     size = f"{rows} {columns} {matrix.nnz}".encode()
@@ -244,7 +247,7 @@ def _write_text(file: BinaryIO, matrix: BandedMatrix, advance: Advance) -> None:
 
 
 def _text(matrix: coo_array, precision: int | None) -> tuple[list[bytes], bytes]:
-    """An .mtx in two: the lines before the one that gives the size, and those after it."""
+    """(head, entries) of an .mtx: the lines above the one that gives the size, and those below."""
     text = BytesIO()
     mmwrite(text, matrix, symmetry="general", precision=precision)
     *head, _, body = text.getvalue().split(b"\n", 3)

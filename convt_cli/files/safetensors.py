@@ -1,7 +1,8 @@
-"""Reading w.safetensors#key: the format is small enough to be read without its library.
+"""Reading w.safetensors#key, a format small enough to be read without its library.
 
-Eight bytes say how long a JSON header is; it gives every tensor a dtype, a shape and the bytes
-it takes of what follows.  As in the reference reader, these cover the file without a gap.
+Eight bytes give the length of a JSON header, which gives for every tensor a dtype, a shape and its
+first and last byte behind the header.  As in the reference reader, the tensors must cover the file
+without a gap.
 """
 
 from __future__ import annotations
@@ -22,29 +23,32 @@ from convt_cli.io import memory
 from convt_cli.io.reading import Opened, open_regular
 from convt_cli.operators.dtypes import Array, widened
 
-_MOST_HEADER = 100_000_000
+_MOST_HEADER = 100_000_000  # bytes, as in the reference reader
 _MEMORY_PER_BYTE = 8
-"""Bytes taken for a byte of the header: its text twice, and every tensor's name and place."""
+"""Bytes taken for each byte of the header: its text twice, and every tensor's name and place."""
 _MOST_DIGITS = 18
-"""Digits of a size: 64 bits hold them all."""
-_MOST_AXES = 64
+"""The most digits of a size, so that it fits into 64 bits."""
+_MOST_AXES = 64  # as in NumPy 2
 
+# JSON, one token at a time, as a header can be too large to be decoded as a whole.  The possessive
+# `*+` never tries a shorter match, so that no text takes more than linear time.
 _SPACE = r"[ \t\n\r]*+"
 _STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _OPENING = re.compile(rf"{_SPACE}\{{{_SPACE}")
 _COLON = re.compile(rf"{_SPACE}:{_SPACE}")
 _COMMA = re.compile(rf'{_SPACE}(?:,{_SPACE}(?=")|(?=\}}))')
 _ENTRY = re.compile(r"\{[^{}]{0,4000}\}")
-"""A tensor's dtype, shape and offsets.  They take no more characters, as there are few axes."""
+"""A tensor's dtype, shape and offsets; 4000 characters hold those of `_MOST_AXES` axes."""
 _METADATA = re.compile(
     rf"\{{{_SPACE}(?:{_STRING}{_SPACE}:{_SPACE}{_STRING}{_SPACE},?+{_SPACE})*+\}}", re.DOTALL
 )
 
+# NumPy's dtype by the name in a header; all numbers are little-endian.
 _DTYPES = {
     "F64": "<f8",
     "F32": "<f4",
     "F16": "<f2",
-    "BF16": "<u2",
+    "BF16": "<u2",  # NumPy has none: `widened` makes float32 of the bits
     "C64": "<c8",
     "BOOL": "?",
     "I64": "<i8",
@@ -105,7 +109,7 @@ def _header(file: BinaryIO, path: str, size: int) -> str:
 
 
 def _tensors(text: str, path: str) -> Iterator[tuple[str, _Tensor]]:
-    """Name and entry of every tensor, one after the other: a header can have a great many."""
+    """The name and the entry of each tensor, decoded one at a time as there can be very many."""
     at = _behind(_OPENING, text, 0)
     while text[at : at + 1] != "}":
         if text[at : at + 1] != '"':
@@ -123,7 +127,7 @@ def _tensors(text: str, path: str) -> Iterator[tuple[str, _Tensor]]:
 
 
 def _behind(mark: re.Pattern[str], text: str, at: int) -> int:
-    """The place behind a mark, which begins at `at`.  Raises ValueError where it is not there."""
+    """The place behind the `mark` at `at`.  Raises ValueError where the text has another there."""
     found = mark.match(text, at)
     if found is None:
         raise ValueError(f"its header is no JSON mapping at character {at}")
@@ -138,6 +142,7 @@ def _size(digits: str) -> int:
 
 
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON mapping as a dict.  Raises ValueError where two of its keys are equal."""
     found = dict(pairs)
     if len(found) < len(pairs):
         raise ValueError("a name stands twice in its header")
@@ -148,7 +153,7 @@ _DECODER = json.JSONDecoder(object_pairs_hook=_distinct, parse_int=_size)
 
 
 def _tensor(path: str, name: str, entry: Any) -> _Tensor:
-    """One entry of the header, its kinds checked."""
+    """One entry of the header, with the types of its values checked."""
     shape, offsets = entry.get("shape"), entry.get("data_offsets")
     are_sizes = _are_sizes(shape) and _are_sizes(offsets) and len(offsets) == 2
     if isinstance(entry.get("dtype"), str) and are_sizes and len(shape) <= _MOST_AXES:
@@ -161,12 +166,12 @@ def _are_sizes(value: Any) -> TypeGuard[list[int]]:
 
 
 class _Index:
-    """What is kept of all tensors: their names, the bytes they take, and the one wanted."""
+    """The names of all tensors, the bytes they take, and the entry of the one that is wanted."""
 
     def __init__(self, tensors: Iterable[tuple[str, _Tensor]], key: str) -> None:
         self.names: dict[str, None] = {}
         self.wanted: _Tensor | None = None
-        self._spans = array("q")
+        self._spans = array("q")  # (begin, end) of every tensor, one after the other
         for name, tensor in tensors:
             if name in self.names:
                 raise ValueError("a name stands twice in its header")
@@ -176,7 +181,8 @@ class _Index:
                 self.wanted = tensor
 
     def require_seamless(self, path: str, size: int) -> None:
-        """Raise ArrayError (E303) unless they lie one behind the other, and to the end."""
+        """Raise ArrayError (E303) unless the tensors cover all `size` bytes, with no overlap."""
+        # (tensors, 2), then in the order of begin and end
         spans = np.array(self._spans, np.int64).reshape(-1, 2)
         begins, ends = spans[np.lexsort(spans.T[::-1])].T
         reached = np.concatenate(([0], ends))
@@ -188,7 +194,7 @@ class _Index:
             raise damaged(path, f"its tensors take {reached[-1]} bytes, there are {size}")
 
     def chosen(self, path: str, key: str) -> _Tensor:
-        """The tensor that is wanted.  Raises FileError (E401)."""
+        """The entry of the wanted tensor.  Raises FileError (E401) where there is none."""
         if self.wanted is None or (not key and len(self.names) > 1):
             raise missing_array(path, key, list(self.names))
         return self.wanted

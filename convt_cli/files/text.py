@@ -1,8 +1,8 @@
 """Numbers in .csv and .txt files, read a few thousand at a time.
 
 A file of whole numbers is exact: int64, or uint64 where it has larger ones and none below 0.  Any
-other file is float64, rounded as usual; what float64 would change by more than its rounding of
-decimals is refused with its place: a number too large for it, or a whole one that it cannot hold.
+other file is float64, with decimals rounded as usual.  A number that float64 would change more than
+that is refused with its place: one that is too large, or a whole number that it cannot hold.
 """
 
 from __future__ import annotations
@@ -23,31 +23,36 @@ from convt_cli.io.writing import Sink
 from convt_cli.operators.dtypes import Array
 
 TEXT_DELIMITERS: dict[str, str | None] = {".csv": ",", ".txt": None}
+"""What separates two numbers of a line, by the file's suffix; None is any white space."""
 
 _BLOCK = 2**20
-"""Bytes that are looked through at a time."""
+"""Bytes of one read of the first look through a file."""
 _PART = 2**16
 """Characters that are split into numbers at a time."""
 _LONGEST = 4000
-"""Characters of a number; Python refuses to convert more than 4,300 digits."""
+"""The most characters of a number; Python refuses to convert more than 4,300 digits."""
 _OVERHEAD = 100 * _PART + 2 * _BLOCK
-"""Bytes for the numbers of a part as Python objects, and for the text they come from."""
+"""Bytes of memory for the numbers of a part as Python objects, and for their text."""
 
-_MARK = b"\xef\xbb\xbf"
-_FOREIGN = re.compile(rb"[^-+.0-9A-Za-z, \t\r\n]")
-_NOT_WHOLE = re.compile(rb"[^-+0-9, \t\r\n]")
+_MARK = b"\xef\xbb\xbf"  # the byte order mark that some programs put in front of UTF-8
+_FOREIGN = re.compile(rb"[^-+.0-9A-Za-z, \t\r\n]")  # a byte that no file of numbers has
+_NOT_WHOLE = re.compile(rb"[^-+0-9, \t\r\n]")  # a byte that no file of whole numbers has
 _LINE_END = re.compile(rb"\r\n?|\n")
 _DIGITS = re.compile(r"[-+]?[0-9]+")
-_SIGNED = (-(2**63), 2**63 - 1)
-_UNSIGNED = (0, 2**64 - 1)
+_SIGNED = (-(2**63), 2**63 - 1)  # the bounds of int64
+_UNSIGNED = (0, 2**64 - 1)  # the bounds of uint64
 _NO_NUMBER = "is no number"
 _TOO_LARGE = "is too large for float64"
 _EXACT = 2.0**53
-"""float64 holds every whole number below it."""
+"""float64 holds every whole number below this exactly."""
 
 
 class _Content(NamedTuple):
-    """What a first look through a file tells: how many numbers it has at most, and their kind."""
+    """What a first look through a file tells.
+
+    `most` bounds how many numbers it has; `whole` and `signed` say whether all of them are whole
+    numbers, and whether it has a minus sign.
+    """
 
     most: int
     whole: bool
@@ -57,7 +62,8 @@ class _Content(NamedTuple):
 class _Part(NamedTuple):
     """A part of the text: some whole lines, or a stretch of one line between two numbers.
 
-    `line` is the number of the first, from 1; `ends` says whether its last line ends with it.
+    `line` is the number of its first line, counted from 1; `ends` says whether its last line is
+    complete, and not continued in the next part.
     """
 
     text: str
@@ -66,7 +72,7 @@ class _Part(NamedTuple):
 
 
 def read_text(file: BinaryIO, path: str, delimiter: str | None) -> Array:
-    """The numbers of an open file, (rows, columns); without a delimiter, spaces part them.
+    """The numbers of an open file, (rows, columns); without a delimiter, white space parts them.
 
     Raises ArrayError (E302 for a number that would change, E303), RequestError (E501).
     """
@@ -88,13 +94,13 @@ def read_text(file: BinaryIO, path: str, delimiter: str | None) -> Array:
 
 
 def write_text(file: Sink, array: Array, delimiter: str | None) -> None:
-    """One line per row; every number with as many digits as tell it from all others."""
+    """Write one line per row, each number with the fewest digits that give it back exactly."""
     for row in np.atleast_2d(array) if array.ndim == 2 else array.reshape(-1, 1):
         file.write(((delimiter or " ").join(row.astype(str)) + "\n").encode())
 
 
 def _content(file: BinaryIO, path: str, delimiter: str | None) -> _Content:
-    """A first look through the file.  Raises ArrayError (E303) for bytes that no number has."""
+    """What a first look through the file tells.  Raises ArrayError (E303) for foreign bytes."""
     most, lines, whole, signed, before = 1, 0, True, False, b""
     while block := file.read(_BLOCK):
         halved = before.endswith(b"\r") and block.startswith(b"\n")  # one line end in two blocks
@@ -116,6 +122,7 @@ def _parts(text: io.TextIOWrapper, path: str, delimiter: str | None) -> Iterator
     line, rest = 1, ""
     while piece := text.read(_PART):
         rest += piece
+        # The part ends with the last whole line; in a longer line, between two numbers.
         cut = rest.rfind("\n")
         ends = cut >= 0
         if not ends:
@@ -130,7 +137,7 @@ def _parts(text: io.TextIOWrapper, path: str, delimiter: str | None) -> Iterator
 
 
 class _Rows:
-    """The rows of one file, all as long as the first, while they are read."""
+    """Collects the rows of one file, which must all be as long as the first."""
 
     def __init__(self, path: str, delimiter: str | None, content: _Content) -> None:
         self._path = path
@@ -139,14 +146,15 @@ class _Rows:
         self._bounds = _SIGNED if content.signed else _UNSIGNED
         whole = np.int64 if content.signed else np.uint64
         self._numbers = np.empty(content.most, whole if content.whole else np.float64)
-        self._done = 0
-        self._columns = 0
-        self._in_row = 0
+        self._done = 0  # numbers taken so far
+        self._columns = 0  # of the first row; 0 until it is complete
+        self._in_row = 0  # numbers of the row that the last part began and did not end
 
     def take(self, part: _Part) -> None:
         """Take the next part of the file.  Raises ArrayError (E302, E303)."""
         lines = part.text.split("\n")
         goes_on = self._in_row > 0
+        # Blank lines are left out, unless a row of the part before goes on there.
         kept = [
             number
             for number, line in enumerate(lines)
@@ -168,7 +176,7 @@ class _Rows:
         return found.view(np.int64) if fits else found
 
     def _count(self, places: _Places, *, ends: bool) -> None:
-        """Hold the lengths of rows against that of the first."""
+        """Compare the lengths of the rows with that of the first.  Raises ArrayError (E303)."""
         counts = [len(row) for row in places.rows]
         if counts:
             counts[0] += self._in_row
@@ -193,7 +201,7 @@ class _Rows:
         return numbers
 
     def _refuse_flaws(self, cells: list[str], numbers: Iterable[int], places: _Places) -> None:
-        """Raise ArrayError for the first of these cells, by number, that cannot be taken."""
+        """Raise ArrayError for the first of the cells with these numbers that cannot be taken."""
         for number in numbers:
             cell = cells[number].strip()
             flaw = _whole_flaw(cell, self._bounds) if self._whole else _float_flaw(cell)
@@ -214,7 +222,9 @@ class _Rows:
 
 
 class _Places(NamedTuple):
-    """Rows as lists of cells, their lines, and the cells of the first that came before."""
+    """Where the cells of a part stand: their rows, the rows' lines, and `before`, which is how
+    many numbers of the first row an earlier part has taken.
+    """
 
     lines: list[int]
     rows: list[list[str]]
@@ -231,7 +241,7 @@ class _Places(NamedTuple):
 
 
 def _whole_flaw(cell: str, bounds: tuple[int, int]) -> str:
-    """Why a cell is no whole number within the bounds; nothing where it is one."""
+    """Why a cell is no whole number within the bounds; "" where it is one."""
     if not _DIGITS.fullmatch(cell):
         return _NO_NUMBER
     low, high = bounds
@@ -240,7 +250,7 @@ def _whole_flaw(cell: str, bounds: tuple[int, int]) -> str:
 
 
 def _float_flaw(cell: str) -> str:
-    """Why a cell is no number that float64 holds; nothing where it is one."""
+    """Why a cell is no number that float64 holds; "" where it is one."""
     try:
         number = float(cell)
     except ValueError:

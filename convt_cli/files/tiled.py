@@ -1,14 +1,14 @@
 """C x and Cᵀ y from one .npy file into another, tile by tile: neither needs to fit into memory.
 
-The tiles follow from the layer alone (`operators.tiles`), every tile is one box of either file
-and is computed by itself: so the bytes of the result are those of the same tiles in memory, for
-any number of threads and however a batch is split.
+The tiles follow from the layer alone (`operators.tiles`).  Each is computed by itself, from one box
+of the source to one box of the result, so the bytes are those of the same tiles in memory, for any
+number of threads and however a batch is split.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -18,10 +18,11 @@ import numpy as np
 from convt_cli.arithmetic.convolution import Convolution, Shape
 from convt_cli.errors import ArrayError
 from convt_cli.files.arrays import opened_npy
-from convt_cli.files.boxes import BoxReader, BoxWriter, Grid
+from convt_cli.files.boxes import BoxReader, BoxWriter, StoredShape
 from convt_cli.files.layout import Form, axes_in_file, form_of, shape_in_file
 from convt_cli.files.weights import cast
 from convt_cli.io import memory
+from convt_cli.io.progress import Progress
 from convt_cli.io.writing import output
 from convt_cli.operators.dtypes import (
     Array,
@@ -35,23 +36,20 @@ from convt_cli.operators.matrix_free import MatrixFree
 from convt_cli.operators.threads import each
 from convt_cli.operators.tiles import Tile
 
-Advance = Callable[[int], None]
-Progress = Callable[[str, int], AbstractContextManager[Advance]]
-"""(label, total) to a block with a callback that takes how much more is done."""
-
 _SIDE_BY_SIDE_BYTES = 32 * 2**20
+"""Bytes of a task's boxes where the numbers of several items lie side by side in the file."""
 _PLANNED_BYTES = 128 * 2**20
-"""A task takes no more than this for its boxes, unless its kernel reaches far."""
+"""Bytes that the boxes of a task take at most, except where a dilated kernel spans far more."""
 
 _Task = tuple[slice, Tile]
-"""Items of the batch, and the tile of each."""
+"""(items of the batch, the tile to compute of each of them)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """C (`forward`) or Cᵀ on numbers cast to `dtype` where there is one, and a bias added to it.
+    """Applying C (`forward`) or Cᵀ of a convolution, with the dtype and the bias to use.
 
-    `bias` is (channels, 1, ..., 1).
+    `dtype`, if there is one, is what the source is cast to; `bias` is (channels, 1, ..., 1).
     """
 
     convolution: Convolution
@@ -79,11 +77,11 @@ class Action:
             raise
 
     def cast(self, source: Array) -> Array:
-        """The source in the dtype that was asked for.  Raises ArrayError (E302)."""
+        """The source in the dtype asked for, if one was.  Raises ArrayError (E302)."""
         return source if self.dtype is None else cast(source, self.dtype, "array")
 
     def biased(self, result: Array) -> Array:
-        """The result, (..., channels, *sizes), with the bias.  Raises ArrayError (E304)."""
+        """The result, (..., channels, *sizes), plus the bias.  Raises ArrayError (E304)."""
         return result if self.bias is None else exact_sum(result, self.bias)
 
 
@@ -96,7 +94,7 @@ def apply_by_tiles(
     force: bool,
     progress: Progress,
 ) -> None:
-    """Write the result of an action with zero padding on the file `source` to the file `target`.
+    """Apply an action with zero padding to the file `source`, and write the file `target`.
 
     Both are .npy files that can be read and written at any place.  Raises FileError (E401, E402,
     E403, E406), ArrayError (E301, E302, E303, E304), RequestError (E501).
@@ -107,15 +105,18 @@ def apply_by_tiles(
         batch = header.shape[0] if form.batched else 1
         rank = len(before) - 1
         order = axes_in_file(form, rank, fortran=header.fortran)
-        reader = BoxReader(file, source, header, Grid(shape=(batch, *before), order=order))
+        reader = BoxReader(file, source, header, StoredShape(shape=(batch, *before), order=order))
         tiling = _Tiling(action, _sample(action, header.dtype, reader, progress))
         at_once = tiling.items_at_once(side_by_side=order[-1] == 0)
         with output(target, force=force) as sink:
-            grid = Grid(shape=(batch, *after), order=axes_in_file(form, rank, fortran=False))
+            stored = StoredShape(
+                shape=(batch, *after), order=axes_in_file(form, rank, fortran=False)
+            )
             shape = shape_in_file(form, batch, after)
-            writer = BoxWriter(sink, shape, tiling.dtype, grid)
+            writer = BoxWriter(sink, shape, tiling.dtype, stored)
 
             def work(task: _Task) -> int:
+                """How many numbers of the result were computed and written."""
                 items, tile = task
                 tiling.require_memory(tile, items.stop - items.start)
                 channels = slice(0, before[0]), slice(0, after[0])
@@ -124,15 +125,16 @@ def apply_by_tiles(
                 writer.write((items, channels[1], *tile.results), result)
                 return int(result.size)
 
-            with progress("applying", prod(grid.shape)) as advance:
+            with progress("applying", prod(stored.shape)) as advance:
                 each(work, tiling.tasks(batch, at_once), advance)
             reader.require_unchanged()  # before the target is published
 
 
 def _sample(action: Action, dtype: np.dtype[Any], reader: BoxReader, progress: Progress) -> Array:
-    """What the working dtype depends on: of integers the least and the greatest, else nothing.
+    """What the working dtype follows from: the least and greatest number of an integer source.
 
-    In the dtype that the source is cast to.  Raises FileError (E401), ArrayError (E302, E303).
+    An array in the dtype that the source is cast to, empty if that is no integer.  Raises FileError
+    (E401), ArrayError (E302, E303).
     """
     sample = action.cast(require_numeric(np.empty(0, dtype), "the array"))
     if result_dtype(sample, action.weight).kind not in "iu":
@@ -148,7 +150,7 @@ def _sample(action: Action, dtype: np.dtype[Any], reader: BoxReader, progress: P
 
 
 class _Tiling:
-    """An action on boxes of its source; `sample` as by `_sample`."""
+    """Applies an action to boxes of its source; `sample` is what `_sample` gives."""
 
     def __init__(self, action: Action, sample: Array) -> None:
         weight = action.weight
@@ -161,7 +163,11 @@ class _Tiling:
         self.dtype = action.biased(np.empty(0, self._result)).dtype
 
     def items_at_once(self, *, side_by_side: bool) -> int:
-        """How many items one read fetches: more where all items' numbers for a place touch."""
+        """How many items of the batch one task reads: more where they lie `side_by_side`.
+
+        They do where the batch is the file's fastest axis: reading one item alone would then be a
+        read for each of its numbers.
+        """
         if not side_by_side:
             return self._direct.items_together
         tile = next(self._direct.tiles())
@@ -172,13 +178,13 @@ class _Tiling:
         return max(self._direct.items_together, _SIDE_BY_SIDE_BYTES // size)
 
     def tasks(self, batch: int, at_once: int) -> Iterator[_Task]:
-        """All there is to do, item by item and tile by tile."""
+        """The tasks of a whole batch: group of items by group, and in each tile by tile."""
         for first in range(0, batch, at_once):
             for tile in self._direct.tiles():
                 yield slice(first, min(first + at_once, batch)), tile
 
     def require_memory(self, tile: Tile, items: int) -> None:
-        """Ask for the boxes of a tile: of a dilated kernel one can reach over all of the source.
+        """Ask for the memory of a tile's boxes: a dilated kernel's can span all of the source.
 
         Raises RequestError (E501).
         """
@@ -191,7 +197,7 @@ class _Tiling:
             memory.require(needed, what, help="use a machine with more memory")
 
     def applied(self, tile: Tile, source: Array) -> Array:
-        """The result's box of a tile, (items, channels, *sizes), from that of the source."""
+        """The box of the result, (items, channels, *sizes), from the tile's box of the source."""
         numbers = self._action.cast(source).astype(self._working, copy=False)
         channels = self._action.shapes[1][0]
         result = np.empty((len(source), channels, *tile.result_sizes), self._working)

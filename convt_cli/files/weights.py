@@ -1,7 +1,7 @@
 """A layer's weight and bias in C's layout: (out_channels, in_channels // groups, *kernel_size).
 
-Files are opened when numbers are asked for, never before: .npy, .npz#key, .safetensors#key and
-model.onnx#name, each contained to the spec's folder.
+A file is opened when its numbers are asked for, never before: .npy, .npz#key, .safetensors#key or
+model.onnx#name, none of them outside the spec's folder.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class Weights:
-    """Finds the numbers of a network's layers; `allow_outside` lifts the containment of files."""
+    """Finds the numbers of a network's layers; `allow_outside` admits files outside the folder."""
 
     def __init__(self, network: Network, *, allow_outside: bool = False) -> None:
         self._spec = network.spec
@@ -45,7 +45,7 @@ class Weights:
         return as_c(stored, layer.layout, layer.convolution)
 
     def bias(self, layer: MatrixLayer, dtype: np.dtype[Any] | None = None) -> Array:
-        """(channels of the layer's output): the numbers that the spec names, else zeros."""
+        """(channels of the layer's output): the bias that the spec names, else zeros."""
         shape = layer.convolution.action_shapes[1][:1]
         if isinstance(layer.bias, bool):
             return np.zeros(shape, dtype)
@@ -87,7 +87,7 @@ class Weights:
         return Folder.of(self._spec, allow_outside=self._allow_outside)
 
     def _read(self, path: str, key: str, shape: Shape) -> Array:
-        """The array `key` of a file, which its suffix tells how to read."""
+        """The array `key` of a file, read in the format of its suffix."""
         match os.path.splitext(path)[1].lower():
             case ".onnx":
                 return as_vector(self._model(path).read(key), shape)
@@ -101,7 +101,7 @@ class Weights:
                 return read_located(location, self._folder.opened)
 
     def _model(self, path: str) -> OnnxWeights:
-        """The model in a file, which is opened once."""
+        """The model in a file, which is opened once and kept."""
         if path not in self._models:
             from convt_cli.models.onnx.weights import OnnxWeights  # noqa: PLC0415  # slow, and rare
 
@@ -110,9 +110,9 @@ class Weights:
 
 
 def as_vector(stored: Array, shape: Shape) -> Array:
-    """A model's constant as the vector that is wanted, if it broadcasts to one; else as it is.
+    """`stored` as a vector of `shape` where it can be broadcast to one; otherwise unchanged.
 
-    ONNX has a number per channel as (channels, 1, 1), and one number for all of them.
+    ONNX models hold one number per channel as (channels, 1, 1), or one number for all channels.
     """
     if (
         len(shape) == 1
@@ -124,12 +124,14 @@ def as_vector(stored: Array, shape: Shape) -> Array:
 
 
 def as_c(stored: Array, layout: WeightLayout, convolution: Convolution) -> Array:
-    """A weight as it is stored, as C has it: (out_channels, in_channels // groups, *kernel)."""
+    """A stored weight in C's layout: (out_channels, in_channels // groups, *kernel_size)."""
     rank = len(convolution.axes)
     taps = tuple(range(rank))
-    if layout.flipped:
+    if layout.flipped:  # (*kernel_size, out_channels, in_channels), the taps in reverse
         return np.flip(stored, taps).transpose(rank, rank + 1, *taps)
-    return stored.transpose(rank + 1, rank, *taps) if layout.taps_first else stored
+    if layout.taps_first:  # (*kernel_size, in_channels // groups, out_channels)
+        return stored.transpose(rank + 1, rank, *taps)
+    return stored
 
 
 def cast(array: Array, dtype: np.dtype[Any], what: str) -> Array:

@@ -22,6 +22,9 @@ from convt_cli.errors import OutputIsInput, shown
 Identity = tuple[int, int]
 """The device and the inode of a file."""
 
+_STANDARD_STREAM = "-"
+"""How a command line names standard input, among its inputs, and standard output."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Command:
@@ -37,11 +40,13 @@ _RUNNING: list[_Command] = []
 
 @contextmanager
 def one_command() -> Iterator[None]:
-    """Note, for the time of the block, what is read and what is written, standard output first."""
+    """Within the block, note all files that are read or written, beginning with standard output."""
     _RUNNING.append(_Command())
     try:
-        with suppress(AttributeError, OSError, ValueError):  # there is none, or it is no file
-            note_output("-", os.fstat(sys.stdout.fileno()))
+        with suppress(
+            AttributeError, OSError, ValueError
+        ):  # no standard output, or one that is no file
+            note_output(_STANDARD_STREAM, os.fstat(sys.stdout.fileno()))
         yield
     finally:
         _RUNNING.pop()
@@ -59,7 +64,7 @@ def note_input(name: str, status: os.stat_result) -> None:
 
 
 def note_named(path: str) -> None:
-    """Note a file that an input names, whether it will be read or not; it need not be there."""
+    """Note a file that an input refers to, whether or not it exists and will be read."""
     if _RUNNING:
         try:
             status = os.stat(path)
@@ -78,16 +83,16 @@ def note_output(name: str, status: os.stat_result) -> None:
 
 
 def identity_of(status: os.stat_result) -> Identity:
-    """What tells a file from all others."""
+    """(device, inode) of a file: equal for two names exactly where both are one file."""
     return status.st_dev, status.st_ino
 
 
 def _clash(target: str, source: str) -> OutputIsInput:
-    said = "standard output" if target == "-" else shown(target)
-    read = "standard input" if source == "-" else shown(source)
+    written = "standard output" if target == _STANDARD_STREAM else shown(target)
+    read = "standard input" if source == _STANDARD_STREAM else shown(source)
     return OutputIsInput(
         "E406",
         "no output of a command is one of its inputs",
-        value=f"{said} is {read}" if said != read else f"{said} is both",
+        value=f"{written} is {read}" if written != read else f"{written} is both",
         help="write to another file",
     )

@@ -18,11 +18,11 @@ from convt_cli.errors import FileError, shown
 from convt_cli.io.conflicts import Identity, identity_of, note_output
 
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
-"""What a file system without hard links answers to the request for one."""
+"""The errors by which a file system says that it has no hard links."""
 
 
 class Draft:
-    """A new file beside its target, of the mode that the target will have."""
+    """A new file beside its target, with the permissions that the target has."""
 
     def __init__(self, path: str) -> None:
         """Raises FileError (E402) for a folder."""
@@ -35,7 +35,7 @@ class Draft:
         self._identity: Identity | None = None
 
     def opened(self) -> BinaryIO:
-        """The new file, which `discard` closes."""
+        """The new file, open for writing; `discard` closes it."""
         file = self._file = open(self._new, "wb", opener=_new_file)  # noqa: SIM115  # see above
         self._identity = identity_of(os.fstat(file.fileno()))
         with suppress(OSError):
@@ -49,7 +49,7 @@ class Draft:
         file.close()
 
     def keep_old(self) -> None:
-        """Give the file that the target is now a second name, from which it can be put back."""
+        """Give the present target a second name, from which it can be put back."""
         if not os.path.lexists(self.target):
             return
         try:
@@ -62,7 +62,7 @@ class Draft:
             copy2(self.target, self._old)
 
     def publish(self, *, force: bool) -> None:
-        """Let the target be this file.  Raises FileError (E403, E406)."""
+        """Put this file in the target's place.  Raises FileError (E403, E406)."""
         if force:
             with suppress(FileNotFoundError):
                 note_output(self.target, os.stat(self.target))
@@ -71,13 +71,13 @@ class Draft:
             _publish_new(self._new, self.target)
 
     def is_at(self, target: str) -> bool:
-        """Whether `target` is this file."""
+        """Whether the file called `target` is this new file."""
         with suppress(OSError):
             return identity_of(os.stat(target)) == self._identity
         return False
 
     def take_back(self) -> None:
-        """Let the target be what it was.  Raises FileError (E402)."""
+        """Put the old file back in the target's place.  Raises FileError (E402)."""
         if not self.is_at(self.target):
             return
         if not os.path.lexists(self._old):
@@ -95,7 +95,7 @@ class Draft:
             ) from None
 
     def discard(self) -> None:
-        """Remove what is not the target."""
+        """Close the new file, and remove the new and the old one's names beside the target."""
         if self._file is not None:
             with suppress(OSError):
                 self._file.close()
@@ -106,12 +106,12 @@ class Draft:
 
 def publish(drafts: Sequence[Draft], *, force: bool) -> None:
     """Publish all drafts, or take back those that were.  Raises FileError (E402, E403, E406)."""
-    for draft in drafts[:-1]:  # behind the last comes nothing that can fail
+    for draft in drafts[:-1]:  # after the last one nothing can fail, so it needs no way back
         draft.keep_old()
     try:
         for number, draft in enumerate(drafts):
             for other in drafts[:number]:
-                if other.is_at(draft.target):  # where names differ in their case alone
+                if other.is_at(draft.target):  # two names that this file system takes for one
                     raise same(other.target, draft.target)
             draft.publish(force=force)
     except BaseException:
@@ -122,7 +122,7 @@ def publish(drafts: Sequence[Draft], *, force: bool) -> None:
 
 
 def _publish_new(temporary: str, target: str) -> None:
-    """Let `target`, which is not there, be the file `temporary`."""
+    """Give `temporary` the name `target`.  Raises FileError (E403) where that exists."""
     try:
         os.link(temporary, target)
     except FileExistsError:
@@ -138,7 +138,7 @@ def _new_file(path: str, _flags: int) -> int:
 
 
 def _publish_by_claim(temporary: str, target: str) -> None:
-    """Where the file system has no links: claim the name with an empty file, then replace it."""
+    """The same without hard links: claim the name with an empty file, then replace that."""
     try:
         os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
         os.replace(temporary, target)
@@ -182,6 +182,6 @@ def exists(path: str) -> FileError:
 
 
 def reason_of(error: OSError | ValueError) -> str:
-    """What the system says was wrong."""
+    """The system's reason for an error, beginning with a small letter."""
     reason = getattr(error, "strerror", None) or str(error)
     return reason[:1].lower() + reason[1:]

@@ -1,4 +1,4 @@
-"""Opening what a spec or a model names: nothing outside its folder, whatever happens meanwhile.
+"""Opening the files that a spec or a model names, and none outside its folder.
 
 A reference is first resolved to a path without links, which must lie in the folder.  Then that
 path is opened part by part from the folder down, and no part may be a link: one that has been put
@@ -18,18 +18,20 @@ from convt_cli.io.conflicts import Identity, identity_of
 from convt_cli.io.reading import READ, folder_of, open_regular, regular, unreadable
 
 _BY_PARTS = os.open in os.supports_dir_fd and hasattr(os, "O_NOFOLLOW")
-"""Whether this system opens a file from an open folder; Windows does not."""
+"""Whether this system can open a name within an open folder; Windows cannot."""
 
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
+"""The flag by which opening a link fails, where the system has one."""
 _FOLDER = getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_PATH", os.O_RDONLY) | _NO_LINK
-"""A folder, for what is below it.  With O_PATH it need not be one whose names may be listed."""
+"""How folders on the way are opened.  With O_PATH a folder that may not be listed will do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Folder:
-    """Where files may be read; all paths are real, that is without links.
+    """The folder where files may be read; all paths are real, that is without links.
 
-    `root` bounds what is opened, and `base`, which is `root` or lies in it, what references name.
+    Nothing outside `root` is opened.  References count from `base`, which is `root` or lies in it,
+    and may not lead out of `base`.  `identity` tells whether `root` is still the same folder.
     """
 
     root: str
@@ -80,7 +82,7 @@ class Folder:
             yield file
 
     def _descriptor(self, path: str) -> int:
-        """`path` opened from the root down, no link followed."""
+        """The descriptor of `path`, opened from the root down without following a link."""
         *folders, name = os.path.relpath(path, self.root).split(os.sep)
         if os.pardir in (*folders, name):
             raise _outside(f"{shown(path)} is not in {shown(self.root)}")
@@ -88,6 +90,7 @@ class Folder:
         try:
             if identity_of(os.fstat(place)) != self.identity:
                 raise _outside(f"another folder has taken the place of {shown(self.root)}")
+            # `place` is always the one open folder: each is closed once the next one is open.
             for folder in folders:
                 above, place = place, os.open(folder, _FOLDER, dir_fd=place)
                 os.close(above)
@@ -96,7 +99,7 @@ class Folder:
             os.close(place)
 
     def _checked(self, path: str) -> int:
-        """`path` opened, and then held against what the path leads to now."""
+        """The descriptor of `path`, which was checked to lead to the same file after opening."""
         descriptor = os.open(path, READ)
         if self.resolved(path) != path or not os.path.samestat(os.stat(path), os.fstat(descriptor)):
             os.close(descriptor)

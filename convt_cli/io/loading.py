@@ -1,4 +1,4 @@
-"""What has to hold before NumPy, SciPy and the extras are loaded.
+"""Asking for memory before NumPy, SciPy and the extras are loaded, and keeping BLAS to one thread.
 
 Libraries that find too little memory, or no further thread, while they are being loaded do not
 say so: they end the process, interrupt it, or try for ever, where no signal reaches Python.  So
@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # loading them takes longer than this whole module
 
 _MIB = 2**20
 _LAPACK = Need(address_space=128 * _MIB, data=84 * _MIB, resident=20 * _MIB)
+"""What SciPy's own OpenBLAS takes, which scipy.linalg and scipy.special load."""
 _NEEDS = {
     "numpy": Need(address_space=136 * _MIB, data=88 * _MIB, resident=32 * _MIB),
     "scipy": Need(address_space=36 * _MIB, data=16 * _MIB, resident=24 * _MIB),
@@ -32,32 +33,32 @@ _NEEDS = {
     "PIL": Need(address_space=32 * _MIB, data=16 * _MIB, resident=24 * _MIB),
     "torch": Need(address_space=1024 * _MIB, data=512 * _MIB, resident=256 * _MIB),
 }
-"""By the first module of a package: what it was seen to take, once loaded with one thread and its
-buffers for BLAS, and a little more.  Wheels for x86-64 were measured, of 2024 to 2026."""
+"""By the first module of a package: what loading it takes, with one thread and its BLAS buffers.
+Measured on wheels for x86-64 of 2024 to 2026, and rounded up a little."""
 
 _TO_BEGIN = Need(address_space=12 * _MIB, data=8 * _MIB, resident=8 * _MIB)
-"""What a command takes that loads none of them."""
+"""What a command takes that loads none of these packages."""
 
 
 def require_room_to_begin() -> None:
-    """Raise RequestError (E501) unless there is room for what every command takes."""
+    """Raise RequestError (E501) unless there is the memory that every command takes."""
     require_for(_TO_BEGIN, "convt itself")
 
 
 def watch_over_imports() -> None:
-    """From now on packages are asked for before they are loaded: imports raise RequestError."""
+    """From now on importing a package without memory for it raises RequestError (E501)."""
     if not any(isinstance(finder, _Watch) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Watch())
 
 
 def one_thread_per_product() -> None:
-    """Let a BLAS that is loaded later begin no threads."""
+    """Set the variables that keep a BLAS, if it is loaded later, from beginning threads."""
     os.environ.update(dict.fromkeys(BLAS_VARIABLES, "1"))
 
 
 @contextmanager
 def working_in(folder: str) -> Iterator[None]:
-    """Within, the working folder is `folder`; the one before may be deleted by now."""
+    """Within the block the working folder is `folder`; then the one before, even if deleted."""
     before = os.open(".", getattr(os, "O_PATH", os.O_RDONLY))
     try:
         os.chdir(folder)
@@ -68,7 +69,7 @@ def working_in(folder: str) -> Iterator[None]:
 
 
 class _Watch:
-    """Finds no module, but sees every one that is looked for the first time."""
+    """An import finder that finds no module, but sees each one that is imported first."""
 
     def __init__(self) -> None:
         self._granted: set[Need] = set()

@@ -1,4 +1,4 @@
-"""How much memory there is, and refusing what would not fit before it is allocated.
+"""How much memory is left, and refusing what would not fit before it is allocated.
 
 The budget is the least of what the system has available, what the control group still allows
 and what the process's own limits, RLIMIT_AS and RLIMIT_DATA, leave.  Where none of them can be
@@ -19,18 +19,24 @@ from typing import NamedTuple
 from convt_cli.errors import RequestError
 
 NEGLIGIBLE = 16 * 2**20
+"""Bytes for which the system is not asked: any process takes as much."""
 _BUFFER = 36 * 2**20
-"""Bytes of a buffer of OpenBLAS, 32 MiB on all processors that it knows, and a little more."""
+"""Bytes of a buffer of OpenBLAS: 32 MiB on all processors that it knows, and a little more."""
 _OF_A_THREAD = 128 * 2**20
-"""Bytes that a thread can come to take: its stack, its part of the heap, its BLAS buffer."""
+"""Bytes that a thread can take in the end: its stack, its part of the heap, its BLAS buffer."""
 _ROOMY = 4 * 2**30
-"""Bytes of a limit that leaves room for threads."""
-_MOST_THREADS = 4
-_UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
+"""Bytes of a process's limit from which threads are begun; below it one thread does the work."""
+MOST_THREADS = 4
+"""The most threads that are begun, and that memory is set aside for."""
+_UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")  # of 1024 to the power 0, 1, ...
 
 
 class Need(NamedTuple):
-    """What a package takes when it is loaded: address space, of that data, and memory in use."""
+    """Bytes that a package takes when it is loaded.
+
+    RLIMIT_AS bounds `address_space`, RLIMIT_DATA the part of it that is `data`; `resident` is the
+    memory that is really in use.
+    """
 
     address_space: int
     data: int
@@ -40,7 +46,7 @@ class Need(NamedTuple):
 def require(needed: int, what: str, *, help: str) -> None:
     """Raise RequestError (E501) unless `needed` bytes, for `what`, fit into the budget.
 
-    What any process takes by itself is not worth asking the system for, unless it is limited.
+    A few bytes are not worth asking the system for, unless the process is limited.
     """
     if needed <= NEGLIGIBLE and least_limit() is None:
         return
@@ -69,7 +75,7 @@ def _require(needed: int, there: int | None, what: str, help: str) -> None:
 
 
 def ran_out(error: MemoryError, what: str, *, help: str) -> RequestError:
-    """The RequestError (E501) for memory that nobody had asked for: NumPy knows how much."""
+    """The RequestError (E501) for a MemoryError; NumPy's text says how much was wanted."""
     there = available()
     wanted = str(error)[:1].lower() + str(error)[1:]
     known = (wanted, "" if there is None else f"{text(there)} there")
@@ -84,30 +90,31 @@ def available() -> int | None:
 
 
 def least_limit() -> int | None:
-    """Bytes that the process's own limits allow it in all, or None where there are none."""
+    """Bytes that the lowest of the process's own limits allows in all, or None without a limit."""
     return _least(_limit("RLIMIT_AS"), _limit("RLIMIT_DATA"))
 
 
 def has_room_for_threads() -> bool:
-    """Whether no limit of the process is so low that threads would take a large part of it."""
+    """Whether the process's limits, if it has any, are high enough to begin threads."""
     limit = least_limit()
     return limit is None or limit >= _ROOMY
 
 
 def _least(*known: int | None) -> int | None:
+    """The smallest of the numbers that are known, at least 0; None where none is."""
     numbers = [number for number in known if number is not None]
     return max(0, min(numbers)) if numbers else None
 
 
 def _set_aside() -> int:
-    """What BLAS and threads may yet take of the process's own limits."""
+    """Bytes of the process's own limits that are left free for BLAS buffers and threads."""
     libraries = sum(name in sys.modules for name in ("numpy", "scipy.linalg"))
-    threads = _MOST_THREADS if has_room_for_threads() else 0
+    threads = MOST_THREADS if has_room_for_threads() else 0
     return libraries * _BUFFER + threads * _OF_A_THREAD
 
 
 def text(size: int) -> str:
-    """A number of bytes as people read it.
+    """A number of bytes as people read it, rounded down to a tenth of its unit.
 
     >>> text(1536), text(999), text(3 * 2**30)
     ('1.5 KiB', '999 bytes', '3.0 GiB')
@@ -120,6 +127,7 @@ def text(size: int) -> str:
 
 
 def _system() -> int | None:
+    """Bytes that Linux says can be allocated without swapping."""
     return _field("/proc/meminfo", "MemAvailable:")
 
 
@@ -145,6 +153,7 @@ def _group_folders() -> list[tuple[str, str, str]]:
 
 
 def _group_path() -> str:
+    """The path of the process's control group (v2), "" where there is none."""
     for line in _read("/proc/self/cgroup").splitlines():
         if line.startswith("0::"):
             return line[3:]
@@ -169,12 +178,13 @@ def _limit(name: str) -> int | None:
 
 
 def _field(path: str, name: str) -> int | None:
-    """The kB figure of one line of a /proc file, in bytes."""
+    """The bytes that one line of a /proc file gives, in kB."""
     found = re.search(rf"^{name}\s+([0-9]+) kB$", _read(path), re.MULTILINE)
     return int(found[1]) * 1024 if found else None
 
 
 def _number(path: str) -> int | None:
+    """The number that a file of a control group holds; None for "max", or without the file."""
     content = _read(path).strip()
     return int(content) if content.isdigit() else None
 

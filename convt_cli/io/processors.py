@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import os
 
-from convt_cli.io.environment import whole
-from convt_cli.io.memory import has_room_for_threads
+from convt_cli.io.environment import integer
+from convt_cli.io.memory import MOST_THREADS, has_room_for_threads
 
 BLAS_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
-"""What says how many threads a BLAS takes."""
-
-MOST_THREADS = 4
+"""The variables that say how many threads a BLAS takes; the first that is set counts."""
 
 
 def granted() -> int:
-    """As many as a BLAS is told to take, or as this process has processors; few of many.
+    """How many threads to work in: those of the BLAS variables, else one for each processor.
 
-    One where a limit on the process's memory leaves little room for threads.
+    At most `MOST_THREADS`, and one where a limit on the process's memory leaves no room for more.
     """
     if not has_room_for_threads():
         return 1
@@ -29,11 +27,11 @@ def _asked(name: str) -> int | None:
 
     OMP_NUM_THREADS can have a number for each level of nesting; the first one counts.
     """
-    return whole(name, separator=",")
+    return integer(name, separator=",")
 
 
 def _processors() -> int:
-    """Those that this process may use."""
+    """How many processors this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

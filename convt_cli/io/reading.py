@@ -1,4 +1,7 @@
-"""Opening what a person names, and how a spec names files; `folders` opens those."""
+"""Opening the files that a person names, and the paths by which specs name others.
+
+`folders` opens the files that a spec or a model names.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +16,15 @@ from convt_cli.errors import FileError, shown
 from convt_cli.io.conflicts import note_input
 
 STDIN = "-"
+"""How a command line names standard input."""
 
 READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)
-"""How files are opened; without O_NONBLOCK opening a FIFO would wait for a writer."""
+"""The flags with which files are opened.  Without O_NONBLOCK, opening a FIFO waits for a writer."""
 
 Opened = Callable[[str], AbstractContextManager[BinaryIO]]
-"""What opens a regular file for reading, for the time of a block."""
+"""A function that opens a regular file for reading, for the time of a block."""
 
-_CHECK = "check the path and its permissions"
+_CHECK = "check the path and its permissions"  # the remedy for most errors of the system
 
 
 def read_bytes(path: str, most: int) -> bytes:
@@ -42,14 +46,14 @@ def standard_input() -> BinaryIO:
     """Standard input as bytes.  Raises FileError (E401) where there is none."""
     if sys.stdin is None:
         raise FileError("E401", "standard input is closed", help="name a file instead of -")
-    with suppress(OSError, ValueError):  # a stream that is no file
+    with suppress(OSError, ValueError):  # a stream without a descriptor
         note_input(STDIN, os.fstat(sys.stdin.fileno()))
     return sys.stdin.buffer
 
 
 @contextmanager
 def open_regular(path: str) -> Iterator[BinaryIO]:
-    """`path` opened for reading, if it is a regular file: no FIFO, no device.
+    """The regular file `path`, opened for reading; a FIFO or a device is refused.
 
     Raises FileError (E401), also where the file is changed during the block.
     """
@@ -63,7 +67,7 @@ def open_regular(path: str) -> Iterator[BinaryIO]:
 
 @contextmanager
 def regular(descriptor: int, path: str) -> Iterator[BinaryIO]:
-    """The open file `path`, if it is a regular file; it is closed when the block ends.
+    """The file object of an open descriptor of the regular file `path`; the block's end closes it.
 
     Raises as `open_regular`.
     """
@@ -99,7 +103,7 @@ def reference_path(spec: str, reference: str) -> str:
 
 
 def model_reference(spec: str, model: str) -> tuple[str, bool]:
-    """How the spec at `spec` names the file `model`, and whether that stays in its folder.
+    """(reference, inside): how `spec` refers to the file `model`, and if that is in its folder.
 
     Raises FileError (E401) for a name that no reference can hold.
     """
@@ -128,7 +132,7 @@ def model_reference(spec: str, model: str) -> tuple[str, bool]:
 
 
 def _is_text(path: str) -> bool:
-    """Whether a path can be written as UTF-8: other bytes are surrogates in Python."""
+    """Whether a path can be written as UTF-8; Python shows other bytes as surrogates."""
     return not any("\ud800" <= letter <= "\udfff" for letter in path)
 
 

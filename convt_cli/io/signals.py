@@ -1,8 +1,8 @@
 """The signals that end convt: its exit status is 128 and the signal's number.
 
-While the program itself loads there is nothing to put away, so a signal ends it at once.  Later
-it unwinds what is being done, so that temporary files are removed.  An exception that is raised
-inside an import can be taken for a failure of the import, and one that is raised inside a
+While the program itself loads there is nothing to clean up, so a signal ends it at once.  Later a
+signal raises SystemExit, so that temporary files are removed on the way out.  An exception that is
+raised inside an import can be taken for a failure of the import, and one that is raised inside a
 destructor is dropped; where that would happen, or has happened, it is raised a little later.
 
 This is the first module of convt that a process loads, so it imports little.
@@ -25,10 +25,11 @@ ENDING = (
 """The signals that end a process which does not handle them, on the systems that have them.  Those
 of a process that has itself gone wrong, such as SIGSEGV, leave nothing to clean up with."""
 _STATUS = 128
+"""The exit status of a process that a signal ends, less the signal's number, as in a shell."""
 _SOON = 0.01
-"""Seconds after which a signal is looked at again."""
+"""Seconds until an exception that could not be raised, or would be lost, is raised again."""
 _IMPORTING = "<frozen importlib"
-"""How the file names of Python's own code for imports begin."""
+"""The beginning of the file names of Python's own code for imports."""
 
 
 def end_at_once() -> None:
@@ -81,13 +82,13 @@ class Unwinding:
             raise SystemExit(_STATUS + self._first)
 
     def _dropped(self, lost: sys.UnraisableHookArgs) -> None:
-        """What Python calls for an exception that cannot be raised where it comes from."""
+        """The hook that Python calls for an exception that it drops, as in a destructor."""
         ours = self._first is not None and issubclass(lost.exc_type, SystemExit)
         if not (ours and self._again_in(_SOON)):
             self._hook(lost)
 
     def _again_in(self, seconds: float) -> bool:
-        """Whether `_end` will be called once more, after so many seconds; never, after 0."""
+        """Whether `_end` will be called again after `seconds`; 0 calls that off."""
         if not hasattr(signal, "setitimer"):
             return False
         signal.signal(signal.SIGALRM, self._end if seconds else signal.SIG_IGN)
@@ -96,7 +97,7 @@ class Unwinding:
 
 
 def _is_importing(frame: FrameType | None) -> bool:
-    """Whether a module is being loaded in this frame, or further up."""
+    """Whether this frame, or one that called it, is loading a module."""
     while frame is not None:
         if frame.f_code.co_filename.startswith(_IMPORTING):
             return True

@@ -1,8 +1,8 @@
-"""Standard streams that are read and written to the end, whatever stands behind them.
+"""Standard streams that wait, so that they are read and written to the end.
 
-A pipe, a socket or a terminal may be set not to block, by whoever started this process or by
-another one that shares it.  A read then ends where nothing has arrived yet, as if the data ended
-there, and a write takes a part and fails.  The streams made here wait instead.
+Whoever started this process, or another process that shares the stream, may have set a pipe, a
+socket or a terminal not to block.  A read then ends where nothing has arrived yet, as if the data
+ended there, and a write takes a part of the data and fails.  The streams made here wait instead.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
 
 _MOST_READ = 2**20
-"""Bytes that one call asks for: as many as a pipe holds at most, unless root says otherwise."""
+"""Bytes that one read asks for: the most that a pipe holds, unless root has allowed more."""
 _PATIENCE = 0.5
-"""Seconds of one call that waits."""
+"""Seconds that one call waits at most, so that Python can see signals in between."""
 
 
 def wait_for_standard_streams() -> None:
-    """Let this process's standard streams wait where they would not block."""
+    """Replace this process's standard streams by ones that wait instead of failing."""
     if isinstance(sys.stdin, io.TextIOWrapper):
         sys.stdin = _text(sys.stdin, io.BufferedReader(Waiting(sys.stdin.fileno())))
     if isinstance(sys.stdout, io.TextIOWrapper):
@@ -55,7 +55,7 @@ class Waiting(io.RawIOBase):
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
-        self._is_terminal = os.isatty(descriptor)  # one that is gone says no
+        self._is_terminal = os.isatty(descriptor)  # asked now: a lost terminal would say no
 
     def fileno(self) -> int:
         """The descriptor."""
@@ -66,30 +66,31 @@ class Waiting(io.RawIOBase):
         return self._is_terminal
 
     def readable(self) -> bool:
-        """Whether it can be read: for all that is known, yes."""
+        """True: the direction is not known, and a wrong one is the system's error."""
         return True
 
     def writable(self) -> bool:
-        """Whether it can be written: for all that is known, yes."""
+        """True, as for `readable`."""
         return True
 
     def readinto(self, buffer: WriteableBuffer) -> int:
-        """How many bytes have arrived in `buffer`.  Raises OSError, also for a lost terminal."""
+        """How many bytes were read into `buffer`; waits for the first.  Raises OSError."""
         room = memoryview(buffer).cast("B")
         while True:
             self._wait([self._descriptor], [])
             try:
                 data = os.read(self._descriptor, min(len(room), _MOST_READ))
                 break
-            except BlockingIOError:  # another process was faster
+            except BlockingIOError:  # another process has read it first
                 continue
+        # A terminal that is gone ends like a file: without this, half the data would pass for all.
         if not data and room and self._has_hung_up():
             raise OSError(errno.EIO, "the terminal is gone, perhaps before the end of the data")
         room[: len(data)] = data
         return len(data)
 
     def write(self, data: ReadableBuffer) -> int:
-        """How many bytes `data` has, all of which have been taken.  Raises OSError."""
+        """The number of bytes of `data`, once all of them are written.  Raises OSError."""
         rest = memoryview(data).cast("B")
         size = len(rest)
         while rest:
@@ -102,16 +103,16 @@ class Waiting(io.RawIOBase):
     def _wait(self, reading: list[int], writing: list[int]) -> None:
         """Return when one of the descriptors is ready.
 
-        A signal that comes just before a call that blocks is seen by Python after the call, so
-        no call here blocks for long.
+        Python sees a signal that comes just before a blocking call only after that call, so no
+        call here blocks for long.
         """
         if not hasattr(select, "poll"):
-            return  # as on Windows, where only sockets are waited for, and nothing fails to block
+            return  # Windows: `select` knows sockets alone there, and all other streams block
         while not any(select.select(reading, writing, [], _PATIENCE)):
             pass
 
     def _has_hung_up(self) -> bool:
-        """Whether it is a terminal whose other side is closed: all reads say "end" then."""
+        """Whether this is a terminal whose other side is closed, so that every read is empty."""
         if not (self._is_terminal and hasattr(select, "poll")):
             return False
         events = select.poll()

@@ -6,8 +6,8 @@ fails if the target has appeared meanwhile.  Until then the target is as it was.
 outputs none is published before all are written, and what was published is taken back where a
 later one cannot be.
 
-What is no regular file, and what names a stream that is open already, as /dev/stdout does, is
-written as it comes and never replaced.
+A device or a pipe, and a name of a stream that is open already, such as /dev/stdout, is written
+as the data comes and never replaced.
 """
 
 from __future__ import annotations
@@ -25,14 +25,15 @@ from convt_cli.io.conflicts import identity_of, note_output
 from convt_cli.io.drafts import Draft, exists, publish, reason_of, same
 
 STDOUT = "-"
+"""How a command line names standard output."""
 
 _DESCRIPTORS = ("/dev/fd", "/proc/self/fd", "/proc/thread-self/fd")
 """Folders whose files are the descriptors that this process has open."""
-_MOST_LINKS = 40  # as many as Linux follows
+_MOST_LINKS = 40  # links that are followed one after the other, as in Linux
 
 
 class Sink(Protocol):
-    """What outputs are written to."""
+    """Anything that an output can be written to."""
 
     def write(self, data: bytes, /) -> object:
         """Write all of `data`."""
@@ -44,11 +45,11 @@ class Sink(Protocol):
 
 
 def require_writable(*paths: str | None, force: bool) -> None:
-    """Raise FileError unless the files, those that are not None, can be outputs of one command.
+    """Raise FileError unless the paths, those that are not None, can be outputs of one command.
 
-    E403 where one exists already and `force` is not given, E406 where one is an input, or two
-    are one.  Called before anything is read, so that nobody waits for a result that cannot be
-    kept.
+    E403 where one exists already and `force` is not given; E406 where one is an input, or two are
+    the same file.  Called before anything is read, so that nobody waits for a result that cannot
+    be kept.
     """
     found: dict[object, str] = {}
     for path in filter(None, paths):
@@ -66,7 +67,7 @@ def require_writable(*paths: str | None, force: bool) -> None:
 
 
 def is_file(path: str) -> bool:
-    """Whether `path` is, or will be, a file, which can be written at any place: no stream."""
+    """Whether `path` is, or will be, a file and no stream, so that it can be written at offsets."""
     return path != STDOUT and _descriptor(path) is None and not _is_special(path)
 
 
@@ -79,8 +80,8 @@ def is_stdout(path: str) -> bool:
 def output(path: str, *, force: bool) -> Iterator[BinaryIO]:
     """A binary file that becomes `path` when the block ends well, and vanishes otherwise.
 
-    '-' is standard output; a device or a pipe is written as it is.  Raises FileError (E402,
-    E403, E406), ReaderGone.
+    '-' is standard output; a device or a pipe is written as the data comes.  Raises FileError
+    (E402, E403, E406), ReaderGone.
     """
     with outputs((path,), force=force) as (file,):
         yield file
@@ -90,7 +91,7 @@ def output(path: str, *, force: bool) -> Iterator[BinaryIO]:
 def outputs(paths: Sequence[str], *, force: bool) -> Iterator[tuple[BinaryIO, ...]]:
     """Binary files that become `paths` when the block ends well: all of them, or none.
 
-    What a stream has been given cannot be taken back.  Raises as `output`.
+    What has gone to a stream cannot be taken back.  Raises as `output`.
     """
     require_writable(*paths, force=force)
     try:
@@ -143,7 +144,7 @@ def _discard(places: Sequence[_Stream | Draft]) -> None:
 
 
 class _Whole:
-    """A sink that writes all of what it is given: an unbuffered stream may take a part only."""
+    """A sink that writes all the data it is given: an unbuffered stream may take a part only."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
@@ -178,14 +179,14 @@ def _require_no_terminal() -> None:
 
 
 def _is_special(path: str) -> bool:
-    """Whether `path` is there and is a device, a pipe or a socket."""
+    """Whether `path` exists and is a device, a pipe or a socket."""
     status = _status(path)
     return status is not None and not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode))
 
 
 def _descriptor(path: str) -> int | None:
     """The descriptor of this process that `path` names, as /dev/fd/3 does; None if it does not."""
-    with suppress(OSError, ValueError):  # no link, or a zero byte in the name
+    with suppress(OSError, ValueError):  # `readlink` of no link, or a zero byte in the name
         for _ in range(_MOST_LINKS):
             folder, name = os.path.split(path)
             folder = os.path.realpath(folder or os.curdir)
@@ -196,7 +197,7 @@ def _descriptor(path: str) -> int | None:
 
 
 def _status(path: str) -> os.stat_result | None:
-    """What the system says of an output; None where it is not there."""
+    """The status of an output; None where it does not exist yet."""
     with suppress(OSError, ValueError):  # ValueError: a zero byte in the name, or no real stream
         if path == STDOUT:
             return None if sys.stdout is None else os.fstat(sys.stdout.fileno())
@@ -206,7 +207,7 @@ def _status(path: str) -> os.stat_result | None:
 
 
 def _real(path: str) -> str:
-    """`path` with links followed; as it is where it cannot be a name."""
+    """`path` with all links followed; unchanged where no file can have this name."""
     with suppress(OSError, ValueError):
         return os.path.realpath(path)
     return path

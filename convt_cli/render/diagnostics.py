@@ -1,35 +1,34 @@
-"""A diagnostic as text: its place, the line it stands on, a caret and a way out."""
+"""A diagnostic as text: its place, the spec's line, a caret under the fault, and the remedy."""
 
 from __future__ import annotations
 
 from convt_cli.errors import ConvtError, Diagnostic, SpecError, shown, visible
-from convt_cli.render.text import columns_of
+from convt_cli.io.environment import UNKNOWN_WIDTH
+from convt_cli.render.text import NARROWEST, columns_of
 
-_WIDTH = 100
-"""Columns of a message where the terminal does not say how many there are."""
-_NARROWEST = 40
 _CUT = "…"
+"""What stands for the part of a source line that is not shown."""
 _HIDDEN = "\N{REPLACEMENT CHARACTER}"
-"""What stands in a source line for a character that no line shows: as wide, so that the caret
-still points at its place."""
+"""What stands in a source line for an invisible character: one column wide, so that the caret still
+points at the right place."""
 
 
-def error_text(error: ConvtError, width: int = _WIDTH) -> str:
-    """Any convt error as the lines that go to standard error."""
+def error_text(error: ConvtError, width: int = UNKNOWN_WIDTH) -> str:
+    """Any convt error as the lines that are printed to standard error."""
     if isinstance(error, SpecError):
         return "\n".join(diagnostic_text(one, width) for one in error.diagnostics)
     message = visible(f"{error.message}: {error.value}" if error.value else error.message)
     return f"error[{error.code}]: {message}\n{_help_line('', error.help, error.code)}"
 
 
-def diagnostic_text(one: Diagnostic, width: int = _WIDTH) -> str:
+def diagnostic_text(one: Diagnostic, width: int = UNKNOWN_WIDTH) -> str:
     """A problem of a spec, with its source line and a caret under the value at fault.
 
     The source line is cut around the caret to fit `width` columns; a value that does not fit
     behind the caret stands below it.
     """
     margin = " " * len(str(one.line))
-    room = max(_NARROWEST, width) - len(margin) - 3
+    room = max(NARROWEST, width) - len(margin) - 3
     excerpt, start = _around(_on_one_line(one.excerpt), one.column - 1, room)
     carets = "^" * max(1, min(one.width, len(excerpt.removesuffix(_CUT)) - start))
     pointer = " " * columns_of(excerpt[:start]) + carets
@@ -49,7 +48,7 @@ def diagnostic_text(one: Diagnostic, width: int = _WIDTH) -> str:
 
 
 def _on_one_line(source: str) -> str:
-    """A line of a spec with one visible character in place of each of its own."""
+    """A line of a spec, each character that is not visible replaced by one that is."""
     spaced = source.replace("\t", " ")
     return "".join(letter if letter.isprintable() else _HIDDEN for letter in spaced)
 
@@ -58,6 +57,7 @@ def _around(line: str, column: int, room: int) -> tuple[str, int]:
     """The part of `line` around `column` that fits into `room`, and the column within it."""
     if len(line) <= room:
         return line, column
+    # The column in the middle, or nearer to an end; two columns are left for the cut marks.
     first = max(0, min(column - room // 2, len(line) - room + 1))
     part = line[first : first + room - 2]
     head = _CUT if first else ""
@@ -66,5 +66,6 @@ def _around(line: str, column: int, room: int) -> tuple[str, int]:
 
 
 def _help_line(margin: str, help: str, code: str) -> str:
+    """The last line of a message: the remedy, and where to read why."""
     remedy = f"{visible(help)}{' ' if help.endswith('?') else '; '}" if help else ""
     return f"{margin}= help: {remedy}`convt explain {code}` says why"

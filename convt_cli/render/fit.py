@@ -13,12 +13,11 @@ from convt_cli.errors import visible
 from convt_cli.render.text import Grid, Line, columns_of, grid_lines, grid_of, total_width
 from convt_cli.reports.table import CellKind, Table
 
-# A name may be broken behind these, a number nowhere.
-_BREAKS = re.compile(r"(?<=[ _./])")
+_BREAKS = re.compile(r"(?<=[ _./])")  # where a text may be broken; a number may be nowhere
 
 
 def fitted_lines(table: Table, width: int) -> list[Line]:
-    """The lines of `table`, at most `width` wide if it can be done."""
+    """The lines of `table`, at most `width` columns wide if that is possible."""
     grid, left_out = _fitted(table.without_empty_columns(), width)
     notes = [
         *table.notes,
@@ -32,13 +31,14 @@ def fitted_lines(table: Table, width: int) -> list[Line]:
 
 
 def _fitted(table: Table, width: int) -> tuple[Grid, str]:
-    """The table as a grid of at most `width`, and the titles of the columns left out for it."""
+    """(a grid at most `width` wide if possible, the titles of the columns left out for it)."""
     grid = grid_of(table)
     if total_width(grid.widths()) <= width:
         return grid, ""
     grid = _with_broken_titles(grid)
     dropped: list[str] = []
     while total_width(grid.widths()) > width and any(one.optional for one in table.columns):
+        # `optional` is a rank: the highest is left out first
         last = max(range(len(table.columns)), key=lambda n: table.columns[n].optional)
         dropped.append(table.columns[last].title)
         table = table.of_columns([n for n in range(len(table.columns)) if n != last])
@@ -47,7 +47,7 @@ def _fitted(table: Table, width: int) -> tuple[Grid, str]:
 
 
 def _with_broken_titles(grid: Grid) -> Grid:
-    """The grid with the titles that are wider than their columns broken at their spaces."""
+    """The grid, its titles broken at spaces where they are wider than their columns' cells."""
     bodies = grid._replace(titles=[[""] for _ in grid.titles]).widths()
     titles = [
         wrap(title[0], max(body, *map(len, title[0].split()))) if title[0] else title
@@ -57,7 +57,10 @@ def _with_broken_titles(grid: Grid) -> Grid:
 
 
 def _wrapped(grid: Grid, width: int) -> Grid:
-    """The grid with its texts wrapped, the widest most, until it fits or nothing more can be."""
+    """The grid with texts wrapped, until it fits or no text can be broken further.
+
+    One column at a time is taken from the widest text that can still be narrower.
+    """
     widths = grid.widths()
     least = [_least_width(grid, n) for n in range(len(widths))]
     while total_width(widths) > width:
@@ -76,7 +79,7 @@ def _wrapped(grid: Grid, width: int) -> Grid:
 
 
 def _least_width(grid: Grid, column: int) -> int:
-    """The width of the longest piece that cannot be broken; all of it but for texts."""
+    """The least width of a column: its longest unbreakable piece; for numbers its full width."""
     if grid.columns[column].kind is not CellKind.TEXT:
         return grid.widths()[column]
     lines = [line for row in (grid.titles, *grid.rows) for line in row[column]]

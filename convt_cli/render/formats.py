@@ -1,4 +1,4 @@
-"""A `Report` as JSON, CSV or markdown, with full values."""
+"""A `Report` as JSON, CSV or markdown, in which no number is rounded or shortened."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from collections.abc import Callable, Mapping
 from math import isfinite
 
 from convt_cli.errors import visible
-from convt_cli.render.text import NUMBERS, in_full, shape_text
+from convt_cli.render.text import NUMBERS, in_full, joined_sizes
 from convt_cli.reports.table import Cell, Report, Table
 
-_SHORT = 88
-_MARKDOWN = "\\|*_<>`[]~&!#$"
-_FORMULA = tuple("=+-@＝＋－＠")  # the wide ones are meant
-"""What a spreadsheet takes for the beginning of a formula; in some languages, the wide ones."""
+_SHORT = 88  # characters of a list that stays on one line of JSON
+_MARKDOWN = "\\|*_<>`[]~&!#$"  # the characters that mean something in GitHub's markdown
+_FORMULA = tuple("=+-@＝＋－＠")
+"""The beginnings of a formula in a spreadsheet; the wide ones count in East Asian versions."""
 
 
 def as_json(report: Report) -> str:
-    """The report's document, indented, with short lists on one line; what is not finite is null."""
+    """The report's document, indented, short lists on one line; nan and infinities are null."""
     return _json_text(report.document, 0) + "\n"
 
 
 def as_csv(report: Report) -> str:
-    """The rows of every table under its columns' names, which are not said twice.
+    """The rows of every table under its column names, which are not repeated if they are the same.
 
-    Where tables are about specs, the first column is the spec.  A text that a spreadsheet would
-    run as a formula has a ' in front, as a spreadsheet itself writes it; numbers have none.
+    Where a table is about a spec, the first column names it.  A text that a spreadsheet would run
+    as a formula has a ' in front, as spreadsheets themselves write it; numbers have none.
     """
     target = io.StringIO()
     writer = csv.writer(target, lineterminator="\n")
@@ -57,13 +57,13 @@ RENDERERS: dict[str, Callable[[Report], str]] = {
 
 def _csv_cell(cell: Cell) -> str:
     if isinstance(cell, tuple):
-        return shape_text(cell, "x")
+        return joined_sizes(cell, "x")
     text = in_full(cell)
     return f"'{text}" if isinstance(cell, str) and _is_formula(text) else text
 
 
 def _is_formula(text: str) -> bool:
-    """Whether a spreadsheet would take `text` for a formula: a dash alone and -1 are none."""
+    """Whether a spreadsheet would take `text` for a formula; a lone dash and -1 are not one."""
     if len(text) < 2 or not text.startswith(_FORMULA):
         return False
     try:
@@ -97,7 +97,7 @@ def _markdown_text(text: str) -> str:
 
 
 def _json_text(value: object, depth: int) -> str:
-    """`value` as JSON: a mapping one entry a line, a list on one line where it is short."""
+    """`value` as JSON: each entry of a mapping on its own line, a short list on one line."""
     inner = "  " * (depth + 1)
     if isinstance(value, Mapping):
         entries = [f"{_json(str(key))}: {_json_text(one, depth + 1)}" for key, one in value.items()]
@@ -129,7 +129,7 @@ def _json(value: object) -> str:
 
 
 def _finite(value: object) -> object:
-    """`value` with None for numbers that are none, as JSON has no others."""
+    """`value` with None in place of nan and infinities, which JSON does not have."""
     if isinstance(value, (list, tuple)):
         return [_finite(one) for one in value]
     return None if isinstance(value, float) and not isfinite(value) else value

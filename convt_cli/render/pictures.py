@@ -1,10 +1,10 @@
 """Pictures side by side on one sheet, through matplotlib.
 
-Signals have both signs, and no scale of their own.  So each picture is stretched by itself: 0 is
-the grey in the middle, and m, the 99th percentile of the magnitudes that are not 0, is black or
-white: 0.5 + x / 2m, cut off at 0 and 1, for a few numbers are far larger than the rest.  Three
-channels are red, green and blue; of any other number of channels the mean is shown, in grey.  An
-image is shown from its smallest number to its largest.
+Signals have both signs, and no scale of their own.  So each picture is stretched by itself to
+0.5 + x / 2m, cut off at 0 and 1: 0 is the grey in the middle, and m, the 99th percentile of the
+magnitudes that are not 0, is white, -m black.  The percentile, because a few numbers are far larger
+than the rest.  Three channels are red, green and blue; any other number of channels is shown as
+their mean, in grey.  An image is shown from its smallest number to its largest.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from convt_cli.errors import RequestError
 from convt_cli.io.loading import working_in
 from convt_cli.operators.dtypes import Array
 
-_PERCENTILE = 99
+_PERCENTILE = 99  # of the magnitudes: where black and white begin
 _INCHES = 1.6  # the width of a panel
-_TITLE = 0.22  # the height of its title
-_GAP = 0.06
-_DOTS = 120
+_TITLE = 0.22  # the height of its title, in inches
+_GAP = 0.06  # between two panels, in inches
+_DOTS = 120  # pixels per inch
 
 
 class Panel(NamedTuple):
@@ -56,7 +56,7 @@ def as_it_is(image: Array) -> Array:
 
 
 def _in_colour(picture: Array) -> Array:
-    """(height, width, 3) in float64: three channels, or three times the mean of them all."""
+    """(height, width, 3) in float64: three channels as they are, else their mean three times."""
     numbers = picture.astype(np.float64)
     if len(numbers) != 3:
         numbers = np.broadcast_to(numbers.mean(0), (3, *numbers.shape[1:]))
@@ -85,12 +85,12 @@ def require_sheet(shape: tuple[int, ...]) -> None:
 def _load_matplotlib() -> None:
     """Import matplotlib, whatever a matplotlibrc in the working folder or elsewhere says.
 
-    It reads the first one it finds while it is imported, from the working folder before any
-    other, and fails on one that it cannot read.  So for that time the working folder is the one
-    where its own defaults lie.  Raises ImportError.
+    While it is imported, matplotlib reads the first matplotlibrc that it finds, beginning with the
+    working folder, and fails on one that it cannot read.  So meanwhile the working folder is that
+    of matplotlib's own defaults.  Raises ImportError.
     """
     found = None if "matplotlib" in sys.modules else find_spec("matplotlib")
-    if found is None or found.origin is None:  # it is there already, or not at all
+    if found is None or found.origin is None:  # loaded already, or not installed
         import_module("matplotlib")
         return
     with working_in(os.path.join(os.path.dirname(found.origin), "mpl-data")):
@@ -101,7 +101,7 @@ def sheet(panels: Sequence[Panel]) -> bytes:
     """The panels row by row as a .png, in about as many rows as columns."""
     import matplotlib  # noqa: PLC0415  # an extra
 
-    with matplotlib.rc_context(matplotlib.rcParamsDefault):  # what others set is not ours
+    with matplotlib.rc_context(matplotlib.rcParamsDefault):  # not what a caller has set
         return _drawn(panels)
 
 

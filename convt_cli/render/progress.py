@@ -1,7 +1,7 @@
 """A progress bar on standard error, for people who wait at a terminal and for nobody else.
 
-What works is handed a callback and knows of no terminal; the bar appears once the work has
-taken a second, and goes when it is done.  It is drawn by what works, so it needs no thread.
+The work is handed a callback and knows of no terminal.  The bar appears once the work has taken a
+second, and goes when it is done.  Each call of the callback draws it, so it needs no thread.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+from convt_cli.io.progress import Advance
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -22,8 +24,8 @@ _PACE = 0.1  # seconds between two drawings of it
 @contextmanager
 def progress(
     label: str, total: int, *, clock: Callable[[], float] = time.monotonic
-) -> Iterator[Callable[[int], None]]:
-    """A callback that takes how much more of `total` is done, and shows it where someone looks."""
+) -> Iterator[Advance]:
+    """A callback that takes how much more of `total` is done; at a terminal it draws the bar."""
     if sys.stderr is None or not sys.stderr.isatty():
         yield _ignore
         return
@@ -39,6 +41,8 @@ def _ignore(_amount: int) -> None:
 
 
 class _Bar:
+    """A bar that is not shown before `_PATIENCE`, and then drawn anew every `_PACE` at most."""
+
     def __init__(self, label: str, total: int, clock: Callable[[], float]) -> None:
         self._label = label
         self._total = total
@@ -71,6 +75,7 @@ class _Bar:
 
 
 def _started(label: str, total: int) -> Progress:
+    """A bar of rich on standard error, which is drawn only when it is told to."""
     from rich.console import Console  # noqa: PLC0415  # costs time, and is seldom needed
     from rich.progress import Progress  # noqa: PLC0415
 

@@ -8,10 +8,10 @@ from rich.console import Console
 from rich.text import Text
 
 from convt_cli.render.fit import fitted_lines
+from convt_cli.render.text import NARROWEST
 from convt_cli.reports.table import Report
 
-_NARROWEST = 40
-
+# rich's styles by the role of a line; other lines are plain.
 _STYLES = {
     "title": "bold",
     "head": "bold",
@@ -23,8 +23,8 @@ _STYLES = {
 
 
 def on_terminal(report: Report) -> str:
-    """The tables as standard output's terminal shows them: what brings nothing new is dim."""
-    width = max(_NARROWEST, get_terminal_size().columns)
+    """The tables as text for the terminal of standard output; rows with nothing new are dim."""
+    width = max(NARROWEST, get_terminal_size().columns)
     console = Console(width=width, emoji=False, highlight=False, markup=False, soft_wrap=True)
     with console.capture() as capture:
         for number, table in enumerate(report.tables):

@@ -1,7 +1,7 @@
 """A `Report` as text for people.
 
-Columns are aligned and nothing is cut; columns with nothing in them are left out.  Off a terminal
-there is no width to fit; on one, `render.fit` makes the grid of cells narrow enough.
+Columns are aligned and no text is cut; empty columns are left out.  In a pipe or a file there is no
+width to fit; on a terminal, `render.fit` makes the grid of cells narrow enough.
 """
 
 from __future__ import annotations
@@ -15,21 +15,24 @@ from convt_cli.errors import visible
 from convt_cli.reports.table import Cell, CellKind, Column, Report, Table
 
 NUMBERS = (CellKind.COUNT, CellKind.TALLY, CellKind.AMOUNT)
-"""The kinds of column whose cells stand on the right."""
+"""The kinds of column whose cells are aligned on the right."""
 
-_GAP = "  "
-_UNITS = ("", " K", " M", " G", " T", " P", " E")
+NARROWEST = 40
+"""Columns below which nothing is made to fit: a terminal that says less is taken to have these."""
+
+_GAP = "  "  # between two columns
+_UNITS = ("", " K", " M", " G", " T", " P", " E")  # of thousands, from 1000⁰ on
 
 
 class Line(NamedTuple):
-    """One line of a table, and what it is."""
+    """One line of a table, and its role in it."""
 
     text: str
     role: Literal["title", "head", "rule", "row", "quiet", "total", "note"]
 
 
 class Grid(NamedTuple):
-    """Every cell as its lines of text: the titles, the rows, the total."""
+    """The cells of a table, each a list of lines: the titles, the rows and the total."""
 
     columns: tuple[Column, ...]
     titles: list[list[str]]
@@ -71,9 +74,10 @@ def grid_lines(table: Table, grid: Grid, notes: Sequence[str]) -> list[Line]:
 
 
 def grid_of(table: Table) -> Grid:
-    """The cells of `table`, those of a column that stands under another below the other's."""
+    """The cells of `table`; those of a column `under` another are second lines of the other's."""
     names = [column.name for column in table.columns]
     below = {column.under: n for n, column in enumerate(table.columns) if column.under in names}
+    # `below`: the name of a column, and the number of the one under it; `kept`: all the others
     kept = [n for n in range(len(names)) if n not in below.values()]
 
     def cells(row: tuple[Cell, ...]) -> list[list[str]]:
@@ -105,7 +109,7 @@ def _row_lines(
     widths: list[int],
     role: Literal["head", "row", "quiet", "total"],
 ) -> list[Line]:
-    """A row as its lines; titles stand at the bottom of theirs, all else at the top."""
+    """The lines of one row: titles at the bottom of its height, all other cells at the top."""
     height = max(len(cell) for cell in cells)
     blank = [[""] * (height - len(cell)) for cell in cells]
     full = [
@@ -134,7 +138,7 @@ def columns_of(text: str) -> int:
 
 
 def for_people(column: Column, cell: Cell) -> str:
-    """A cell as its column's kind reads best."""
+    """A cell as text for people, in the way of its column's kind."""
     if cell is None:
         return ""
     if column.kind is CellKind.AMOUNT and isinstance(cell, int):
@@ -162,16 +166,16 @@ def amount(count: int) -> str:
 
 
 def in_full(cell: Cell) -> str:
-    """A cell with every digit: (3, 4) as 3×4.  What no line shows is written as in Python."""
+    """A cell with every digit, (3, 4) as 3×4; invisible characters are escaped as in Python."""
     if isinstance(cell, tuple):
-        return shape_text(cell, "×")
+        return joined_sizes(cell, "×")
     return "" if cell is None else visible(str(cell))
 
 
-def shape_text(cell: tuple[int | str, ...] | tuple[tuple[int, ...], ...], times: str) -> str:
-    """A shape, or several, with `times` between its sizes."""
+def joined_sizes(cell: tuple[int | str, ...] | tuple[tuple[int, ...], ...], times: str) -> str:
+    """The sizes of a shape with `times` between them; several shapes have commas in between."""
     return (
-        ", ".join(shape_text(part, times) for part in cell)
+        ", ".join(joined_sizes(part, times) for part in cell)
         if cell and isinstance(cell[0], tuple)
         else times.join(str(size) for size in cell)
     )

@@ -107,7 +107,7 @@ def verdict(layer: MatrixLayer, analysis: Analysis) -> str:
         return "even everywhere" if counts.is_even else "no interior"
     if counts.is_even:
         return "even in the interior"
-    return f"uneven: {_range_text(counts.interior)}, period {_shape_text(counts.period)}"
+    return f"uneven: {_range_text(counts.interior)}, period {_joined_sizes(counts.period)}"
 
 
 def _shuffle_verdict(layer: MatrixLayer, shuffle: Shuffle, analysis: Analysis) -> str:
@@ -130,7 +130,7 @@ def _range_text(pair: tuple[int, int]) -> str:
     return str(low) if low == high else f"{low} to {high}"
 
 
-def _shape_text(shape: Shape) -> str:
+def _joined_sizes(shape: Shape) -> str:
     return "×".join(map(str, shape))
 
 
@@ -154,8 +154,8 @@ def _notes(layers: LayerResults[Analysis]) -> Iterator[str]:
 def _remedy(layer: MatrixLayer, counts: Coverage) -> str:
     if counts.even_kernel_size is None:
         return "a dilation with no factor in common with the stride would make the overlap even."
-    size = _shape_text(counts.even_kernel_size)
-    own = _shape_text(layer.convolution.kernel_size)
+    size = _joined_sizes(counts.even_kernel_size)
+    own = _joined_sizes(layer.convolution.kernel_size)
     return f"kernel_size {size} in place of {own} would make the overlap even."
 
 

@@ -46,7 +46,7 @@ TRANSPOSED = ("up", "far")
 
 
 def layer(run: Run, command: str, path: str, name: str) -> Any:
-    """What a command's document says of one layer."""
+    """One layer of a command's JSON document."""
     document = run(command, path, "--format", "json").document
     (found,) = (one for one in document["networks"][0]["layers"] if one["name"] == name)
     return found
@@ -169,7 +169,7 @@ class TestSpellings:
 
 
 def markdown_rows(text: str) -> list[list[str]]:
-    """The cells of every row, the line under the titles left out."""
+    """The cells of every row, without the line under the titles."""
     lines = [line for line in text.splitlines() if line.startswith("|") and "---" not in line]
     return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
 
@@ -242,7 +242,7 @@ def swept(run: Run, layer_type: str, *options: str) -> list[Any]:
 
 
 def size_by_the_library(row: Any) -> int | None:
-    """The length of what the library makes of an array of the row's input size."""
+    """The length of the library's output for an array of the row's input size."""
     names = ("stride", "padding", "dilation")
     arguments = {name: row[name] for name in names}
     source, taps = np.ones((1, row["input_size"])), np.ones((1, 1, row["kernel_size"]))

@@ -37,7 +37,7 @@ class Layer:
     build: Callable[[Array], Array]
 
     def matrix(self) -> Array:
-        """Save a weight of small integers, none of them zero; the dense C comes back."""
+        """Save a weight of small integers, none of them zero, and return the dense C."""
         taps = integers(*self.weight)
         taps[taps == 0] = 1
         np.save("w.npy", taps)
@@ -52,7 +52,7 @@ def integers(*shape: int, seed: int = 0) -> Array:
 
 
 def rows_of(action: Callable[[Array], Array], shape: Shape) -> Array:
-    """C of a transposed layer: what its own action makes of every unit input."""
+    """C of a transposed layer, built from the results of its own action on every unit input."""
     units = np.eye(prod(shape), dtype=np.int64)
     return np.stack([action(unit.reshape(shape)).ravel() for unit in units])
 
@@ -146,7 +146,7 @@ ONE = "input: [1, 4]\nlayers: [{type: conv, out_channels: 1, kernel_size: 1, wei
 
 
 def product(run: Run, path: str, array: Array, *options: str) -> Array:
-    """What convt makes of an array, from and to .npy, nothing said."""
+    """convt's result for an array, from and to .npy; nothing is printed."""
     np.save("in.npy", array)
     assert_quiet(run("apply", path, "in.npy", "-o", "out.npy", "--force", *options))
     result: Array = np.load("out.npy")
@@ -303,7 +303,7 @@ class TestForms:
 
 
 def saved(name: str, array: Array) -> bytes:
-    """Save rows and columns under a name of any format; for '-' the bytes come back."""
+    """Save rows and columns under a name of any format; for '-' return the bytes instead."""
     file, _, key = name.partition("#")
     if name == "-":
         stream = io.BytesIO()
@@ -581,7 +581,7 @@ def biased(spec: WriteSpec, layer_type: str, bias: str, dtype: str = "int64") ->
 
 
 Action = tuple[str, tuple[str, ...]]
-"""A type of layer, and the option that chooses a direction."""
+"""(type of layer, the option that chooses a direction)."""
 
 OWN: list[Action] = [("conv", ("--forward",)), ("conv_transpose", ())]
 OWN_IDS = ["conv", "conv_transpose"]

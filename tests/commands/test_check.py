@@ -54,7 +54,7 @@ def assert_summed_up(outcome: Outcome, specs: str, problems: str) -> None:
 
 
 def assert_found(outcome: Outcome, count: int, *, status: int = 1) -> None:
-    """So many findings on standard output, nothing on standard error, one line at the end."""
+    """`check` prints this many findings to standard output, a last line, and no error."""
     assert (outcome.status, outcome.err) == (status, "")
     assert len(findings(outcome)) == count
 

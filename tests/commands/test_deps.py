@@ -27,7 +27,7 @@ SEVERAL = """
     """
 
 OLD, BETWEEN, NEWER = 1000, 2000, 3000
-"""Times of files; none of them lies ahead, of which make would warn."""
+"""Times of files, none in the future, as make would warn of that."""
 
 PLAIN = [
     *("w.npy", "a b.npy", " a.npy", "a  b.npy", "include", "export.npy", "a\u3000b.npy"),
@@ -43,7 +43,7 @@ HARD = [
     *("a$b.npy", "$$.npy", "$@.npy", "$x y$.npy", "a`b.npy", ".PHONY", ".WAIT"),
     *("a\tb.npy", "a\nb.npy", "a\rb.npy", "a\x1bb.npy"),
 ]
-"""File names that mean something else to make, or nothing: done right, or refused."""
+"""File names that mean something else to make, or nothing: written correctly, or refused."""
 
 
 def with_weight(name: str) -> str:

@@ -33,7 +33,7 @@ CONV = """
       - {type: conv, out_channels: 2, kernel_size: [3, 2], stride: [2, 1], dilation: [1, 2],
          padding: [[1, 0], [0, 2]], groups: 2, weight: w.npy}
     """
-"""No two axes, pads or channels alike."""
+"""A convolution with all axes, pads and channels different."""
 
 CONV_GEOMETRY: Geometry = {
     "stride": [2, 1],
@@ -98,14 +98,14 @@ def loaded(data: bytes) -> Any:
 
 
 def dense(name: str) -> Array:
-    """The matrix in a .npz or .mtx file, zeros and all."""
+    """The matrix in a .npz or .mtx file, with its explicit zeros."""
     sparse: Any = load_npz(name) if name.lower().endswith(".npz") else mmread(name)
     array: Array = sparse.toarray()
     return array
 
 
 def exported(run: Run, path: str, *options: str) -> Any:
-    """The sparse array that convt writes to C.npz, nothing said."""
+    """The sparse array that convt writes to C.npz; nothing is printed."""
     assert_quiet(run("matrix", path, "-o", "C.npz", *options))
     return load_npz("C.npz")
 

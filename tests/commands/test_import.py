@@ -69,7 +69,7 @@ def content(folder: Path) -> bytes:
 
 
 def structure(content: bytes) -> list[int]:
-    """The places of a model's bytes, of those within a weight every fiftieth."""
+    """The offsets of a model's bytes; within a weight, every fiftieth."""
     begin = content.index(WEIGHT.tobytes())
     inside = range(begin + 1, begin + WEIGHT.nbytes - 1)
     return [place for place in range(len(content)) if place not in inside or place % 50 == 0]
@@ -196,7 +196,7 @@ class TestBadFiles:
     def test_no_flipped_bit_gets_past_the_coded_errors(
         self, run: Run, folder: Path, content: bytes
     ) -> None:
-        """Flips in the model's structure; what lies in the weights changes numbers alone."""
+        """Flipped bytes in the model's structure; those in the weights change numbers only."""
         generator = random.Random(7)
         for place in structure(content):
             data = bytearray(content)

@@ -25,7 +25,7 @@ def normal(*shape: int) -> NDArray[Any]:
 
 
 def solved(run: Run, y: NDArray[Any], *options: str) -> NDArray[Any]:
-    """What convt makes of an array."""
+    """The x that convt writes for an array."""
     np.save("y.npy", y)
     outcome = run("invert", "net.yaml", "y.npy", "-o", "x.npy", "--force", *options)
     assert (outcome.status, outcome.err) == (0, "")

@@ -78,14 +78,10 @@ class TestHelp:
         found = group.get_command(click.Context(group), command)
         parameters: list[Any] = [] if found is None else found.params
         options = [one for one in parameters if one.param_type_name == "option"]
-        assert [one.name for one in options if not one.help and one.name not in CHOICES] == []
+        assert [one.name for one in options if not one.help] == []
 
     def test_every_command_is_tested_here(self) -> None:
         assert set(ARGUMENTS) == set(COMMANDS) - {"import"}  # of models: see test_import
-
-
-CHOICES = {"layout", "method"}
-"""Options whose choices say it all."""
 
 
 class TestUsage:

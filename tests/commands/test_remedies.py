@@ -21,14 +21,14 @@ def net(*layers: str, top: str = INPUT) -> str:
 
 
 def the_help(found: Found, text: str, code: str) -> str:
-    """The remedy of the only problem of a spec, which has this code."""
+    """The remedy of a spec's only problem, which must have this code."""
     (problem,) = found(text)
     assert problem.code == code
     return problem.help
 
 
 def quoted(remedy: str, start: str = "") -> str:
-    """What stands in the first backquotes of a remedy that begins with `start`."""
+    """The first text in backquotes of a remedy, which begins with `start`."""
     pasted = re.search(rf"`({re.escape(start)}[^`]*)`", remedy)
     assert pasted, remedy
     return pasted[1]

@@ -18,13 +18,13 @@ Shape = tuple[int, ...]
 
 
 def save(**arrays: NDArray[Any]) -> None:
-    """Arrays as files of their names in the working folder."""
+    """Save arrays in the working folder, each under its name."""
     for name, array in arrays.items():
         np.save(f"{name}.npy", array)
 
 
 class TestDtypes:
-    """E304, E302: the --dtype that is named does it, and exactly."""
+    """E304, E302: the command succeeds with the --dtype that is named, and exactly."""
 
     SPEC = """
         input: [1, 4]

@@ -28,7 +28,7 @@ def stack(spec: WriteSpec) -> str:
 
 
 def made(run: Run, *arguments: str) -> list[float]:
-    """What comes out as x, of one channel or several, as a list."""
+    """The x that is written, with one channel or several, as a list."""
     outcome = run("stimulus", *arguments, "-o", "y.npy", "--force")
     assert (outcome.status, outcome.err) == (0, "")
     values: list[float] = np.load("y.npy").ravel().tolist()

@@ -38,7 +38,7 @@ WRONG = "input: [1, 4]\nlayers: [{type: relu, expect: [1, 5]}]\n"
 
 
 def finished(process: subprocess.Popen[bytes]) -> Outcome:
-    """What a process comes to; it is killed after a minute."""
+    """The outcome of a process, which is killed after a minute."""
     try:
         out, err = process.communicate(timeout=60)
     finally:
@@ -71,7 +71,7 @@ def read_all(terminal: int) -> bytes:
 
 
 def on_terminal(columns: int, *arguments: str, **env: str) -> str:
-    """What convt writes to a terminal that is really so wide."""
+    """What convt writes to a terminal of this width."""
     ours, theirs = pty.openpty()
     size_of(theirs, columns)
     process = subprocess.Popen(
@@ -89,7 +89,7 @@ def on_terminal(columns: int, *arguments: str, **env: str) -> str:
 
 
 def refused_on_terminal(*arguments: str) -> Outcome:
-    """What convt says when its standard output is a terminal, and what comes of it."""
+    """The outcome of convt with a terminal as standard output."""
     ours, theirs = pty.openpty()
     with os.fdopen(theirs, "wb") as terminal:
         process = subprocess.Popen(
@@ -162,7 +162,7 @@ class TestTerminals:
 
 
 def interpreted(*command: str, **env: str) -> Outcome:
-    """What the interpreter comes to when it is started in this way."""
+    """The outcome of an interpreter that is started in this way."""
     done = subprocess.run(
         [sys.executable, *command], env=environment(**env), capture_output=True, check=False
     )

@@ -34,7 +34,7 @@ SWEEP = ("table", "--type", "conv", "--input-size", "5", "--kernel-size", "3")
 
 
 def evaluated(arithmetic: str) -> object:
-    """What a formula comes to."""
+    """The value of a formula."""
     return eval(arithmetic, {"__builtins__": {}, "floor": floor, "ceil": ceil})
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from convt_cli.files.archive import Pieces, write_npy
 from convt_cli.files.arrays import read_array, write_array
-from convt_cli.files.boxes import BoxWriter, Grid
+from convt_cli.files.boxes import BoxWriter, StoredShape
 from convt_cli.operators.dtypes import Array
 from tests.conftest import Run, Shell
 from tests.faults.outputs import FILES, SAID, STREAMS, Output, write_inputs
@@ -146,11 +146,11 @@ class TestLongDoubles:
         assert len(found) == 1
 
     def test_27_nor_of_a_part_of_a_file(self, folder: Path, dtype: str) -> None:
-        found, grid = set(), Grid(shape=(1, 3, 4), order=(0, 1, 2))
+        found, stored = set(), StoredShape(shape=(1, 3, 4), order=(0, 1, 2))
         for _ in range(2):
             array = scribbled(dtype, 12).reshape(1, 3, 4)
             with open("a.npy", "wb") as file:
-                writer = BoxWriter(file, grid.shape, array.dtype, grid)
+                writer = BoxWriter(file, stored.shape, array.dtype, stored)
                 for row in range(3):
                     box = slice(0, 1), slice(row, row + 1), slice(0, 4)
                     writer.write(box, array[box])

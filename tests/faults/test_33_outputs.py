@@ -125,9 +125,9 @@ def test_33_an_output_that_is_an_input_by_any_name_is_refused(
 
 COMPUTING = (
     "analysis.invert.invert",
-    "analysis.reconstruct.reconstruct",
-    "analysis.spectrum.singular_values",
-    "analysis.stimulus.stimulus",
+    "analysis.backward.reconstruct.reconstruct",
+    "analysis.singular.values.singular_values",
+    "analysis.backward.stimulus.stimulus",
     "analysis.verify.verify_layer",
     "operators.matrix_free.MatrixFree.__init__",
     "operators.functions.apply",

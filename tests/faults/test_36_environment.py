@@ -46,8 +46,8 @@ def test_36_a_number_is_a_few_plain_digits_or_none(
     monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
     monkeypatch.setenv("COLUMNS", text)
-    assert door.whole("COLUMNS") == (0 if text == "0" else None)
-    assert door.whole("COLUMNS", separator=",") == {"0": 0, "1,2": 1}.get(text)
+    assert door.integer("COLUMNS") == (0 if text == "0" else None)
+    assert door.integer("COLUMNS", separator=",") == {"0": 0, "1,2": 1}.get(text)
 
 
 @pytest.mark.parametrize("text", ODD, ids=ascii)

@@ -25,7 +25,7 @@ Array = NDArray[Any]
 
 
 def npy_bytes(array: Array, version: tuple[int, int] | None = None) -> bytes:
-    """A whole .npy file, objects pickled; without a version, in the oldest that will do."""
+    """A whole .npy file, objects pickled; without a version, in the oldest that can hold it."""
     stream = io.BytesIO()
     npy.write_array(stream, array, version)
     return stream.getvalue()
@@ -126,7 +126,7 @@ def onnx_weights(path: str) -> OnnxWeights:
 
 
 def code_of(read: Callable[[], Any]) -> str:
-    """The code of convt's own error, or that there was none."""
+    """The code of convt's own error, or `read` where there was none."""
     try:
         read()
     except ConvtError as error:
@@ -135,7 +135,7 @@ def code_of(read: Callable[[], Any]) -> str:
 
 
 def outcome_of(content: bytes, name: str) -> str:
-    """What reading `content` as the file `name` of the working folder comes to.
+    """The outcome of reading `content` as the file `name` of the working folder.
 
     'array', the code of convt's own error, or the name of any other exception.
     """

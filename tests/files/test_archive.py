@@ -45,7 +45,7 @@ def test_npz_has_the_bytes_of_the_arrays(length: int, compress: bool) -> None:
 def test_what_ends_the_writing_of_a_member_is_raised_as_it_is(
     monkeypatch: pytest.MonkeyPatch, compress: bool, reason: type[BaseException]
 ) -> None:
-    """Also where it comes when the member is begun, and nothing is there yet to close it."""
+    """Also for a failure just after the member was begun, before anything could close it."""
 
     def interrupted(*_: Any) -> None:
         raise reason

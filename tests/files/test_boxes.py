@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from convt_cli.errors import ConvtError, FileError
 from convt_cli.files import boxes
 from convt_cli.files.arrays import opened_npy, write_array
-from convt_cli.files.boxes import Box, BoxReader, BoxWriter, Grid, runs, without_small_gaps
+from convt_cli.files.boxes import Box, BoxReader, BoxWriter, StoredShape, runs, without_small_gaps
 
 Array = NDArray[Any]
 
@@ -53,7 +53,7 @@ def reader(path: Path, array: Array, order: tuple[int, ...] = (0, 1, 2)) -> Iter
     """A reader of `array`, saved with its axes in an order."""
     np.save(path, array.transpose(order).copy(order="C"))
     with opened_npy(str(path)) as (file, header):
-        yield BoxReader(file, str(path), header, Grid(shape=array.shape, order=order))
+        yield BoxReader(file, str(path), header, StoredShape(shape=array.shape, order=order))
 
 
 @contextmanager
@@ -206,7 +206,7 @@ def write_in_boxes(path: Path, array: Array, order: tuple[int, ...] = (0, 1, 2))
     shape = tuple(array.shape[axis] for axis in order)
     halves = [(slice(0, size // 2), slice(size // 2, size)) for size in array.shape]
     with path.open("wb") as file:
-        writer = BoxWriter(file, shape, array.dtype, Grid(shape=array.shape, order=order))
+        writer = BoxWriter(file, shape, array.dtype, StoredShape(shape=array.shape, order=order))
         for numbers in reversed(list(np.ndindex(2, 2, 2))):
             box = tuple(pair[number] for pair, number in zip(halves, numbers, strict=True))
             writer.write(box, array[box])
@@ -232,8 +232,8 @@ class TestWriting:
 
     def test_all_of_it_is_one_write(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         with (tmp_path / "x.npy").open("wb") as file:
-            grid = Grid(shape=SHAPE, order=(0, 1, 2))
-            writer = BoxWriter(file, SHAPE, np.dtype(float), grid)
+            stored = StoredShape(shape=SHAPE, order=(0, 1, 2))
+            writer = BoxWriter(file, SHAPE, np.dtype(float), stored)
             with counted(monkeypatch, "pwrite") as calls:
                 writer.write(WHOLE, numbered())
         assert calls == [60 * 8]

@@ -39,7 +39,7 @@ def refused(content: str | bytes, name: str = "x.csv") -> ArrayError:
 
 @pytest.fixture(params=[1, 2, 3, 7, 2**16])
 def _parts(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The file is read in parts of so many characters."""
+    """The file is read in parts of this many characters."""
     monkeypatch.setattr(text, "_PART", request.param)
     monkeypatch.setattr(text, "_BLOCK", request.param)
 

@@ -26,9 +26,10 @@ from convt_cli.errors import ConvtError
 from convt_cli.files import boxes, tiled
 from convt_cli.files.arrays import read_array, write_array
 from convt_cli.files.layout import arrange, give_back
-from convt_cli.files.tiled import Action, Advance, apply_by_tiles
+from convt_cli.files.tiled import Action, apply_by_tiles
 from convt_cli.io import memory
-from convt_cli.operators import matrix_free as direct
+from convt_cli.io.progress import Advance
+from convt_cli.operators import matrix_free
 from convt_cli.operators.functions import apply
 from convt_cli.operators.kernels import choice
 from convt_cli.operators.routes import route
@@ -58,7 +59,7 @@ def _tiny(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def set_positions(patch: pytest.MonkeyPatch, positions: int) -> None:
-    """Let every tile have about so many positions."""
+    """Let every tile have about this many positions."""
 
     def tiny(work: choice.Workload) -> choice.Choice:
         return replace(choice.cheapest(work), positions=positions)
@@ -86,7 +87,7 @@ def biased(convolution: Convolution, weight: Array, bias: Array) -> Action:
 def by_tiles(
     what: Action, folder: Path, array: Array, layout: str = LAYOUTS[0], threads: int = 1
 ) -> bytes:
-    """The file that comes of an array."""
+    """The file written for an array, tile by tile."""
     np.save(folder / "x.npy", array)
     names = f"{folder}/x.npy", f"{folder}/y.npy"
     with tiles_at_once(threads):
@@ -95,7 +96,7 @@ def by_tiles(
 
 
 def in_memory(what: Action, folder: Path, array: Array, layout: str = LAYOUTS[0]) -> bytes:
-    """The file that is written of the result of the whole array at once."""
+    """The file written from the result of the whole array, computed at once."""
     np.save(folder / "x.npy", array)
     expected = what.shapes[0]
     batch, form = arrange(read_array(f"{folder}/x.npy"), expected, layout, text=False)
@@ -182,9 +183,9 @@ class TestResults:
         set_positions(monkeypatch, positions)
         what = action(PLAIN, sample(PLAIN.weight_shape, "float32"), forward=forward)
         source = in_file(sample((5, *what.shapes[0]), "float32", 1), "batch", layout)
-        monkeypatch.setattr(direct, "_TOGETHER_BYTES", 1)
+        monkeypatch.setattr(matrix_free, "_TOGETHER_BYTES", 1)
         expected = in_memory(what, tmp_path, source, layout)
-        monkeypatch.setattr(direct, "_TOGETHER_BYTES", together)
+        monkeypatch.setattr(matrix_free, "_TOGETHER_BYTES", together)
         assert by_tiles(what, tmp_path, source, layout, threads) == expected
         assert len(expected) > 128
 

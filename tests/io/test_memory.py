@@ -25,7 +25,7 @@ MEMINFO = "MemTotal:  4000 kB\nMemFree:  10 kB\nMemAvailable:    2000 kB\n"
 
 
 def fake_files(patch: pytest.MonkeyPatch, files: Mapping[str, str]) -> None:
-    """Let the system's files say this, and all others be missing; no limit on address space."""
+    """Replace the system's files by these, without a limit on the address space."""
     patch.setattr(memory, "_read", lambda path: files.get(str(path), ""))
     infinity = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
     patch.setattr(resource, "getrlimit", lambda _: infinity)

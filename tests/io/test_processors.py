@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from convt_cli.io import processors
+from convt_cli.io import memory, processors
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +25,7 @@ def _nothing_said(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"MKL_NUM_THREADS": "2"}, 2),
         ({"OMP_NUM_THREADS": "2,1"}, 2),
         ({"OPENBLAS_NUM_THREADS": "1"}, 1),
-        ({"OPENBLAS_NUM_THREADS": "64"}, processors.MOST_THREADS),
+        ({"OPENBLAS_NUM_THREADS": "64"}, memory.MOST_THREADS),
         ({"OPENBLAS_NUM_THREADS": "0", "OMP_NUM_THREADS": "2"}, 2),
         ({"OPENBLAS_NUM_THREADS": "many"}, 3),
         ({}, 3),
@@ -42,7 +42,7 @@ def test_are_as_many_as_the_blas_would_have(
 
 def test_of_many_processors_few_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processors, "_processors", lambda: 64)
-    assert processors.granted() == processors.MOST_THREADS
+    assert processors.granted() == memory.MOST_THREADS
 
 
 def test_processors_are_those_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,7 +31,7 @@ RUN = "import sys; from convt_cli.commands.main import run; sys.exit(run(sys.arg
 
 
 def process(*command: str, stdin: bytes = b"") -> Outcome:
-    """What a command comes to that runs convt in its own way."""
+    """The outcome of a command that runs convt in its own way."""
     done = subprocess.run(
         command,
         input=stdin,

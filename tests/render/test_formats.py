@@ -45,7 +45,7 @@ def markdown_cells(text: str) -> list[list[str]]:
 
 
 def plain(children: list[Any]) -> str:
-    """The text of a cell; markup of any kind stands out as its name."""
+    """The text of a cell; any markup in it is shown by its name."""
     return "".join(
         child.content if child.type in {"text", "text_special"} else f"<{child.type}>"
         for child in children
@@ -109,7 +109,7 @@ class TestCsv:
     @given(name=st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=20))
     @example(name='a,"b"')
     def test_parses_back(self, name: str) -> None:
-        """But for the ' in front of what a spreadsheet would take for a formula."""
+        """Without the ' in front of texts that a spreadsheet would take for a formula."""
         text = as_csv(report((name, (1,), 2, 3)))
         _, [found, *others] = csv.reader(io.StringIO(text, newline=""))
         assert found in (name, f"'{name}")

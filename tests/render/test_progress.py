@@ -16,7 +16,7 @@ class Terminal(io.StringIO):
 
 
 class Clock:
-    """A clock that stands until it is moved."""
+    """A clock that stands still until it is moved."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -26,11 +26,11 @@ class Clock:
 
 
 class Failure(Exception):
-    """What the work ends with where it fails."""
+    """The error that the work ends with."""
 
 
 def work(stderr: io.StringIO | None, seconds: float, *, fails: bool = False) -> str:
-    """What stands on standard error after four steps of work, `seconds` in all."""
+    """The text on standard error after four steps of work, `seconds` in all."""
     clock = Clock()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TERM", "xterm")

@@ -24,6 +24,7 @@ from convt_cli.arithmetic.network import Network
 from convt_cli.errors import ArrayError, RequestError, shape_text
 from convt_cli.files.weights import Weights
 from convt_cli.io import memory
+from convt_cli.io.progress import Advance, Progress
 from convt_cli.operators.dtypes import Array, as_array
 
 
@@ -55,11 +56,7 @@ class Reconstruction:
     notes: tuple[str, ...]
 
 
-Progress = Callable[[str, int], AbstractContextManager[Callable[[int], object]]]
-"""(label, total) to a context whose value is called with the number of pictures just finished."""
-
-
-def _no_progress(_label: str, _total: int) -> AbstractContextManager[Callable[[int], object]]:
+def _no_progress(_label: str, _total: int) -> AbstractContextManager[Advance]:
     return nullcontext(bool)
 
 
