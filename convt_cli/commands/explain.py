@@ -10,7 +10,11 @@ from convt_cli.commands.emit import print_text
 from convt_cli.errors.codes import EXPLANATIONS
 
 
-@click.command("explain", epilog="Example:  convt explain E105")
+@click.command(
+    "explain",
+    short_help="What the code of a diagnostic means.",
+    epilog="Example:  convt explain E105",
+)
 @click.argument("code", metavar="CODE")
 def command(code: str) -> int:
     """Print what a diagnostic code means and how to correct the problem."""
