@@ -6,17 +6,15 @@ The keys of a layer are the fields of its dataclass in `arithmetic.layers`, and 
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
 from convt_cli.arithmetic.convolution import Shape
-from convt_cli.arithmetic.keys import EarlierLayer, Kind
+from convt_cli.arithmetic.keys import EarlierLayer
 from convt_cli.arithmetic.layers import LAYER_TYPES, Definition
 from convt_cli.errors import shown
 from convt_cli.errors.suggestions import closest, suggestion
+from convt_cli.spec.layer_spec import COMMON_KEYS, LayerSpec, fields_of
 from convt_cli.spec.nodes import Mapping, Node, Scalar, Sequence
 from convt_cli.spec.source import Place, Problems
 from convt_cli.spec.values import (
@@ -29,18 +27,7 @@ from convt_cli.spec.values import (
     read_word,
 )
 
-COMMON_KEYS = ("name", "type", "from", "expect", "stands_for")
-"""The keys that layers of every type have."""
-
 _T = TypeVar("_T")
-
-
-class Field(NamedTuple):
-    """What a layer type says about one of its keys."""
-
-    kind: Kind
-    required: bool
-    description: str
 
 
 class KeyValues(NamedTuple):
@@ -48,51 +35,6 @@ class KeyValues(NamedTuple):
 
     values: dict[str, Any]
     places: dict[str, Place]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LayerSpec:
-    """One layer as written; `definition` is None if its keys are not complete and right.
-
-    `sources` are the names of the layers and inputs that it reads, and `linked` those of further
-    ones whose shapes it needs, as an unpooling needs its pool's; either is None where it is not
-    known.  `stands_for` names the operation whose shapes the layer has, and whose numbers it has
-    not.  `places` holds the place of every key's value, and under "" that of the layer itself.
-    """
-
-    name: str
-    type: str
-    definition: Definition | None
-    sources: tuple[str, ...] | None
-    linked: tuple[str, ...] | None
-    expect: Shape | None
-    stands_for: str | None
-    places: dict[str, Place]
-
-    @property
-    def needed(self) -> tuple[str, ...] | None:
-        """The names of all layers and inputs whose shapes the layer needs; None if not known."""
-        if self.sources is None or self.linked is None:
-            return None
-        return (*self.sources, *self.linked)
-
-    def place(self, field: str) -> Place:
-        """The place of a key's value; the layer's own place where the key is left out."""
-        return self.places.get(field, self.places[""])
-
-
-@cache
-def fields_of(layer_type: str) -> dict[str, Field]:
-    """The keys of a layer type by name, in the order of its dataclass."""
-    definition: Any = LAYER_TYPES[layer_type]
-    return {
-        field.name: Field(
-            field.metadata["kind"],
-            field.default is dataclasses.MISSING,
-            field.metadata["description"],
-        )
-        for field in dataclasses.fields(definition)
-    }
 
 
 def optional(

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.layers import Conv, ConvTranspose
-from convt_cli.spec.layers import LayerSpec
+from convt_cli.spec.layer_spec import LayerSpec
 
 _IMAGE_CHANNELS = (1, 3, 4)
 """Channels of images: grey, colour, and colour with transparency."""

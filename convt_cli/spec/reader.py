@@ -13,15 +13,8 @@ from convt_cli.arithmetic.layers import LAYER_TYPES
 from convt_cli.arithmetic.layers.base import MAX_RANK, unsupported_key
 from convt_cli.errors import RequestError, shown
 from convt_cli.errors.suggestions import closest, suggestion
-from convt_cli.spec.layers import (
-    KeyValues,
-    LayerReader,
-    LayerSpec,
-    fields_of,
-    note_unknown,
-    optional,
-    read_keys,
-)
+from convt_cli.spec.layer_spec import LayerSpec, fields_of
+from convt_cli.spec.layers import KeyValues, LayerReader, note_unknown, optional, read_keys
 from convt_cli.spec.misread import input_warning
 from convt_cli.spec.nodes import Mapping, Node, Sequence, describe, parse
 from convt_cli.spec.source import Problems

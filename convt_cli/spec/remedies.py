@@ -25,7 +25,7 @@ from convt_cli.arithmetic.layers.resampling import Upsample
 from convt_cli.arithmetic.questions.bounds import Bounds
 from convt_cli.arithmetic.questions.solver import Question, has_solution
 from convt_cli.errors import GeometryError
-from convt_cli.spec.layers import LayerSpec
+from convt_cli.spec.layer_spec import LayerSpec
 from convt_cli.spec.reader import DEFAULT_FRAMEWORK
 
 # Bounds for what is tried out, so that a message costs little time.

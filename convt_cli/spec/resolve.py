@@ -11,7 +11,7 @@ from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.layers import Definition, Geometry
 from convt_cli.arithmetic.network import Network, NetworkLayer
 from convt_cli.errors import GeometryError, shown
-from convt_cli.spec.layers import LayerSpec
+from convt_cli.spec.layer_spec import LayerSpec
 from convt_cli.spec.reader import NetworkSpec
 from convt_cli.spec.remedies import Situation, expect_help, join_help
 from convt_cli.spec.source import Problems

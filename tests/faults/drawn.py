@@ -22,7 +22,7 @@ from convt_cli.arithmetic.keys import (
 )
 from convt_cli.arithmetic.layers import LAYER_TYPES
 from convt_cli.errors import ConvtError
-from convt_cli.spec.layers import fields_of
+from convt_cli.spec.layer_spec import fields_of
 
 _T = TypeVar("_T")
 

@@ -21,7 +21,7 @@ from convt_cli.arithmetic.keys import (
 from convt_cli.arithmetic.layers import LAYER_TYPES
 from convt_cli.commands.main import COMMANDS, group
 from convt_cli.render.diagnostics import diagnostic_text
-from convt_cli.spec.layers import fields_of
+from convt_cli.spec.layer_spec import fields_of
 from tests.conftest import GUIDE, Found, Run, WriteSpec
 from tests.spec.texts import CONV, INPUT, assert_found, layer, net, required
 

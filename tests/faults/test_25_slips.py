@@ -13,7 +13,7 @@ from convt_cli.arithmetic.keys import FILLS, PaddingPerAxis, Word
 from convt_cli.arithmetic.layers import LAYER_TYPES
 from convt_cli.commands.main import COMMANDS
 from convt_cli.render.diagnostics import diagnostic_text
-from convt_cli.spec.layers import COMMON_KEYS, fields_of
+from convt_cli.spec.layer_spec import COMMON_KEYS, fields_of
 from convt_cli.spec.reader import TOP_KEYS
 from tests.conftest import GUIDE, Found, Outcome, Run, WriteSpec, assert_refused, environment
 from tests.spec.texts import CONV, INPUT, layer, net, required

@@ -20,7 +20,7 @@ from convt_cli.arithmetic.keys import (
 from convt_cli.arithmetic.layers import LAYER_TYPES
 from convt_cli.arithmetic.network import Network
 from convt_cli.errors import RequestError, SpecError
-from convt_cli.spec.layers import fields_of
+from convt_cli.spec.layer_spec import fields_of
 from convt_cli.spec.load import load_spec
 from tests.conftest import Found
 from tests.spec.texts import CONV, INPUT, Seen, assert_found, layer, net, required, seen

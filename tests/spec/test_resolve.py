@@ -31,7 +31,7 @@ from convt_cli.arithmetic.layers import LAYER_TYPES
 from convt_cli.arithmetic.network import Network
 from convt_cli.errors import Diagnostic
 from convt_cli.render.diagnostics import diagnostic_text
-from convt_cli.spec.layers import Field, fields_of
+from convt_cli.spec.layer_spec import Field, fields_of
 from convt_cli.spec.load import load_spec
 from tests.conftest import ZFNET, Found
 

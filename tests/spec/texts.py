@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from convt_cli.arithmetic.keys import EarlierLayer, Sizes
 from convt_cli.errors import Diagnostic
-from convt_cli.spec.layers import fields_of
+from convt_cli.spec.layer_spec import fields_of
 from tests.conftest import Found
 
 REST = "layers: [{type: relu}]\n"
