@@ -8,6 +8,7 @@ the position; here belong the formulas of these fractions, one function a kind o
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import gcd
 
 from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.keys import Ratio
@@ -34,6 +35,17 @@ class Span:
         """The first and the last position that `position` reads."""
         start = position * self.step
         return (start + self.first) // self.per, (start + self.last) // self.per
+
+    @property
+    def most(self) -> int:
+        """The largest number of positions that a position reads.
+
+        >>> Span(step=2, per=3, last=2).most, Span(per=4, first=1, last=2).most
+        (2, 2)
+        """
+        common = gcd(self.step, self.per)
+        remainder = self.per - common + self.first % common  # the largest of q*step + first
+        return max(0, (remainder + self.last - self.first) // self.per + 1)
 
 
 def direct_span(axis: Axis) -> Span:

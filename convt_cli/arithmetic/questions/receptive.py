@@ -284,8 +284,7 @@ def _can_miss(trace: Trace, span: Span) -> bool:
     It can where places that read nothing stand at an end, and where a later place reads from
     further in front: the hull's end may then belong to a place between a dilated window's taps.
     """
-    widest = max(last - first for first, last in map(span.of, range(span.per)))
-    return widest > 0 and (trace.has_gaps or (widest > 1 and not trace.is_monotone))
+    return span.most > 1 and (trace.has_gaps or (span.most > 2 and not trace.is_monotone))
 
 
 def _narrowed(
