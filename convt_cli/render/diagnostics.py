@@ -29,7 +29,8 @@ def diagnostic_text(one: Diagnostic, width: int = UNKNOWN_WIDTH) -> str:
     """
     margin = " " * len(str(one.line))
     room = max(NARROWEST, width) - len(margin) - 3
-    excerpt, start = _around(_on_one_line(one.excerpt), one.column - 1, room)
+    part, start = _around(one.excerpt, one.column - 1, room)
+    excerpt = _on_one_line(part)
     carets = "^" * max(1, min(one.width, len(excerpt.removesuffix(_CUT)) - start))
     pointer = " " * columns_of(excerpt[:start]) + carets
     value = visible(one.value)

@@ -22,7 +22,7 @@ load_npz: Any = scipy.sparse.load_npz
 SHAPES = [
     *("(-1,)", "(2, -3)", "(-1, -8)", "(1.0,)", "('2',)", "2", "None", "(2, 3, 1000)", "(10**9,)"),
     *("(" + "9" * 5000 + ",)", "(99999999999999999999, 0)", "(4611686018427387904, 0)"),
-    *("(" + "1, " * 65 + ")", "(" + "0, " * 65 + ")", "(" + "(" * 100 + ")" * 100 + ",)"),
+    "(" + "(" * 100 + ")" * 100 + ",)",
     *("(2147483648, 2147483648)", "(4294967296, 4294967296, 1)", "(-2147483648, 4)"),
     *("[1, 2]", "{1}", "(2, 3", "((2, 3)", "(2, 3))", "(2, 3), 'x': ["),
 ]
@@ -43,6 +43,13 @@ class TestArrays:
         content = with_header(header_of(shape), body)
         whole = content if name == "x.npy" else npz_bytes({"a.npy": content})
         assert outcome_of(whole, name) == "E303"
+
+    @pytest.mark.parametrize("size", ["0, ", "1, "])
+    @pytest.mark.parametrize("name", ["x.npy", "x.npz"])
+    def test_14_more_axes_than_an_array_can_have_are_refused(self, name: str, size: str) -> None:
+        content = with_header(header_of("(" + size * 65 + ")"), bytes(8))
+        whole = content if name == "x.npy" else npz_bytes({"a.npy": content})
+        assert outcome_of(whole, name) == "E301"
 
     @pytest.mark.parametrize("descr", ["'<f4'", "'<f16'", "'<c16'", "'|i1'"])
     @pytest.mark.parametrize("name", ["x.npy", "x.npz"])
