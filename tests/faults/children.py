@@ -117,7 +117,7 @@ def ended_by(child: int, delay: float, number: int) -> int:
 
 def live(request: dict[str, Any]) -> None:
     """Do what a child is asked to, and end."""
-    for number in {signal.SIGINT, request.get("number", signal.SIGINT)}:
+    for number in {signal.SIGINT, request.get("number", signal.SIGINT)} - {signal.SIGKILL}:
         # Python handles SIGINT itself, and whoever runs the tests in the background ignores others.
         signal.signal(number, signal.SIG_DFL)
     status = 70  # of an exception, which nobody sees
