@@ -69,11 +69,12 @@ class Unwinding:
 
     def __exit__(self, *_: object) -> None:
         """Put back what was there.  Raises SystemExit for a signal that was still to be raised."""
+        if self._first is not None:  # before SIGALRM's own handler is back, which knows no first
+            self._again_in(0)
         sys.unraisablehook = self._hook
         for number, handler in self._before.items():
             signal.signal(number, handler)  # type: ignore[arg-type]  # what it returned itself
         if self._first is not None:
-            self._again_in(0)
             raise SystemExit(_STATUS + self._first)
 
     def _end(self, number: int, frame: FrameType | None) -> None:
@@ -91,7 +92,7 @@ class Unwinding:
         """Whether `_end` will be called again after `seconds`; 0 calls that off."""
         if not hasattr(signal, "setitimer"):
             return False
-        signal.signal(signal.SIGALRM, self._end if seconds else signal.SIG_IGN)
+        signal.signal(signal.SIGALRM, self._end)
         signal.setitimer(signal.ITIMER_REAL, seconds)
         return True
 

@@ -277,6 +277,33 @@ def test_05_so_it_does_at_any_module(folder: Path, command: str, wanted: int) ->
     assert_ended_while_loading(wanted, command, signal.SIGINT, 130)
 
 
+def test_05_a_signal_in_the_last_import_keeps_its_status(folder: Path) -> None:
+    """The alarm that raises it again may come while the handlers are put back."""
+    (folder / "last.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGTERM)\n")
+    program = """if True:
+        import signal, time
+        from convt_cli.io.signals import Unwinding, end_at_once
+        replace = signal.signal
+        def slow(number, handler):
+            before = replace(number, handler)
+            if number == signal.SIGALRM and signal.getitimer(signal.ITIMER_REAL)[0]:
+                time.sleep(0.1)
+            return before
+        end_at_once()
+        with Unwinding():
+            import last
+            signal.signal = slow
+        """
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=environment(PYTHONPATH=os.pathsep.join((str(folder), environment()["PYTHONPATH"]))),
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (143, b"")
+
+
 @pytest.mark.parametrize("wrapping", ["importing", "destroying", "swallowing an import error"])
 def test_05_a_signal_is_not_lost_where_python_drops_exceptions(folder: Path, wrapping: str) -> None:
     """In an import it can be taken for the import's failure, and a destructor drops it."""

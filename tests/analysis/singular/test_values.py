@@ -241,7 +241,8 @@ def test_values_of_groups_that_nearly_agree_are_told_apart() -> None:
     assert found.method == "iteration"
     last = replace(convolution, out_channels=1, in_channels=1, groups=1)
     matrix = LinearMap(last, weight[-1:])
-    reached = float(svds(matrix, k=1, return_singular_vectors=False, rng=0)[0])
+    start = np.random.default_rng(0).standard_normal(matrix.shape[1])
+    reached = float(svds(matrix, k=1, return_singular_vectors=False, v0=start)[0])
     assert reached == pytest.approx(6.116112967, abs=1e-9)
     assert found.largest.value >= reached - 1e-8
 
