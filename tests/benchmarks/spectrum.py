@@ -38,8 +38,8 @@ def measure(number: int, method: str) -> None:
         value, error = found.value, found.error_estimate
     else:
         matrix = LinearMap(convolution, weight)
-        start = np.random.default_rng(0).standard_normal(min(matrix.shape))
-        value = float(svds(matrix, k=1, tol=1e-6, return_singular_vectors=False, v0=start)[0])
+        v0 = np.random.default_rng(0).standard_normal(min(matrix.shape))
+        value = float(svds(matrix, k=1, tol=1e-6, return_singular_vectors=False, v0=v0)[0])
         error = float("nan")
     seconds = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
