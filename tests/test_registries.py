@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import importlib
+import inspect
+import pkgutil
 import re
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,7 +25,6 @@ from scipy.io import mmread
 from scipy.sparse import load_npz
 
 from convt_cli.analysis.backward.layers import STEPS
-from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.dialects.frameworks import FRAMEWORKS
 from convt_cli.arithmetic.layers import LAYER_TYPES
 from convt_cli.arithmetic.network import NetworkLayer
@@ -34,10 +36,9 @@ from convt_cli.files.arrays import ARRAY_SUFFIXES, read_array, write_array
 from convt_cli.files.matrices import MATRIX_SUFFIXES
 from convt_cli.models.onnx import operators
 from convt_cli.models.onnx.operators import OPERATORS, preserving
-from convt_cli.operators import matrix_free
-from convt_cli.operators.kernels.choice import Choice, Workload
-from convt_cli.operators.kernels.polyphase import forward_branches
-from convt_cli.operators.matrix_free import apply_forward
+from convt_cli.operators import kernels
+from convt_cli.operators.kernels import KERNELS
+from convt_cli.operators.kernels.kernel import Kernel
 from convt_cli.render.formats import RENDERERS
 from convt_cli.reports.code_lines import WRITERS, layer_line
 from convt_cli.spec.load import load_spec
@@ -47,8 +48,8 @@ from tests.commands.test_warnings import COMMANDS as WARNED
 from tests.conftest import GUIDE, PACKAGE, Run, WriteSpec
 from tests.dialects import TRUTH
 from tests.faults.outputs import FILES, commands_tested
+from tests.layers import PRICED
 from tests.models.onnx.test_convert import graph_of, layers_of, node, weight
-from tests.operators.kernels.test_kernels import KERNELS, convolution_of, random_integers
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -368,62 +369,29 @@ class TestMatrixFormats:
 
 # ------------------------------------------------------------------------------- kernels
 
-PLAIN = convolution_of(2, 3, Axis.conv(input_size=8, kernel_size=3, before=1, after=1))
 
-BESIDE_KERNELS = ("choice", "polyphase", "scratch")
-"""The modules of operators.kernels of which MatrixFree uses more than a kernel."""
-
-
-def choosable() -> set[str]:
-    """The kernels among which a layer with stride 1 has a choice, and so any layer."""
-    axes = tuple(forward_branches(axis) for axis in PLAIN.axes)
-    work = Workload(branches=axes, rows=2, inner=3, sizes=(8,), groups=1, itemsize=8, forward=True)
-    return {choice.kernel for choice in work.choices()}
+def kernels_on_disk() -> set[str]:
+    """The kernels that the modules of operators.kernels define, by their classes' names."""
+    found = set()
+    for info in pkgutil.iter_modules(kernels.__path__, f"{kernels.__name__}."):
+        module = importlib.import_module(info.name)
+        found |= {
+            one for one in vars(module).values() if inspect.isclass(one) and issubclass(one, Kernel)
+        }
+    return {one.__name__ for one in found if not inspect.isabstract(one)}
 
 
 class TestKernels:
-    def test_each_is_held_to_the_oracle(self) -> None:
-        place = "KERNELS and Forced.fill in tests/operators/kernels/test_kernels.py"
-        assert_lists(KERNELS, choosable(), place)
+    def test_each_is_registered(self) -> None:
+        names = [kernel.__name__ for kernel in KERNELS]
+        assert_lists(names, kernels_on_disk(), "KERNELS in operators/kernels/__init__.py")
 
-    def test_each_is_run_where_it_is_chosen(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Each name calls another function or class of operators.kernels, or with other options."""
-        calls: dict[str, list[str]] = {}
-        weight, x = random_integers((2, 3, 3)), random_integers((1, 3, 8))
-        y = apply_forward(PLAIN, weight, x)
-        for kernel in sorted(choosable()):
-            made = calls[kernel] = []
-            with monkeypatch.context() as patched:
-                chosen = Choice(kernel=kernel, cost=0, positions=8)
-                patched.setattr(matrix_free, "cheapest", lambda _, chosen=chosen: chosen)
-                for name, one in kernels_of(matrix_free):
-                    patched.setattr(matrix_free, name, noting(made, name, one))
-                np.testing.assert_array_equal(apply_forward(PLAIN, weight, x), y)
-        for kernel, made in calls.items():
-            alike = [other for other in calls if calls[other] == made]
-            assert alike == [kernel], f"MatrixFree of operators/matrix_free runs {alike} as one"
+    def test_each_has_a_name_of_its_own(self) -> None:
+        assert len({kernel.name for kernel in KERNELS}) == len(KERNELS)
 
-
-def kernels_of(module: Any) -> Iterable[tuple[str, Any]]:
-    """The names in a module that come from a module of a kernel, and what they are."""
-    for name, one in vars(module).items():
-        home = getattr(one, "__module__", "")
-        room, _, module_name = home.rpartition(".")
-        if room == "convt_cli.operators.kernels" and module_name not in BESIDE_KERNELS:
-            yield name, one
-
-
-def noting(made: list[str], name: str, one: Any) -> Any:
-    """`one`, which notes that it was called, and how."""
-
-    def call(*arguments: Any, **options: Any) -> Any:
-        made.append(f"{name} {options}")
-        return one(*arguments, **options)
-
-    return call
-
-
-# ------------------------------------------------------------------------------- commands
+    def test_each_is_chosen_for_a_layer(self) -> None:
+        chosen = {priced.kernel for priced in PRICED}
+        assert_lists(chosen, [kernel.name for kernel in KERNELS], "PRICED in tests/layers.py")
 
 
 class TestCommands:

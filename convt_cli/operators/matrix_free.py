@@ -1,15 +1,13 @@
 """C x and Cᵀ y without the matrix: tile by tile, with the cheapest kernel for the layer.
 
-Four kernels compute the same sums: `im2col` copies the source tap by tap and multiplies once,
-`rows` does so for one row of the result at a time, `col2im` multiplies and then adds the products
-tap by tap, and `taps` does one tap after the other.  The first three are fast, each for other
-channels and sizes, and `choice` estimates which is cheapest.  They multiply the zeros of the
-padding too, so items that a weight of inf or nan has a part in are computed again, by `taps`.
+All `kernels` compute the same sums, each fast for other channels and sizes, and `choice` estimates
+which is cheapest.  Fast ones multiply the zeros of the padding too, so items that a weight of inf
+or nan has a part in are computed again, by `taps`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cached_property
 from itertools import islice
 from math import prod
@@ -19,13 +17,11 @@ import numpy as np
 from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.convolution import Convolution
 from convt_cli.operators.dtypes import Array
-from convt_cli.operators.kernels.choice import Choice, Workload, cheapest, positions_per_tile
-from convt_cli.operators.kernels.col2im import Col2im
-from convt_cli.operators.kernels.im2col import Im2col
+from convt_cli.operators.kernels.choice import Choice, cheapest, positions_per_tile
 from convt_cli.operators.kernels.polyphase import Branches, forward_branches, transpose_branches
-from convt_cli.operators.kernels.rows import Rows
 from convt_cli.operators.kernels.scratch import lent
-from convt_cli.operators.kernels.taps import add_tap_by_tap
+from convt_cli.operators.kernels.taps import Taps
+from convt_cli.operators.kernels.workload import Workload
 from convt_cli.operators.padding import pad, pad_transpose, without_padding
 from convt_cli.operators.threads import each
 from convt_cli.operators.tiles import Tile, tiles
@@ -33,9 +29,6 @@ from convt_cli.operators.tiles import Tile, tiles
 _TOGETHER_BYTES = 2 * 2**20
 """The bytes of the small items that one call computes, their copies for each tap included: one
 call for several saves calls of NumPy, as long as all stays in the cache."""
-
-Kernel = Callable[[Branches, Array, Array], None]
-"""(branches, source, result): fill the result, both (batch, channels, *sizes)."""
 
 
 class MatrixFree:
@@ -50,7 +43,7 @@ class MatrixFree:
         # (groups, result channels, source channels, *kernel_size), channels per group
         self._weight = grouped if forward else grouped.swapaxes(1, 2)
         self._choice = self._chosen(self._branches_of(convolution.axes))
-        self._kernel = self._chosen_kernel()
+        self._kernel = self._choice.kernel(self._weight)
 
     def tiles(self) -> Iterator[Tile]:
         """The tiles whose results make up the whole, in row-major order."""
@@ -66,19 +59,10 @@ class MatrixFree:
             result[...] = 0
             return
         with lent():
-            self._fill(branches, tile.axes, source, result)
-
-    def _fill(
-        self, branches: Branches, axes: tuple[Axis, ...], source: Array, result: Array
-    ) -> None:
-        """`fill`, by the chosen kernel; then by `taps` the items that it cannot do."""
-        items = list(range(len(result)))
-        if self._kernel is not None:
             self._kernel(branches, source, result)
-            items = self._to_redo(result)
-        for item in items:
-            one = slice(item, item + 1)
-            add_tap_by_tap(axes, self._weight, source[one], result[one], forward=self._forward)
+            for item in self._to_redo(result):
+                one = slice(item, item + 1)
+                Taps(self._weight)(branches, source[one], result[one])
 
     def filled(self, source: Array, result: Array) -> Array:
         """`result`, (batch, channels, *sizes), with every tile of every item filled."""
@@ -100,15 +84,13 @@ class MatrixFree:
             return 1
         shapes = self._convolution.input_shape, self._convolution.output_shape
         source, result = shapes if self._forward else shapes[::-1]
-        # col2im has a copy of the result for each tap, the others have one of the source.
-        channels = result[0] if self._choice.kernel == "col2im" else source[0]
+        channels = {"source": source[0], "result": result[0]}[self._choice.kernel.copies]
         copies = channels * prod(source[1:]) * prod(self._convolution.kernel_size)
         return max(1, _TOGETHER_BYTES // ((copies + prod(result)) * self._weight.itemsize))
 
     def _is_undivided(self) -> bool:
         """Whether BLAS computes all products in a single thread, and threads of ours help."""
-        branches = self._branches_of(self._convolution.axes)
-        return isinstance(self._kernel, Rows) and self._kernel.are_undivided(branches)
+        return self._kernel.are_undivided(self._branches_of(self._convolution.axes))
 
     def _to_redo(self, result: Array) -> list[int]:
         """The items that are to be computed again by `taps`, as the weight has an inf or nan.
@@ -116,6 +98,8 @@ class MatrixFree:
         Such a weight leaves an inf or nan in each item that it has a part in.  So where the weight
         is larger than a result, the results are searched first.
         """
+        if not self._choice.kernel.multiplies_padding:
+            return []
         items = list(range(len(result)))
         if self._weight.size > result[:1].size:
             items = [item for item in items if not np.isfinite(result[item].sum())]
@@ -136,8 +120,8 @@ class MatrixFree:
         size = groups * self._weight.itemsize
         if not all(branches):  # C has no entry: a tile is its boxes, and nothing to compute
             steps = prod(axis.stride for axis in self._convolution.axes)
-            positions = positions_per_tile(size * (rows + inner) * steps)
-            return Choice(kernel="taps", cost=0, positions=positions)
+            positions = positions_per_tile(size * (rows + inner) * steps, Taps.tile_bytes)
+            return Choice(kernel=Taps, cost=0, positions=positions)
         work = Workload(
             branches=branches,
             rows=rows,
@@ -148,16 +132,6 @@ class MatrixFree:
             forward=self._forward,
         )
         return cheapest(work)
-
-    def _chosen_kernel(self) -> Kernel | None:
-        """The chosen kernel for this weight; None for `taps`."""
-        if self._choice.kernel == "col2im":
-            return Col2im(np.ascontiguousarray(self._weight.swapaxes(1, 2)))
-        if self._choice.kernel == "taps":
-            return None
-        if self._choice.kernel == "rows":
-            return Rows(self._weight)
-        return Im2col(self._weight, all_axes=self._choice.kernel == "im2col full")
 
 
 def apply_forward(convolution: Convolution, weight: Array, x: Array) -> Array:

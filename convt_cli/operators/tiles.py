@@ -15,7 +15,7 @@ from functools import lru_cache
 from itertools import product
 from math import prod
 
-from convt_cli.arithmetic.axis import Axis
+from convt_cli.arithmetic.axis import Axis, ceil_div
 from convt_cli.arithmetic.convolution import Convolution, Shape
 
 _SHORTEST = 8
@@ -73,15 +73,15 @@ def tile_lengths(counts: list[int], positions: int) -> list[int]:
         kept = prod(min(count, _SHORTEST) for count in counts[:number])
         room = max(1, positions // (prod(lengths) * kept))
         most = min(counts[number], room)
-        parts = max(1, -(-counts[number] // max(1, most)))
+        parts = max(1, ceil_div(counts[number], max(1, most)))
         parts += parts % 2 if parts > 1 else 0
-        lengths.insert(0, max(-(-counts[number] // parts), min(most, _SHORTEST)))
+        lengths.insert(0, max(ceil_div(counts[number], parts), min(most, _SHORTEST)))
     return lengths
 
 
 def _positions(axis: Axis, *, forward: bool) -> int:
     """The outputs of C, or the strides that the result of Cᵀ is long (the last may be partial)."""
-    return axis.output_size if forward else -(-axis.input_size // axis.stride)
+    return axis.output_size if forward else ceil_div(axis.input_size, axis.stride)
 
 
 @lru_cache(maxsize=_CACHED_PARTS)

@@ -32,6 +32,7 @@ from convt_cli.io.progress import Advance
 from convt_cli.operators import matrix_free
 from convt_cli.operators.functions import apply
 from convt_cli.operators.kernels import choice
+from convt_cli.operators.kernels.workload import Workload
 from convt_cli.operators.routes import route
 from convt_cli.operators.threads import tiles_at_once
 from tests import oracle
@@ -61,7 +62,7 @@ def _tiny(monkeypatch: pytest.MonkeyPatch) -> None:
 def set_positions(patch: pytest.MonkeyPatch, positions: int) -> None:
     """Let every tile have about this many positions."""
 
-    def tiny(work: choice.Workload) -> choice.Choice:
+    def tiny(work: Workload) -> choice.Choice:
         return replace(choice.cheapest(work), positions=positions)
 
     patch.setattr("convt_cli.operators.matrix_free.cheapest", tiny)

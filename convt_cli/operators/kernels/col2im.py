@@ -24,18 +24,21 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
 from math import prod
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
+from convt_cli.arithmetic.axis import ceil_div
 from convt_cli.operators.dtypes import Array
+from convt_cli.operators.kernels.kernel import Kernel
 from convt_cli.operators.kernels.polyphase import Branch, Branches, all_covered, pitch
 from convt_cli.operators.kernels.scratch import scratch
 from convt_cli.operators.kernels.views import lies_flat
+from convt_cli.operators.kernels.workload import ADD, REARRANGE, Cost, Workload
 
 _BLOCK_BYTES = 2**22
 """Bytes of a product's result: few enough to stay in the cache until it is added up."""
-ROWS_AT_ONCE = 256
+_ROWS_AT_ONCE = 256
 """The fewest rows of a product, even if its result is larger then: with fewer BLAS is slow."""
 _NARROW = 8
 """Up to `_NARROW * itemsize` positions the product is (yᵀ W)ᵀ and not Wᵀ y: BLAS is faster with
@@ -47,14 +50,32 @@ _CACHED_PLANS = 64
 """How many summation plans are cached, one for each shape of a tile."""
 
 
-class Col2im:
-    """The kernel col2im for one weight and any sources that are read with step 1.
+class Col2im(Kernel):
+    """The kernel that multiplies first, for sources that are read with step 1."""
 
-    `weight` is (groups, source channels, result channels, *kernel_size), channels per group.
-    """
+    name: ClassVar = "col2im"
+    copies: ClassVar = "result"
+    # Neighbouring tiles both compute the products along their border.
+    tile_bytes: ClassVar = 16 * 2**20
+
+    @classmethod
+    def cost(cls, work: Workload) -> Cost | None:
+        """The cost of the products and of adding them up; None for sources that lie apart."""
+        if work.source_steps > 1:
+            return None
+        stretch = _stretch(work)
+        products = work.products(work.rows * work.tap_count, work.inner)
+        summed = ADD * work.positions * work.rows * work.tap_count
+        rearranged = work.rows * work.inner * work.tap_count if work.forward else 0
+        return Cost(
+            work=(products + summed) * stretch + REARRANGE * rearranged,
+            calls=work.tap_count,
+            elements=(min(work.rows * work.tap_count, _ROWS_AT_ONCE) + work.inner) * stretch,
+        )
 
     def __init__(self, weight: Array) -> None:
-        self._weight = weight
+        # (groups, source channels, result channels, *kernel_size): no copy for Cᵀ
+        self._weight = np.ascontiguousarray(weight.swapaxes(1, 2))
 
     def __call__(self, branches: Branches, source: Array, result: Array) -> None:
         """Fill `result`, (batch, channels, *sizes), from `source`, (batch, channels, *sizes)."""
@@ -82,9 +103,9 @@ class Col2im:
     def _blocks(self, row_bytes: int) -> Iterator[tuple[slice, slice]]:
         """The groups and channels of each product, whose rows are (channel, tap) pairs."""
         groups, _, channels, *kernel = self._weight.shape
-        rows = max(_BLOCK_BYTES // row_bytes, ROWS_AT_ONCE)
+        rows = max(_BLOCK_BYTES // row_bytes, _ROWS_AT_ONCE)
         together = max(1, rows // (channels * prod(kernel)))
-        wide = max(1, min(channels, -(-rows // prod(kernel))))
+        wide = max(1, min(channels, ceil_div(rows, prod(kernel))))
         for group in range(0, groups, together):
             for channel in range(0, channels, wide):
                 yield slice(group, group + together), slice(channel, channel + wide)
@@ -114,6 +135,14 @@ class Col2im:
             # per item and group (positions, source channels) @ (source channels, channels * taps)
             sent[...] = np.matmul(flat.swapaxes(2, 3), matrix).swapaxes(2, 3)
         return memory, whole.reshape(batch, groups, *rows, margin + positions)
+
+
+def _stretch(work: Workload) -> float:
+    """The factor by which padded rows (`pitch`) are longer than the source's."""
+    return prod(
+        pitch(axis, size) / size
+        for axis, size in zip(work.branches[1:], work.sizes[1:], strict=True)
+    )
 
 
 def _padded(branches: Branches, source: Array) -> Array:

@@ -10,10 +10,10 @@ which is one matrix product:
 
     (phases * result channels, source channels * taps) @ (source channels * taps, positions).
 
-The *full* im2col gathers the taps of all axes and takes one product.  The *partial* one gathers
-those of the axes behind the first only.  A tap of the first axis then reads the same gathered
-rows further down, which is a view: the source is copied fewer times, and the products of the
-first axis's taps are added up.
+`FullIm2col` gathers the taps of all axes and takes one product.  `PartialIm2col` gathers those of
+the axes behind the first only.  A tap of the first axis then reads the same gathered rows further
+down, which is a view: the source is copied fewer times, and the products of the first axis's taps
+are added up.
 
 The zeros of the padding are gathered too, so weights must be finite: 0 * inf is nan.
 """
@@ -22,38 +22,63 @@ from __future__ import annotations
 
 from itertools import product
 from math import prod
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from convt_cli.arithmetic.axis import ceil_div
 from convt_cli.operators.dtypes import Array
+from convt_cli.operators.kernels.kernel import Kernel
 from convt_cli.operators.kernels.polyphase import UNIT, Branch, Branches, all_covered
 from convt_cli.operators.kernels.products import multiply
 from convt_cli.operators.kernels.scratch import scratch
 from convt_cli.operators.kernels.views import as_slice, lies_flat, source_range, spread
+from convt_cli.operators.kernels.workload import (
+    CALLS_PER_COPY,
+    COPY,
+    REARRANGE,
+    SUM,
+    Cost,
+    Workload,
+)
 
 _Taps = tuple[tuple[tuple[int, ...], ...], ...]
 """The taps of one branch of every axis, by axis and phase."""
 
 
-class Im2col:
-    """The kernel im2col for one weight and any sources: full with `all_axes`, else partial.
+class PartialIm2col(Kernel):
+    """The kernel that gathers the taps of the axes behind the first."""
 
-    `weight` is (groups, result channels, source channels, *kernel_size), channels per group.
-    """
+    name: ClassVar = "im2col partial"
+    copies: ClassVar = "source"
 
-    def __init__(self, weight: Array, *, all_axes: bool) -> None:
-        # Full is partial behind a first axis of size 1, with a kernel of one tap.
-        self._all_axes = all_axes
-        self._weight = weight[:, :, :, np.newaxis] if all_axes else weight
+    @classmethod
+    def cost(cls, work: Workload) -> Cost:
+        """The cost of gathering for the last axes, and adding up for the first."""
+        first, *behind = work.most_starts
+        depth = _depth(work)
+        # Elements copied, and partial sums added, for each position.
+        copied = work.inner * prod(work.starts[1:]) * depth
+        summed = work.rows * work.result_steps * (first - 1)
+        return Cost(
+            work=work.products(work.rows * work.phases, work.inner * prod(behind))
+            + work.positions * (COPY * copied + SUM * summed)
+            + REARRANGE * work.rows * work.inner * work.tap_count,
+            calls=CALLS_PER_COPY
+            * prod(map(len, work.branches[1:]))
+            * len(_residues(work.branches[0]))
+            + 2 * first * prod(map(len, work.branches)),
+            elements=work.inner * (prod(behind) * depth + work.source_steps)
+            + 2 * work.rows * work.phases,
+        )
+
+    def __init__(self, weight: Array) -> None:
+        self._weight = weight
         self._matrices: dict[_Taps, list[Array]] = {}
 
     def __call__(self, branches: Branches, source: Array, result: Array) -> None:
         """Fill `result`, (batch, channels, *sizes), from `source`, (batch, channels, *sizes)."""
-        if self._all_axes:
-            branches = ((UNIT,), *branches)
-            source, result = source[:, :, np.newaxis], result[:, :, np.newaxis]
         if not all_covered(branches):
             result[...] = 0  # the positions that no tap writes
         for others in product(*branches[1:]):
@@ -75,7 +100,7 @@ class Im2col:
             source_range(leading),
             _residues(leading),
         )
-        depth = -(-(past - first) // step)
+        depth = ceil_div(past - first, step)
         rows = first, first + residues[-1] + (depth - 1) * step + 1
         # (batch, channels, rows read, *positions read)
         window = _window(source, [rows, *(source_range((branch,)) for branch in others)])
@@ -169,6 +194,39 @@ class Im2col:
         matrix = stacked.reshape(groups, len(blocks) * channels, -1)
         # BLAS takes no negative strides, which reversed taps have.
         return np.ascontiguousarray(matrix)
+
+
+class FullIm2col(PartialIm2col):
+    """The kernel that gathers the taps of all axes: the partial one behind an axis of size 1."""
+
+    name: ClassVar = "im2col full"
+
+    @classmethod
+    def cost(cls, work: Workload) -> Cost:
+        """The cost of gathering for all axes."""
+        rearranged = 0 if work.forward else work.rows * work.inner * work.tap_count
+        return Cost(
+            work=work.products(work.rows * work.phases, work.inner * prod(work.most_starts))
+            + COPY * work.positions * work.inner * prod(work.starts)
+            + REARRANGE * rearranged,
+            calls=(CALLS_PER_COPY + 1) * prod(map(len, work.branches)) + work.phases,
+            elements=work.inner * (prod(work.most_starts) + work.source_steps)
+            + 2 * work.rows * work.phases,
+        )
+
+    def __init__(self, weight: Array) -> None:
+        # (groups, result channels, source channels, 1, *kernel_size)
+        super().__init__(weight[:, :, :, np.newaxis])
+
+    def __call__(self, branches: Branches, source: Array, result: Array) -> None:
+        """Fill `result`, (batch, channels, *sizes), from `source`, (batch, channels, *sizes)."""
+        super().__call__(((UNIT,), *branches), source[:, :, np.newaxis], result[:, :, np.newaxis])
+
+
+def _depth(work: Workload) -> float:
+    """Rows gathered for each position of the first axis, in the shortest tile: 1 and a halo."""
+    first = work.branches[0]
+    return len(_residues(first)) * (1 + work.span / first[0].source_step / work.shortest)
 
 
 def _residues(leading: tuple[Branch, ...]) -> list[int]:

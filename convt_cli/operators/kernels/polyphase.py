@@ -21,7 +21,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from convt_cli.arithmetic.axis import Axis
+from convt_cli.arithmetic.axis import Axis, ceil_div
 
 _CACHED_AXES = 512
 """How many axes' branches are cached: a small layer takes less time to apply than to decompose."""
@@ -104,8 +104,8 @@ def transpose_branches(axis: Axis) -> tuple[Branch, ...]:
             starts=starts,
             source_step=1,
             result_step=axis.stride,
-            # ceil((input_size - phase) / stride), of the longest phase
-            length=max(0, -((phases[0] - axis.input_size) // axis.stride)),
+            # of the longest phase
+            length=max(0, ceil_div(axis.input_size - phases[0], axis.stride)),
         )
         for starts, phases in phases_of.items()
     )

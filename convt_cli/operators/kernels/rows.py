@@ -21,19 +21,33 @@ The zeros of the padding are gathered too, so weights must be finite: 0 * inf is
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import product
 from math import gcd, prod
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from convt_cli.arithmetic.axis import ceil_div
 from convt_cli.operators.dtypes import Array
 from convt_cli.operators.kernels import products
+from convt_cli.operators.kernels.kernel import Kernel
 from convt_cli.operators.kernels.polyphase import Branch, Branches, all_covered
-from convt_cli.operators.kernels.scratch import scratch, scratch_rows
-from convt_cli.operators.kernels.views import as_slice, lies_flat, source_range, spread
+from convt_cli.operators.kernels.scratch import LINE, scratch, scratch_rows
+from convt_cli.operators.kernels.views import Places, as_slice, lies_flat, source_range, spread
+from convt_cli.operators.kernels.workload import (
+    CALLS_PER_COPY,
+    COPY,
+    REARRANGE,
+    Cost,
+    Workload,
+)
+
+_PRODUCT = 5_000  # the cost to start one of the many products of a call
+
+# A multiply-add costs 1 + _SHORT_ROW / (each of the rows and columns of the matrix, and the width
+# of a row of the result).
+_SHORT_ROW = 8
 
 _Chosen = tuple[Branch, ...]
 """One branch of every axis, or of every axis but the first."""
@@ -41,11 +55,35 @@ _Leading = tuple[Branch, ...]
 """All the branches of the first axis."""
 
 
-class Rows:
-    """The kernel `rows` for one weight and any sources.
+class Rows(Kernel):
+    """The kernel that computes a product for each row of the result."""
 
-    `weight` is (groups, result channels, source channels, *kernel_size), channels per group.
-    """
+    name: ClassVar = "rows"
+    copies: ClassVar = "source"
+
+    @classmethod
+    def cost(cls, work: Workload) -> Cost:
+        """The cost of many small products, which are short where rows are."""
+        # Each product is (rows, inner) @ (inner, positions behind the first axis).
+        inner = work.inner * prod(work.most_starts)
+        rows = work.rows * work.phases
+        share = 1 + _SHORT_ROW * (1 / prod(work.sizes[1:]) + 1 / rows + 1 / inner)
+        count = work.sizes[0] * prod(map(len, work.branches))
+        # A sum this long is not cut into small products: BLAS copies the matrix for each.
+        matrix = rows * inner if inner > products.LONGEST else 0
+        # Rows copied for each row of the shortest tile, those between the rows read included.
+        between = work.branches[0][0].source_step + work.span / work.shortest
+        copied = work.inner * prod(work.starts[1:]) * between
+        # Places every step-th element loads the cache lines in between as well.
+        apart = 1 + work.itemsize * (work.branches[-1][0].source_step - 1) / LINE
+        return Cost(
+            work=work.multiply_adds * share
+            + count * (_PRODUCT + COPY * matrix)
+            + work.positions * COPY * copied * apart
+            + REARRANGE * work.rows * work.inner * work.tap_count,
+            calls=CALLS_PER_COPY * (prod(work.starts[1:]) + prod(map(len, work.branches))),
+            elements=work.inner * prod(work.most_starts[1:]) * between + work.rows * work.phases,
+        )
 
     def __init__(self, weight: Array) -> None:
         self._weight = weight
@@ -82,7 +120,7 @@ class Rows:
         """
         (first, past), gap = source_range(all_leading), _gap(all_leading)
         batch, channels, *sizes = source.shape
-        groups, depth = len(self._weight), -(-(past - first) // gap)
+        groups, depth = len(self._weight), ceil_div(past - first, gap)
         lengths = [branch.length for branch in others]
         starts = list(product(*(branch.starts for branch in others)))
         shape = batch, groups, gap, depth, len(starts), channels // groups, prod(lengths)
@@ -93,9 +131,9 @@ class Rows:
         grouped = source.reshape(batch, groups, channels // groups, *sizes)
         for residue, (tap, begins) in product(range(gap), enumerate(starts)):
             readings = [
-                _Reading(first + residue, gap, depth),
+                Places(first + residue, gap, depth),
                 *(
-                    _Reading(begin, branch.source_step, branch.length)
+                    Places(begin, branch.source_step, branch.length)
                     for begin, branch in zip(begins, others, strict=True)
                 ),
             ]
@@ -170,25 +208,7 @@ def _gap(all_leading: _Leading) -> int:
     return gaps[0] if gaps else 1
 
 
-@dataclass(frozen=True, slots=True)
-class _Reading:
-    """Positions start, start + step, ... of an axis, `length` of them; some may be outside it."""
-
-    start: int
-    step: int
-    length: int
-
-    def inside(self, size: int) -> tuple[int, int]:
-        """(low, past): those numbered low to past - 1 are inside an axis of `size`."""
-        low = min(self.length, max(0, -(self.start // self.step)))
-        return low, max(low, min(self.length, -((self.start - size) // self.step)))
-
-    def elements(self, low: int, high: int) -> slice:
-        """The positions numbered `low` to high - 1, as a slice of the axis."""
-        return slice(self.start + low * self.step, self.start + high * self.step, self.step)
-
-
-def _copy(source: Array, readings: list[_Reading], target: Array) -> None:
+def _copy(source: Array, readings: list[Places], target: Array) -> None:
     """Copy the `readings` of the last axes of `source` to those of `target`, zero outside."""
     ahead: tuple[Any, ...] = (slice(None),) * (source.ndim - len(readings))
     parts: tuple[slice, ...] = ()

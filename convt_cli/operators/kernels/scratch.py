@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from convt_cli.arithmetic.axis import ceil_div
 from convt_cli.operators.dtypes import Array
 
 _LARGEST_KEPT = 16 * 2**20
@@ -75,7 +76,7 @@ def scratch_rows(kind: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Arr
     few places of the cache, and displace each other during a product.
     """
     # | 1 makes the number of lines odd.
-    lines = -(-shape[-1] * dtype.itemsize // LINE) | 1
+    lines = ceil_div(shape[-1] * dtype.itemsize, LINE) | 1
     rows = scratch(kind, (*shape[:-1], lines * LINE // dtype.itemsize), dtype)
     return rows[..., : shape[-1]]
 

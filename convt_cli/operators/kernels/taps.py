@@ -8,53 +8,71 @@ kernels is nan.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import product
 from math import prod
+from typing import ClassVar
 
 import numpy as np
 
-from convt_cli.arithmetic.axis import Axis
 from convt_cli.operators.dtypes import Array
+from convt_cli.operators.kernels.kernel import Kernel
+from convt_cli.operators.kernels.polyphase import Branch, Branches
+from convt_cli.operators.kernels.views import Places
+from convt_cli.operators.kernels.workload import ADD, COPY, REARRANGE, Cost, Workload
 
-_TapSlices = tuple[tuple[slice, ...], tuple[slice, ...]]
-"""The outputs that read a tap inside the input, and the inputs that they read by it."""
-
-
-def add_tap_by_tap(
-    axes: tuple[Axis, ...], weight: Array, source: Array, result: Array, *, forward: bool
-) -> None:
-    """Fill `result`, (batch, channels, *sizes), from `source`, (batch, channels, *sizes).
-
-    `weight` is (groups, result channels, source channels, *kernel_size), channels per group.
-    """
-    groups, channels, inner, *kernel = weight.shape
-    # (groups, result channels, source channels, taps)
-    taps = weight.reshape(groups, channels, inner, prod(kernel))
-    result[...] = 0
-    for number, (outputs, inputs) in enumerate(_places(axes)):
-        read, written = (inputs, outputs) if forward else (outputs, inputs)
-        part = source[:, :, *read]
-        # (batch, groups, source channels, positions)
-        flat = np.ascontiguousarray(part).reshape(len(part), groups, inner, prod(part.shape[2:]))
-        # per item and group (result channels, source channels) @ (source channels, positions)
-        sent = np.matmul(taps[..., number], flat)
-        # (batch, result channels, *positions)
-        shape = (len(part), groups * channels, *part.shape[2:])
-        result[:, :, *written] += sent.reshape(shape)
+_Move = tuple[int, slice, slice]
+"""A tap of one axis, the sources that it reads, and the results that it is added to."""
 
 
-def _places(axes: tuple[Axis, ...]) -> Iterator[_TapSlices]:
-    """The place of every tap, in row-major order."""
-    places_per_axis = []
-    for axis in axes:
-        places = []
-        for tap in range(axis.kernel_size):
-            first, past = axis.outputs_of_tap(tap)
-            start = first * axis.stride + tap * axis.dilation - axis.before
-            # One past the last input; where no output reads the tap, both slices are empty.
-            stop = start + max(0, past - first - 1) * axis.stride + (past > first)
-            places.append((slice(first, past), slice(start, stop, axis.stride)))
-        places_per_axis.append(places)
-    for combination in product(*places_per_axis):
-        yield tuple(outputs for outputs, _ in combination), tuple(i for _, i in combination)
+class Taps(Kernel):
+    """The kernel that adds tap by tap, slow and always right."""
+
+    name: ClassVar = "taps"
+    copies: ClassVar = "source"
+    multiplies_padding: ClassVar = False
+
+    @classmethod
+    def cost(cls, work: Workload) -> Cost:
+        """The cost of a product and two passes over the results for each tap."""
+        moved = (COPY * work.inner + 2 * ADD * work.rows) * work.positions * work.tap_count
+        return Cost(
+            work=work.products(work.rows, work.inner)
+            + moved
+            + REARRANGE * work.rows * work.inner * work.tap_count,
+            calls=3 * work.tap_count,
+            elements=2 * work.rows + work.inner,
+        )
+
+    def __init__(self, weight: Array) -> None:
+        self._weight = weight
+
+    def __call__(self, branches: Branches, source: Array, result: Array) -> None:
+        """Fill `result`, (batch, channels, *sizes), from `source`, (batch, channels, *sizes)."""
+        groups, channels, inner, *_ = self._weight.shape
+        result[...] = 0
+        for moves in product(*map(_moves, branches, source.shape[2:], result.shape[2:])):
+            taps, read, written = zip(*moves, strict=True)
+            part = source[:, :, *read]
+            batch, _, *sizes = part.shape
+            # (batch, groups, source channels, positions)
+            flat = np.ascontiguousarray(part).reshape(batch, groups, inner, prod(sizes))
+            # per item and group (result channels, source channels) @ (source channels, positions)
+            sent = np.matmul(self._weight[:, :, :, *taps], flat)
+            # (batch, result channels, *positions)
+            result[:, :, *written] += sent.reshape(batch, groups * channels, *sizes)
+
+
+def _moves(branches: tuple[Branch, ...], source_size: int, result_size: int) -> list[_Move]:
+    """The moves of an axis that join any elements, tap by tap from the first to the last."""
+    moves = []
+    for branch in branches:
+        for phase, taps in zip(branch.phases, branch.taps, strict=True):
+            results = Places(phase, branch.result_step, branch.length)
+            _, end = results.inside(result_size)
+            for tap, start in zip(taps, branch.starts, strict=True):
+                sources = Places(start, branch.source_step, branch.length)
+                low, past = sources.inside(source_size)
+                if low < min(past, end):
+                    span = low, min(past, end)
+                    moves.append((tap, sources.elements(*span), results.elements(*span)))
+    return sorted(moves, key=lambda move: move[0])

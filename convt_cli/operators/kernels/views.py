@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import product
 from math import prod
 from typing import Any
 
 import numpy as np
 
+from convt_cli.arithmetic.axis import ceil_div
 from convt_cli.operators.dtypes import Array
 from convt_cli.operators.kernels.polyphase import Branch
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Places start, start + step, ... of an axis, `length` of them; some may be outside it."""
+
+    start: int
+    step: int
+    length: int
+
+    def inside(self, size: int) -> tuple[int, int]:
+        """(low, past): those numbered low to past - 1 are inside an axis of `size`."""
+        low = min(self.length, max(0, ceil_div(-self.start, self.step)))
+        return low, max(low, min(self.length, ceil_div(size - self.start, self.step)))
+
+    def elements(self, low: int, past: int) -> slice:
+        """The places numbered `low` to past - 1, as a slice of the axis."""
+        return slice(self.start + low * self.step, self.start + past * self.step, self.step)
 
 
 def source_range(branches: tuple[Branch, ...]) -> tuple[int, int]:

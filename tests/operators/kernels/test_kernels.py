@@ -15,12 +15,12 @@ from hypothesis import given, settings
 
 from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.convolution import Convolution, Shape
+from convt_cli.operators.kernels import KERNELS
 from convt_cli.operators.kernels.choice import Choice
-from convt_cli.operators.kernels.col2im import Col2im
-from convt_cli.operators.kernels.im2col import Im2col
+from convt_cli.operators.kernels.im2col import PartialIm2col
+from convt_cli.operators.kernels.kernel import Kernel
 from convt_cli.operators.kernels.polyphase import forward_branches, transpose_branches
-from convt_cli.operators.kernels.rows import Rows
-from convt_cli.operators.kernels.taps import add_tap_by_tap
+from convt_cli.operators.kernels.taps import Taps
 from convt_cli.operators.matrix_free import MatrixFree, apply_forward, apply_transpose
 from tests import oracle
 from tests.strategies import geometry, with_arrays, zero_padded_convolutions
@@ -35,15 +35,15 @@ UNWRITTEN = 10**9 + 7
 class Forced:
     """One kernel in one direction."""
 
-    kernel: str
+    kernel: type[Kernel]
     forward: bool
 
     def __str__(self) -> str:
-        return f"{self.kernel}, {'C' if self.forward else 'Cᵀ'}"
+        return f"{self.kernel.name}, {'C' if self.forward else 'Cᵀ'}"
 
     def suited(self, convolution: Convolution) -> Convolution:
         """The convolution, with stride 1 where the kernel reads nothing else; its sizes stay."""
-        if self.kernel == "col2im" and self.forward:
+        if self.kernel.name == "col2im" and self.forward:
             return replace(convolution, axes=tuple(replace(a, stride=1) for a in convolution.axes))
         return convolution
 
@@ -60,14 +60,8 @@ class Forced:
         branches = tuple(map(branches_of, convolution.axes))
         if not all(branches):  # as in MatrixFree: no tap meets any source
             result[...] = 0
-        elif self.kernel == "taps":
-            add_tap_by_tap(convolution.axes, turned, source, result, forward=self.forward)
-        elif self.kernel == "col2im":
-            Col2im(turned.swapaxes(1, 2))(branches, source, result)
-        elif self.kernel == "rows":
-            Rows(turned)(branches, source, result)
         else:
-            Im2col(turned, all_axes=self.kernel == "im2col full")(branches, source, result)
+            self.kernel(turned)(branches, source, result)
 
     def on(self, convolution: Convolution, weight: Array, source: Array) -> Array:
         """The result for a batch."""
@@ -77,9 +71,8 @@ class Forced:
         return result
 
 
-KERNELS = ["im2col partial", "im2col full", "rows", "col2im", "taps"]
 FORWARD, TRANSPOSE = ([Forced(kernel, forward) for kernel in KERNELS] for forward in (True, False))
-CHOSEN = [forced for forced in FORWARD + TRANSPOSE if forced.kernel != "taps"]
+CHOSEN = [forced for forced in FORWARD + TRANSPOSE if forced.kernel is not Taps]
 """The kernels that use scratch memory."""
 
 every_kernel = pytest.mark.parametrize("forced", FORWARD + TRANSPOSE, ids=str)
@@ -305,7 +298,9 @@ class TestHowArraysLie:
         assert_is_the_oracles(forced, convolution, weight, source)
 
 
-@pytest.mark.parametrize("forced", [f for f in CHOSEN if "im2col" in f.kernel], ids=str)
+@pytest.mark.parametrize(
+    "forced", [f for f in CHOSEN if issubclass(f.kernel, PartialIm2col)], ids=str
+)
 @pytest.mark.parametrize("groups", [1, 6])
 def test_no_product_reads_the_weight_backwards(forced: Forced, groups: int) -> None:
     """Cᵀ of stride 1 takes the taps from the last to the first, which BLAS cannot."""
@@ -314,7 +309,7 @@ def test_no_product_reads_the_weight_backwards(forced: Forced, groups: int) -> N
     weight = random_numbers(convolution.weight_shape, np.float32)
     grouped = weight.reshape(groups, -1, *weight.shape[1:])
     turned = grouped if forced.forward else grouped.swapaxes(1, 2)
-    kernel = Im2col(turned, all_axes=forced.kernel == "im2col full")
+    kernel: Any = forced.kernel(turned)
     branches_of = forward_branches if forced.forward else transpose_branches
     before, after = forced.shapes(convolution)
     branches = tuple(map(branches_of, convolution.axes))
@@ -441,7 +436,7 @@ class TestBytes:
         assert_same_bytes(from_memory, from_file)
 
 
-def force(patch: pytest.MonkeyPatch, kernel: str, positions: int) -> None:
+def force(patch: pytest.MonkeyPatch, kernel: type[Kernel], positions: int) -> None:
     """Have every layer computed by this kernel, in tiles of `positions` positions."""
     forced = Choice(kernel=kernel, cost=0, positions=positions)
     patch.setattr("convt_cli.operators.matrix_free.cheapest", lambda _: forced)
@@ -460,13 +455,13 @@ def planned(
     return MatrixFree(convolution, weight, forward=forced.forward)
 
 
-@pytest.mark.parametrize("kernel", [kernel for kernel in KERNELS if kernel != "taps"])
+@pytest.mark.parametrize("kernel", [kernel for kernel in KERNELS if kernel is not Taps])
 @pytest.mark.parametrize("forward", [True, False])
 class TestBytesBesideWhatIsNotFinite:
     """A weight or a neighbour that is not finite changes no other item."""
 
     @pytest.fixture(autouse=True)
-    def _by(self, monkeypatch: pytest.MonkeyPatch, kernel: str) -> None:
+    def _by(self, monkeypatch: pytest.MonkeyPatch, kernel: type[Kernel]) -> None:
         force(monkeypatch, kernel, 10**6)
 
     CONVOLUTION = square((20, 20), (4, 4), 3)

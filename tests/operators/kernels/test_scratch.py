@@ -117,7 +117,7 @@ def test_what_interrupts_a_use_has_memory_of_its_own() -> None:
 
 
 def test_a_call_within_a_call_changes_no_byte(monkeypatch: pytest.MonkeyPatch) -> None:
-    force(monkeypatch, "im2col partial", 10**6)
+    force(monkeypatch, im2col.PartialIm2col, 10**6)
     monkeypatch.setattr(scratch, "_LARGEST_KEPT", 2**23)
     axis = Axis.conv(input_size=20, kernel_size=3, before=1, after=1)
     convolution = convolution_of(6, 10, axis, axis)
