@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from itertools import chain, pairwise
 from math import gcd, prod
 
-from convt_cli.arithmetic.axis import Axis
+from convt_cli.arithmetic.axis import Axis, ceil_div
 from convt_cli.arithmetic.convolution import Convolution, Shape
 from convt_cli.arithmetic.keys import Pair
 from convt_cli.arithmetic.padding_modes import FOLDS
@@ -153,7 +153,7 @@ def _count_at(axis: Axis, position: int) -> int:
     residue = padded // common * pow(axis.dilation // common, -1, step) % step
     # of them those between least and most have an output in 0 ... output_size - 1
     room = padded - (axis.output_size - 1) * axis.stride
-    least = max(0, -(-room // axis.dilation))
+    least = max(0, ceil_div(room, axis.dilation))
     most = min(axis.kernel_size - 1, padded // axis.dilation)
     return max(0, (most - residue) // step - (least - 1 - residue) // step)
 
@@ -163,7 +163,7 @@ def _endless_counts(axis: Axis) -> Pair:
     common = gcd(axis.stride, axis.dilation)
     step = axis.stride // common
     least = 0 if common > 1 else axis.kernel_size // step
-    return least, -(-axis.kernel_size // step)
+    return least, ceil_div(axis.kernel_size, step)
 
 
 def _period(axis: Axis) -> int:

@@ -22,7 +22,7 @@ import numpy as np
 from convt_cli.analysis.coverage import overlap_counts
 from convt_cli.analysis.linear_map import real
 from convt_cli.analysis.peers import Peer, PeerRefused, peer_result
-from convt_cli.arithmetic.axis import Axis
+from convt_cli.arithmetic.axis import Axis, ceil_div
 from convt_cli.arithmetic.convolution import Convolution, Shape
 from convt_cli.errors import GeometryError
 from convt_cli.io import memory
@@ -178,7 +178,7 @@ def _shorter(axis: Axis, windows: int) -> Axis:
 
     It keeps more of them where the padding is longer than the input.
     """
-    per_window = -(-axis.effective_kernel // axis.stride)
+    per_window = ceil_div(axis.effective_kernel, axis.stride)
     wanted = min(axis.output_size, windows * per_window + 2)
     spare = (axis.input_size - 1) // axis.stride  # one input stays, however much is padding
     fewer = min(axis.output_size - wanted, spare)

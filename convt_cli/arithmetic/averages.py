@@ -22,7 +22,6 @@ from convt_cli.arithmetic.dialects.padding import direct_pads
 from convt_cli.arithmetic.keys import Pair
 from convt_cli.arithmetic.layers import Definition
 from convt_cli.arithmetic.layers.pools import AveragePool, MaxPool
-from convt_cli.arithmetic.windows import Window
 
 
 def counts_padding(definition: Definition, framework: Framework) -> bool:
@@ -38,8 +37,8 @@ def asked_pads(
     pool: MaxPool | AveragePool, axes: Sequence[Axis], framework: Framework
 ) -> tuple[Pair, ...]:
     """A pool's pads as the spec asks for them, without what ceil_mode adds behind."""
-    sizes = tuple(axis.input_size for axis in axes)
-    return direct_pads(pool.padding, sizes, Window.of(axes), framework, "a pool")
+    sizes, stencils = [axis.input_size for axis in axes], [axis.stencil for axis in axes]
+    return direct_pads(pool.padding, sizes, stencils, framework, "a pool")
 
 
 def divisor_sums(axes: Sequence[Axis], asked: Sequence[Pair], *, counts: bool) -> Shape:

@@ -17,6 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
+from convt_cli.arithmetic.stencil import Stencil, effective_kernel
 from convt_cli.errors import GeometryError
 
 
@@ -132,6 +133,11 @@ class Axis:
         )
 
     @property
+    def stencil(self) -> Stencil:
+        """The window without its sizes and padding."""
+        return Stencil(kernel_size=self.kernel_size, stride=self.stride, dilation=self.dilation)
+
+    @property
     def effective_kernel(self) -> int:
         """dilation * (kernel_size - 1) + 1: the input elements a window spans."""
         return effective_kernel(self.kernel_size, self.dilation)
@@ -183,7 +189,7 @@ class Axis:
         """
         # The tap reads input = output * stride + offset: solve 0 <= input < input_size for output.
         offset = tap * self.dilation - self.before
-        first = min(self.output_size, max(0, -(offset // self.stride)))  # ceil(-offset / stride)
+        first = min(self.output_size, max(0, ceil_div(-offset, self.stride)))
         past = min(self.output_size, (self.input_size - 1 - offset) // self.stride + 1)
         return first, max(first, past)
 
@@ -195,7 +201,7 @@ class Axis:
         """
         # Tap t reads input = start + t * dilation: solve 0 <= input < input_size for t.
         start = output * self.stride - self.before
-        first = min(self.kernel_size, max(0, -(start // self.dilation)))  # ceil(-start / dilation)
+        first = min(self.kernel_size, max(0, ceil_div(-start, self.dilation)))
         past = min(self.kernel_size, (self.input_size - 1 - start) // self.dilation + 1)
         return first, max(first, past)
 
@@ -268,11 +274,6 @@ class Axis:
         shortest = bound - (taps - 1) * self.dilation  # the bound of the last tap
         below = floor_sum(partial, self.stride, self.dilation, shortest)
         return complete * self.output_size + below + partial
-
-
-def effective_kernel(kernel_size: int, dilation: int) -> int:
-    """dilation * (kernel_size - 1) + 1: the input elements a window spans."""
-    return dilation * (kernel_size - 1) + 1
 
 
 def ceil_div(dividend: int, divisor: int) -> int:

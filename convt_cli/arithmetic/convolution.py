@@ -1,17 +1,21 @@
 """The direct convolution whose matrix is C: channels, groups and one `Axis` per spatial axis.
 
+`direct_axes` and `transposed_axes` make the axes of any rank; an error names the axis at fault.
 `adjoint` is true where the layer applies Cᵀ, and false where it applies C.  Shapes are row-major:
 C's rows are (out_channels, *output sizes), its columns (in_channels, *input sizes).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import TypeVar
 
 from convt_cli.arithmetic.axis import Axis
+from convt_cli.arithmetic.keys import Pair
 from convt_cli.arithmetic.padding_modes import check_fold, folded_entries
+from convt_cli.arithmetic.stencil import Stencil, each_axis
 from convt_cli.errors import GeometryError
 
 Shape = tuple[int, ...]
@@ -45,11 +49,7 @@ class Convolution:
                     value=f"got groups {self.groups} with {field} {count}",
                     help="use a common divisor of both channel counts",
                 )
-        for number, axis in enumerate(self.axes):
-            try:
-                check_fold(axis, self.padding_mode)
-            except GeometryError as error:
-                raise error.on_axis(number) from None
+        each_axis(lambda axis: check_fold(axis, self.padding_mode), self.axes)
 
     @property
     def kernel_size(self) -> Shape:
@@ -119,3 +119,51 @@ class Convolution:
         rows, columns = self.matrix_shape
         pointers = (columns if transpose else rows) + 1
         return self.nnz * (itemsize + index) + pointers * index
+
+
+def direct_axes(
+    sizes: Sequence[int],
+    stencils: Sequence[Stencil],
+    pairs: Sequence[Pair],
+    output_sizes: Sequence[int] | None = None,
+) -> tuple[Axis, ...]:
+    """The axes of a direct convolution on an input of `sizes`, padded by `pairs`.
+
+    `output_sizes`, where given, keeps the first outputs alone.
+    """
+    kept = [None] * len(sizes) if output_sizes is None else output_sizes
+    return each_axis(_direct_axis, sizes, stencils, pairs, kept)
+
+
+def _direct_axis(size: int, stencil: Stencil, pair: Pair, output_size: int | None) -> Axis:
+    return Axis.conv(
+        input_size=size,
+        kernel_size=stencil.kernel_size,
+        stride=stencil.stride,
+        before=pair[0],
+        after=pair[1],
+        dilation=stencil.dilation,
+        output_size=output_size,
+    )
+
+
+def transposed_axes(
+    sizes: Sequence[int],
+    stencils: Sequence[Stencil],
+    pairs: Sequence[Pair],
+    extras: Sequence[int],
+) -> tuple[Axis, ...]:
+    """The axes whose Cᵀ acts on an input of `sizes`; `extras` are the output_paddings."""
+    return each_axis(_transposed_axis, sizes, stencils, pairs, extras)
+
+
+def _transposed_axis(size: int, stencil: Stencil, pair: Pair, extra: int) -> Axis:
+    return Axis.conv_transpose(
+        input_size=size,
+        kernel_size=stencil.kernel_size,
+        stride=stencil.stride,
+        before=pair[0],
+        after=pair[1],
+        dilation=stencil.dilation,
+        output_padding=extra,
+    )

@@ -10,10 +10,10 @@ from typing import Any, ParamSpec, SupportsIndex
 import numpy as np
 
 from convt_cli.arithmetic.axis import Axis
-from convt_cli.arithmetic.convolution import Convolution, Shape
+from convt_cli.arithmetic.convolution import Convolution, Shape, direct_axes, transposed_axes
 from convt_cli.arithmetic.dialects.padding import legal_output_padding
 from convt_cli.arithmetic.keys import LARGEST, Pair, require_rank
-from convt_cli.arithmetic.windows import Window, direct_axes, transposed_axes
+from convt_cli.arithmetic.stencil import Stencil, each_axis, stencils_of
 from convt_cli.errors import GeometryError, shown
 
 IntPerAxis = SupportsIndex | Sequence[SupportsIndex]
@@ -79,9 +79,9 @@ def direct_convolution(
     rank = len(weight_shape) - 2
     sizes = ints_per_axis(input_size, rank, "input_size", 1)
     kept = None if output_size is None else ints_per_axis(output_size, rank, "output_size", 1)
-    window = _window(weight_shape, stride, dilation)
+    stencils = _stencils(weight_shape, stride, dilation)
     count = ints_per_axis(groups, 1, "groups", 1)[0]
-    axes = direct_axes(sizes, window, pad_pairs(padding, rank), kept)
+    axes = direct_axes(sizes, stencils, pad_pairs(padding, rank), kept)
     return _convolution(weight_shape, count, axes, adjoint=False)
 
 
@@ -103,24 +103,24 @@ def transposed_convolution(
     """
     rank = len(weight_shape) - 2
     sizes = ints_per_axis(input_size, rank, "input_size", 1)
-    window = _window(weight_shape, stride, dilation)
+    stencils = _stencils(weight_shape, stride, dilation)
     extras = ints_per_axis(output_padding, rank, "output_padding", 0)
-    for number, steps in enumerate(zip(extras, window.stride, window.dilation)):
-        try:
-            legal_output_padding(*steps)
-        except GeometryError as error:
-            raise error.on_axis(number) from None
+    each_axis(_legal_extra, extras, stencils)
     count = ints_per_axis(groups, 1, "groups", 1)[0]
-    axes = transposed_axes(sizes, window, pad_pairs(padding, rank), extras)
+    axes = transposed_axes(sizes, stencils, pad_pairs(padding, rank), extras)
     return _convolution(weight_shape, count, axes, adjoint=True)
 
 
-def _window(weight_shape: Shape, stride: IntPerAxis, dilation: IntPerAxis) -> Window:
+def _legal_extra(extra: int, stencil: Stencil) -> int:
+    return legal_output_padding(extra, stencil.stride, stencil.dilation)
+
+
+def _stencils(weight_shape: Shape, stride: IntPerAxis, dilation: IntPerAxis) -> tuple[Stencil, ...]:
     rank = len(weight_shape) - 2
-    return Window(
-        kernel_size=weight_shape[2:],
-        stride=ints_per_axis(stride, rank, "stride", 1),
-        dilation=ints_per_axis(dilation, rank, "dilation", 1),
+    return stencils_of(
+        weight_shape[2:],
+        ints_per_axis(stride, rank, "stride", 1),
+        ints_per_axis(dilation, rank, "dilation", 1),
     )
 
 

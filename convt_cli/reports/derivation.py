@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from convt_cli.arithmetic.averages import asked_pads
-from convt_cli.arithmetic.axis import Axis
+from convt_cli.arithmetic.axis import Axis, ceil_div
 from convt_cli.arithmetic.layers import Definition, Windows
 from convt_cli.arithmetic.layers.pools import AdaptivePool, AveragePool, MaxPool
 from convt_cli.arithmetic.layers.resampling import PixelShuffle, PixelUnshuffle, Upsample
@@ -155,7 +155,7 @@ def _window_rows(layer: NetworkLayer, windows: Windows, network: Network) -> Ite
         if asked is not None:
             # the formula counts a window that the axis does not have: that one was dropped
             room = axis.input_size + sum(asked[number]) - axis.effective_kernel
-            dropped = -(-room // axis.stride) + 1 > axis.output_size
+            dropped = ceil_div(room, axis.stride) + 1 > axis.output_size
             text = ceiling_text(axis, asked[number][1], dropped=dropped)
         yield _Row(
             text=text,

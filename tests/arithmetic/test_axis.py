@@ -10,7 +10,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from convt_cli.arithmetic.axis import Axis, effective_kernel, floor_sum
+from convt_cli.arithmetic.axis import Axis, floor_sum
+from convt_cli.arithmetic.stencil import effective_kernel
 from convt_cli.errors import GeometryError
 from tests import oracle
 from tests.strategies import axes, direct_axes, transposed_axes

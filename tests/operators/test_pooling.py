@@ -13,7 +13,7 @@ from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.keys import Ratio
 from convt_cli.arithmetic.layers.pools import pool_axis
 from convt_cli.arithmetic.spans import nearest_span, shared_span
-from convt_cli.arithmetic.windows import Window
+from convt_cli.arithmetic.stencil import Stencil
 from convt_cli.operators.pooling import (
     Walk,
     divided,
@@ -50,8 +50,8 @@ def windowed(axis: Axis) -> Case:
 
 def pooled(size: int, kernel_size: int, stride: int, padding: int = 0, dilation: int = 1) -> Case:
     """A pool that takes the ceiling."""
-    window = Window(kernel_size=(kernel_size,), stride=(stride,), dilation=(dilation,))
-    return windowed(pool_axis(size, window, 0, (padding, padding), True))
+    stencil = Stencil(kernel_size=kernel_size, stride=stride, dilation=dilation)
+    return windowed(pool_axis(size, stencil, (padding, padding), True))
 
 
 def shared(size: int, outputs: int) -> Case:
@@ -167,8 +167,7 @@ class TestByHand:
 
     def test_a_divisor_counts_padding_up_to_its_end_alone(self) -> None:
         """PyTorch's rule: with ceil_mode a window is cut off at size + padding."""
-        window = Window(kernel_size=(3,), stride=(2,), dilation=(1,))
-        axis = pool_axis(6, window, 0, (1, 1), True)
+        axis = pool_axis(6, Stencil(kernel_size=3, stride=2), (1, 1), True)
         assert [count.tolist() for count in taps_within([axis], [1])] == [[3, 3, 3, 2]]
         assert elements_met([window_walk(axis)])[0].tolist() == [2, 3, 3, 1]
 

@@ -8,10 +8,12 @@ dilation * (kernel_size - 1) on both sides; `causal` as much before as `full`, a
 
 from __future__ import annotations
 
-from convt_cli.arithmetic.axis import ceil_div, effective_kernel
+from collections.abc import Sequence
+
+from convt_cli.arithmetic.axis import ceil_div
 from convt_cli.arithmetic.dialects.frameworks import Framework
 from convt_cli.arithmetic.keys import Padding, Pair, require_rank
-from convt_cli.arithmetic.windows import Window
+from convt_cli.arithmetic.stencil import Stencil
 from convt_cli.errors import GeometryError
 
 FRAMEWORK_WORDS = ("same", "same_lower")
@@ -19,17 +21,14 @@ FRAMEWORK_WORDS = ("same", "same_lower")
 WORDS = ("valid", "half", "full", "causal", *FRAMEWORK_WORDS)
 
 
-def pads(padding: Padding, window: Window) -> tuple[Pair, ...]:
+def pads(padding: Padding, stencils: Sequence[Stencil]) -> tuple[Pair, ...]:
     """The (before, after) pair of every axis, for any padding but `FRAMEWORK_WORDS`.
 
     Raises GeometryError (E106) for a list of the wrong length.
     """
     if isinstance(padding, str):
-        axes = zip(window.kernel_size, window.dilation, strict=True)
-        return tuple(
-            _word_pads(padding, effective_kernel(size, dilation)) for size, dilation in axes
-        )
-    rank = len(window.kernel_size)
+        return tuple(_word_pads(padding, stencil.effective) for stencil in stencils)
+    rank = len(stencils)
     if isinstance(padding, int):
         return ((padding, padding),) * rank
     require_rank(len(padding), rank, "padding")
@@ -47,33 +46,35 @@ def _word_pads(word: str, effective: int) -> Pair:
 
 
 def direct_pads(
-    padding: Padding, sizes: tuple[int, ...], window: Window, framework: Framework, layer_type: str
+    padding: Padding,
+    sizes: Sequence[int],
+    stencils: Sequence[Stencil],
+    framework: Framework,
+    layer_type: str,
 ) -> tuple[Pair, ...]:
     """The pads of a direct window over `sizes`, by the framework's rule for `same`.
 
     Raises GeometryError (E113) for a word that the framework does not have.
     """
     if padding not in FRAMEWORK_WORDS:
-        return pads(padding, window)
+        return pads(padding, stencils)
     words = framework.same_words if layer_type == "conv" else framework.pool_same_words
     require_word(str(padding), words, layer_type, framework)
     if framework.same_needs_unit_stride:
-        _require_unit_stride(str(padding), window, framework)
-    axes = zip(sizes, window.kernel_size, window.dilation, window.stride, strict=True)
-    pairs = (
-        same_pads(size, effective_kernel(kernel_size, dilation), stride)
-        for size, kernel_size, dilation, stride in axes
-    )
+        _require_unit_stride(str(padding), stencils, framework)
+    pairs = map(same_pads, sizes, stencils)
     return tuple(pair[::-1] if padding == "same_lower" else pair for pair in pairs)
 
 
-def same_pads(size: int, effective: int, stride: int) -> Pair:
+def same_pads(size: int, stencil: Stencil) -> Pair:
     """The pads that give a window ceil(size / stride) positions; an odd element goes after.
 
-    >>> same_pads(5, 3, 2), same_pads(6, 3, 2), same_pads(6, 1, 2)
+    >>> of_three = Stencil(kernel_size=3, stride=2)
+    >>> same_pads(5, of_three), same_pads(6, of_three), same_pads(6, Stencil(kernel_size=1))
     ((1, 1), (0, 1), (0, 0))
     """
-    total = max(0, (ceil_div(size, stride) - 1) * stride + effective - size)
+    last = (ceil_div(size, stencil.stride) - 1) * stencil.stride
+    total = max(0, last + stencil.effective - size)
     return total // 2, total - total // 2
 
 
@@ -91,33 +92,36 @@ def require_word(word: str, words: tuple[str, ...], layer_type: str, framework: 
         )
 
 
-def require_transposed_word(word: str, window: Window, framework: Framework) -> None:
+def require_transposed_word(word: str, stencils: Sequence[Stencil], framework: Framework) -> None:
     """Raise GeometryError (E113) for a `same` that the framework's transposed layers lack."""
     require_word(word, framework.transposed_same_words, "conv_transpose", framework)
     if word == "same_lower" and framework.transposed_same_lower_needs_unit_stride:
-        _require_unit_stride(word, window, framework)
+        _require_unit_stride(word, stencils, framework)
 
 
-def _require_unit_stride(word: str, window: Window, framework: Framework) -> None:
-    if max(window.stride) > 1:
+def _require_unit_stride(word: str, stencils: Sequence[Stencil], framework: Framework) -> None:
+    strides = [stencil.stride for stencil in stencils]
+    if max(strides) > 1:
         raise GeometryError(
             "E113",
             f"padding '{word}' needs stride 1 in {framework.name}",
             field="padding",
-            value=f"got stride {_axes_text(window.stride)}",
+            value=f"got stride {_axes_text(strides)}",
             help="write the padding as [before, after] pairs",
         )
 
 
-def require_plain_window(window: Window, framework: Framework) -> None:
+def require_plain_stencils(stencils: Sequence[Stencil], framework: Framework) -> None:
     """Raise GeometryError (E124) for stride with dilation where the framework has not both."""
-    if framework.strided_dilation or max(window.stride) == 1 or max(window.dilation) == 1:
+    strides = [stencil.stride for stencil in stencils]
+    dilations = [stencil.dilation for stencil in stencils]
+    if framework.strided_dilation or max(strides) == 1 or max(dilations) == 1:
         return
     raise GeometryError(
         "E124",
         f"{framework.name} takes a stride or a dilation, not both",
         field="dilation",
-        value=f"got stride {_axes_text(window.stride)}, dilation {_axes_text(window.dilation)}",
+        value=f"got stride {_axes_text(strides)}, dilation {_axes_text(dilations)}",
         help="use stride 1, or dilation 1",
     )
 
@@ -137,6 +141,6 @@ def legal_output_padding(output_padding: int, stride: int, dilation: int) -> int
     return output_padding
 
 
-def _axes_text(values: tuple[int, ...]) -> str:
+def _axes_text(values: Sequence[int]) -> str:
     """One number where all axes have it, else the list."""
     return str(values[0]) if len(set(values)) == 1 else str(list(values))

@@ -19,10 +19,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from convt_cli.arithmetic.axis import effective_kernel
 from convt_cli.arithmetic.dialects.frameworks import Framework
 from convt_cli.arithmetic.dialects.padding import legal_output_padding, same_pads
 from convt_cli.arithmetic.keys import Pair
+from convt_cli.arithmetic.stencil import Stencil
 from convt_cli.errors import GeometryError
 
 
@@ -34,23 +34,16 @@ class WrittenAxis:
     """
 
     size: int
-    kernel_size: int
-    stride: int
-    dilation: int
+    stencil: Stencil
     pair: Pair | None
     word: str | None
     output_padding: int | None
     output_size: int | None
 
     @property
-    def effective(self) -> int:
-        """dilation * (kernel_size - 1) + 1."""
-        return effective_kernel(self.kernel_size, self.dilation)
-
-    @property
     def full(self) -> int:
         """The output size without any padding."""
-        return (self.size - 1) * self.stride + self.effective
+        return (self.size - 1) * self.stencil.stride + self.stencil.effective
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +66,7 @@ def resolved_pads(written: WrittenAxis, framework: Framework) -> ResolvedPads:
         return _by_same(written, framework)
     before, after = written.pair
     if framework.transposed_pads == "stretched" and written.word is None:
-        span = written.effective - 1
+        span = written.stencil.effective - 1
         return _reaching(span - before, span - after)
     least = written.full - before - after
     return ResolvedPads(
@@ -83,10 +76,10 @@ def resolved_pads(written: WrittenAxis, framework: Framework) -> ResolvedPads:
 
 def _by_same(written: WrittenAxis, framework: Framework) -> ResolvedPads:
     if framework.transposed_same == "runtime":
-        past = written.full + (written.output_padding or 0) - written.size * written.stride
+        past = written.full + (written.output_padding or 0) - written.size * written.stencil.stride
         return _by_runtime(written, max(0, past), framework)
     size = _same_output_size(written)
-    before, after = same_pads(size, written.effective, written.stride)
+    before, after = same_pads(size, written.stencil)
     extra = size - (written.full - before - after)
     return ResolvedPads(before=before, after=after, output_padding=extra)
 
@@ -97,14 +90,14 @@ def _same_output_size(written: WrittenAxis) -> int:
     It is the written output_size; with a written output_padding (i - 1)s + ke mod 2 +
     output_padding; else i * s.
     """
-    size = written.size * written.stride
+    size = written.size * written.stencil.stride
     if written.output_size is not None:
         size = written.output_size
     elif written.output_padding is not None:
-        size += written.effective % 2 - written.stride + written.output_padding
-    low = (written.size - 1) * written.stride + 1
-    if not low <= size < low + written.stride:
-        raise _unreachable(written, size, low, written.stride)
+        size += written.stencil.effective % 2 - written.stencil.stride + written.output_padding
+    low = (written.size - 1) * written.stencil.stride + 1
+    if not low <= size < low + written.stencil.stride:
+        raise _unreachable(written, size, low, written.stencil.stride)
     return size
 
 
@@ -124,7 +117,7 @@ def _by_runtime(written: WrittenAxis, total: int, framework: Framework) -> Resol
 
 def _require_reachable(written: WrittenAxis, size: int) -> None:
     """Raise GeometryError (E118) for an output so large that C would have more positions on it."""
-    most = written.full + written.stride - 1
+    most = written.full + written.stencil.stride - 1
     if size > most:
         raise _unreachable(written, size, 1, most)
 
@@ -141,12 +134,14 @@ def _extra(written: WrittenAxis, least: int, framework: Framework) -> int:
     """
     if written.output_size is not None:
         low = max(least, 1)
-        if not low <= written.output_size < least + written.stride:
-            raise _unreachable(written, written.output_size, low, least + written.stride - low)
+        if not low <= written.output_size < least + written.stencil.stride:
+            raise _unreachable(
+                written, written.output_size, low, least + written.stencil.stride - low
+            )
         return written.output_size - least
     if written.output_padding is not None:
         return written.output_padding
-    short = written.stride - written.effective
+    short = written.stencil.stride - written.stencil.effective
     return max(0, short) if framework.output_padding_reaches_stride else 0
 
 

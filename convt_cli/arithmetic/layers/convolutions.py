@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
 
-from convt_cli.arithmetic.convolution import Convolution, Shape
+from convt_cli.arithmetic.convolution import Convolution, Shape, direct_axes, transposed_axes
 from convt_cli.arithmetic.dialects.frameworks import Framework
 from convt_cli.arithmetic.dialects.padding import (
     FRAMEWORK_WORDS,
     WORDS,
     direct_pads,
     pads,
-    require_plain_window,
+    require_plain_stencils,
     require_transposed_word,
 )
 from convt_cli.arithmetic.dialects.transposed import (
-    ResolvedPads,
     WrittenAxis,
     require_output_padding,
     resolved_pads,
@@ -50,7 +49,7 @@ from convt_cli.arithmetic.layers.base import (
 )
 from convt_cli.arithmetic.padding_modes import PADDING_MODES
 from convt_cli.arithmetic.spans import Span
-from convt_cli.arithmetic.windows import Window, direct_axes, each_axis, transposed_axes
+from convt_cli.arithmetic.stencil import Stencil, each_axis, stencils_of
 from convt_cli.errors import GeometryError
 
 
@@ -78,14 +77,14 @@ class Convolutional(Layer):
                 help="use a common divisor of both channel counts",
             )
 
-    def _window(self, rank: int, framework: Framework) -> Window:
-        window = Window(
-            kernel_size=per_axis(self.kernel_size, rank, "kernel_size"),
-            stride=per_axis(self.stride, rank, "stride"),
-            dilation=per_axis(self.dilation, rank, "dilation"),
+    def _stencils(self, rank: int, framework: Framework) -> tuple[Stencil, ...]:
+        found = stencils_of(
+            per_axis(self.kernel_size, rank, "kernel_size"),
+            per_axis(self.stride, rank, "stride"),
+            per_axis(self.dilation, rank, "dilation"),
         )
-        require_plain_window(window, framework)
-        return window
+        require_plain_stencils(found, framework)
+        return found
 
     def _source(self, sources: tuple[Shape, ...]) -> Shape:
         shape = spatial_source(sources)
@@ -123,12 +122,12 @@ class Conv(Convolutional):
 
     def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
         channels, *sizes = self._source(sources)
-        window = self._window(len(sizes), framework)
-        pairs = direct_pads(self.padding, tuple(sizes), window, framework, "conv")
+        stencils = self._stencils(len(sizes), framework)
+        pairs = direct_pads(self.padding, sizes, stencils, framework, "conv")
         convolution = Convolution(
             out_channels=self.out_channels,
             in_channels=channels,
-            axes=direct_axes(tuple(sizes), window, pairs),
+            axes=direct_axes(sizes, stencils, pairs),
             groups=self.groups,
             padding_mode=self.padding_mode,
         )
@@ -185,14 +184,15 @@ class ConvTranspose(Convolutional):
 
     def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
         channels, *sizes = self._source(sources)
-        window = self._window(len(sizes), framework)
-        found = each_axis(len(sizes), self._search(tuple(sizes), window, framework))
+        stencils = self._stencils(len(sizes), framework)
+        written = self._written(sizes, stencils, framework)
+        found = each_axis(lambda axis: resolved_pads(axis, framework), written)
         pairs = tuple((axis.before, axis.after) for axis in found)
         extras = tuple(axis.output_padding for axis in found)
         convolution = Convolution(
             out_channels=channels,
             in_channels=self.out_channels,
-            axes=transposed_axes(tuple(sizes), window, pairs, extras),
+            axes=transposed_axes(sizes, stencils, pairs, extras),
             groups=self.groups,
             adjoint=True,
         )
@@ -202,32 +202,31 @@ class ConvTranspose(Convolutional):
         )
         return self._geometry(convolution, layout)
 
-    def _search(
-        self, sizes: tuple[int, ...], window: Window, framework: Framework
-    ) -> Callable[[int], ResolvedPads]:
-        """A function from the number of an axis to its pads and output_padding."""
+    def _written(
+        self, sizes: Sequence[int], stencils: tuple[Stencil, ...], framework: Framework
+    ) -> list[WrittenAxis]:
+        """What the spec says of every axis."""
         rank = len(sizes)
         word = self.padding if isinstance(self.padding, str) else None
         pairs: tuple[Pair | None, ...] = (None,) * rank
         if word in FRAMEWORK_WORDS:
-            require_transposed_word(word, window, framework)
+            require_transposed_word(word, stencils, framework)
         else:
-            pairs = pads(self.padding, window)
+            pairs = pads(self.padding, stencils)
         extras = _per_axis_or_none(self.output_padding, rank, "output_padding")
         wanted = _per_axis_or_none(self.output_size, rank, "output_size")
-        return lambda number: resolved_pads(
+        axes = zip(sizes, stencils, pairs, extras, wanted, strict=True)
+        return [
             WrittenAxis(
-                size=sizes[number],
-                kernel_size=window.kernel_size[number],
-                stride=window.stride[number],
-                dilation=window.dilation[number],
-                pair=pairs[number],
+                size=size,
+                stencil=stencil,
+                pair=pair,
                 word=word,
-                output_padding=extras[number],
-                output_size=wanted[number],
-            ),
-            framework,
-        )
+                output_padding=extra,
+                output_size=output_size,
+            )
+            for size, stencil, pair, extra, output_size in axes
+        ]
 
 
 def _channels_read(convolution: Convolution) -> ChannelsRead:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
-from convt_cli.arithmetic.axis import Axis, ceil_div, effective_kernel
+from convt_cli.arithmetic.axis import Axis, ceil_div
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.dialects.frameworks import Framework
 from convt_cli.arithmetic.dialects.padding import FRAMEWORK_WORDS, WORDS, direct_pads
@@ -33,7 +34,7 @@ from convt_cli.arithmetic.layers.base import (
     unsupported_key,
 )
 from convt_cli.arithmetic.spans import shared_span
-from convt_cli.arithmetic.windows import Window, each_axis
+from convt_cli.arithmetic.stencil import Stencil, each_axis, stencils_of
 from convt_cli.errors import GeometryError
 
 
@@ -54,32 +55,31 @@ class _WindowPool(Layer):
         if self.ceil_mode and framework.pool_ceil is None:
             yield unsupported_key("ceil_mode", self.ceil_mode, framework)
 
-    def _window(self, rank: int, dilation: PerAxis) -> Window:
+    def _stencils(self, rank: int, dilation: PerAxis) -> tuple[Stencil, ...]:
         stride = self.kernel_size if self.stride is None else self.stride
-        return Window(
-            kernel_size=per_axis(self.kernel_size, rank, "kernel_size"),
-            stride=per_axis(stride, rank, "stride"),
-            dilation=per_axis(dilation, rank, "dilation"),
+        return stencils_of(
+            per_axis(self.kernel_size, rank, "kernel_size"),
+            per_axis(stride, rank, "stride"),
+            per_axis(dilation, rank, "dilation"),
         )
 
     def _pairs(
-        self, sizes: tuple[int, ...], window: Window, framework: Framework
+        self, sizes: Sequence[int], stencils: Sequence[Stencil], framework: Framework
     ) -> tuple[Pair, ...]:
         """The pads that the spec asks for; with ceil_mode the last window may reach past them."""
-        return direct_pads(self.padding, sizes, window, framework, "a pool")
+        return direct_pads(self.padding, sizes, stencils, framework, "a pool")
 
     def _geometry(self, shape: Shape, dilation: PerAxis, framework: Framework) -> Geometry:
         channels, *sizes = shape
-        window = self._window(len(sizes), dilation)
-        pairs = self._pairs(tuple(sizes), window, framework)
+        stencils = self._stencils(len(sizes), dilation)
+        pairs = self._pairs(sizes, stencils, framework)
         if self.padding not in FRAMEWORK_WORDS:
-            _check_padding(window, pairs, framework)
+            _check_padding(stencils, pairs, framework)
         ceil_mode = framework.pool_ceil if self.ceil_mode is None else self.ceil_mode
         # whether a last window that starts past the input is dropped, see `pool_axis`
         drops = framework.pool_drops_unpadded or any(map(any, pairs))
         axes = each_axis(
-            len(sizes),
-            lambda n: pool_axis(sizes[n], window, n, pairs[n], bool(ceil_mode), drops=drops),
+            partial(pool_axis, ceil_mode=bool(ceil_mode), drops=drops), sizes, stencils, pairs
         )
         output = (channels, *(axis.output_size for axis in axes))
         return Geometry(output=output, dependence=Windows(axes=axes))
@@ -113,13 +113,12 @@ class MaxPool(_WindowPool):
         the pads of the spec).
         """
         pooled = self.resolve((source,), framework).output[1:]
-        window = self._window(len(pooled), self.dilation)
-        pairs = self._pairs(source[1:], window, framework)
+        stencils = self._stencils(len(pooled), self.dilation)
+        pairs = self._pairs(source[1:], stencils, framework)
         ranges = []
-        axes = zip(pooled, window.kernel_size, window.stride, pairs, strict=True)
-        for size, kernel_size, stride, pair in axes:
-            middle = (size - 1) * stride + kernel_size - sum(pair)
-            ranges.append(range(middle - stride + 1, middle + stride))
+        for size, stencil, pair in zip(pooled, stencils, pairs, strict=True):
+            middle = (size - 1) * stencil.stride + stencil.kernel_size - sum(pair)
+            ranges.append(range(middle - stencil.stride + 1, middle + stencil.stride))
         return tuple(ranges)
 
 
@@ -238,17 +237,15 @@ class MaxUnpool(Layer):
 
 
 def pool_axis(
-    size: int, window: Window, number: int, pair: Pair, ceil_mode: bool, *, drops: bool = True
+    size: int, stencil: Stencil, pair: Pair, ceil_mode: bool, *, drops: bool = True
 ) -> Axis:
-    """Axis `number` of a pool on `size` elements, with the padding that ceil_mode adds.
+    """The axis of a pool on `size` elements, with the padding that ceil_mode adds.
 
     o = floor((n + before + after - ke + (s - 1 if ceil_mode)) / s) + 1, and with ceil_mode and
     `drops` one less where the last window would start at or past n + before, the input's end.
     """
-    kernel_size, stride = window.kernel_size[number], window.stride[number]
-    dilation = window.dilation[number]
-    before, after = pair
-    room = size + before + after - effective_kernel(kernel_size, dilation)
+    (before, after), stride = pair, stencil.stride
+    room = size + before + after - stencil.effective
     output = None
     if ceil_mode and room > -stride:
         output = ceil_div(room, stride) + 1  # room: the last position a whole window can start at
@@ -257,11 +254,11 @@ def pool_axis(
         after += max(0, (output - 1) * stride - room)
     return Axis.conv(
         input_size=size,
-        kernel_size=kernel_size,
+        kernel_size=stencil.kernel_size,
         stride=stride,
         before=before,
         after=after,
-        dilation=dilation,
+        dilation=stencil.dilation,
         output_size=output,
     )
 
@@ -329,12 +326,15 @@ def _above_one(steps: PerAxis) -> bool:
     return max(steps) > 1 if isinstance(steps, tuple) else steps > 1
 
 
-def _check_padding(window: Window, pairs: tuple[Pair, ...], framework: Framework) -> None:
+def _check_padding(
+    stencils: Sequence[Stencil], pairs: tuple[Pair, ...], framework: Framework
+) -> None:
     """Raise GeometryError (E117) for more padding than the framework's pools take."""
     if framework.pool_padding == "any":
         return
     half = framework.pool_padding == "half kernel"
-    for number, (taps, pair) in enumerate(zip(window.kernel_size, pairs)):
+    for number, (stencil, pair) in enumerate(zip(stencils, pairs)):
+        taps = stencil.kernel_size
         most = taps // 2 if half else taps - 1
         if max(pair) > most:
             raise GeometryError(

@@ -26,7 +26,7 @@ from convt_cli.arithmetic.layers.base import (
     single_source,
     spatial_source,
 )
-from convt_cli.arithmetic.windows import Window, each_axis
+from convt_cli.arithmetic.stencil import Stencil, each_axis
 from convt_cli.errors import GeometryError
 
 _MOST_AXES = 8
@@ -142,9 +142,8 @@ class Crop(Layer):
 
 def _one_tap(shape: Shape, padding: Padding, sign: int) -> Geometry:
     channels, *sizes = shape
-    ones = (1,) * len(sizes)
-    pairs = pads(padding, Window(kernel_size=ones, stride=ones, dilation=ones))
-    axes = each_axis(len(sizes), lambda n: _shifted_axis(sizes[n], pairs[n], sign))
+    pairs = pads(padding, [Stencil(kernel_size=1)] * len(sizes))
+    axes = each_axis(lambda size, pair: _shifted_axis(size, pair, sign), sizes, pairs)
     output = (channels, *(axis.output_size for axis in axes))
     return Geometry(output=output, dependence=Windows(axes=axes))
 

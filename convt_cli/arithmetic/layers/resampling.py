@@ -45,7 +45,7 @@ from convt_cli.arithmetic.spans import (
     nearest_span,
     shared_span,
 )
-from convt_cli.arithmetic.windows import each_axis
+from convt_cli.arithmetic.stencil import each_axis
 from convt_cli.errors import GeometryError
 
 _RANKS = {"bilinear": 2, "bicubic": 2, "trilinear": 3}
@@ -117,7 +117,9 @@ class Upsample(Layer):
         rank = len(sizes)
         if self.output_size is None and self.scale_factor is not None:
             factors = _factor_per_axis(self.scale_factor, rank)
-            output = each_axis(rank, lambda n: _scaled(sizes[n], factors[n], framework))
+            output = each_axis(
+                lambda size, factor: _scaled(size, factor, framework), sizes, factors
+            )
             return output, tuple(map(_simplest, factors))
         output = sizes
         if self.output_size is not None:
@@ -183,7 +185,7 @@ class PixelUnshuffle(Layer):
 
     def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
         channels, *sizes = spatial_source(sources)
-        shorter = each_axis(len(sizes), lambda n: _divided(sizes[n], self.factor))
+        shorter = each_axis(lambda size: _divided(size, self.factor), sizes)
         rank = len(sizes)
         # (channels, size, factor, size, factor, ...), then all factors before all sizes
         apart = (channels, *(one for size in shorter for one in (size, self.factor)))

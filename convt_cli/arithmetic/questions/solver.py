@@ -21,9 +21,9 @@ from dataclasses import dataclass, replace
 from itertools import product
 from math import gcd
 
-from convt_cli.arithmetic.axis import Axis, effective_kernel
+from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.dialects.frameworks import Framework
-from convt_cli.arithmetic.dialects.padding import WORDS, require_plain_window
+from convt_cli.arithmetic.dialects.padding import WORDS, require_plain_stencils
 from convt_cli.arithmetic.dialects.transposed import (
     ResolvedPads,
     WrittenAxis,
@@ -41,7 +41,7 @@ from convt_cli.arithmetic.questions.bounds import (
     too_many,
     within,
 )
-from convt_cli.arithmetic.windows import Window
+from convt_cli.arithmetic.stencil import Stencil
 from convt_cli.errors import GeometryError
 
 TYPES = ("conv", "conv_transpose")
@@ -146,13 +146,13 @@ def _complexity(one: Solution, uneven: bool) -> tuple[int, ...]:
 class _Line:
     """The line of the module's docstring for one kernel_size, stride and dilation."""
 
-    window: Window
+    stencil: Stencil
     base: int
     sign: int
 
     @property
     def stride(self) -> int:
-        return self.window.stride[0]
+        return self.stencil.stride
 
 
 def _found(question: Question, bounds: Bounds) -> Iterator[Solution | None]:
@@ -161,8 +161,9 @@ def _found(question: Question, bounds: Bounds) -> Iterator[Solution | None]:
         extras = _extras(question, stride, dilation, bounds.output_padding)
         for kernel_size in bounds.kernel_size if extras else ():
             # One line for each window; its paddings follow from the sizes.
-            line = _line(question, kernel_size, stride, dilation)
-            allowed = bounds.padding or range(effective_kernel(kernel_size, dilation))
+            stencil = Stencil(kernel_size=kernel_size, stride=stride, dilation=dilation)
+            line = _line(question, stencil)
+            allowed = bounds.padding or range(stencil.effective)
             for run in extras:
                 if question.input_size is None:
                     yield from _from_any_size(question, line, run, allowed)
@@ -184,9 +185,9 @@ def _from_size(
     words: dict[ResolvedPads, str] | None = None  # found only if there is a solution
     for pair in pairs_with_sum(allowed, totals[0], totals[1]):
         if words is None:
-            words = _words(question, line.window, size)
+            words = _words(question, line.stencil, size)
         extra = room - line.sign * sum(pair) if question.is_transposed else 0
-        word = words.get(_own_pads(question, line.window, pair, extra))
+        word = words.get(_own_pads(question, line.stencil, pair, extra))
         yield _solution(line, pair, extra, (size, size), word)
 
 
@@ -231,12 +232,12 @@ def _transposed_sources(
 
 def _solution(line: _Line, pair: Pair, extra: int, sizes: Pair, word: str | None) -> Solution:
     return Solution(
-        kernel_size=line.window.kernel_size[0],
+        kernel_size=line.stencil.kernel_size,
         stride=line.stride,
         before=pair[0],
         after=pair[1],
         output_padding=extra,
-        dilation=line.window.dilation[0],
+        dilation=line.stencil.dilation,
         input_sizes=sizes,
         word=word,
     )
@@ -249,9 +250,9 @@ def _extras(
 
     Empty where the framework refuses this stride with this dilation.
     """
-    window = Window(kernel_size=(1,), stride=(stride,), dilation=(dilation,))
+    stencil = Stencil(kernel_size=1, stride=stride, dilation=dilation)
     try:
-        require_plain_window(window, question.framework)
+        require_plain_stencils([stencil], question.framework)
     except GeometryError:
         return ()
     if not question.is_transposed:
@@ -275,27 +276,24 @@ def _is_refused(extra: int, stride: int, dilation: int, framework: Framework) ->
     return False
 
 
-def _line(question: Question, kernel_size: int, stride: int, dilation: int) -> _Line:
+def _line(question: Question, stencil: Stencil) -> _Line:
     """The line of a window; for a transposed layer it is drawn through two of its points."""
-    window = Window(kernel_size=(kernel_size,), stride=(stride,), dilation=(dilation,))
     if not question.is_transposed:
-        return _Line(window=window, base=effective_kernel(kernel_size, dilation), sign=-1)
+        return _Line(stencil=stencil, base=stencil.effective, sign=-1)
     # The sizes without padding and with one element show base and sign.
     sizes = []
     for pair in ((0, 0), (0, 1)):
-        written = _written_out(window, pair, 0)
+        written = _written_out(stencil, pair, 0)
         found = resolved_pads(written, question.framework)
         sizes.append(written.full - found.before - found.after + found.output_padding)
-    return _Line(window=window, base=sizes[0], sign=sizes[1] - sizes[0])
+    return _Line(stencil=stencil, base=sizes[0], sign=sizes[1] - sizes[0])
 
 
-def _written_out(window: Window, pair: Pair, extra: int) -> WrittenAxis:
+def _written_out(stencil: Stencil, pair: Pair, extra: int) -> WrittenAxis:
     """A transposed layer on one element, its padding and output_padding written as numbers."""
     return WrittenAxis(
         size=1,
-        kernel_size=window.kernel_size[0],
-        stride=window.stride[0],
-        dilation=window.dilation[0],
+        stencil=stencil,
         pair=pair,
         word=None,
         output_padding=extra,
@@ -303,21 +301,21 @@ def _written_out(window: Window, pair: Pair, extra: int) -> WrittenAxis:
     )
 
 
-def _own_pads(question: Question, window: Window, pair: Pair, extra: int) -> ResolvedPads:
+def _own_pads(question: Question, stencil: Stencil, pair: Pair, extra: int) -> ResolvedPads:
     """The zeros around C's input that a written pair stands for."""
     if question.is_transposed:
-        return resolved_pads(_written_out(window, pair, extra), question.framework)
+        return resolved_pads(_written_out(stencil, pair, extra), question.framework)
     return ResolvedPads(before=pair[0], after=pair[1], output_padding=0)
 
 
-def _words(question: Question, window: Window, size: int) -> dict[ResolvedPads, str]:
+def _words(question: Question, stencil: Stencil, size: int) -> dict[ResolvedPads, str]:
     """The padding words by the pads that they mean on an input of `size`.
 
     Of several words with the same pads it is the first.
     """
     found: dict[ResolvedPads, str] = {}
     for word in WORDS:
-        axis = _axis_of_word(question, window, size, word)
+        axis = _axis_of_word(question, stencil, size, word)
         if axis is not None:
             extra = axis.output_padding if question.is_transposed else 0
             pads = ResolvedPads(before=axis.before, after=axis.after, output_padding=extra)
@@ -325,14 +323,14 @@ def _words(question: Question, window: Window, size: int) -> dict[ResolvedPads, 
     return found
 
 
-def _axis_of_word(question: Question, window: Window, size: int, word: str) -> Axis | None:
+def _axis_of_word(question: Question, stencil: Stencil, size: int, word: str) -> Axis | None:
     """The axis of the layer with this padding and no output_padding; None where it is illegal."""
     layer_type = ConvTranspose if question.is_transposed else Conv
     layer = layer_type(
         out_channels=1,
-        kernel_size=window.kernel_size,
-        stride=window.stride,
-        dilation=window.dilation,
+        kernel_size=stencil.kernel_size,
+        stride=stencil.stride,
+        dilation=stencil.dilation,
         padding=word,
     )
     try:

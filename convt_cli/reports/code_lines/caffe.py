@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from convt_cli.arithmetic.averages import divisor_sums
 from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.layers.pools import pool_axis
-from convt_cli.arithmetic.windows import Window
 from convt_cli.reports.code_lines.target import NoLineError, Target
 
 _POOLS = {"max_pool": "MAX", "avg_pool": "AVE"}
@@ -140,12 +139,12 @@ def _larger_pool(target: Target) -> str:
 
 def _pools_alike(target: Target, pads: Sequence[int], *, ceils: bool) -> bool:
     """Whether Caffe's pool with `pads` on both sides has the target's windows and divisors."""
-    window, axes = Window.of(target.axes), []
+    axes = []
     drops = any(pads)  # without padding a window past the input stays
-    for number, (axis, pad) in enumerate(zip(target.axes, pads)):
+    for axis, pad in zip(target.axes, pads):
         if not 0 <= pad < axis.kernel_size or axis.input_size + 2 * pad < axis.kernel_size:
             return False
-        axes.append(pool_axis(axis.input_size, window, number, (pad, pad), ceils, drops=drops))
+        axes.append(pool_axis(axis.input_size, axis.stencil, (pad, pad), ceils, drops=drops))
     if [axis.output_size for axis in axes] != [axis.output_size for axis in target.axes]:
         return False
     if target.type == "max_pool":

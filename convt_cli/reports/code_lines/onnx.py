@@ -12,7 +12,6 @@ from convt_cli.arithmetic.averages import divisor_sums
 from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.keys import Pair
 from convt_cli.arithmetic.layers.pools import pool_axis
-from convt_cli.arithmetic.windows import Window
 from convt_cli.reports.code_lines.target import NoLineError, Target, call
 
 _OPERATORS = {
@@ -74,12 +73,11 @@ def _takes_pads(target: Target) -> bool:
 
 def _ceils_alike(target: Target) -> bool:
     """Whether ceil_mode with the pads as written has the target's windows and divisors."""
-    window = Window.of(target.axes)
     axes: list[Axis] = []
-    for number, (axis, pair) in enumerate(zip(target.axes, target.pads, strict=True)):
+    for axis, pair in zip(target.axes, target.pads, strict=True):
         if axis.input_size + sum(pair) < axis.effective_kernel:
             return False
-        axes.append(pool_axis(axis.input_size, window, number, pair, True))
+        axes.append(pool_axis(axis.input_size, axis.stencil, pair, True))
     sizes = [axis.output_size for axis in axes]
     return (
         sizes == [axis.output_size for axis in target.axes]

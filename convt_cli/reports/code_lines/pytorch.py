@@ -10,7 +10,6 @@ from convt_cli.arithmetic.averages import divisor_sums
 from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.keys import Pair
 from convt_cli.arithmetic.layers.pools import pool_axis
-from convt_cli.arithmetic.windows import Window
 from convt_cli.reports.code_lines.target import Target, call, per_axis_text, tuple_text, unless_all
 
 
@@ -158,14 +157,14 @@ def _averages(target: Target, *, ceil_mode: bool, counts: bool) -> bool:
 
 def _pool_axes(target: Target, *, ceil_mode: bool) -> list[Axis] | None:
     """The axes of PyTorch's pool with `before` on both sides, if its windows are the target's."""
-    window, axes = Window.of(target.axes), []
-    for number, axis in enumerate(target.axes):
+    axes = []
+    for axis in target.axes:
         if not 0 <= axis.before <= axis.kernel_size // 2:
             return None
         if axis.input_size + 2 * axis.before < axis.effective_kernel:
             return None
         pair = (axis.before, axis.before)
-        axes.append(pool_axis(axis.input_size, window, number, pair, ceil_mode))
+        axes.append(pool_axis(axis.input_size, axis.stencil, pair, ceil_mode))
     sizes = [axis.output_size for axis in axes]
     return axes if sizes == [axis.output_size for axis in target.axes] else None
 

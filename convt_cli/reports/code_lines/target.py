@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from convt_cli.arithmetic.averages import asked_pads, counts_padding, divisor_sums
-from convt_cli.arithmetic.axis import Axis
+from convt_cli.arithmetic.axis import Axis, ceil_div
 from convt_cli.arithmetic.convolution import Convolution, Shape
 from convt_cli.arithmetic.dialects.frameworks import Framework
 from convt_cli.arithmetic.dialects.padding import same_pads
@@ -105,8 +105,8 @@ class Target:
     def is_same(self) -> bool:
         """Whether the pads of C's input are the ones that TensorFlow computes for SAME."""
         return all(
-            axis.output_size == -(-axis.input_size // axis.stride)
-            and axis.before == same_pads(axis.input_size, axis.effective_kernel, axis.stride)[0]
+            axis.output_size == ceil_div(axis.input_size, axis.stride)
+            and axis.before == same_pads(axis.input_size, axis.stencil)[0]
             for axis in self.axes
         )
 

@@ -9,24 +9,21 @@ from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.dialects.frameworks import FRAMEWORKS
 from convt_cli.arithmetic.dialects.padding import direct_pads, legal_output_padding, pads
 from convt_cli.arithmetic.keys import Padding, Pair, per_axis
-from convt_cli.arithmetic.windows import Window
+from convt_cli.arithmetic.stencil import Stencil, stencils_of
 from convt_cli.errors import GeometryError
 from tests.strategies import direct_axes
 
 PYTORCH = FRAMEWORKS["pytorch"]
 
 
-def conv_pads(padding: Padding, described: Window, size: int = 9) -> tuple[Pair, ...]:
+def conv_pads(padding: Padding, stencils: list[Stencil], size: int = 9) -> tuple[Pair, ...]:
     """The pads of PyTorch's convolutions over inputs of `size`."""
-    sizes = (size,) * len(described.kernel_size)
-    return direct_pads(padding, sizes, described, PYTORCH, "conv")
+    return direct_pads(padding, [size] * len(stencils), stencils, PYTORCH, "conv")
 
 
-def window(kernel_size: int, *, stride: int = 1, dilation: int = 1, rank: int = 1) -> Window:
-    """The same window on every axis."""
-    return Window(
-        kernel_size=(kernel_size,) * rank, stride=(stride,) * rank, dilation=(dilation,) * rank
-    )
+def alike(kernel_size: int, *, dilation: int = 1, rank: int = 1) -> list[Stencil]:
+    """The same stencil on every axis."""
+    return [Stencil(kernel_size=kernel_size, dilation=dilation)] * rank
 
 
 def assert_refused(error: GeometryError, code: str, field: str) -> None:
@@ -55,7 +52,7 @@ class TestWords:
     def test_that_mean_the_same_everywhere(
         self, word: str, kernel_size: int, dilation: int, pair: Pair
     ) -> None:
-        described = window(kernel_size, dilation=dilation)
+        described = alike(kernel_size, dilation=dilation)
         assert pads(word, described) == conv_pads(word, described) == (pair,)
 
     @pytest.mark.parametrize(
@@ -73,12 +70,12 @@ class TestWords:
     def test_same_puts_the_odd_zero_after(
         self, kernel_size: int, dilation: int, pair: Pair
     ) -> None:
-        assert conv_pads("same", window(kernel_size, dilation=dilation)) == (pair,)
+        assert conv_pads("same", alike(kernel_size, dilation=dilation)) == (pair,)
 
     @settings(deadline=None, max_examples=60)
     @given(axis=direct_axes())
     def test_same_keeps_the_size(self, axis: Axis) -> None:
-        described = window(axis.kernel_size, dilation=axis.dilation)
+        described = alike(axis.kernel_size, dilation=axis.dilation)
         ((before, after),) = conv_pads("same", described, axis.input_size)
         padded = Axis.conv(
             input_size=axis.input_size,
@@ -90,7 +87,7 @@ class TestWords:
         assert padded.output_size == axis.input_size
 
     def test_a_word_speaks_of_each_axis_by_its_own_kernel(self) -> None:
-        described = Window(kernel_size=(3, 5, 2), stride=(1, 2, 3), dilation=(1, 2, 1))
+        described = list(stencils_of((3, 5, 2), (1, 2, 3), (1, 2, 1)))
         assert pads("half", described) == ((1, 1), (4, 4), (1, 1))
 
 
@@ -105,27 +102,27 @@ class TestNumbers:
         ],
     )
     def test_become_a_pair_for_each_axis(self, padding: Padding, pairs: tuple[Pair, ...]) -> None:
-        assert pads(padding, window(3, rank=2)) == pairs
-        assert conv_pads(padding, window(3, rank=2)) == pairs
+        assert pads(padding, alike(3, rank=2)) == pairs
+        assert conv_pads(padding, alike(3, rank=2)) == pairs
 
     @pytest.mark.parametrize("padding", [(1,), (1, 2, 3), ((1, 2),)])
     def test_in_a_list_of_the_wrong_length_are_refused(self, padding: tuple[int, ...]) -> None:
         with pytest.raises(GeometryError, match=f"got {len(padding)} entries") as caught:
-            pads(padding, window(3, rank=2))
+            pads(padding, alike(3, rank=2))
         assert_refused(caught.value, "E106", "padding")
 
 
 class TestRefusedWords:
     def test_same_lower_is_unknown_to_pytorch(self) -> None:
         with pytest.raises(GeometryError, match="pytorch has no padding 'same_lower'") as caught:
-            conv_pads("same_lower", window(3))
+            conv_pads("same_lower", alike(3))
         assert_refused(caught.value, "E113", "padding")
 
     @pytest.mark.parametrize(
         ("stride", "shown"), [((2, 2), "got stride 2"), ((1, 2), r"got stride \[1, 2\]")]
     )
     def test_same_needs_unit_stride_in_pytorch(self, stride: tuple[int, ...], shown: str) -> None:
-        described = Window(kernel_size=(3, 3), stride=stride, dilation=(1, 1))
+        described = list(stencils_of((3, 3), stride, (1, 1)))
         with pytest.raises(GeometryError, match=shown) as caught:
             conv_pads("same", described)
         assert_refused(caught.value, "E113", "padding")

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from convt_cli.arithmetic.axis import Axis, effective_kernel
+from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.dialects.frameworks import FRAMEWORKS
 from convt_cli.arithmetic.keys import Padding
 from convt_cli.arithmetic.layers import Conv, ConvTranspose
@@ -22,6 +22,7 @@ from convt_cli.arithmetic.questions.solver import (
     promising_strides,
     solutions,
 )
+from convt_cli.arithmetic.stencil import effective_kernel
 from convt_cli.errors import GeometryError, RequestError
 
 Combination = tuple[int, int, int, int, int, int]
