@@ -195,7 +195,8 @@ def _even_kernel_size(axes: Iterable[Axis]) -> Shape | None:
 
 def unread_inputs(convolution: Convolution) -> int:
     """The number of elements of the layer's own input that no output reads."""
-    return empty_rows(convolution) if convolution.adjoint else empty_columns(convolution)
+    count, _ = convolution.as_the_layer((empty_columns, empty_rows))
+    return count(convolution)
 
 
 def empty_columns(convolution: Convolution) -> int:

@@ -48,7 +48,8 @@ class LinearMap(LinearOperator):
 def own_action(convolution: Convolution, weight: Array) -> LinearOperator:
     """The layer's own action A as an operator: C, or Cᵀ for a conv_transpose layer."""
     matrix = LinearMap(convolution, weight)
-    return matrix.T if convolution.adjoint else matrix
+    action, _ = convolution.as_the_layer((matrix, matrix.T))
+    return action
 
 
 def real(array: Array, what: str) -> Array:

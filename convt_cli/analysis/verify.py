@@ -27,9 +27,8 @@ from convt_cli.arithmetic.convolution import Convolution, Shape
 from convt_cli.errors import GeometryError
 from convt_cli.io import memory
 from convt_cli.operators.dtypes import Array
-from convt_cli.operators.functions import Route
-from convt_cli.operators.matrix_free import apply_forward, apply_transpose
-from convt_cli.operators.routes import FORWARD, TRANSPOSE
+from convt_cli.operators.matrix_free import Route, apply_forward, apply_transpose, own_actions
+from convt_cli.operators.routes import FORWARD, TRANSPOSE, route
 
 _MOST_ENTRIES = 2**24
 """The most entries of a C that is built for a check: about 200 MB."""
@@ -190,24 +189,24 @@ def _shorter(axis: Axis, windows: int) -> Axis:
 
 
 def _on_reals(
-    name: str, route: Route, convolution: Convolution, weight: Array, *, forward: bool, note: str
+    name: str, other: Route, convolution: Convolution, weight: Array, *, forward: bool, note: str
 ) -> Check:
     source = _normal(convolution.input_shape if forward else convolution.output_shape)
-    action = apply_forward if forward else apply_transpose
+    action = route("direct", forward=forward)
     scale = action(convolution, abs(weight), abs(source))
     bounds = _products(convolution, forward=forward) * _eps() * scale
-    first, second = (one(convolution, weight, source) for one in (route, action))
+    first, second = (one(convolution, weight, source) for one in (other, action))
     return _compared(name, first, second, bounds, note)
 
 
 def _on_integers(
-    name: str, route: Route, convolution: Convolution, *, forward: bool, note: str
+    name: str, other: Route, convolution: Convolution, *, forward: bool, note: str
 ) -> Check:
     """The check that no element differs, as integers this small are added without rounding."""
     source = _whole(convolution.input_shape if forward else convolution.output_shape)
     weight = _whole(convolution.weight_shape)[0]
-    action = apply_forward if forward else apply_transpose
-    first, second = (one(convolution, weight, source) for one in (route, action))
+    action = route("direct", forward=forward)
+    first, second = (one(convolution, weight, source) for one in (other, action))
     different = float(np.count_nonzero(first != second))
     return _judged(f"{name}, on integers", different, 0.0, note)
 
@@ -223,7 +222,7 @@ def _peer_check(peer: Peer, convolution: Convolution, weight: Array) -> Check:
     except PeerRefused as refusal:
         note = f"left out: {peer.name} refuses it: {refusal}"
         return Check(name=name, passed=None, value=None, bound=None, note=note)
-    action = apply_forward if forward else apply_transpose
+    action, _ = own_actions(convolution)
     # ours is in float64, on the same numbers, as rounded to the library's dtype
     taps64, source64 = taps.astype(np.float64), source.astype(np.float64)
     ours = action(convolution, taps64, source64)

@@ -40,7 +40,7 @@ class Convolution:
 
     def __post_init__(self) -> None:
         channels = (self.in_channels, self.out_channels)
-        for field, count in zip(("in_channels", "out_channels"), self._as_the_layer(channels)):
+        for field, count in zip(("in_channels", "out_channels"), self.as_the_layer(channels)):
             if count % self.groups:
                 raise GeometryError(
                     "E111",
@@ -73,9 +73,9 @@ class Convolution:
     @property
     def action_shapes(self) -> tuple[Shape, Shape]:
         """(input, output) shape of the layer's own action."""
-        return self._as_the_layer((self.input_shape, self.output_shape))
+        return self.as_the_layer((self.input_shape, self.output_shape))
 
-    def _as_the_layer(self, both: tuple[_T, _T]) -> tuple[_T, _T]:
+    def as_the_layer(self, both: tuple[_T, _T]) -> tuple[_T, _T]:
         """C's (input, output) pair of anything, in the layer's own order: exchanged for Cᵀ."""
         return (both[1], both[0]) if self.adjoint else both
 

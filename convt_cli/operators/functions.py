@@ -8,7 +8,6 @@ one (before, after) pair per axis.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from math import prod
 
 import numpy as np
@@ -32,10 +31,7 @@ from convt_cli.operators.dtypes import (
     working_dtype,
 )
 from convt_cli.operators.matrix.build import build_matrix
-from convt_cli.operators.matrix_free import apply_forward, apply_transpose
-
-Route = Callable[[Convolution, Array, Array], Array]
-"""(convolution, weight, batch of arrays) to the batch of results, all in the working dtype."""
+from convt_cli.operators.matrix_free import Route, apply_forward, apply_transpose
 
 
 def conv_matrix(

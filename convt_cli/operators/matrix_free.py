@@ -7,7 +7,7 @@ or nan has a part in are computed again, by `taps`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from itertools import islice
 from math import prod
@@ -29,6 +29,9 @@ from convt_cli.operators.tiles import Tile, tiles
 _TOGETHER_BYTES = 2 * 2**20
 """The bytes of the small items that one call computes, their copies for each tap included: one
 call for several saves calls of NumPy, as long as all stays in the cache."""
+
+Route = Callable[[Convolution, Array, Array], Array]
+"""(convolution, weight, batch of arrays) to the batch of results, all in the working dtype."""
 
 
 class MatrixFree:
@@ -155,3 +158,8 @@ def apply_transpose(convolution: Convolution, weight: Array, y: Array) -> Array:
         return pad_transpose(convolution, padded)
     x = np.empty((len(y), *convolution.input_shape), y.dtype)
     return MatrixFree(convolution, weight, forward=False).filled(y, x)
+
+
+def own_actions(convolution: Convolution) -> tuple[Route, Route]:
+    """(A, Aᵀ) of the layer: its own action A is C, or Cᵀ for a transposed convolution."""
+    return convolution.as_the_layer((apply_forward, apply_transpose))

@@ -8,9 +8,8 @@ from __future__ import annotations
 from convt_cli.arithmetic.convolution import Convolution
 from convt_cli.errors import RequestError
 from convt_cli.operators.dtypes import Array
-from convt_cli.operators.functions import Route
 from convt_cli.operators.matrix.build import build_matrix
-from convt_cli.operators.matrix_free import apply_forward, apply_transpose
+from convt_cli.operators.matrix_free import Route, apply_forward, apply_transpose
 from convt_cli.operators.zero_insert import apply_transpose_by_zero_insertion
 
 

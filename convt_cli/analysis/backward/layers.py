@@ -22,8 +22,7 @@ from convt_cli.arithmetic.layers.rearranging import Transpose
 from convt_cli.arithmetic.layers.resampling import PixelShuffle, PixelUnshuffle, Upsample
 from convt_cli.arithmetic.network import NetworkLayer
 from convt_cli.operators.dtypes import Array
-from convt_cli.operators.functions import Route
-from convt_cli.operators.matrix_free import apply_forward, apply_transpose
+from convt_cli.operators.matrix_free import own_actions
 from convt_cli.operators.pooling import (
     Walk,
     divided,
@@ -44,8 +43,7 @@ def _convolve(prepared: PreparedLayer, sources: tuple[Array, ...]) -> Step:
     """A x + bias, where A is C or, for conv_transpose, Cᵀ; back by Aᵀ."""
     convolution = cast("Convolution", prepared.layer.geometry.convolution)
     weight = prepared.parameters["weight"]  # (out_channels, in_channels // groups, *kernel_size)
-    both: tuple[Route, Route] = (apply_forward, apply_transpose)
-    forward, back = both[::-1] if convolution.adjoint else both
+    forward, back = own_actions(convolution)
     value = forward(convolution, weight, sources[0])
     if "bias" in prepared.parameters:
         value += _per_channel(prepared.parameters["bias"], value)
