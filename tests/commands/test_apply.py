@@ -5,9 +5,6 @@ format asked for; exact for integers, and refused rather than wrong.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
-from dataclasses import dataclass
-from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -15,35 +12,20 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from convt_cli.arithmetic.convolution import Convolution
 from convt_cli.commands.apply import DTYPES
+from convt_cli.operators.routes import TRANSPOSE
 from tests import oracle
 from tests.conftest import GUIDE, Outcome, Run, WriteSpec, assert_quiet, assert_refused
-from tests.oracle import Geometry, Window
+from tests.layers import FOLDED, LAYERS, spec_of
+from tests.strategies import geometry
 
 Array = NDArray[Any]
+WRITTEN_DTYPES = (
+    *("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"),
+    *("float16", "float32", "float64", "longdouble", "complex64", "complex128", "clongdouble"),
+)
 Shape = tuple[int, ...]
-
-METHODS = ("auto", "direct", "matrix", "zero-insert")
-
-
-@dataclass(frozen=True)
-class Layer:
-    """A spec, and by brute force the C of its layer for a weight saved as w.npy."""
-
-    text: str
-    weight: Shape
-    rows: Shape
-    columns: Shape
-    build: Callable[[Array], Array]
-
-    def matrix(self) -> Array:
-        """Save a weight of small integers, none of them zero, and return the dense C."""
-        taps = integers(*self.weight)
-        taps[taps == 0] = 1
-        np.save("w.npy", taps)
-        c = self.build(taps)
-        assert c.shape == (prod(self.rows), prod(self.columns))
-        return c
 
 
 def integers(*shape: int, seed: int = 0) -> Array:
@@ -51,83 +33,14 @@ def integers(*shape: int, seed: int = 0) -> Array:
     return array
 
 
-def rows_of(action: Callable[[Array], Array], shape: Shape) -> Array:
-    """C of a transposed layer, built from the results of its own action on every unit input."""
-    units = np.eye(prod(shape), dtype=np.int64)
-    return np.stack([action(unit.reshape(shape)).ravel() for unit in units])
+def prepared(spec: WriteSpec, name: str) -> tuple[str, Array, Convolution]:
+    """The path of a spec of this layer, its C by brute force, and what it is; w.npy is written."""
+    convolution = LAYERS[name]
+    taps = integers(*convolution.weight_shape)
+    np.save("w.npy", taps)
+    matrix = oracle.matrix(taps, convolution.input_shape[1:], **geometry(convolution))
+    return spec(spec_of(convolution, "w.npy")), matrix, convolution
 
-
-def direct(text: str, weight: Shape, shapes: tuple[Shape, Shape], geometry: Geometry) -> Layer:
-    """A conv layer; `shapes` are those of its input and its output."""
-    columns, rows = shapes
-    return Layer(
-        f"input: {[*columns]}\nlayers: [{{type: conv, weight: w.npy, {text}}}]\n",
-        weight,
-        rows,
-        columns,
-        lambda taps: oracle.matrix(taps, columns[1:], **geometry),
-    )
-
-
-def transposed(
-    text: str, weight: Shape, shapes: tuple[Shape, Shape], window: Window, extra: list[int]
-) -> Layer:
-    """A conv_transpose layer with its output_padding; `shapes` as for `direct`."""
-    rows, columns = shapes
-    return Layer(
-        f"input: {[*rows]}\nlayers: [{{type: conv_transpose, weight: w.npy, {text}}}]\n",
-        weight,
-        rows,
-        columns,
-        lambda taps: rows_of(
-            lambda y: oracle.transposed(y, taps, output_padding=extra, **window), rows
-        ),
-    )
-
-
-LAYERS = {
-    "conv of rank 1": direct(
-        "out_channels: 3, kernel_size: 4, stride: 3, dilation: 2, padding: [[2, 1]]",
-        (3, 2, 4),
-        ((2, 11), (3, 3)),
-        Geometry(stride=[3], dilation=[2], pads=[(2, 1)], groups=1),
-    ),
-    "grouped conv": direct(
-        "out_channels: 2, kernel_size: [3, 2], stride: [2, 1], dilation: [1, 2], groups: 2, "
-        + "padding: [[1, 0], [0, 2]]",
-        (2, 2, 3, 2),
-        ((4, 7, 6), (2, 3, 6)),
-        Geometry(stride=[2, 1], dilation=[1, 2], pads=[(1, 0), (0, 2)], groups=2),
-    ),
-    "conv of rank 3": direct(
-        "in_channels: 1, out_channels: 2, kernel_size: [2, 1, 3], stride: [1, 2, 2], padding: 1",
-        (2, 1, 2, 1, 3),
-        ((1, 3, 3, 5), (2, 4, 3, 3)),
-        Geometry(stride=[1, 2, 2], dilation=[1] * 3, pads=[(1, 1)] * 3, groups=1),
-    ),
-    "transposed of rank 1": transposed(
-        "out_channels: 3, kernel_size: 3, stride: 3, padding: [[1, 0]], output_padding: 2",
-        (2, 3, 3),
-        ((2, 4), (3, 13)),
-        Window(stride=[3], dilation=[1], pads=[(1, 0)], groups=1),
-        [2],
-    ),
-    "grouped transposed": transposed(
-        "out_channels: 2, kernel_size: [3, 2], stride: [2, 3], groups: 2, padding: 1, "
-        + "output_padding: [1, 2]",
-        (4, 1, 3, 2),
-        ((4, 3, 2), (2, 6, 5)),
-        Window(stride=[2, 3], dilation=[1, 1], pads=[(1, 1)] * 2, groups=2),
-        [1, 2],
-    ),
-    "dilated transposed": transposed(
-        "out_channels: 1, kernel_size: 2, dilation: 3, output_padding: 2",
-        (1, 1, 2),
-        ((1, 4), (1, 9)),
-        Window(stride=[1], dilation=[3], pads=[(0, 0)], groups=1),
-        [2],
-    ),
-}
 
 PAIR = """
     input: [2, 5, 4]
@@ -160,64 +73,69 @@ def assert_equal(result: Array, expected: Array) -> None:
 
 
 class TestMethods:
-    @pytest.mark.parametrize("method", METHODS)
-    @pytest.mark.parametrize("name", LAYERS)
-    def test_the_transpose_is_that_of_brute_force(
-        self, run: Run, spec: WriteSpec, name: str, method: str
+    """Every layer by every route is for tests/operators; here the option reaches the route."""
+
+    @pytest.mark.parametrize(
+        ("name", "method"),
+        [
+            *(("grouped", method) for method in ("auto", "direct", "matrix")),
+            *(("grouped transposed", method) for method in ("auto", "direct", "matrix")),
+            *((mode, method) for mode in FOLDED for method in ("direct", "matrix")),
+            *((name, "auto") for name in ("of rank 1", "of rank 3", "transposed of rank 1")),
+        ],
+    )
+    @pytest.mark.parametrize("forward", [False, True], ids=["Cᵀ", "C"])
+    def test_the_result_is_that_of_brute_force(
+        self, run: Run, spec: WriteSpec, name: str, method: str, forward: bool
     ) -> None:
-        layer = LAYERS[name]
-        path, c = spec(layer.text), layer.matrix()
-        y = integers(2, *layer.rows, seed=1)
-        result = product(run, path, y, "--method", method)
-        assert_equal(result, (y.reshape(2, -1) @ c).reshape(2, *layer.columns))
+        path, c, convolution = prepared(spec, name)
+        source, target = convolution.output_shape, convolution.input_shape
+        options = ["--method", method]
+        if forward:
+            source, target, c = target, source, c.T
+            options.append("--forward")
+        array = integers(2, *source, seed=1)
+        result = product(run, path, array, *options)
+        assert_equal(result, (array.reshape(2, -1) @ c).reshape(2, *target))
         assert result.dtype == np.int64
 
-    @pytest.mark.parametrize("method", ["auto", "direct", "matrix"])
-    @pytest.mark.parametrize("name", LAYERS)
-    def test_forward_is_that_of_brute_force(
-        self, run: Run, spec: WriteSpec, name: str, method: str
+    @pytest.mark.parametrize("name", ["grouped", "grouped transposed"])
+    def test_zero_insertion_goes_one_way_only(self, run: Run, spec: WriteSpec, name: str) -> None:
+        path, c, convolution = prepared(spec, name)
+        y = integers(*convolution.output_shape, seed=1)
+        result = product(run, path, y, "--method", "zero-insert")
+        assert_equal(result, (y.ravel() @ c).reshape(convolution.input_shape))
+        np.save("x.npy", integers(*convolution.input_shape))
+        options = ("--forward", "--method", "zero-insert", "-o", "none.npy")
+        assert_refused(run("apply", path, "x.npy", *options), "E503")
+        assert not Path("none.npy").exists()
+
+    @pytest.mark.parametrize("method", ["matrix", "zero-insert"])
+    def test_it_is_the_one_that_was_asked_for(
+        self, monkeypatch: pytest.MonkeyPatch, run: Run, spec: WriteSpec, method: str
     ) -> None:
-        layer = LAYERS[name]
-        path, c = spec(layer.text), layer.matrix()
-        x = integers(2, *layer.columns, seed=1)
-        result = product(run, path, x, "--forward", "--method", method)
-        assert_equal(result, (x.reshape(2, -1) @ c.T).reshape(2, *layer.rows))
+        called = list[str]()
+
+        def noted(*arguments: Any) -> Array:
+            called.append(method)
+            return route(*arguments)
+
+        route = TRANSPOSE[method]
+        monkeypatch.setitem(TRANSPOSE, method, noted)
+        product(run, spec(PAIR), integers(3, 3, 3), "--method", "direct")
+        assert called == []
+        product(run, "net.yaml", integers(3, 3, 3), "--method", method)
+        assert called == [method]
 
     def test_without_one_it_is_auto(self, run: Run, spec: WriteSpec) -> None:
         y = integers(3, 3, 3) / 7
         expected = product(run, spec(PAIR), y, "--method", "auto")
         assert_equal(product(run, "net.yaml", y), expected)
 
-    @pytest.mark.parametrize("name", LAYERS)
-    def test_zero_insertion_goes_one_way_only(self, run: Run, spec: WriteSpec, name: str) -> None:
-        LAYERS[name].matrix()
-        np.save("x.npy", integers(*LAYERS[name].columns))
-        options = ("--forward", "--method", "zero-insert", "-o", "out.npy")
-        assert_refused(run("apply", spec(LAYERS[name].text), "x.npy", *options), "E503")
-        assert not Path("out.npy").exists()
-
-
-class TestFolded:
-    @pytest.mark.parametrize("forward", [(), ("--forward",)], ids=["Cᵀ", "C"])
-    @pytest.mark.parametrize("method", ["auto", "direct", "matrix"])
-    @pytest.mark.parametrize("mode", ["circular", "reflect", "replicate"])
-    def test_layers_whose_padding_repeats_the_input(
-        self, run: Run, spec: WriteSpec, mode: str, method: str, forward: tuple[str, ...]
+    @pytest.mark.parametrize("mode", FOLDED)
+    def test_zero_insertion_cannot_do_padding_that_repeats_the_input(
+        self, run: Run, spec: WriteSpec, mode: str
     ) -> None:
-        text = "out_channels: 2, kernel_size: 3, padding: [[2, 1], [1, 2]], padding_mode: " + mode
-        geometry = Geometry(
-            stride=[1, 1], dilation=[1, 1], pads=[(2, 1), (1, 2)], groups=1, padding_mode=mode
-        )
-        layer = direct(text, (2, 1, 3, 3), ((1, 5, 4), (2, 6, 5)), geometry)
-        path, c = spec(layer.text), layer.matrix()
-        source, target = (layer.columns, layer.rows) if forward else (layer.rows, layer.columns)
-        array = integers(*source, seed=1)
-        expected = (c if forward else c.T) @ array.ravel()
-        result = product(run, path, array, "--method", method, *forward)
-        assert_equal(result, expected.reshape(target))
-
-    @pytest.mark.parametrize("mode", ["circular", "reflect", "replicate"])
-    def test_zero_insertion_cannot_do_them(self, run: Run, spec: WriteSpec, mode: str) -> None:
         np.save("y.npy", np.ones((1, 4, 4)))
         padding = f"kernel_size: 3, padding: 1, padding_mode: {mode}"
         path = spec(GUIDE.replace("kernel_size: 3", padding))
@@ -237,7 +155,7 @@ class TestForms:
         ],
         ids=str,
     )
-    @pytest.mark.parametrize("method", METHODS)
+    @pytest.mark.parametrize("method", ["direct", "matrix"])
     def test_an_array_comes_back_in_the_form_it_came_in(
         self, run: Run, spec: WriteSpec, shape: Shape, expected: Shape, method: str
     ) -> None:
@@ -339,8 +257,14 @@ def read(name: str, outcome: Outcome) -> Array:
 
 
 class TestFiles:
-    @pytest.mark.parametrize("target", ["x.npy", "x.npz", "x.npz#key", "x.csv", "x.txt", "-"])
-    @pytest.mark.parametrize("source", ["y.npy", "y.npz", "y.npz#key", "y.csv", "y.txt", "-"])
+    @pytest.mark.parametrize(
+        ("source", "target"),
+        [
+            *((f"y{end}", "x.npy") for end in (".npy", ".npz", ".npz#key", ".csv", ".txt")),
+            *(("y.npy", f"x{end}") for end in (".npz", ".npz#key", ".csv", ".txt")),
+            *(("-", "x.npy"), ("y.npy", "-"), ("-", "-"), ("y.csv", "x.txt"), ("y.npz", "x.csv")),
+        ],
+    )
     def test_any_format_goes_to_any_other(
         self, run: Run, spec: WriteSpec, source: str, target: str
     ) -> None:
@@ -469,13 +393,13 @@ class TestFiles:
 
 class TestKindsOfNumbers:
     @pytest.mark.parametrize(
-        "dtype",
+        ("dtype", "method"),
         [
-            *("int8", "uint8", "int16", "int32", "int64", "float16", "float32", "float64"),
-            *("longdouble", "complex64", "complex128", ">i2", ">f4", ">f8", ">c16"),
+            *((dtype, "direct") for dtype in (*WRITTEN_DTYPES, ">i2", ">f4", ">f8", ">c16")),
+            *((dtype, "matrix") for dtype in ("int8", "float16", ">c16")),
+            *((dtype, "zero-insert") for dtype in ("int8", "float16", ">c16")),
         ],
     )
-    @pytest.mark.parametrize("method", METHODS)
     def test_the_result_has_the_wider_kind_of_both(
         self, run: Run, spec: WriteSpec, dtype: str, method: str
     ) -> None:
@@ -487,7 +411,7 @@ class TestKindsOfNumbers:
         assert result.dtype == np.dtype(dtype).newbyteorder("=")
 
     @pytest.mark.parametrize("dtype", DTYPES)
-    @pytest.mark.parametrize("method", METHODS)
+    @pytest.mark.parametrize("method", ["direct", "matrix"])
     def test_a_dtype_that_was_asked_for_is_the_result_s(
         self, run: Run, spec: WriteSpec, dtype: str, method: str
     ) -> None:
@@ -517,7 +441,7 @@ class TestKindsOfNumbers:
 
 
 class TestIntegers:
-    @pytest.mark.parametrize("method", METHODS)
+    @pytest.mark.parametrize("method", ["direct", "matrix"])
     @pytest.mark.parametrize("value", [2**53 + 1, -(2**53) - 1, 2**62, 2**63 - 1, -(2**63) + 1])
     def test_stay_exact_beyond_what_floats_hold(
         self, run: Run, spec: WriteSpec, value: int, method: str
@@ -533,7 +457,7 @@ class TestIntegers:
         assert_quiet(run("apply", spec(ONE), name, "-o", f"x{name[1:]}"))
         assert Path(f"x{name[1:]}").read_text(encoding="utf-8") == Path(name).read_text("utf-8")
 
-    @pytest.mark.parametrize("method", METHODS)
+    @pytest.mark.parametrize("method", ["direct", "matrix"])
     @pytest.mark.parametrize(
         "case",
         [
