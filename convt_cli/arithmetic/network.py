@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
+from typing import Any
 
 from convt_cli.arithmetic.convolution import Convolution, Shape
 from convt_cli.arithmetic.dialects.frameworks import Framework
@@ -13,7 +15,10 @@ from convt_cli.arithmetic.layers.resampling import PixelShuffle
 from convt_cli.errors import Diagnostic
 
 _ELEMENTWISE = frozenset(
-    ("relu", "leaky_relu", "clip", "elu", "gelu", "silu", "sigmoid", "tanh", "dropout", "identity")
+    (
+        *("relu", "leaky_relu", "clip", "elu", "gelu", "silu", "mish", "softplus", "selu"),
+        *("sigmoid", "hard_sigmoid", "hard_swish", "tanh", "dropout", "identity"),
+    )
 )
 """Operations that apply one function to each element by itself, the same in every channel."""
 
@@ -75,9 +80,10 @@ class MatrixLayer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
-    """A network with every shape known; its output is its last layer's.
+    """A network with every shape known.
 
-    `warnings` point out parts of the spec that are probably mistakes.
+    `outputs` names the layers that give its outputs, the main one first.  `warnings` point out
+    parts of the spec that are probably mistakes.
     """
 
     spec: str
@@ -85,6 +91,7 @@ class Network:
     rules: Framework
     inputs: tuple[tuple[str, Shape], ...]
     layers: tuple[NetworkLayer, ...]
+    outputs: tuple[str, ...]
     warnings: tuple[Diagnostic, ...] = ()
 
     @property
@@ -94,7 +101,14 @@ class Network:
 
     @property
     def output(self) -> Shape:
-        return self.layers[-1].output
+        """The shape of the main output."""
+        return self.output_shapes[self.outputs[0]]
+
+    @property
+    def output_shapes(self) -> dict[str, Shape]:
+        """The shape of every output, by the name of the layer that gives it."""
+        shapes = {layer.name: layer.output for layer in self.layers}
+        return {name: shapes[name] for name in self.outputs}
 
     @property
     def matrix_layers(self) -> tuple[MatrixLayer, ...]:
@@ -144,8 +158,9 @@ class Network:
         """The files that weights and biases name, as written, each once, in order."""
         found: dict[str, None] = {}  # a dict keeps the order, and each name once
         for layer in self.layers:
-            for field in ("weight", "bias"):
-                source = getattr(layer.definition, field, None)
+            definition: Any = layer.definition
+            for field in dataclasses.fields(definition):
+                source = getattr(definition, field.name)
                 if isinstance(source, FileReference):
                     found[source.file] = None
         return tuple(found)

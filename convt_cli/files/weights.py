@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 from functools import cached_property
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from convt_cli.arithmetic.convolution import Convolution, Shape
 from convt_cli.arithmetic.dialects.weight_layout import WeightLayout, other_order
-from convt_cli.arithmetic.keys import Fill, Inline, WeightSource
+from convt_cli.arithmetic.keys import FileReference, Fill, Inline, WeightSource
 from convt_cli.arithmetic.network import MatrixLayer, Network
 from convt_cli.errors import ArrayError, shape_text
 from convt_cli.files.arrays import located, read_located
@@ -80,17 +81,18 @@ class Weights:
             return filled(source, shape, taps_first=taps_first)
         if isinstance(source, Inline):
             return as_vector(written(source), shape)
-        return self._read(self._folder.resolved(source.file), source.key, shape)
+        return as_vector(rearranged(self._read(source), source), shape)
 
     @cached_property
     def _folder(self) -> Folder:
         return Folder.of(self._spec, allow_outside=self._allow_outside)
 
-    def _read(self, path: str, key: str, shape: Shape) -> Array:
-        """The array `key` of a file, read in the format of its suffix."""
+    def _read(self, source: FileReference) -> Array:
+        """The array that `source` names, read in the format of its file's suffix."""
+        path, key = self._folder.resolved(source.file), source.key
         match os.path.splitext(path)[1].lower():
             case ".onnx":
-                return as_vector(self._model(path).read(key), shape)
+                return self._model(path).read(key)
             case ".safetensors":
                 # Few specs name such a file, and the others need not load its reader.
                 from convt_cli.files.safetensors import read_safetensors  # noqa: PLC0415
@@ -107,6 +109,30 @@ class Weights:
 
             self._models[path] = OnnxWeights(path, self._folder)
         return self._models[path]
+
+
+def rearranged(stored: Array, source: FileReference) -> Array:
+    """`stored` with its axes in the order, and then in the shape, that `source` says.
+
+    Raises ArrayError (E121) for an array of another number of axes or elements.
+    """
+    if source.axes is not None and len(source.axes) != stored.ndim:
+        raise _not_rearranged(source, f"axes {list(source.axes)}", stored)
+    turned = stored if source.axes is None else stored.transpose(source.axes)
+    if source.shape is None:
+        return turned
+    if prod(source.shape) != turned.size:
+        raise _not_rearranged(source, f"shape {list(source.shape)}", stored)
+    return turned.reshape(source.shape)
+
+
+def _not_rearranged(source: FileReference, wanted: str, stored: Array) -> ArrayError:
+    return ArrayError(
+        "E121",
+        f"an array that is brought to {wanted} must fit it",
+        value=f"{source} is {shape_text(stored.shape)}",
+        help="correct it, or name another array",
+    )
 
 
 def as_vector(stored: Array, shape: Shape) -> Array:

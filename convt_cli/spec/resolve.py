@@ -59,6 +59,7 @@ def resolve(spec: NetworkSpec, problems: Problems, mismatches: Problems) -> Netw
         rules=spec.framework,
         inputs=tuple(spec.inputs.items()),
         layers=tuple(layers),
+        outputs=spec.outputs or (layers[-1].name,),
         warnings=problems.diagnostics,
     )
 

@@ -7,6 +7,15 @@ take it from there.
 
 from __future__ import annotations
 
+from convt_cli.arithmetic.layers.activations import (
+    Clip,
+    Elu,
+    Gelu,
+    HardSigmoid,
+    HardSwish,
+    LeakyRelu,
+    Softmax,
+)
 from convt_cli.arithmetic.layers.base import (
     Definition,
     Dependence,
@@ -20,15 +29,8 @@ from convt_cli.arithmetic.layers.base import (
 from convt_cli.arithmetic.layers.convolutions import Conv, Convolutional, ConvTranspose
 from convt_cli.arithmetic.layers.joins import Concat, Elementwise
 from convt_cli.arithmetic.layers.linear import Linear
-from convt_cli.arithmetic.layers.pointwise import (
-    BatchNorm,
-    GroupNorm,
-    InstanceNorm,
-    LayerNorm,
-    PRelu,
-    Preserving,
-    Scale,
-)
+from convt_cli.arithmetic.layers.norms import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, Lrn
+from convt_cli.arithmetic.layers.pointwise import PRelu, Preserving, Scale
 from convt_cli.arithmetic.layers.pools import (
     AdaptivePool,
     AveragePool,
@@ -36,7 +38,14 @@ from convt_cli.arithmetic.layers.pools import (
     MaxPool,
     MaxUnpool,
 )
-from convt_cli.arithmetic.layers.rearranging import Crop, Flatten, Pad, Reshape, Transpose
+from convt_cli.arithmetic.layers.rearranging import (
+    Crop,
+    Flatten,
+    Pad,
+    Reshape,
+    Slice,
+    Transpose,
+)
 from convt_cli.arithmetic.layers.resampling import PixelShuffle, PixelUnshuffle, Upsample
 
 __all__ = [
@@ -55,8 +64,7 @@ __all__ = [
 ]
 
 _PRESERVING = (
-    *("relu", "leaky_relu", "clip", "elu", "gelu", "silu", "sigmoid", "tanh"),
-    *("softmax", "lrn", "dropout", "identity"),
+    *("relu", "silu", "mish", "softplus", "selu", "sigmoid", "tanh", "dropout", "identity"),
 )
 """Types that keep the shape of their source and have no keys."""
 
@@ -78,16 +86,25 @@ LAYER_TYPES: dict[str, type[Definition]] = {
     "flatten": Flatten,
     "reshape": Reshape,
     "transpose": Transpose,
+    "slice": Slice,
     "pad": Pad,
     "crop": Crop,
     "add": Elementwise,
     "mul": Elementwise,
     "concat": Concat,
+    "leaky_relu": LeakyRelu,
     "prelu": PRelu,
+    "clip": Clip,
+    "elu": Elu,
+    "gelu": Gelu,
+    "hard_sigmoid": HardSigmoid,
+    "hard_swish": HardSwish,
+    "softmax": Softmax,
     "batch_norm": BatchNorm,
     "instance_norm": InstanceNorm,
     "layer_norm": LayerNorm,
     "group_norm": GroupNorm,
+    "lrn": Lrn,
     "scale": Scale,
     **dict.fromkeys(_PRESERVING, Preserving),
 }

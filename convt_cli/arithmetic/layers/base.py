@@ -167,6 +167,37 @@ def check_declared(field: str, declared: int | None, actual: int) -> None:
         )
 
 
+def require_axis(axis: int, count: int) -> None:
+    """Raise GeometryError (E107) unless a source of `count` axes has this one."""
+    if axis >= count:
+        raise GeometryError(
+            "E107",
+            f"axis must be below the number of axes, {count}",
+            field="axis",
+            value=f"got {axis}",
+            help="0 is the channels, 1 the first spatial axis",
+        )
+
+
+def excluding(field: str, other: str) -> GeometryError:
+    """The error (E122) for two keys that are both given and exclude each other."""
+    return GeometryError(
+        "E122",
+        f"{field} and {other} exclude each other",
+        field=field,
+        value="both are given",
+        help="keep one of them",
+    )
+
+
+def whole_along(axes: set[int], count: int) -> Dependence:
+    """The dependence on the same position, but along `axes` (0: channels) on all positions."""
+    if not axes:
+        return "same"
+    spans = tuple(None if n in axes else Span() for n in range(1, count))
+    return Spans(axes=spans, channels=None if 0 in axes else ())
+
+
 def unsupported_key(field: str, value: object, framework: Framework) -> GeometryError:
     """The error (E125) for a key, or a key's value, that the framework does not have."""
     return GeometryError(

@@ -18,15 +18,8 @@ from convt_cli.arithmetic.layers import LAYER_TYPES, Conv, ConvTranspose, Defini
 from convt_cli.arithmetic.layers.base import Permuted, Reshaped, Spans, Windows
 from convt_cli.arithmetic.layers.joins import Concat, Elementwise
 from convt_cli.arithmetic.layers.linear import Linear
-from convt_cli.arithmetic.layers.pointwise import (
-    BatchNorm,
-    GroupNorm,
-    InstanceNorm,
-    LayerNorm,
-    PRelu,
-    Preserving,
-    Scale,
-)
+from convt_cli.arithmetic.layers.norms import BatchNorm, GroupNorm, InstanceNorm, LayerNorm
+from convt_cli.arithmetic.layers.pointwise import PRelu, Preserving, Scale
 from convt_cli.arithmetic.layers.pools import (
     AdaptivePool,
     AveragePool,
