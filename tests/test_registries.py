@@ -124,18 +124,22 @@ NOT_IMPORTED = {
     "max_unpool": "its indices come from a max pool with two outputs, which is refused",
     "adaptive_max_pool": "ONNX has no such operator",
     "adaptive_avg_pool": "ONNX has no such operator",
+    "slice": "a Slice becomes a crop, or what has its shapes",
     "silu": "ONNX writes it as a Sigmoid and a Mul; its Swish has an alpha",
 }
 """The layer types that `convt import` never writes, and why."""
 
 NOT_COMPARED = {
+    "frameworks have other numbers where it has none, which the README's table of dialects tells": (
+        *("leaky_relu", "elu", "gelu", "hard_sigmoid", "hard_swish", "softmax", "lrn"),
+    ),
     "sizes and numbers follow from the source alone": (
         *("global_max_pool", "global_avg_pool", "flatten", "add", "mul"),
-        *("relu", "leaky_relu", "clip", "elu", "gelu", "silu", "sigmoid", "tanh", "softmax"),
-        *("lrn", "dropout", "identity"),
+        *("relu", "clip", "silu", "mish", "softplus", "selu", "sigmoid", "tanh"),
+        *("dropout", "identity"),
     ),
     "the spec writes its sizes out": (
-        *("linear", "reshape", "transpose", "pad", "crop", "concat", "scale"),
+        *("linear", "reshape", "transpose", "slice", "pad", "crop", "concat", "scale"),
     ),
     "frameworks count its parameters differently, which `convt shapes` tells": (
         *("prelu", "batch_norm", "instance_norm", "layer_norm", "group_norm"),

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
-from typing import Any
 
 from convt_cli.arithmetic.convolution import Convolution, Shape
 from convt_cli.arithmetic.dialects.frameworks import Framework
@@ -21,6 +19,10 @@ _ELEMENTWISE = frozenset(
     )
 )
 """Operations that apply one function to each element by itself, the same in every channel."""
+
+
+_REFERENCES = ("weight", "bias", "running_mean", "running_var")
+"""The keys that can name a file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,9 +160,8 @@ class Network:
         """The files that weights and biases name, as written, each once, in order."""
         found: dict[str, None] = {}  # a dict keeps the order, and each name once
         for layer in self.layers:
-            definition: Any = layer.definition
-            for field in dataclasses.fields(definition):
-                source = getattr(definition, field.name)
+            for field in _REFERENCES:
+                source = getattr(layer.definition, field, None)
                 if isinstance(source, FileReference):
                     found[source.file] = None
         return tuple(found)

@@ -81,7 +81,8 @@ class Weights:
             return filled(source, shape, taps_first=taps_first)
         if isinstance(source, Inline):
             return as_vector(written(source), shape)
-        return as_vector(rearranged(self._read(source), source), shape)
+        array = rearranged(self._read(source), source)
+        return as_vector(array, shape) if source.file.lower().endswith(".onnx") else array
 
     @cached_property
     def _folder(self) -> Folder:

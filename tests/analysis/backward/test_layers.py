@@ -39,6 +39,7 @@ KEYS = {
     "adaptive_avg_pool": "type: adaptive_avg_pool, output_size: [2, 7]",
     "linear": "type: linear, out_features: 7, bias: [1, 2, 3, 4, 5, 6, 7]",
     "upsample": "type: upsample, scale_factor: 1.5",
+    "slice": "type: slice, axis: 1, begin: -1, end: 1, step: -2",
     "pad": "type: pad, padding: [[1, 2], [0, 3]]",
     "crop": "type: crop, padding: [[1, 2], [0, 3]]",
     "pixel_shuffle": "type: pixel_shuffle, factor: 2",
@@ -49,7 +50,10 @@ KEYS = {
     "add": "type: add, from: [a, b, a]",
     "mul": "type: mul, from: [a, b]",
 }
-WITHOUT_STEP = ("softmax", "instance_norm", "layer_norm", "group_norm", "max_unpool")
+WITHOUT_STEP = (
+    *("softmax", "instance_norm", "layer_norm", "group_norm", "max_unpool"),
+    *("slice", "hard_sigmoid", "hard_swish", "mish", "softplus", "selu"),
+)
 """The layer types through which no signal goes back; `tests.test_registries` holds all others
 to a step.
 """
