@@ -81,6 +81,8 @@ class Framework:
     """What the padding of its convolutions can read."""
     pad_modes: tuple[str, ...] = ("zeros",)
     """What its operator for padding alone can read."""
+    pad_repeats: tuple[str, ...] = ()
+    """Of these, the ones that go on where the padding is longer than what it reads."""
     slices_with_step: bool = True
     """A slice may take every other element, or go backwards."""
     strided_dilation: bool = True
@@ -232,6 +234,7 @@ _ONNX = Framework(
     name="onnx",
     numbers=numbers.ONNX,
     pad_modes=PADDING_MODES,
+    pad_repeats=("circular",),
     opset=DEFAULT_OPSET,
     max_unpool=True,
     upsampling=Upsampling(
@@ -256,6 +259,7 @@ _JAX = Framework(
     name="jax",
     numbers=numbers.JAX,
     pad_modes=PADDING_MODES,
+    pad_repeats=("circular", "reflect"),
     upsampling=Upsampling(
         linear=_ANY_AXES,
         cubic=_ANY_AXES,

@@ -135,10 +135,11 @@ class Transpose(Layer):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slice(Layer):
-    """Elements begin, begin + step, ... before `end` of one axis, counted as in Python and ONNX.
+    """Elements begin, begin + step, ... before `end` of one axis, by the rules of ONNX.
 
-    A negative begin or end counts from the end of the axis, and either is moved to the nearest
-    place that the axis has.
+    A negative begin or end counts from the end of the axis.  A begin outside is moved to the
+    nearest element, an end to the nearest element or the place beyond it.  So it is in Python,
+    but for a begin before the first element and a negative step, which there take nothing.
     """
 
     axis: int = key(Integer(0), "the axis to take elements of; 0 is the channels")
@@ -188,12 +189,22 @@ class Slice(Layer):
 
     def elements(self, size: int) -> range:
         """The elements taken of an axis of `size`, in the order of the output."""
-        return range(size)[self.begin : self.end : self.step]
+        last = size - 1
+        if self.step > 0:
+            end = size if self.end is None else _place(self.end, size, (0, size))
+            return range(_place(self.begin, size, (0, size)), end, self.step)
+        end = -1 if self.end is None else _place(self.end, size, (-1, last))
+        return range(_place(self.begin, size, (0, last)), end, self.step)
 
     @property
     def _written(self) -> str:
         end = "" if self.end is None else self.end
         return f"[{self.begin}:{end}:{self.step}]"
+
+
+def _place(number: int, size: int, bounds: Pair) -> int:
+    """A place on an axis of `size`, counted from its end below 0, moved to within `bounds`."""
+    return min(max(number + size if number < 0 else number, bounds[0]), bounds[1])
 
 
 def _slice_span(taken: range, size: int) -> Span:
@@ -217,8 +228,9 @@ class Pad(Layer):
     def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
         source = _padded_source(sources)
         pairs = _pairs(self.padding, source)
-        for number, (size, pair) in enumerate(zip(_sizes(source), pairs)):
-            self._check_fold(size, max(pair), number)
+        if self.mode not in framework.pad_repeats:
+            for number, (size, pair) in enumerate(zip(_sizes(source), pairs)):
+                self._check_fold(size, max(pair), number)
         return _one_tap(source, pairs)
 
     def _check_fold(self, size: int, padding: int, number: int) -> None:
