@@ -16,9 +16,13 @@ from convt_cli.analysis.backward.step import BackKind, PreparedLayer, Step, Step
 from convt_cli.arithmetic.averages import asked_pads, counts_padding
 from convt_cli.arithmetic.convolution import Convolution
 from convt_cli.arithmetic.layers import Spans, Windows
+from convt_cli.arithmetic.layers.activations import Clip, Elu, Gelu, LeakyRelu
 from convt_cli.arithmetic.layers.joins import Concat
+from convt_cli.arithmetic.layers.linear import Linear
+from convt_cli.arithmetic.layers.norms import BatchNorm, Lrn
+from convt_cli.arithmetic.layers.pointwise import PRelu
 from convt_cli.arithmetic.layers.pools import AveragePool
-from convt_cli.arithmetic.layers.rearranging import Transpose
+from convt_cli.arithmetic.layers.rearranging import Crop, Pad, Transpose
 from convt_cli.arithmetic.layers.resampling import PixelShuffle, PixelUnshuffle, Upsample
 from convt_cli.arithmetic.network import NetworkLayer
 from convt_cli.operators.dtypes import Array
@@ -280,4 +284,25 @@ def step_type(layer: NetworkLayer) -> StepType | None:
     definition = layer.definition
     if isinstance(definition, Upsample) and definition.mode not in _WINDOWED_MODES:
         return None
+    if _has_more(layer):
+        return None
     return STEPS.get(layer.type)
+
+
+def _has_more(layer: NetworkLayer) -> bool:
+    """Whether the layer has keys that its step does not read, so that its numbers are not known."""
+    definition = layer.definition
+    match definition:
+        case Pad(mode=mode):
+            return mode != "zeros" or len(layer.output) == 1
+        case Crop():
+            return len(layer.output) == 1
+        case Linear(axis=axis):
+            return axis is not None
+        case BatchNorm(running_mean=mean):
+            return mean is not None
+        case PRelu(weight=weight):
+            return weight is not None
+        case LeakyRelu() | Elu() | Clip() | Gelu() | Lrn():
+            return definition != type(definition)()
+    return False

@@ -163,6 +163,21 @@ class TestTable:
         text = ONE.format(shape="[1, 4, 4]", keys=f"type: upsample, scale_factor: 2, mode: {mode}")
         assert (step_type(load_spec(spec(text)).layers[0]) is not None) is known
 
+    @pytest.mark.parametrize(
+        "keys",
+        [
+            *("leaky_relu, alpha: 0.2", "elu, alpha: 2", "clip, minimum: 0", "lrn, size: 3"),
+            *("gelu, approximate: tanh", "prelu, weight: [2]", "linear, axis: 0, out_features: 2"),
+            "pad, padding: 1, mode: reflect",
+            "batch_norm, running_mean: [0], running_var: [1]",
+        ],
+    )
+    def test_a_layer_with_numbers_that_no_step_reads_has_none(
+        self, spec: WriteSpec, keys: str
+    ) -> None:
+        text = ONE.format(shape="[1, 4, 4]", keys=f"type: {keys}")
+        assert step_type(load_spec(spec(text)).layers[0]) is None
+
 
 class TestPools:
     """Which elements an average counts, by framework."""
