@@ -24,7 +24,7 @@ from convt_cli.arithmetic.layers.pools import AveragePool, MaxPool
 from convt_cli.arithmetic.layers.resampling import Upsample
 from convt_cli.arithmetic.questions.bounds import Bounds
 from convt_cli.arithmetic.questions.solver import Question, has_solution
-from convt_cli.errors import GeometryError
+from convt_cli.errors import GeometryError, SourcesError
 from convt_cli.spec.layer_spec import LayerSpec
 from convt_cli.spec.reader import DEFAULT_FRAMEWORK
 
@@ -54,8 +54,8 @@ class Situation:
         return self.layer.sources or ()
 
 
-def join_help(error: GeometryError, here: Situation, path: str) -> str:
-    """The help for a join (E115) whose sources differ in spatial sizes; else the error's own."""
+def join_help(error: SourcesError, here: Situation, path: str) -> str:
+    """The help for a join whose sources differ in spatial sizes; else the error's own."""
     if not _would_join(here):
         return error.help
     resized = next(_resized(here), "")

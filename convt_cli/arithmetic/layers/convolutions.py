@@ -161,6 +161,7 @@ class ConvTranspose(Convolutional):
                 field="output_padding",
                 value="both are given",
                 help="keep one of them",
+                keeps_size=True,
             )
         if self.output_size is not None and not framework.output_size:
             yield unsupported_key("output_size", self.output_size, framework)

@@ -9,7 +9,7 @@ from convt_cli.arithmetic.dialects.frameworks import Framework
 from convt_cli.arithmetic.keys import Integer, key
 from convt_cli.arithmetic.layers.base import Dependence, Geometry, Layer, Spans
 from convt_cli.arithmetic.spans import Span
-from convt_cli.errors import GeometryError
+from convt_cli.errors import GeometryError, SourcesError
 
 _RANK_HELP = "bring them to one number of axes with reshape or flatten"
 _SIZE_HELP = "crop, pad or resample one of them to the size of the other"
@@ -73,20 +73,16 @@ def _whole_along(axes: set[int], count: int) -> Dependence:
 
 def _require_several(sources: tuple[Shape, ...]) -> None:
     if len(sources) < 2:
-        raise GeometryError(
-            "E115",
+        raise SourcesError(
             "this type joins two sources or more",
-            field="from",
             value=f"got {len(sources)}",
             help="name them: `from: [A, B]`",
         )
 
 
-def _mismatch(rule: str, sources: tuple[Shape, ...], remedy: str) -> GeometryError:
-    return GeometryError(
-        "E115",
+def _mismatch(rule: str, sources: tuple[Shape, ...], remedy: str) -> SourcesError:
+    return SourcesError(
         rule,
-        field="from",
         value="got " + " and ".join(str(list(shape)) for shape in sources),
         help=remedy,
     )

@@ -34,7 +34,7 @@ from convt_cli.arithmetic.layers.base import (
 )
 from convt_cli.arithmetic.spans import shared_span
 from convt_cli.arithmetic.windows import Window, each_axis
-from convt_cli.errors import GeometryError
+from convt_cli.errors import GeometryError, SourcesError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,8 +212,7 @@ class MaxUnpool(Layer):
         channels, *sizes = spatial_source(tuple(own))
         undone = self.pool.resolve((pooled,), framework)
         if (channels, *sizes) != undone.output:
-            raise GeometryError(
-                "E115",
+            raise SourcesError(
                 "max_unpool takes what its max_pool gives",
                 field="pool",
                 value=f"the source is {[channels, *sizes]}, the pool gives {list(undone.output)}",

@@ -82,6 +82,7 @@ class Upsample(Layer):
                 field="scale_factor",
                 value="both are given",
                 help="keep one of them",
+                keeps_size=True,
             )
         if framework.upsample_factor == "whole" and not all(map(_is_whole, self._factors)):
             yield GeometryError(
