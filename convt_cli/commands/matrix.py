@@ -9,6 +9,7 @@ import click
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.keys import FileReference
 from convt_cli.arithmetic.network import MatrixLayer, Network
+from convt_cli.arithmetic.vocabulary import MATRIX_DTYPES, SPARSE_FORMATS
 from convt_cli.commands.emit import emit
 from convt_cli.commands.networks import choose_layer, load_network, note_fill
 from convt_cli.commands.options import (
@@ -29,11 +30,6 @@ if TYPE_CHECKING:
 
     from convt_cli.operators.dtypes import Array
     from convt_cli.operators.matrix.build import BandedMatrix
-
-DTYPES = ("int8", "int16", "int32", "int64", "float32", "float64", "complex64", "complex128")
-"""The dtypes of C's entries; scipy.sparse has no float16."""
-SPARSE_FORMATS = ("csr", "csc", "coo", "bsr", "dia")
-"""The sparse formats of scipy.sparse.load_npz."""
 
 
 @click.command(
@@ -56,7 +52,7 @@ Examples:
     type=click.Choice(SPARSE_FORMATS),
     help="The sparse format in an .npz; csr if not given.",
 )
-@dtype_option(*DTYPES)
+@dtype_option(*MATRIX_DTYPES)
 @click.option("--compress", is_flag=True, help="Compress the .npz.")
 @click.option("--show", is_flag=True, help="Print a small C entry by entry.")
 @click.option("--symbols", is_flag=True, help="With --show: name taps by their index, as w0,0.")

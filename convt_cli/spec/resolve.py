@@ -82,15 +82,15 @@ def _geometry(definition: Definition, here: Situation, problems: Problems) -> Ge
 
 def _note(error: GeometryError, here: Situation, problems: Problems) -> None:
     """Note an error at the place of its field, with the help of the join where it is one."""
-    help = error.help
+    remedy = error.help
     if isinstance(error, SourcesError) and len(here.sources) > 1:
-        help = join_help(error, here, problems.spec)
+        remedy = join_help(error, here, problems.spec)
     problems.add(
         here.layer.place(error.field),
         error.code,
         error.message,
         value=error.value,
-        help=help,
+        help=remedy,
         layer=here.layer.name,
     )
 

@@ -1,6 +1,6 @@
 """The steps of element-wise functions, forward and back: one table, `ACTIVATIONS`.
 
-A signal goes back by one of the `rules`.  The slope of relu at 0 is taken as 0.
+A signal goes back by a rule of `arithmetic.vocabulary`.  The slope of relu at 0 is taken as 0.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from math import pi, sqrt
 import numpy as np
 from scipy.special import erf, expit
 
-from convt_cli.analysis.backward.rules import Rule
 from convt_cli.analysis.backward.step import BackKind, PreparedLayer, Step, StepType
 from convt_cli.arithmetic.layers.assumed import CLIP_BOUNDS, CLIP_TEXT, LEAKY_SLOPE, PRELU_SLOPE
+from convt_cli.arithmetic.vocabulary import Rule
 from convt_cli.operators.dtypes import Array
 from convt_cli.operators.threads import by_channels
 

@@ -1,7 +1,8 @@
 """The steps of every layer type, forward and back: one table, `STEPS`.
 
 A signal goes back through a linear layer by its transpose, whatever the rule, and without the bias.
-A max pool sends it to where the maximum was found.  `activations` go back by one of the `rules`.
+A max pool sends it to where the maximum was found.  `activations` go back by a rule of
+`arithmetic.vocabulary`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from typing import cast
 import numpy as np
 
 from convt_cli.analysis.backward.activations import ACTIVATIONS
-from convt_cli.analysis.backward.rules import Rule
 from convt_cli.analysis.backward.step import BackKind, PreparedLayer, Step, StepType
 from convt_cli.arithmetic.averages import asked_pads, counts_padding
 from convt_cli.arithmetic.convolution import Convolution
@@ -21,6 +21,7 @@ from convt_cli.arithmetic.layers.pools import AveragePool
 from convt_cli.arithmetic.layers.rearranging import Transpose
 from convt_cli.arithmetic.layers.resampling import PixelShuffle, PixelUnshuffle, Upsample
 from convt_cli.arithmetic.network import NetworkLayer
+from convt_cli.arithmetic.vocabulary import Rule
 from convt_cli.operators.dtypes import Array
 from convt_cli.operators.functions import Route
 from convt_cli.operators.matrix_free import apply_forward, apply_transpose

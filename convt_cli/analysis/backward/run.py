@@ -16,11 +16,11 @@ import numpy as np
 
 from convt_cli.analysis.backward.layers import step_type
 from convt_cli.analysis.backward.parameters import is_filled, parameters_of
-from convt_cli.analysis.backward.rules import Rule
 from convt_cli.analysis.backward.step import Back, BackKind, PreparedLayer, StepType
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.keys import FILL_NOTE
 from convt_cli.arithmetic.network import Network, NetworkLayer
+from convt_cli.arithmetic.vocabulary import Rule
 from convt_cli.errors import ArrayError, RequestError
 from convt_cli.errors.suggestions import suggestion
 from convt_cli.files.weights import Weights

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
-from convt_cli.analysis.backward.rules import Rule
 from convt_cli.arithmetic.dialects.frameworks import Framework
 from convt_cli.arithmetic.network import NetworkLayer
+from convt_cli.arithmetic.vocabulary import Rule
 from convt_cli.operators.dtypes import Array
 
 Back = Callable[[Array, Rule], tuple[Array, ...]]

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from convt_cli.analysis.backward.layers import STEPS, step_type
-from convt_cli.analysis.backward.rules import RULES, Rule
 from convt_cli.analysis.backward.run import Recorded, prepared, run, way_to
 from convt_cli.analysis.backward.step import BackKind
 from convt_cli.arithmetic.network import Network
+from convt_cli.arithmetic.vocabulary import RULES, Rule
 from convt_cli.files.weights import Weights
 from convt_cli.spec.load import load_spec
 from tests.conftest import WriteSpec
