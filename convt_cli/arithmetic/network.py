@@ -8,13 +8,12 @@ from convt_cli.arithmetic.convolution import Convolution, Shape
 from convt_cli.arithmetic.dialects.frameworks import Framework
 from convt_cli.arithmetic.dialects.weight_layout import WeightLayout
 from convt_cli.arithmetic.keys import DEFAULT_FILL, FileReference, WeightSource
-from convt_cli.arithmetic.layers import Convolutional, Definition, Geometry
+from convt_cli.arithmetic.layers import LAYER_TYPES, Convolutional, Definition, Geometry, Weighted
+from convt_cli.arithmetic.layers.pointwise import Pointwise
 from convt_cli.arithmetic.layers.resampling import PixelShuffle
 from convt_cli.errors import Diagnostic
 
-_ELEMENTWISE = frozenset(
-    ("relu", "leaky_relu", "clip", "elu", "gelu", "silu", "sigmoid", "tanh", "dropout", "identity")
-)
+_POINTWISE = frozenset(name for name, one in LAYER_TYPES.items() if issubclass(one, Pointwise))
 """Operations that apply one function to each element by itself, the same in every channel."""
 
 
@@ -135,7 +134,7 @@ class Network:
                     one = Shuffle(name=shuffle.name, phases=phases, is_immediate=is_immediate)
                     found.setdefault(name, []).append(one)
                 else:
-                    is_immediate = is_immediate and layer.operation in _ELEMENTWISE
+                    is_immediate = is_immediate and layer.operation in _POINTWISE
                     waiting.extend((source, is_immediate) for source in layer.sources)
         return found
 
@@ -144,8 +143,8 @@ class Network:
         """The files that weights and biases name, as written, each once, in order."""
         found: dict[str, None] = {}  # a dict keeps the order, and each name once
         for layer in self.layers:
-            for field in ("weight", "bias"):
-                source = getattr(layer.definition, field, None)
-                if isinstance(source, FileReference):
-                    found[source.file] = None
+            if isinstance(layer.definition, Weighted):
+                for source in (layer.definition.weight, layer.definition.bias):
+                    if isinstance(source, FileReference):
+                        found[source.file] = None
         return tuple(found)

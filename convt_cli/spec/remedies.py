@@ -134,8 +134,12 @@ def _with_output_size(definition: Definition | None, size: Shape) -> Definition 
 
 def _instead(definition: Definition | None) -> str:
     """The end of a sentence that names the key which output_size replaces; "" for none."""
-    key = "output_padding" if isinstance(definition, ConvTranspose) else "scale_factor"
-    return "" if getattr(definition, key, None) is None else f" in place of {key}"
+    match definition:
+        case ConvTranspose(output_padding=value) if value is not None:
+            return " in place of output_padding"
+        case Upsample(scale_factor=value) if value is not None:
+            return " in place of scale_factor"
+    return ""
 
 
 def expect_help(geometry: Geometry, here: Situation) -> str:

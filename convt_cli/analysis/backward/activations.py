@@ -1,4 +1,4 @@
-"""The steps of element-wise functions, forward and back: one table, `ACTIVATIONS`.
+"""The steps of element-wise functions, forward and back: `ACTIVATIONS`.
 
 A signal goes back by a rule of `arithmetic.vocabulary`.  The slope of relu at 0 is taken as 0.
 """
@@ -11,8 +11,28 @@ from math import pi, sqrt
 import numpy as np
 from scipy.special import erf, expit
 
-from convt_cli.analysis.backward.step import BackKind, PreparedLayer, Step, StepType
+from convt_cli.analysis.backward.step import (
+    BackKind,
+    PreparedLayer,
+    Sources,
+    Step,
+    StepType,
+    Take,
+    step_of,
+)
+from convt_cli.arithmetic.layers import Definition
 from convt_cli.arithmetic.layers.assumed import CLIP_BOUNDS, CLIP_TEXT, LEAKY_SLOPE, PRELU_SLOPE
+from convt_cli.arithmetic.layers.pointwise import (
+    Clip,
+    Elu,
+    Gelu,
+    LeakyRelu,
+    PRelu,
+    Relu,
+    Sigmoid,
+    Silu,
+    Tanh,
+)
 from convt_cli.arithmetic.vocabulary import Rule
 from convt_cli.operators.dtypes import Array
 from convt_cli.operators.threads import by_channels
@@ -20,10 +40,10 @@ from convt_cli.operators.threads import by_channels
 
 def _rectifier(
     function: Callable[[Array], Array], slope: Callable[[Array], Array]
-) -> Callable[[PreparedLayer, tuple[Array, ...]], Step]:
+) -> Take[Definition]:
     """The step of a rectifier: `slope` is the derivative of `function`, bool where it is 0 or 1."""
 
-    def take(_: PreparedLayer, sources: tuple[Array, ...]) -> Step:
+    def take(_: PreparedLayer[Definition], sources: Sources) -> Step:
         slopes = slope(sources[0])  # (batch, channels, *spatial)
 
         def back(signal: Array, rule: Rule) -> tuple[Array, ...]:
@@ -49,18 +69,20 @@ def _times(signal: Array, slopes: Array) -> Array:
 
 
 def _smooth(
-    function: Callable[[Array], Array], derivative: Callable[[Array], Array]
-) -> Callable[[PreparedLayer, tuple[Array, ...]], Step]:
+    definition: type[Definition],
+    function: Callable[[Array], Array],
+    derivative: Callable[[Array], Array],
+) -> StepType:
     """The step of a smooth function, which goes back by its derivative under either rule."""
 
-    def take(_: PreparedLayer, sources: tuple[Array, ...]) -> Step:
+    def take(_: PreparedLayer[Definition], sources: Sources) -> Step:
         x = sources[0]
         return Step(function(x), lambda signal, _: (signal * derivative(x),))
 
-    return take
+    return step_of(definition, BackKind.SMOOTH, take)
 
 
-def _leaky(slope: float) -> Callable[[PreparedLayer, tuple[Array, ...]], Step]:
+def _leaky(slope: float) -> Take[Definition]:
     """The step of x for x > 0, else slope * x."""
 
     def slopes(x: Array) -> Array:
@@ -98,23 +120,25 @@ def _elu(x: Array) -> Array:
     return value
 
 
-ACTIVATIONS: dict[str, StepType] = {
-    "relu": StepType(BackKind.RECTIFIER, _rectifier(lambda x: np.maximum(x, 0), lambda x: x > 0)),
-    "leaky_relu": StepType(
-        BackKind.RECTIFIER, _leaky(LEAKY_SLOPE), f"has the slope {LEAKY_SLOPE} below 0"
-    ),
-    "prelu": StepType(
-        BackKind.RECTIFIER, _leaky(PRELU_SLOPE), f"has the slope {PRELU_SLOPE} below 0"
-    ),
-    "clip": StepType(
+def _below_zero(definition: type[Definition], slope: float) -> StepType:
+    """The step of a rectifier with a slope for x < 0, which it notes."""
+    return step_of(definition, BackKind.RECTIFIER, _leaky(slope), f"has the slope {slope} below 0")
+
+
+ACTIVATIONS: tuple[StepType, ...] = (
+    step_of(Relu, BackKind.RECTIFIER, _rectifier(lambda x: np.maximum(x, 0), lambda x: x > 0)),
+    _below_zero(LeakyRelu, LEAKY_SLOPE),
+    _below_zero(PRelu, PRELU_SLOPE),
+    step_of(
+        Clip,
         BackKind.RECTIFIER,
         _rectifier(lambda x: np.clip(x, *CLIP_BOUNDS), _within_bounds),
         f"clips to {CLIP_TEXT}",
     ),
-    "elu": StepType(BackKind.SMOOTH, _smooth(_elu, lambda x: np.exp(np.minimum(x, 0)))),
-    "gelu": StepType(BackKind.SMOOTH, _smooth(lambda x: x * _normal_cdf(x), _gelu_slope)),
-    "silu": StepType(BackKind.SMOOTH, _smooth(lambda x: x * expit(x), _silu_slope)),
-    "sigmoid": StepType(BackKind.SMOOTH, _smooth(expit, lambda x: expit(x) * expit(-x))),
-    "tanh": StepType(BackKind.SMOOTH, _smooth(np.tanh, lambda x: 1 - np.tanh(x) ** 2)),
-}
-"""The step of each element-wise layer type; softmax is not element-wise and has none."""
+    _smooth(Elu, _elu, lambda x: np.exp(np.minimum(x, 0))),
+    _smooth(Gelu, lambda x: x * _normal_cdf(x), _gelu_slope),
+    _smooth(Silu, lambda x: x * expit(x), _silu_slope),
+    _smooth(Sigmoid, expit, lambda x: expit(x) * expit(-x)),
+    _smooth(Tanh, np.tanh, lambda x: 1 - np.tanh(x) ** 2),
+)
+"""The steps of the element-wise layer types; softmax is not element-wise and has none."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from convt_cli.arithmetic.keys import DEFAULT_FILL, WeightSource
-from convt_cli.arithmetic.layers import Convolutional
+from convt_cli.arithmetic.layers import Convolutional, Weighted
 from convt_cli.arithmetic.layers.linear import Linear
 from convt_cli.arithmetic.layers.pointwise import Scale
 from convt_cli.arithmetic.network import Network, NetworkLayer
@@ -34,9 +34,8 @@ def parameters_of(layer: NetworkLayer, network: Network, weights: Weights) -> di
         arrays["weight"] = _linear_weight(layer, definition, network, weights)
     elif isinstance(definition, Scale) and definition.weight is not None:
         arrays["weight"] = weights.numbers(definition.weight, layer.output[:1], f"weight of {name}")
-    bias = getattr(definition, "bias", None)
-    if isinstance(bias, WeightSource):
-        arrays["bias"] = weights.numbers(bias, layer.output[:1], f"bias of {name}")
+    if isinstance(definition, Weighted) and isinstance(definition.bias, WeightSource):
+        arrays["bias"] = weights.numbers(definition.bias, layer.output[:1], f"bias of {name}")
     return arrays
 
 

@@ -19,6 +19,7 @@ from convt_cli.analysis.backward.parameters import is_filled, parameters_of
 from convt_cli.analysis.backward.step import Back, BackKind, PreparedLayer, StepType
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.keys import FILL_NOTE
+from convt_cli.arithmetic.layers import Definition
 from convt_cli.arithmetic.network import Network, NetworkLayer
 from convt_cli.arithmetic.vocabulary import Rule
 from convt_cli.errors import ArrayError, RequestError
@@ -151,7 +152,7 @@ class Prepared:
     """A way, its layers with their weights, and the dtype that everything is computed in."""
 
     way: Way
-    layers: tuple[PreparedLayer, ...]
+    layers: tuple[PreparedLayer[Definition], ...]
     dtype: np.dtype[Any]
 
 
@@ -173,6 +174,7 @@ def prepared(way: Way, weights: Weights, dtype: np.dtype[Any]) -> Prepared:
     layers = tuple(
         PreparedLayer(
             layer=layer,
+            definition=layer.definition,
             rules=way.network.rules,
             parameters={key: array.astype(working, copy=False) for key, array in arrays.items()},
         )

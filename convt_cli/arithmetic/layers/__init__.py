@@ -7,6 +7,12 @@ take it from there.
 
 from __future__ import annotations
 
+from convt_cli.arithmetic.layers.adaptive_pools import (
+    AdaptiveAveragePool,
+    AdaptiveMaxPool,
+    GlobalAveragePool,
+    GlobalMaxPool,
+)
 from convt_cli.arithmetic.layers.base import (
     Definition,
     Dependence,
@@ -18,24 +24,29 @@ from convt_cli.arithmetic.layers.base import (
     Windows,
 )
 from convt_cli.arithmetic.layers.convolutions import Conv, Convolutional, ConvTranspose
-from convt_cli.arithmetic.layers.joins import Concat, Elementwise
+from convt_cli.arithmetic.layers.joins import Add, Concat, Multiply
 from convt_cli.arithmetic.layers.linear import Linear
 from convt_cli.arithmetic.layers.pointwise import (
     BatchNorm,
+    Clip,
+    Dropout,
+    Elu,
+    Gelu,
     GroupNorm,
+    Identity,
     InstanceNorm,
     LayerNorm,
+    LeakyRelu,
+    LocalResponseNorm,
     PRelu,
-    Preserving,
+    Relu,
     Scale,
+    Sigmoid,
+    Silu,
+    Softmax,
+    Tanh,
 )
-from convt_cli.arithmetic.layers.pools import (
-    AdaptivePool,
-    AveragePool,
-    GlobalPool,
-    MaxPool,
-    MaxUnpool,
-)
+from convt_cli.arithmetic.layers.pools import AveragePool, MaxPool, MaxUnpool
 from convt_cli.arithmetic.layers.rearranging import Crop, Flatten, Pad, Reshape, Transpose
 from convt_cli.arithmetic.layers.resampling import PixelShuffle, PixelUnshuffle, Upsample
 
@@ -51,14 +62,12 @@ __all__ = [
     "Permuted",
     "Reshaped",
     "Spans",
+    "Weighted",
     "Windows",
 ]
 
-_PRESERVING = (
-    *("relu", "leaky_relu", "clip", "elu", "gelu", "silu", "sigmoid", "tanh"),
-    *("softmax", "lrn", "dropout", "identity"),
-)
-"""Types that keep the shape of their source and have no keys."""
+Weighted = Convolutional | Linear | Scale
+"""The layer types with the keys `weight` and `bias`, whose numbers a file can hold."""
 
 # the type as a spec writes it -> the class of its keys and its shape rule
 LAYER_TYPES: dict[str, type[Definition]] = {
@@ -67,10 +76,10 @@ LAYER_TYPES: dict[str, type[Definition]] = {
     "max_pool": MaxPool,
     "max_unpool": MaxUnpool,
     "avg_pool": AveragePool,
-    "global_max_pool": GlobalPool,
-    "global_avg_pool": GlobalPool,
-    "adaptive_max_pool": AdaptivePool,
-    "adaptive_avg_pool": AdaptivePool,
+    "global_max_pool": GlobalMaxPool,
+    "global_avg_pool": GlobalAveragePool,
+    "adaptive_max_pool": AdaptiveMaxPool,
+    "adaptive_avg_pool": AdaptiveAveragePool,
     "upsample": Upsample,
     "pixel_shuffle": PixelShuffle,
     "pixel_unshuffle": PixelUnshuffle,
@@ -80,8 +89,8 @@ LAYER_TYPES: dict[str, type[Definition]] = {
     "transpose": Transpose,
     "pad": Pad,
     "crop": Crop,
-    "add": Elementwise,
-    "mul": Elementwise,
+    "add": Add,
+    "mul": Multiply,
     "concat": Concat,
     "prelu": PRelu,
     "batch_norm": BatchNorm,
@@ -89,5 +98,16 @@ LAYER_TYPES: dict[str, type[Definition]] = {
     "layer_norm": LayerNorm,
     "group_norm": GroupNorm,
     "scale": Scale,
-    **dict.fromkeys(_PRESERVING, Preserving),
+    "relu": Relu,
+    "leaky_relu": LeakyRelu,
+    "clip": Clip,
+    "elu": Elu,
+    "gelu": Gelu,
+    "silu": Silu,
+    "sigmoid": Sigmoid,
+    "tanh": Tanh,
+    "softmax": Softmax,
+    "lrn": LocalResponseNorm,
+    "dropout": Dropout,
+    "identity": Identity,
 }

@@ -35,6 +35,16 @@ class Elementwise(Layer):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Add(Elementwise):
+    """The sum of the sources."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Multiply(Elementwise):
+    """The product of the sources."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Concat(Layer):
     """The sources one after the other along `axis`; 0 is the channels."""
 

@@ -24,10 +24,75 @@ _AFFINE = "whether a scale and a shift are learned; as the framework has it"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preserving(Layer):
-    """A layer without numbers of its own: most activations, dropout, lrn."""
+    """A layer without numbers of its own."""
 
     def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
         return Geometry(output=single_source(sources))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pointwise(Preserving):
+    """One function of each element by itself, the same in every channel."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Relu(Pointwise):
+    """max(x, 0)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeakyRelu(Pointwise):
+    """x where it is positive, a small slope times x elsewhere."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clip(Pointwise):
+    """The nearest number between two bounds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Elu(Pointwise):
+    """x where it is positive, exp(x) - 1 elsewhere."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gelu(Pointwise):
+    """x times the normal distribution's share below x."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Silu(Pointwise):
+    """x * sigmoid(x)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sigmoid(Pointwise):
+    """1 / (1 + exp(-x))."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tanh(Pointwise):
+    """The hyperbolic tangent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dropout(Pointwise):
+    """x: numbers are dropped in training alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity(Pointwise):
+    """x."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Softmax(Preserving):
+    """exp(x), divided by its sum over the channels."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalResponseNorm(Preserving):
+    """x, divided by a power of the sum of squares of the channels around it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

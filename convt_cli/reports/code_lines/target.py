@@ -11,6 +11,7 @@ from convt_cli.arithmetic.convolution import Convolution, Shape
 from convt_cli.arithmetic.dialects.frameworks import Framework
 from convt_cli.arithmetic.dialects.padding import same_pads
 from convt_cli.arithmetic.keys import Pair
+from convt_cli.arithmetic.layers import Convolutional
 from convt_cli.arithmetic.layers.pools import AveragePool, MaxPool
 from convt_cli.arithmetic.network import NetworkLayer
 from convt_cli.arithmetic.questions.comparison import axes_of
@@ -148,13 +149,13 @@ def plain_pool_target(layer: NetworkLayer, windows: Sequence[Pair]) -> Target:
 
 
 def _of_convolution(layer: NetworkLayer, convolution: Convolution) -> Target:
-    source, result = convolution.action_shapes
+    definition, (source, result) = layer.definition, convolution.action_shapes
     return Target(
         type=layer.type,
         axes=convolution.axes,
         channels=(source[0], result[0]),
         groups=convolution.groups,
-        has_bias=getattr(layer.definition, "bias", False) is not False,
+        has_bias=isinstance(definition, Convolutional) and definition.bias is not False,
         padding_mode=convolution.padding_mode,
         flipped=layer.geometry.weight_layout.flipped,
     )
