@@ -41,7 +41,7 @@ from convt_cli.arithmetic.layers.pointwise import (
     BatchNorm,
     Dropout,
     Identity,
-    LocalResponseNorm,
+    Lrn,
     Scale,
 )
 from convt_cli.arithmetic.layers.pools import AveragePool, MaxPool
@@ -291,7 +291,7 @@ _STEP_TYPES = (
     step_of(Identity, BackKind.LINEAR, _identity),
     step_of(Dropout, BackKind.LINEAR, _identity),
     step_of(BatchNorm, BackKind.LINEAR, _identity, _UNCHANGED),
-    step_of(LocalResponseNorm, BackKind.LINEAR, _identity, _UNCHANGED),
+    step_of(Lrn, BackKind.LINEAR, _identity, _UNCHANGED),
 )
 
 STEPS: dict[type[Definition], StepType] = {one.definition: one for one in _STEP_TYPES}

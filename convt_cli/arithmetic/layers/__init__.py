@@ -37,7 +37,7 @@ from convt_cli.arithmetic.layers.pointwise import (
     InstanceNorm,
     LayerNorm,
     LeakyRelu,
-    LocalResponseNorm,
+    Lrn,
     PRelu,
     Relu,
     Scale,
@@ -107,7 +107,7 @@ LAYER_TYPES: dict[str, type[Definition]] = {
     "sigmoid": Sigmoid,
     "tanh": Tanh,
     "softmax": Softmax,
-    "lrn": LocalResponseNorm,
+    "lrn": Lrn,
     "dropout": Dropout,
     "identity": Identity,
 }

@@ -91,7 +91,7 @@ class Softmax(Preserving):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LocalResponseNorm(Preserving):
+class Lrn(Preserving):
     """x, divided by a power of the sum of squares of the channels around it."""
 
 

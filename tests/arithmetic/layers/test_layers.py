@@ -35,7 +35,7 @@ from convt_cli.arithmetic.layers.pointwise import (
     InstanceNorm,
     LayerNorm,
     LeakyRelu,
-    LocalResponseNorm,
+    Lrn,
     PRelu,
     Relu,
     Scale,
@@ -602,7 +602,7 @@ class TestReshaping:
         "keys",
         [
             *(Relu, LeakyRelu, Clip, Elu, Gelu, Silu, Sigmoid, Tanh, Softmax),
-            *(LocalResponseNorm, Dropout, Identity, InstanceNorm),
+            *(Lrn, Dropout, Identity, InstanceNorm),
         ],
     )
     def test_an_activation_keeps_its_shape(self, keys: type[Definition]) -> None:
