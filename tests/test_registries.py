@@ -31,7 +31,7 @@ from convt_cli.commands.main import COMMANDS, group
 from convt_cli.commands.options import TABLE_FORMATS
 from convt_cli.errors import GeometryError, SpecError
 from convt_cli.files.arrays import ARRAY_SUFFIXES, read_array, write_array
-from convt_cli.files.matrices import MATRIX_SUFFIXES
+from convt_cli.files.matrix_formats import MATRIX_FORMATS
 from convt_cli.models.onnx import operators
 from convt_cli.models.onnx.operators import OPERATORS, preserving
 from convt_cli.operators import matrix_free
@@ -329,7 +329,7 @@ class TestArrayFormats:
 
 
 class TestMatrixFormats:
-    @pytest.mark.parametrize("suffix", MATRIX_SUFFIXES)
+    @pytest.mark.parametrize("suffix", MATRIX_FORMATS)
     @pytest.mark.parametrize("banded", [True, False])
     def test_others_read_what_is_written(
         self, run: Run, spec: WriteSpec, banded: bool, suffix: str
@@ -340,8 +340,8 @@ class TestMatrixFormats:
         net = spec(GUIDE if banded else GUIDE.replace("kernel_size: 3", whole))
         options = () if banded else ("--transpose",)
         assert run("matrix", net, *options, "-o", f"C{suffix}").status == 0
-        writer = "write_bands" if banded else "write_matrix"
-        message = f"let {writer} of files/matrices.py write {suffix}"
+        writer = "write_bands" if banded else "write"
+        message = f"let `{writer}` of the class in files/matrix_formats write {suffix}"
         try:
             matrix = MATRIX_READERS[suffix](f"C{suffix}")
         except Exception as error:
@@ -350,17 +350,17 @@ class TestMatrixFormats:
         dense = np.asarray(matrix.todense())
         np.testing.assert_array_equal((dense if banded else dense.T)[0], expected, message)
 
-    @pytest.mark.parametrize("suffix", MATRIX_SUFFIXES)
+    @pytest.mark.parametrize("suffix", MATRIX_FORMATS)
     def test_the_help_names_it(self, suffix: str) -> None:
         told = options_called("output")["matrix"].help or ""
         assert suffix in told, f"add {suffix} to the help of -o in commands/matrix.py"
 
-    @pytest.mark.parametrize("suffix", MATRIX_SUFFIXES)
+    @pytest.mark.parametrize("suffix", MATRIX_FORMATS)
     def test_the_readme_names_it(self, suffix: str) -> None:
         about = README.partition("### convt matrix\n")[2].partition("```")[0]
         assert f"`{suffix}`" in about, f"add {suffix} to what stands under `### convt matrix`"
 
-    @pytest.mark.parametrize("suffix", MATRIX_SUFFIXES)
+    @pytest.mark.parametrize("suffix", MATRIX_FORMATS)
     def test_the_tests_of_faults_write_it(self, suffix: str) -> None:
         written = [one.name for one in WRITTEN if one.command.startswith("matrix ")]
         message = f"write a {suffix} by `matrix` in _FILES of tests/faults/outputs.py"

@@ -140,14 +140,11 @@ class _MatrixRequest(NamedTuple):
 
     def bands(self, sparse_format: str) -> BandedMatrix | None:
         """C, or Cᵀ, in bands of rows (of columns for csc); None where it cannot be banded."""
-        from convt_cli.files.matrices import BANDED_FORMATS
         from convt_cli.operators.matrix.build import banded_matrix, can_be_banded
 
         transpose = self.transpose != (sparse_format == "csc")
         convolution = self.layer.convolution
-        if sparse_format not in BANDED_FORMATS or not can_be_banded(
-            convolution, transpose=transpose
-        ):
+        if not can_be_banded(convolution, transpose=transpose):
             return None
         matrix = banded_matrix(convolution, self.weight(), transpose=transpose)
         note_fill(self.layer)
@@ -158,14 +155,17 @@ def _export(
     request: _MatrixRequest, path: str, sparse_format: str | None, *, compress: bool, force: bool
 ) -> None:
     """Write the matrix to a file: band by band where the format allows that, else as a whole."""
-    from convt_cli.files.matrices import banded_bytes, matrix_suffix, write_bands
+    from convt_cli.files.matrices import matrix_format, write_bands
+    from convt_cli.files.matrix_formats import MATRIX_FORMATS
+    from convt_cli.files.matrix_formats.base import banded_bytes
     from convt_cli.render.progress import progress
 
-    suffix = matrix_suffix(path)
-    if suffix != ".npz" and (compress or sparse_format is not None):
-        raise click.UsageError("--sparse-format and --compress go with .npz")
-    written = "coo" if suffix == ".mtx" else sparse_format or "csr"
-    bands = request.bands(written)
+    chosen = matrix_format(path)
+    if not chosen.has_options and (compress or sparse_format is not None):
+        suffixes = " and ".join(name for name, one in MATRIX_FORMATS.items() if one.has_options)
+        raise click.UsageError(f"--sparse-format and --compress go with {suffixes}")
+    written = sparse_format or chosen.default
+    bands = request.bands(written) if written in chosen.banded else None
     if bands is None:
         _export_whole(request, path, written, compress=compress, force=force)
         return

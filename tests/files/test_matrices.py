@@ -17,7 +17,7 @@ from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.convolution import Convolution
 from convt_cli.arithmetic.vocabulary import MATRIX_DTYPES, SPARSE_FORMATS
 from convt_cli.errors import FileError
-from convt_cli.files.matrices import matrix_suffix, write_matrix
+from convt_cli.files.matrices import matrix_format, write_matrix
 from convt_cli.operators.matrix.build import build_matrix
 from tests.conftest import Run, Shell, WriteSpec, assert_quiet
 
@@ -152,12 +152,12 @@ class TestNames:
         ("name", "suffix"), [("C.npz", ".npz"), ("a/C.MTX", ".mtx"), ("-", ".npz")]
     )
     def test_a_name_says_the_format(self, name: str, suffix: str) -> None:
-        assert matrix_suffix(name) == suffix
+        assert matrix_format(name).suffix == suffix
 
     @pytest.mark.parametrize("name", ["C", "C.npy", "C.csv", "C.npz#k", "C.mtx.gz", ""])
     def test_other_names_are_refused(self, name: str) -> None:
         with pytest.raises(FileError) as caught:
-            matrix_suffix(name)
+            matrix_format(name)
         assert caught.value.code == "E402"
         assert ".npz, .mtx" in caught.value.help
 

@@ -17,7 +17,9 @@ from hypothesis import strategies as st
 from convt_cli.arithmetic.convolution import Convolution
 from convt_cli.arithmetic.vocabulary import MATRIX_DTYPES
 from convt_cli.errors import FileError
-from convt_cli.files.matrices import banded_bytes, write_bands, write_matrix
+from convt_cli.files.matrices import write_bands, write_matrix
+from convt_cli.files.matrix_formats.base import banded_bytes
+from convt_cli.files.matrix_formats.npz import Npz
 from convt_cli.operators.matrix.build import Band, BandedMatrix, banded_matrix, build_matrix
 from tests import oracle
 from tests.cost import cost, needs_a_measure
@@ -178,7 +180,7 @@ class TestFailures:
     def test_a_device_has_no_room_to_run_out_of(self, monkeypatch: pytest.MonkeyPatch) -> None:
         bands = banded_matrix(convolution(), weight())
         monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(free=0))
-        monkeypatch.setattr("convt_cli.files.matrices.matrix_suffix", lambda _: ".npz")
+        monkeypatch.setattr("convt_cli.files.matrices.matrix_format", lambda _: Npz())
         attempt(bands, Path("/dev/null"))
 
 
