@@ -30,7 +30,8 @@ from convt_cli.arithmetic.questions.comparison import COMPARED
 from convt_cli.commands.main import COMMANDS, group
 from convt_cli.commands.options import TABLE_FORMATS
 from convt_cli.errors import GeometryError, SpecError
-from convt_cli.files.arrays import ARRAY_SUFFIXES, read_array, write_array
+from convt_cli.files.array_formats import ARRAY_FORMATS
+from convt_cli.files.arrays import read_array, write_array
 from convt_cli.files.matrix_formats import MATRIX_FORMATS
 from convt_cli.models.onnx import operators
 from convt_cli.models.onnx.operators import OPERATORS, preserving
@@ -299,7 +300,7 @@ class TestTableFormats:
 
 
 class TestArrayFormats:
-    @pytest.mark.parametrize("suffix", ARRAY_SUFFIXES)
+    @pytest.mark.parametrize("suffix", ARRAY_FORMATS)
     def test_others_read_what_is_written(self, folder: Path, suffix: str) -> None:
         assert suffix in ARRAY_READERS, f"name in ARRAY_READERS here who else reads {suffix}"
         array = np.arange(6.0).reshape(2, 3)
@@ -307,7 +308,7 @@ class TestArrayFormats:
         np.testing.assert_array_equal(ARRAY_READERS[suffix](f"a{suffix}"), array)
         np.testing.assert_array_equal(read_array(f"a{suffix}"), array)
 
-    @pytest.mark.parametrize("suffix", ARRAY_SUFFIXES)
+    @pytest.mark.parametrize("suffix", ARRAY_FORMATS)
     @pytest.mark.parametrize("command", HELPS)
     def test_the_help_names_it(self, command: str, suffix: str) -> None:
         told = command_of(command).help or ""
@@ -316,12 +317,12 @@ class TestArrayFormats:
     def test_there_are_helps_that_name_them(self) -> None:
         assert set(HELPS) >= {"apply", "reconstruct"}
 
-    @pytest.mark.parametrize("suffix", ARRAY_SUFFIXES)
+    @pytest.mark.parametrize("suffix", ARRAY_FORMATS)
     def test_the_readme_names_it(self, suffix: str) -> None:
         (listed,) = re.findall(r"^- Arrays are (.*?)\. ", README, re.MULTILINE | re.DOTALL)
         assert f"`{suffix}" in listed, f"add {suffix} to `- Arrays are` under `### convt apply`"
 
-    @pytest.mark.parametrize("suffix", ARRAY_SUFFIXES)
+    @pytest.mark.parametrize("suffix", ARRAY_FORMATS)
     def test_the_tests_of_faults_write_it(self, suffix: str) -> None:
         written = [one.name for one in WRITTEN if one.command.startswith("apply ")]
         message = f"write a {suffix} by `apply` in _FILES of tests/faults/outputs.py"

@@ -112,7 +112,7 @@ def _is_tiled(action: Action, method: str, source: str, target: str) -> bool:
         SUPPORTED
         and method in ("auto", "direct")
         and action.convolution.padding_mode == "zeros"
-        and all(place.format == ".npy" for place in places)
+        and all(place.format.has_boxes for place in places)
         and is_file(places[1].path)
     )
 
