@@ -227,6 +227,25 @@ def pairs_text(pairs: Sequence[Pair]) -> str:
     return str([tuple(pair) for pair in pairs])
 
 
+def around_all_text(pairs: Sequence[Pair]) -> str:
+    """The pairs as a list for all axes of channels-last arrays, the batch and channels unpadded."""
+    return str([[0, 0], *(list(pair) for pair in pairs), [0, 0]])
+
+
+def taken_text(pairs: Sequence[Pair], take: str, places: str) -> str:
+    """`x`, channels last, with `pairs` of its own elements around: `take` of `places` on each axis.
+
+    `places` is a text with {axis}, its {first} place, and {past} its size, "" or " + N".
+    """
+    text = "x"
+    for axis, (before, after) in enumerate(pairs, start=1):
+        if before or after:
+            past = f" + {after}" if after else ""
+            place = places.format(first=-before, axis=axis, past=past)
+            text = call(take, text, place, axis=str(axis))
+    return text
+
+
 def crop_text(pairs: Sequence[Pair]) -> str:
     """The index that cuts `pairs` off the spatial axes of channels-last arrays.
 
