@@ -12,6 +12,7 @@ import dataclasses
 import re
 from collections.abc import Callable, Collection, Iterable
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from convt_cli.errors import GeometryError, SpecError
 from convt_cli.files.array_formats import ARRAY_FORMATS
 from convt_cli.files.arrays import read_array, write_array
 from convt_cli.files.matrix_formats import MATRIX_FORMATS
+from convt_cli.files.weight_formats import WEIGHT_FORMATS
 from convt_cli.models.onnx import operators
 from convt_cli.models.onnx.operators import OPERATORS, preserving
 from convt_cli.operators import matrix_free
@@ -327,6 +329,18 @@ class TestArrayFormats:
         written = [one.name for one in WRITTEN if one.command.startswith("apply ")]
         message = f"write a {suffix} by `apply` in _FILES of tests/faults/outputs.py"
         assert any(name.endswith(suffix) for name in written), message
+
+
+class TestWeightFormats:
+    @pytest.mark.parametrize("suffix", WEIGHT_FORMATS)
+    def test_its_module_opens_files(self, suffix: str) -> None:
+        module = WEIGHT_FORMATS[suffix].module
+        assert hasattr(import_module(module), "open_weights"), f"{module} needs open_weights"
+
+    @pytest.mark.parametrize("suffix", WEIGHT_FORMATS)
+    def test_the_readme_names_it(self, suffix: str) -> None:
+        about = README.partition("- `weight` is a file")[2].partition("\n- ")[0]
+        assert f"{suffix}#" in about, f"add {suffix}#key to what `weight` is under `## The spec`"
 
 
 class TestMatrixFormats:
