@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
+from typing import Any
 
 from convt_cli.arithmetic.convolution import Convolution, Shape
 from convt_cli.arithmetic.dialects.frameworks import Framework
 from convt_cli.arithmetic.dialects.weight_layout import WeightLayout
 from convt_cli.arithmetic.keys import DEFAULT_FILL, FileReference, WeightSource
-from convt_cli.arithmetic.layers import Convolutional, Definition, Geometry
+from convt_cli.arithmetic.layers import LAYER_TYPES, Convolutional, Definition, Geometry
+from convt_cli.arithmetic.layers.pointwise import Pointwise
 from convt_cli.arithmetic.layers.resampling import PixelShuffle
 from convt_cli.errors import Diagnostic
 
-_ELEMENTWISE = frozenset(
-    (
-        *("relu", "leaky_relu", "clip", "elu", "gelu", "silu", "mish", "softplus", "selu"),
-        *("sigmoid", "hard_sigmoid", "hard_swish", "tanh", "dropout", "identity"),
-    )
-)
+_POINTWISE = frozenset(name for name, one in LAYER_TYPES.items() if issubclass(one, Pointwise))
 """Operations that apply one function to each element by itself, the same in every channel."""
-
-
-_REFERENCES = ("weight", "bias", "running_mean", "running_var")
-"""The keys that can name a file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +145,7 @@ class Network:
                     one = Shuffle(name=shuffle.name, phases=phases, is_immediate=is_immediate)
                     found.setdefault(name, []).append(one)
                 else:
-                    is_immediate = is_immediate and layer.operation in _ELEMENTWISE
+                    is_immediate = is_immediate and layer.operation in _POINTWISE
                     waiting.extend((source, is_immediate) for source in layer.sources)
         return found
 
@@ -160,8 +154,10 @@ class Network:
         """The files that weights and biases name, as written, each once, in order."""
         found: dict[str, None] = {}  # a dict keeps the order, and each name once
         for layer in self.layers:
-            for field in _REFERENCES:
-                source = getattr(layer.definition, field, None)
+            definition: Any = layer.definition
+            names = [field.name for field in dataclasses.fields(definition)]
+            for name in sorted(names, key="weight".__ne__):  # the weight first
+                source = getattr(definition, name)
                 if isinstance(source, FileReference):
                     found[source.file] = None
         return tuple(found)

@@ -303,10 +303,10 @@ EXPLANATIONS: dict[str, Explanation] = {
     "E507": Explanation(
         "a signal can go back through every layer in its way",
         "Going down from a layer to the input, every layer in between is passed backwards.  "
-        "softmax, the norms that look at their input, max_unpool, the interpolating upsamples and "
+        "max_unpool, the interpolating upsamples, a group_norm whose num_groups is not known and "
         "what only stands for an operation have no way back; deconvnet has none through smooth "
-        "functions such as sigmoid, and without an image a stimulus goes through linear layers "
-        "alone.",
+        "functions such as sigmoid, softmax and the norms that look at their input, and without an "
+        "image a stimulus goes through linear layers alone.",
     ),
     "W001": Explanation(
         "channels come first in an input",

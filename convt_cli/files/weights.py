@@ -1,15 +1,14 @@
 """A layer's weight and bias in C's layout: (out_channels, in_channels // groups, *kernel_size).
 
-A file is opened when its numbers are asked for, never before: .npy, .npz#key, .safetensors#key or
-model.onnx#name, none of them outside the spec's folder.
+A file is opened when its numbers are asked for, never before: an array file, or one of the
+`weight_formats`, none of them outside the spec's folder.
 """
 
 from __future__ import annotations
 
-import os
 from functools import cached_property
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -19,12 +18,10 @@ from convt_cli.arithmetic.keys import FileReference, Fill, Inline, WeightSource
 from convt_cli.arithmetic.network import MatrixLayer, Network
 from convt_cli.errors import ArrayError, shape_text
 from convt_cli.files.arrays import located, read_located
+from convt_cli.files.weight_formats import WEIGHT_FORMATS, WeightFile, weight_format
 from convt_cli.io.folders import Folder
 from convt_cli.operators.dtypes import Array, require_numeric
 from convt_cli.operators.fills import filled, written
-
-if TYPE_CHECKING:
-    from convt_cli.models.onnx.weights import OnnxWeights
 
 
 class Weights:
@@ -33,7 +30,7 @@ class Weights:
     def __init__(self, network: Network, *, allow_outside: bool = False) -> None:
         self._spec = network.spec
         self._allow_outside = allow_outside
-        self._models: dict[str, OnnxWeights] = {}
+        self._files: dict[str, WeightFile] = {}  # each is opened once
 
     def weight(self, layer: MatrixLayer, dtype: np.dtype[Any] | None = None) -> Array:
         """The kernel of a layer, as `dtype` where one is given.
@@ -81,35 +78,19 @@ class Weights:
             return filled(source, shape, taps_first=taps_first)
         if isinstance(source, Inline):
             return as_vector(written(source), shape)
-        array = rearranged(self._read(source), source)
-        return as_vector(array, shape) if source.file.lower().endswith(".onnx") else array
+        path = self._folder.resolved(source.file)
+        chosen = weight_format(path)
+        if chosen is None:
+            location = located(path, source.key, also=tuple(WEIGHT_FORMATS))
+            return rearranged(read_located(location, self._folder.opened), source)
+        if path not in self._files:
+            self._files[path] = chosen.opened(path, self._folder)
+        array = rearranged(self._files[path].read(source.key), source)
+        return as_vector(array, shape) if chosen.spreads_vectors else array
 
     @cached_property
     def _folder(self) -> Folder:
         return Folder.of(self._spec, allow_outside=self._allow_outside)
-
-    def _read(self, source: FileReference) -> Array:
-        """The array that `source` names, read in the format of its file's suffix."""
-        path, key = self._folder.resolved(source.file), source.key
-        match os.path.splitext(path)[1].lower():
-            case ".onnx":
-                return self._model(path).read(key)
-            case ".safetensors":
-                # Few specs name such a file, and the others need not load its reader.
-                from convt_cli.files.safetensors import read_safetensors  # noqa: PLC0415
-
-                return read_safetensors(path, key, self._folder.opened)
-            case _:
-                location = located(path, key, also=(".safetensors", ".onnx"))
-                return read_located(location, self._folder.opened)
-
-    def _model(self, path: str) -> OnnxWeights:
-        """The model in a file, which is opened once and kept."""
-        if path not in self._models:
-            from convt_cli.models.onnx.weights import OnnxWeights  # noqa: PLC0415  # slow, and rare
-
-            self._models[path] = OnnxWeights(path, self._folder)
-        return self._models[path]
 
 
 def rearranged(stored: Array, source: FileReference) -> Array:

@@ -223,7 +223,7 @@ def _warn_of_inputs(
         found = input_warning(name, shape, spec.layers, flag)
         if found is not None:
             place = nodes[name][1].place if name in nodes else node.place
-            problems.add(place, *found[:2], value=found.value, help=found.help)
+            problems.add(place, found.code, found.message, value=found.value, help=found.help)
 
 
 def _require_shape(shape: Shape) -> None:

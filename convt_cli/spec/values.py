@@ -50,7 +50,7 @@ _T = TypeVar("_T")
 
 
 class Refusal(Exception):
-    """A value that cannot be read; without a code, its problem has been noted already.
+    """A value that cannot be read; without a message, its problem has been noted already.
 
     `more` are the refusals of other parts of the same value.
     """
@@ -68,7 +68,7 @@ class Refusal(Exception):
 
     def note(self, problems: Problems, layer: str | None = None) -> None:
         """Add the problem, unless it has been noted."""
-        if self.code:
+        if self.message:
             problems.add(
                 self.place, self.code, self.message, value=self.value, help=self.help, layer=layer
             )

@@ -15,15 +15,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from convt_cli.commands.apply import DTYPES
+from convt_cli.arithmetic.vocabulary import APPLY_DTYPES, METHODS
 from tests import oracle
 from tests.conftest import GUIDE, Outcome, Run, WriteSpec, assert_quiet, assert_refused
 from tests.oracle import Geometry, Window
 
 Array = NDArray[Any]
 Shape = tuple[int, ...]
-
-METHODS = ("auto", "direct", "matrix", "zero-insert")
 
 
 @dataclass(frozen=True)
@@ -486,7 +484,7 @@ class TestKindsOfNumbers:
         assert result.tolist() == [[1, 2, 5, 4, 6]]
         assert result.dtype == np.dtype(dtype).newbyteorder("=")
 
-    @pytest.mark.parametrize("dtype", DTYPES)
+    @pytest.mark.parametrize("dtype", APPLY_DTYPES)
     @pytest.mark.parametrize("method", METHODS)
     def test_a_dtype_that_was_asked_for_is_the_result_s(
         self, run: Run, spec: WriteSpec, dtype: str, method: str

@@ -17,6 +17,7 @@ from scipy.sparse import csr_array
 
 from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.convolution import Convolution
+from convt_cli.arithmetic.vocabulary import METHODS
 from convt_cli.errors import RequestError
 from convt_cli.operators import matrix_free as direct
 from convt_cli.operators.kernels import choice
@@ -176,6 +177,10 @@ class TestZeroInsertion:
 
 class TestMethods:
     """The routes by the names that `--method` takes."""
+
+    def test_each_method_applies_the_transpose_and_some_apply_c(self) -> None:
+        assert set(TRANSPOSE) == set(METHODS), "make operators/routes and METHODS agree"
+        assert set(FORWARD) <= set(METHODS), "add it to METHODS of arithmetic/vocabulary"
 
     @pytest.mark.parametrize("method", TRANSPOSE)
     @settings(deadline=None, max_examples=50)

@@ -16,9 +16,9 @@ from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.dialects.frameworks import FRAMEWORKS
 from convt_cli.arithmetic.keys import Ratio
 from convt_cli.arithmetic.layers import Definition
-from convt_cli.arithmetic.layers.joins import Elementwise
+from convt_cli.arithmetic.layers.adaptive_pools import AdaptivePool
+from convt_cli.arithmetic.layers.joins import Multiply
 from convt_cli.arithmetic.layers.linear import Linear
-from convt_cli.arithmetic.layers.pools import AdaptivePool
 from convt_cli.arithmetic.layers.rearranging import Pad, Slice, Transpose
 from convt_cli.arithmetic.layers.resampling import PixelShuffle, PixelUnshuffle, Upsample
 from convt_cli.arithmetic.network import Network
@@ -163,7 +163,7 @@ def test_mul_broadcasts_as_in_pytorch(seed: int) -> None:
     sizes = tuple(draw.randint(2, 4) for _ in range(draw.randint(2, 4)))
     one, other = (tuple(draw.choice([size, size, size, 1, 5]) for size in sizes) for _ in range(2))
     product = theirs(lambda x: x * torch.zeros(1, *other), one)
-    assert ours(Elementwise(), one, other) == product
+    assert ours(Multiply(), one, other) == product
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -18,9 +18,10 @@ from convt_cli.arithmetic.dialects.frameworks import FRAMEWORKS
 from convt_cli.arithmetic.keys import Ratio
 from convt_cli.arithmetic.layers import Conv, ConvTranspose, Definition
 from convt_cli.arithmetic.layers.activations import Softmax
+from convt_cli.arithmetic.layers.adaptive_pools import GlobalPool
 from convt_cli.arithmetic.layers.linear import Linear
 from convt_cli.arithmetic.layers.norms import Lrn
-from convt_cli.arithmetic.layers.pools import AveragePool, GlobalPool
+from convt_cli.arithmetic.layers.pools import AveragePool
 from convt_cli.arithmetic.layers.rearranging import Crop, Flatten, Reshape, Slice, Transpose
 from convt_cli.arithmetic.layers.resampling import PixelShuffle, PixelUnshuffle, Upsample
 from convt_cli.arithmetic.questions.receptive import Receptive

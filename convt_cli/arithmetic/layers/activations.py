@@ -19,21 +19,14 @@ from convt_cli.arithmetic.layers.base import (
     single_source,
     whole_along,
 )
+from convt_cli.arithmetic.layers.pointwise import Pointwise
 from convt_cli.errors import GeometryError
 
 _AS_FRAMEWORK = "; as the framework has it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Elementwise(Layer):
-    """One function, applied to each element by itself."""
-
-    def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
-        return Geometry(output=single_source(sources))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LeakyRelu(_Elementwise):
+class LeakyRelu(Pointwise):
     """x for x > 0, alpha * x elsewhere."""
 
     alpha: float | None = key(Number(), f"slope for x < 0{_AS_FRAMEWORK}", default=None)
@@ -44,7 +37,7 @@ class LeakyRelu(_Elementwise):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Elu(_Elementwise):
+class Elu(Pointwise):
     """x for x > 0, alpha * (exp(x) - 1) elsewhere."""
 
     alpha: float | None = key(Number(), "the limit below is -alpha; 1 if left out", default=None)
@@ -55,7 +48,7 @@ class Elu(_Elementwise):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Clip(_Elementwise):
+class Clip(Pointwise):
     """min(max(x, minimum), maximum); a bound that is left out does not bound."""
 
     minimum: float | None = key(Number(), "the least value that remains", default=None)
@@ -73,7 +66,7 @@ class Clip(_Elementwise):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HardSigmoid(_Elementwise):
+class HardSigmoid(Pointwise):
     """min(max(alpha * x + beta, 0), 1)."""
 
     alpha: float | None = key(Number(), f"slope at 0{_AS_FRAMEWORK}", default=None)
@@ -86,7 +79,7 @@ class HardSigmoid(_Elementwise):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HardSwish(_Elementwise):
+class HardSwish(Pointwise):
     """x * min(max(alpha * x + beta, 0), 1)."""
 
     alpha: float | None = key(Number(), "slope of the gate at 0; 1/6 if left out", default=None)
@@ -100,7 +93,7 @@ class HardSwish(_Elementwise):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Gelu(_Elementwise):
+class Gelu(Pointwise):
     """x times the normal distribution's share below x, exactly or by a tanh."""
 
     approximate: str | None = key(

@@ -16,7 +16,7 @@ from convt_cli.arithmetic.dialects.frameworks import Framework
 from convt_cli.arithmetic.dialects.weight_layout import WeightLayout, other_order
 from convt_cli.arithmetic.keys import LARGEST, Inline
 from convt_cli.arithmetic.spans import Span
-from convt_cli.errors import GeometryError
+from convt_cli.errors import GeometryError, SourcesError
 
 MAX_RANK = 3
 """The largest number of spatial axes."""
@@ -129,12 +129,10 @@ class Layer:
 
 
 def single_source(sources: tuple[Shape, ...]) -> Shape:
-    """The one shape in `sources`.  Raises GeometryError (E115)."""
+    """The one shape in `sources`.  Raises SourcesError."""
     if len(sources) != 1:
-        raise GeometryError(
-            "E115",
+        raise SourcesError(
             "this type takes one source",
-            field="from",
             value=f"got {len(sources)}",
             help="join the sources with add or concat first",
         )
@@ -142,7 +140,7 @@ def single_source(sources: tuple[Shape, ...]) -> Shape:
 
 
 def spatial_source(sources: tuple[Shape, ...]) -> Shape:
-    """The one shape (channels, *spatial) in `sources`.  Raises GeometryError (E115, E119)."""
+    """The one shape (channels, *spatial) in `sources`.  Raises GeometryError (E119) for others."""
     shape = single_source(sources)
     if not 2 <= len(shape) <= MAX_RANK + 1:
         raise GeometryError(
@@ -187,6 +185,7 @@ def excluding(field: str, other: str) -> GeometryError:
         field=field,
         value="both are given",
         help="keep one of them",
+        keeps_size=True,
     )
 
 

@@ -8,7 +8,7 @@ from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.dialects.frameworks import Framework
 from convt_cli.arithmetic.keys import Integer, key
 from convt_cli.arithmetic.layers.base import Geometry, Layer, require_axis, whole_along
-from convt_cli.errors import GeometryError
+from convt_cli.errors import SourcesError
 
 _RANK_HELP = "bring them to one number of axes with reshape or flatten"
 _SIZE_HELP = "crop, pad or resample one of them to the size of the other"
@@ -31,6 +31,16 @@ class Elementwise(Layer):
         output = tuple(max(sizes) for sizes in zip(*sources))
         stretched = {n for n, sizes in enumerate(zip(*sources)) if len(set(sizes)) > 1}
         return Geometry(output=output, dependence=whole_along(stretched, len(output)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Add(Elementwise):
+    """The sum of the sources."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Multiply(Elementwise):
+    """The product of the sources."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,20 +67,16 @@ class Concat(Layer):
 
 def _require_several(sources: tuple[Shape, ...]) -> None:
     if len(sources) < 2:
-        raise GeometryError(
-            "E115",
+        raise SourcesError(
             "this type joins two sources or more",
-            field="from",
             value=f"got {len(sources)}",
             help="name them: `from: [A, B]`",
         )
 
 
-def _mismatch(rule: str, sources: tuple[Shape, ...], remedy: str) -> GeometryError:
-    return GeometryError(
-        "E115",
+def _mismatch(rule: str, sources: tuple[Shape, ...], remedy: str) -> SourcesError:
+    return SourcesError(
         rule,
-        field="from",
         value="got " + " and ".join(str(list(shape)) for shape in sources),
         help=remedy,
     )

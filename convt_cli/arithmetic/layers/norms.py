@@ -64,6 +64,10 @@ class Norm(Layer):
             if self.affine is False and value not in (None, False):
                 yield excluding(field, "affine: false")
 
+    def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
+        shape = single_source(sources)
+        return Geometry(output=shape, parameters=self._learned(shape, framework))
+
     def epsilon(self, framework: Framework) -> float:
         """eps, given or the framework's."""
         default: float = getattr(framework.numbers, self._default_eps)
@@ -77,11 +81,20 @@ class Norm(Layer):
         """Whether it has a bias."""
         return self.is_affine(framework) and self.bias is not False
 
-    def _learned(self, shape: Shape, framework: Framework) -> int:
-        """The number of learned numbers, for a weight and a bias of `shape`.
+    def stored_axes(self, count: int, framework: Framework) -> tuple[int, ...]:
+        """The axes of a source of `count` that a weight has, in the order in which it is stored."""
+        return (0,)
 
-        Raises GeometryError (E121) for ones in the spec of another shape.
+    def stored_shape(self, source: Shape, framework: Framework) -> Shape:
+        """The shape of a stored weight."""
+        return tuple(source[axis] for axis in self.stored_axes(len(source), framework))
+
+    def _learned(self, source: Shape, framework: Framework) -> int:
+        """The number of learned numbers.
+
+        Raises GeometryError (E121) for ones in the spec that do not have the weight's shape.
         """
+        shape = self.stored_shape(source, framework)
         check_inline("weight", self.weight, shape)
         check_inline("bias", self.bias, shape)
         return prod(shape) * (self.is_affine(framework) + self.has_bias(framework))
@@ -115,7 +128,7 @@ class BatchNorm(Norm):
         check_inline("running_mean", self.running_mean, shape[:1])
         check_inline("running_var", self.running_var, shape[:1])
         kept = 2 * shape[0] if framework.counts_running_statistics else 0
-        learned = self._learned(shape[:1], framework)
+        learned = self._learned(shape, framework)
         return Geometry(output=shape, parameters=learned + kept, not_trained=kept)
 
 
@@ -145,7 +158,7 @@ class GroupNorm(Norm):
                 value=f"got {groups}{own} with {shape[0]} channels",
                 help="use a divisor of the channels",
             )
-        return Geometry(output=shape, parameters=self._learned(shape[:1], framework))
+        return Norm.resolve(self, sources, framework)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,10 +172,6 @@ class InstanceNorm(Norm):
             given = self.weight is not None or self.bias not in (None, False)
             return given or framework.instance_norm_affine
         return self.affine
-
-    def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
-        shape = single_source(sources)
-        return Geometry(output=shape, parameters=self._learned(shape[:1], framework))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,8 +197,7 @@ class LayerNorm(Norm):
             raise self._refused(
                 f"names axes below {len(shape)}", f"got {list(axes)}, the source is {list(shape)}"
             )
-        stored = tuple(shape[axis] for axis in self.stored_axes(len(shape), framework))
-        return Geometry(output=shape, parameters=self._learned(stored, framework))
+        return Norm.resolve(self, sources, framework)
 
     def axes(self, count: int, framework: Framework) -> tuple[int, ...]:
         """The normalised axes of a source of `count` axes."""
@@ -197,7 +205,6 @@ class LayerNorm(Norm):
         return self.normalized_axes or defaults[framework.layer_norm_axes]
 
     def stored_axes(self, count: int, framework: Framework) -> tuple[int, ...]:
-        """The normalised axes in the order in which a weight is stored."""
         axes = sorted(self.axes(count, framework))
         is_last = framework.taps_first and axes[0] == 0
         return (*axes[1:], 0) if is_last else tuple(axes)

@@ -14,10 +14,60 @@ from convt_cli.errors import GeometryError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preserving(Layer):
-    """A layer without numbers of its own: most activations, dropout, identity."""
+    """A layer without numbers of its own."""
 
     def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
         return Geometry(output=single_source(sources))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pointwise(Preserving):
+    """One function of each element by itself, the same in every channel."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Relu(Pointwise):
+    """max(x, 0)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Silu(Pointwise):
+    """x * sigmoid(x)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mish(Pointwise):
+    """x * tanh(log(1 + exp(x)))."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Softplus(Pointwise):
+    """log(1 + exp(x))."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selu(Pointwise):
+    """An elu, scaled so that it keeps mean 0 and variance 1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sigmoid(Pointwise):
+    """1 / (1 + exp(-x))."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tanh(Pointwise):
+    """The hyperbolic tangent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dropout(Pointwise):
+    """x: numbers are dropped in training alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity(Pointwise):
+    """x."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,7 +40,7 @@ from convt_cli.arithmetic.layers.base import (
 from convt_cli.arithmetic.padding_modes import PADDING_MODES, most_padding
 from convt_cli.arithmetic.spans import Span, direct_span, unknown_span
 from convt_cli.arithmetic.windows import Window, each_axis
-from convt_cli.errors import GeometryError
+from convt_cli.errors import GeometryError, SourcesError
 
 _MOST_AXES = 8
 """The most axes of a reshape's target, channels included."""
@@ -295,18 +295,22 @@ class Crop(Layer):
                 help="name a layer with as many axes",
             )
         offsets = per_axis(self.offset or 0, len(sizes), "offset")
-        return each_axis(len(sizes), lambda n: self._pair(sizes[n], targets[n], offsets[n]))
+        for number, one in enumerate(zip(sizes, targets, offsets)):
+            self._check_room(*one, number)
+        return tuple(
+            (offset, size - target - offset)
+            for size, target, offset in zip(sizes, targets, offsets)
+        )
 
-    def _pair(self, size: int, wanted: int, offset: int) -> Pair:
-        if offset + wanted > size:
-            raise GeometryError(
-                "E115",
+    def _check_room(self, size: int, target: int, offset: int, number: int) -> None:
+        if offset + target > size:
+            raise SourcesError(
                 "crop takes a source that is at least as large as what it is like",
                 field="like",
-                value=f"offset {offset} and the {wanted} of {self.like} are more than {size}",
+                value=f"offset {offset} and the {target} of {self.like} are more than {size}"
+                f" on axis {number}",
                 help="use a smaller offset, or pad what is cropped first",
             )
-        return offset, size - wanted - offset
 
 
 def _padded_source(sources: tuple[Shape, ...]) -> Shape:

@@ -30,7 +30,7 @@ from convt_cli.arithmetic.layers import Definition
 from convt_cli.arithmetic.layers.rearranging import Slice
 from convt_cli.arithmetic.layers.resampling import Upsample
 from convt_cli.arithmetic.questions.size_sets import SizeSet
-from convt_cli.errors import Diagnostic, GeometryError
+from convt_cli.errors import Diagnostic, GeometryError, SourcesError
 
 FAR = 2**30
 """A size at which padding and rounding no longer matter for the slopes that are measured."""
@@ -179,13 +179,16 @@ class _FarPair:
         its source does not grow.
         """
         one, other = self.shapes
-        if one.refused is None or other.refused is None or one.refused[0] != other.refused[0]:
+        if one.refused is None or other.refused is None:
+            return False
+        (name, error), (other_name, other_error) = one.refused, other.refused
+        if name != other_name:
             return False
         grown = {
             tuple(b - a for a, b in zip(*pair))
             for pair in zip(one.sources, other.sources, strict=True)
         }
-        joins = one.refused[1].code == other.refused[1].code == "E115"
+        joins = isinstance(error, SourcesError) and isinstance(other_error, SourcesError)
         return len(grown) == 1 if joins else not any(map(any, grown))
 
     @property

@@ -214,8 +214,8 @@ class TestCropLike:
     @pytest.mark.parametrize(
         ("keys", "sources", "expected"),
         [
-            ({"like": "b", "offset": (4, 0)}, ((3, 9, 8), (7, 6, 6)), ("E115", "like", 0)),
-            ({"like": "b"}, ((3, 9, 5), (7, 6, 6)), ("E115", "like", 1)),
+            ({"like": "b", "offset": (4, 0)}, ((3, 9, 8), (7, 6, 6)), ("E115", "like", None)),
+            ({"like": "b"}, ((3, 9, 5), (7, 6, 6)), ("E115", "like", None)),
             ({"like": "b"}, ((3, 9, 5), (7, 6)), ("E119", "like", None)),
             ({"like": "b", "offset": (1,)}, ((3, 9, 8), (7, 6, 6)), ("E106", "offset", None)),
             ({"like": "b"}, ((3, 9), (3, 9), (3, 9)), ("E115", "from", None)),
