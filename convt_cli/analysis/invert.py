@@ -24,14 +24,10 @@ from scipy.sparse.linalg import lsmr
 from convt_cli.analysis.coverage import unread_inputs
 from convt_cli.analysis.linear_map import own_action, real
 from convt_cli.arithmetic.convolution import Convolution
+from convt_cli.arithmetic.vocabulary import MOST_ITERATIONS, TOLERANCE
 from convt_cli.errors import ArrayError, shape_text
 from convt_cli.io import memory
 from convt_cli.operators.dtypes import Array
-
-TOLERANCE = 1e-10
-"""LSMR's atol and btol, relative to |A| and |y|, unless a caller says otherwise."""
-MOST_ITERATIONS = 10_000
-"""LSMR stops after this many iterations, converged or not, unless a caller says otherwise."""
 
 _OUT_OF_STEPS = 7
 """What `lsmr` returns as its stop reason when it ran out of iterations."""

@@ -7,6 +7,7 @@
 - `spans`: which positions of its source a position reads.
 - `averages`, `sampling`: whether two pools, or two upsamples, of equal sizes compute the same.
 - `network`: layers joined into a graph.
+- `vocabulary`: the words and defaults that commands offer and the code below takes.
 
 Three rooms lie inside: `dialects` holds what each framework means, `layers` the keys and the shape
 rule of every layer type, and `questions` what can be asked of sizes, layers and networks.  A layer

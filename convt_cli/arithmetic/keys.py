@@ -27,9 +27,15 @@ FILLS = ("ones", "index", "bilinear", "normal")
 
 
 class Integer(NamedTuple):
-    """One integer, at least `minimum`."""
+    """One integer, at least `minimum` and at most 2^53."""
 
     minimum: int
+
+
+class Number(NamedTuple):
+    """One number, at least `minimum` where that is given."""
+
+    minimum: float | None = None
 
 
 class IntegerPerAxis(NamedTuple):
@@ -86,8 +92,16 @@ class EarlierLayer(NamedTuple):
     layer_type: str
 
 
+class EarlierShape(NamedTuple):
+    """The name of a layer further up, or of an input.
+
+    Its shape is appended to the sources of the layer that names it.
+    """
+
+
 Kind = (
     Integer
+    | Number
     | IntegerPerAxis
     | FactorPerAxis
     | PaddingPerAxis
@@ -97,6 +111,7 @@ Kind = (
     | Weight
     | Bias
     | EarlierLayer
+    | EarlierShape
 )
 
 
@@ -127,10 +142,15 @@ Factor = Ratio | float
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileReference:
-    """`file#key`: an array in a file; `key` is empty where the file holds one array."""
+    """`file#key`: an array in a file; `key` is empty where the file holds one array.
+
+    The array is used with its `axes` in that order and then in `shape`, where these are given.
+    """
 
     file: str
     key: str = ""
+    axes: tuple[int, ...] | None = None
+    shape: tuple[int, ...] | None = None
 
     def __str__(self) -> str:
         return f"{self.file}#{self.key}" if self.key else self.file

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
+from typing import Any
 
 from convt_cli.arithmetic.convolution import Convolution, Shape
 from convt_cli.arithmetic.dialects.frameworks import Framework
 from convt_cli.arithmetic.dialects.weight_layout import WeightLayout
 from convt_cli.arithmetic.keys import DEFAULT_FILL, FileReference, WeightSource
-from convt_cli.arithmetic.layers import Convolutional, Definition, Geometry
+from convt_cli.arithmetic.layers import LAYER_TYPES, Convolutional, Definition, Geometry
+from convt_cli.arithmetic.layers.pointwise import Pointwise
 from convt_cli.arithmetic.layers.resampling import PixelShuffle
 from convt_cli.errors import Diagnostic
 
-_ELEMENTWISE = frozenset(
-    ("relu", "leaky_relu", "clip", "elu", "gelu", "silu", "sigmoid", "tanh", "dropout", "identity")
-)
+_POINTWISE = frozenset(name for name, one in LAYER_TYPES.items() if issubclass(one, Pointwise))
 """Operations that apply one function to each element by itself, the same in every channel."""
 
 
@@ -75,9 +76,10 @@ class MatrixLayer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
-    """A network with every shape known; its output is its last layer's.
+    """A network with every shape known.
 
-    `warnings` point out parts of the spec that are probably mistakes.
+    `outputs` names the layers that give its outputs, the main one first.  `warnings` point out
+    parts of the spec that are probably mistakes.
     """
 
     spec: str
@@ -85,6 +87,7 @@ class Network:
     rules: Framework
     inputs: tuple[tuple[str, Shape], ...]
     layers: tuple[NetworkLayer, ...]
+    outputs: tuple[str, ...]
     warnings: tuple[Diagnostic, ...] = ()
 
     @property
@@ -94,7 +97,14 @@ class Network:
 
     @property
     def output(self) -> Shape:
-        return self.layers[-1].output
+        """The shape of the main output."""
+        return self.output_shapes[self.outputs[0]]
+
+    @property
+    def output_shapes(self) -> dict[str, Shape]:
+        """The shape of every output, by the name of the layer that gives it."""
+        shapes = {layer.name: layer.output for layer in self.layers}
+        return {name: shapes[name] for name in self.outputs}
 
     @property
     def matrix_layers(self) -> tuple[MatrixLayer, ...]:
@@ -135,7 +145,7 @@ class Network:
                     one = Shuffle(name=shuffle.name, phases=phases, is_immediate=is_immediate)
                     found.setdefault(name, []).append(one)
                 else:
-                    is_immediate = is_immediate and layer.operation in _ELEMENTWISE
+                    is_immediate = is_immediate and layer.operation in _POINTWISE
                     waiting.extend((source, is_immediate) for source in layer.sources)
         return found
 
@@ -144,8 +154,10 @@ class Network:
         """The files that weights and biases name, as written, each once, in order."""
         found: dict[str, None] = {}  # a dict keeps the order, and each name once
         for layer in self.layers:
-            for field in ("weight", "bias"):
-                source = getattr(layer.definition, field, None)
+            definition: Any = layer.definition
+            names = [field.name for field in dataclasses.fields(definition)]
+            for name in sorted(names, key="weight".__ne__):  # the weight first
+                source = getattr(definition, name)
                 if isinstance(source, FileReference):
                     found[source.file] = None
         return tuple(found)

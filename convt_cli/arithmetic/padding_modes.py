@@ -64,7 +64,7 @@ def check_fold(axis: Axis, mode: str) -> None:
             value=f"got {steps:,}",
             help="use a smaller padding or kernel_size",
         )
-    most = _most_padding(axis.input_size, mode)
+    most = most_padding(axis.input_size, mode)
     padding = max(axis.before, axis.after)
     if most is not None and padding > most:
         raise GeometryError(
@@ -76,7 +76,7 @@ def check_fold(axis: Axis, mode: str) -> None:
         )
 
 
-def _most_padding(size: int, mode: str) -> int | None:
+def most_padding(size: int, mode: str) -> int | None:
     """The most padding that `mode` takes on one side of `size` elements; None for any."""
     if mode == "circular":
         return size

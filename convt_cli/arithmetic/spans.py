@@ -64,6 +64,11 @@ def transposed_span(axis: Axis) -> Span:
     return Span(per=axis.stride, first=first, last=axis.before, exact=exact)
 
 
+def unknown_span(size: int) -> Span:
+    """The whole of an axis of `size`, of which each position reads an unknown part."""
+    return Span(step=0, last=size - 1, exact=False)
+
+
 def shared_span(input_size: int, output_size: int) -> Span:
     """floor(q*input/output) ... ceil((q + 1)*input/output) - 1: an adaptive pool's window.
 

@@ -8,6 +8,7 @@ import click
 
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.network import MatrixLayer
+from convt_cli.arithmetic.vocabulary import APPLY_DTYPES, LAYOUTS, METHODS
 from convt_cli.commands.networks import choose_layer, load_network, note_fill
 from convt_cli.commands.options import (
     dtype_option,
@@ -24,13 +25,6 @@ from convt_cli.io.reading import STDIN
 if TYPE_CHECKING:
     from convt_cli.files.tiled import Action
     from convt_cli.files.weights import Weights
-
-METHODS = ("auto", "matrix", "direct", "zero-insert")
-"""The names of `operators.routes`, which are not imported from there, as that loads NumPy."""
-LAYOUTS = ("channels_first", "channels_last")
-"""The orders of an array's axes that are accepted; the first is the default."""
-DTYPES = ("int32", "int64", "float16", "float32", "float64", "complex64", "complex128")
-"""The dtypes that --dtype can choose to compute in."""
 
 
 @click.command(
@@ -63,7 +57,7 @@ Examples:
     show_default=True,
     help="How to compute it; all give the same numbers, to rounding.",
 )
-@dtype_option(*DTYPES)
+@dtype_option(*APPLY_DTYPES)
 @outside_option
 @force_option
 def command(
@@ -118,7 +112,7 @@ def _is_tiled(action: Action, method: str, source: str, target: str) -> bool:
         SUPPORTED
         and method in ("auto", "direct")
         and action.convolution.padding_mode == "zeros"
-        and all(place.format == ".npy" for place in places)
+        and all(place.format.has_boxes for place in places)
         and is_file(places[1].path)
     )
 

@@ -10,7 +10,12 @@ import click
 
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.network import MatrixLayer, Network
-from convt_cli.commands.apply import LAYOUTS
+from convt_cli.arithmetic.vocabulary import (
+    INVERSE_DTYPES,
+    LAYOUTS,
+    MOST_ITERATIONS,
+    TOLERANCE,
+)
 from convt_cli.commands.emit import emit, is_stdout
 from convt_cli.commands.main import complain
 from convt_cli.commands.networks import choose_layer, load_network, note_fill
@@ -28,9 +33,6 @@ from convt_cli.io.reading import STDIN
 if TYPE_CHECKING:
     from convt_cli.analysis.invert import Inverse
     from convt_cli.operators.dtypes import Array
-
-DTYPES = ("float16", "float32", "float64")
-"""The dtypes that x is written in; the solver computes in float64."""
 
 
 def _number_up_to(most: float) -> Callable[[str], float]:
@@ -79,19 +81,19 @@ Examples:
     "--tolerance",
     type=_number_up_to(1),
     metavar="NUMBER",
-    default=1e-10,
+    default=TOLERANCE,
     show_default=True,
     help="Stop where the residual, or its gradient, is this small beside its first value.",
 )
 @click.option(
     "--max-iterations",
     type=click.IntRange(min=1, max=10**9),
-    default=10_000,
+    default=MOST_ITERATIONS,
     show_default=True,
     help="The most iterations of LSMR, the solver.",
 )
 @click.option(
-    "--dtype", type=click.Choice(DTYPES), help="Write this dtype; the solver uses float64."
+    "--dtype", type=click.Choice(INVERSE_DTYPES), help="Write this dtype; the solver uses float64."
 )
 @format_option()
 @outside_option

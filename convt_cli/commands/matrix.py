@@ -9,6 +9,7 @@ import click
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.keys import FileReference
 from convt_cli.arithmetic.network import MatrixLayer, Network
+from convt_cli.arithmetic.vocabulary import MATRIX_DTYPES, SPARSE_FORMATS
 from convt_cli.commands.emit import emit
 from convt_cli.commands.networks import choose_layer, load_network, note_fill
 from convt_cli.commands.options import (
@@ -29,11 +30,6 @@ if TYPE_CHECKING:
 
     from convt_cli.operators.dtypes import Array
     from convt_cli.operators.matrix.build import BandedMatrix
-
-DTYPES = ("int8", "int16", "int32", "int64", "float32", "float64", "complex64", "complex128")
-"""The dtypes of C's entries; scipy.sparse has no float16."""
-SPARSE_FORMATS = ("csr", "csc", "coo", "bsr", "dia")
-"""The sparse formats of scipy.sparse.load_npz."""
 
 
 @click.command(
@@ -56,7 +52,7 @@ Examples:
     type=click.Choice(SPARSE_FORMATS),
     help="The sparse format in an .npz; csr if not given.",
 )
-@dtype_option(*DTYPES)
+@dtype_option(*MATRIX_DTYPES)
 @click.option("--compress", is_flag=True, help="Compress the .npz.")
 @click.option("--show", is_flag=True, help="Print a small C entry by entry.")
 @click.option("--symbols", is_flag=True, help="With --show: name taps by their index, as w0,0.")
@@ -144,14 +140,11 @@ class _MatrixRequest(NamedTuple):
 
     def bands(self, sparse_format: str) -> BandedMatrix | None:
         """C, or Cᵀ, in bands of rows (of columns for csc); None where it cannot be banded."""
-        from convt_cli.files.matrices import BANDED_FORMATS
         from convt_cli.operators.matrix.build import banded_matrix, can_be_banded
 
         transpose = self.transpose != (sparse_format == "csc")
         convolution = self.layer.convolution
-        if sparse_format not in BANDED_FORMATS or not can_be_banded(
-            convolution, transpose=transpose
-        ):
+        if not can_be_banded(convolution, transpose=transpose):
             return None
         matrix = banded_matrix(convolution, self.weight(), transpose=transpose)
         note_fill(self.layer)
@@ -162,14 +155,17 @@ def _export(
     request: _MatrixRequest, path: str, sparse_format: str | None, *, compress: bool, force: bool
 ) -> None:
     """Write the matrix to a file: band by band where the format allows that, else as a whole."""
-    from convt_cli.files.matrices import banded_bytes, matrix_suffix, write_bands
+    from convt_cli.files.matrices import matrix_format, write_bands
+    from convt_cli.files.matrix_formats import MATRIX_FORMATS
+    from convt_cli.files.matrix_formats.base import banded_bytes
     from convt_cli.render.progress import progress
 
-    suffix = matrix_suffix(path)
-    if suffix != ".npz" and (compress or sparse_format is not None):
-        raise click.UsageError("--sparse-format and --compress go with .npz")
-    written = "coo" if suffix == ".mtx" else sparse_format or "csr"
-    bands = request.bands(written)
+    chosen = matrix_format(path)
+    if not chosen.has_options and (compress or sparse_format is not None):
+        suffixes = " and ".join(name for name, one in MATRIX_FORMATS.items() if one.has_options)
+        raise click.UsageError(f"--sparse-format and --compress go with {suffixes}")
+    written = sparse_format or chosen.default
+    bands = request.bands(written) if written in chosen.banded else None
     if bands is None:
         _export_whole(request, path, written, compress=compress, force=force)
         return

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from convt_cli.analysis.backward.rules import RULES, Rule
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.keys import LARGEST
+from convt_cli.arithmetic.vocabulary import RULES, Rule
 from convt_cli.commands.emit import emit, is_stdout
 from convt_cli.commands.main import remark
 from convt_cli.commands.networks import load_network

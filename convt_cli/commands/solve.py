@@ -17,6 +17,7 @@ from convt_cli.arithmetic.questions.solver import (
 from convt_cli.commands.emit import emit
 from convt_cli.commands.main import warn_of
 from convt_cli.commands.options import format_option, input_option, integers, output_options
+from convt_cli.errors import RequestError
 from convt_cli.reports.solutions import sizes_report, solutions_report
 from convt_cli.reports.table import Report
 from convt_cli.spec.open_network import load_open_network
@@ -171,7 +172,14 @@ def _sizes(spec: str, inputs: dict[str, Shape], up_to: int) -> Report:
     """The input sizes up to `up_to` at which every layer of the spec fits, axis by axis."""
     graph = load_open_network(spec, input=inputs)
     warn_of(graph.warnings)
+    first = graph.inputs[0][1]
+    if len(first) == 1:
+        raise RequestError(
+            "E503",
+            "--sizes varies the spatial axes of the input",
+            value=f"the input {list(first)} has none",
+            help="`convt shapes` with --input tries one size",
+        )
     base = closing_base(graph)
-    rank = len(graph.inputs[0][1]) - 1
-    closings = [closing_sizes(graph, base, axis, up_to) for axis in range(rank)]
+    closings = [closing_sizes(graph, base, axis, up_to) for axis in range(len(first) - 1)]
     return sizes_report(spec, graph, base, closings, up_to)

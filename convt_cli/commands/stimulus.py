@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from convt_cli.arithmetic.convolution import Shape
+from convt_cli.arithmetic.vocabulary import NORMS, Norm
 from convt_cli.commands.emit import emit, is_stdout
 from convt_cli.commands.main import remark
 from convt_cli.commands.networks import load_network
@@ -21,12 +20,6 @@ from convt_cli.commands.options import (
 from convt_cli.commands.threads import compute_by_tiles
 from convt_cli.io.reading import STDIN
 from convt_cli.reports.reconstruction import stimulus_report
-
-if TYPE_CHECKING:
-    from convt_cli.analysis.backward.stimulus import Norm
-
-NORMS = ("2", "inf")
-"""The norms of `analysis.backward.stimulus`, not imported from there, as that loads NumPy."""
 
 
 @click.command(

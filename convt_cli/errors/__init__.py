@@ -68,7 +68,11 @@ class ReaderGone(Exception):
 
 
 class GeometryError(ConvtError, ValueError):
-    """Sizes that no convolution has; `field` names the argument and `axis` the spatial axis."""
+    """Sizes that no convolution has; `field` names the argument and `axis` the spatial axis.
+
+    `keeps_size` says that the layer's output has one size all the same, so that the layers which
+    read it can be looked at too.
+    """
 
     def __init__(
         self,
@@ -79,11 +83,13 @@ class GeometryError(ConvtError, ValueError):
         axis: int | None = None,
         value: str = "",
         help: str = "",
+        keeps_size: bool = False,
     ) -> None:
         place = value if axis is None else f"{value} on axis {axis}".strip()
         super().__init__(code, message, value=place, help=help)
         self.field = field
         self.axis = axis
+        self.keeps_size = keeps_size
         self._bare_value = value
 
     def on_axis(self, axis: int) -> GeometryError:
@@ -95,7 +101,15 @@ class GeometryError(ConvtError, ValueError):
             axis=axis,
             value=self._bare_value,
             help=self.help,
+            keeps_size=self.keeps_size,
         )
+
+
+class SourcesError(GeometryError):
+    """Sources that a layer cannot take together (E115): too many, too few, or of other shapes."""
+
+    def __init__(self, message: str, *, field: str = "from", value: str, help: str) -> None:
+        super().__init__("E115", message, field=field, value=value, help=help)
 
 
 class ArrayError(ConvtError, ValueError):

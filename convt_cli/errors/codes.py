@@ -107,13 +107,15 @@ EXPLANATIONS: dict[str, Explanation] = {
     ),
     "E111": Explanation(
         "groups divide the channels",
-        "A grouped convolution splits its input and its output channels into equal parts.",
+        "A grouped convolution splits its input and its output channels into equal parts, and a "
+        "group_norm its channels.  A prelu has one slope, or one per channel or per element.",
     ),
     "E112": Explanation(
         "an output has at least one element",
         "A transposed convolution gives (input - 1) * stride + effective kernel - padding + "
         "output_padding; where padding takes all of it, nothing is left.  Nor is it where a crop "
-        "takes off the whole input, or a scale_factor below 1 leaves less than one element.",
+        "takes off the whole input, where a slice ends before it begins, or where a scale_factor "
+        "below 1 leaves less than one element.",
     ),
     "E113": Explanation(
         "a padding word must have a meaning in the framework",
@@ -131,13 +133,14 @@ EXPLANATIONS: dict[str, Explanation] = {
         "`add` and `mul` take sources of one shape (or size 1, which broadcasts); `concat` takes "
         "sources that differ along its axis alone.  Where a stride has rounded a size down, an "
         "output_size on the way back up restores it, and `convt solve --sizes SPEC` finds the "
-        "input sizes at which nothing is rounded.",
+        "input sizes at which nothing is rounded.  A crop that is `like` another layer needs a "
+        "source as large as that layer behind its offset.",
     ),
     "E116": Explanation(
-        "padding_mode limits the padding",
+        "what padding reads limits the padding",
         "`reflect` needs a padding smaller than the input and `circular` one at most as large, "
         "for each row is read from the input itself.  No such mode crops, and one that would read "
-        "very many elements around a small input is refused.",
+        "very many elements around a small input is refused.  A pad's mode has the same limits.",
     ),
     "E117": Explanation(
         "a pool's padding is less than its kernel",
@@ -152,9 +155,10 @@ EXPLANATIONS: dict[str, Explanation] = {
     ),
     "E119": Explanation(
         "the layer's input has the rank it needs",
-        "An input is [channels, *spatial] with 1 to 3 spatial axes, and convolutions and pools "
-        "need one; `linear` needs a single axis, so put `flatten` before it.  An upsample's mode "
-        "belongs to a number of axes: bilinear to two.  A reshape gives at most 8.",
+        "An input is [channels, *spatial] with up to 3 spatial axes, and convolutions and pools "
+        "need one; `linear` needs a single axis, so put `flatten` before it, or say with `axis` "
+        "along which of several it acts.  A crop has as many as what it is like.  The mode of an "
+        "upsample belongs to a number of axes: bilinear to two.  A reshape gives at most 8.",
     ),
     "E120": Explanation(
         "a reshape keeps the number of elements",
@@ -171,7 +175,9 @@ EXPLANATIONS: dict[str, Explanation] = {
     "E122": Explanation(
         "two keys exclude each other",
         "output_padding and output_size both choose among the sizes a transposed convolution "
-        "reaches, scale_factor and output_size both say how large an upsample gets; give one.",
+        "reaches, scale_factor and output_size both say how large an upsample gets, padding and "
+        "like what a crop leaves; give one.  A norm with `affine: false` has no weight and no "
+        "bias.",
     ),
     "E124": Explanation(
         "stride and dilation exclude each other in some frameworks",
@@ -181,7 +187,9 @@ EXPLANATIONS: dict[str, Explanation] = {
         "the framework has what the layer asks for",
         "Some keys, and some of their values, belong to certain frameworks: transpose_kernel to "
         "JAX, the dilation of an average pool to ONNX, ceil_mode to PyTorch, ONNX and Caffe, "
-        "padding modes other than zeros to PyTorch, opset to ONNX.  So do some layers: max_unpool "
+        "padding modes other than zeros to PyTorch (those of a pad to PyTorch, ONNX and JAX, "
+        "reflect to TensorFlow and Keras, too), an lrn over an even number of channels to PyTorch, "
+        "opset to ONNX; Caffe's slices have no step.  So do some layers: max_unpool "
         "to PyTorch and ONNX, adaptive pools to PyTorch and Keras (elsewhere only those that are "
         "a plain pool are legal), and the modes of upsample on one, two or three axes.",
     ),
@@ -192,9 +200,10 @@ EXPLANATIONS: dict[str, Explanation] = {
         "has to be a whole number of them.",
     ),
     "E127": Explanation(
-        "transpose names every axis once",
+        "axes are named once each",
         "axes is a permutation: entry n says which axis of the source becomes axis n, and 0 is "
-        "the channels.  [0, 2, 1] exchanges height and width.",
+        "the channels.  [0, 2, 1] exchanges height and width.  So are the axes of an array under "
+        "`from:` of a weight, which has no batch axis, and the normalized_axes of a layer_norm.",
     ),
     "E201": Explanation(
         "`expect` is the layer's output shape",
@@ -294,10 +303,10 @@ EXPLANATIONS: dict[str, Explanation] = {
     "E507": Explanation(
         "a signal can go back through every layer in its way",
         "Going down from a layer to the input, every layer in between is passed backwards.  "
-        "softmax, the norms that look at their input, max_unpool, the interpolating upsamples and "
+        "max_unpool, the interpolating upsamples, a group_norm whose num_groups is not known and "
         "what only stands for an operation have no way back; deconvnet has none through smooth "
-        "functions such as sigmoid, and without an image a stimulus goes through linear layers "
-        "alone.",
+        "functions such as sigmoid, softmax and the norms that look at their input, and without an "
+        "image a stimulus goes through linear layers alone.",
     ),
     "W001": Explanation(
         "channels come first in an input",

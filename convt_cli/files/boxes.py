@@ -20,7 +20,8 @@ import numpy as np
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.errors import shown
 from convt_cli.files.archive import without_idle_bytes
-from convt_cli.files.arrays import Header, damaged, header_bytes
+from convt_cli.files.damage import damaged
+from convt_cli.files.npy import Header, header_bytes
 from convt_cli.io.reading import require_unchanged, unreadable
 from convt_cli.operators.dtypes import Array
 

@@ -19,7 +19,8 @@ import numpy as np
 
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.errors import ArrayError, ConvtError, FileError, RequestError, shown
-from convt_cli.files.arrays import damaged, is_text, read_array
+from convt_cli.files.arrays import is_text, read_array
+from convt_cli.files.damage import damaged
 from convt_cli.files.layout import Form, arrange
 from convt_cli.io import memory
 from convt_cli.io.reading import open_regular, unreadable

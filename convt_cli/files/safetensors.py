@@ -12,14 +12,17 @@ import os
 import re
 from array import array
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from math import prod
 from typing import Any, BinaryIO, NamedTuple, TypeGuard
 
 import numpy as np
 
 from convt_cli.errors import ArrayError, shown
-from convt_cli.files.arrays import damaged, missing_array, read_exactly, reporting_damage
+from convt_cli.files.damage import damaged, missing_array, reporting_damage
+from convt_cli.files.npy import read_exactly
 from convt_cli.io import memory
+from convt_cli.io.folders import Folder
 from convt_cli.io.reading import Opened, open_regular
 from convt_cli.operators.dtypes import Array, widened
 
@@ -69,6 +72,23 @@ class _Tensor(NamedTuple):
     shape: tuple[int, ...]
     begin: int
     end: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Safetensors:
+    """The arrays of the file `path`, which lies inside the spec's `folder`."""
+
+    path: str
+    folder: Folder
+
+    def read(self, name: str) -> Array:
+        """The array called `name`; without a name, the only one.  Raises as `read_safetensors`."""
+        return read_safetensors(self.path, name, self.folder.opened)
+
+
+def open_weights(path: str, folder: Folder) -> Safetensors:
+    """The file `path`, which is opened once an array is asked for."""
+    return Safetensors(path=path, folder=folder)
 
 
 def read_safetensors(path: str, key: str, opened: Opened = open_regular) -> Array:

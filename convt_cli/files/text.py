@@ -22,9 +22,6 @@ from convt_cli.io import memory
 from convt_cli.io.writing import Sink
 from convt_cli.operators.dtypes import Array
 
-TEXT_DELIMITERS: dict[str, str | None] = {".csv": ",", ".txt": None}
-"""What separates two numbers of a line, by the file's suffix; None is any white space."""
-
 _BLOCK = 2**20
 """Bytes of one read of the first look through a file."""
 _PART = 2**16

@@ -17,9 +17,9 @@ import numpy as np
 
 from convt_cli.arithmetic.convolution import Convolution, Shape
 from convt_cli.errors import ArrayError
-from convt_cli.files.arrays import opened_npy
 from convt_cli.files.boxes import BoxReader, BoxWriter, StoredShape
 from convt_cli.files.layout import Form, axes_in_file, form_of, shape_in_file
+from convt_cli.files.npy import opened_npy
 from convt_cli.files.weights import cast
 from convt_cli.io import memory
 from convt_cli.io.progress import Progress

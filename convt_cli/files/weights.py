@@ -1,29 +1,27 @@
 """A layer's weight and bias in C's layout: (out_channels, in_channels // groups, *kernel_size).
 
-A file is opened when its numbers are asked for, never before: .npy, .npz#key, .safetensors#key or
-model.onnx#name, none of them outside the spec's folder.
+A file is opened when its numbers are asked for, never before: an array file, or one of the
+`weight_formats`, none of them outside the spec's folder.
 """
 
 from __future__ import annotations
 
-import os
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from math import prod
+from typing import Any
 
 import numpy as np
 
 from convt_cli.arithmetic.convolution import Convolution, Shape
 from convt_cli.arithmetic.dialects.weight_layout import WeightLayout, other_order
-from convt_cli.arithmetic.keys import Fill, Inline, WeightSource
+from convt_cli.arithmetic.keys import FileReference, Fill, Inline, WeightSource
 from convt_cli.arithmetic.network import MatrixLayer, Network
 from convt_cli.errors import ArrayError, shape_text
 from convt_cli.files.arrays import located, read_located
+from convt_cli.files.weight_formats import WEIGHT_FORMATS, WeightFile, weight_format
 from convt_cli.io.folders import Folder
 from convt_cli.operators.dtypes import Array, require_numeric
 from convt_cli.operators.fills import filled, written
-
-if TYPE_CHECKING:
-    from convt_cli.models.onnx.weights import OnnxWeights
 
 
 class Weights:
@@ -32,7 +30,7 @@ class Weights:
     def __init__(self, network: Network, *, allow_outside: bool = False) -> None:
         self._spec = network.spec
         self._allow_outside = allow_outside
-        self._models: dict[str, OnnxWeights] = {}
+        self._files: dict[str, WeightFile] = {}  # each is opened once
 
     def weight(self, layer: MatrixLayer, dtype: np.dtype[Any] | None = None) -> Array:
         """The kernel of a layer, as `dtype` where one is given.
@@ -80,33 +78,43 @@ class Weights:
             return filled(source, shape, taps_first=taps_first)
         if isinstance(source, Inline):
             return as_vector(written(source), shape)
-        return self._read(self._folder.resolved(source.file), source.key, shape)
+        path = self._folder.resolved(source.file)
+        chosen = weight_format(path)
+        if chosen is None:
+            location = located(path, source.key, also=tuple(WEIGHT_FORMATS))
+            return rearranged(read_located(location, self._folder.opened), source)
+        if path not in self._files:
+            self._files[path] = chosen.opened(path, self._folder)
+        array = rearranged(self._files[path].read(source.key), source)
+        return as_vector(array, shape) if chosen.spreads_vectors else array
 
     @cached_property
     def _folder(self) -> Folder:
         return Folder.of(self._spec, allow_outside=self._allow_outside)
 
-    def _read(self, path: str, key: str, shape: Shape) -> Array:
-        """The array `key` of a file, read in the format of its suffix."""
-        match os.path.splitext(path)[1].lower():
-            case ".onnx":
-                return as_vector(self._model(path).read(key), shape)
-            case ".safetensors":
-                # Few specs name such a file, and the others need not load its reader.
-                from convt_cli.files.safetensors import read_safetensors  # noqa: PLC0415
 
-                return read_safetensors(path, key, self._folder.opened)
-            case _:
-                location = located(path, key, also=(".safetensors", ".onnx"))
-                return read_located(location, self._folder.opened)
+def rearranged(stored: Array, source: FileReference) -> Array:
+    """`stored` with its axes in the order, and then in the shape, that `source` says.
 
-    def _model(self, path: str) -> OnnxWeights:
-        """The model in a file, which is opened once and kept."""
-        if path not in self._models:
-            from convt_cli.models.onnx.weights import OnnxWeights  # noqa: PLC0415  # slow, and rare
+    Raises ArrayError (E121) for an array of another number of axes or elements.
+    """
+    if source.axes is not None and len(source.axes) != stored.ndim:
+        raise _not_rearranged(source, f"axes {list(source.axes)}", stored)
+    turned = stored if source.axes is None else stored.transpose(source.axes)
+    if source.shape is None:
+        return turned
+    if prod(source.shape) != turned.size:
+        raise _not_rearranged(source, f"shape {list(source.shape)}", stored)
+    return turned.reshape(source.shape)
 
-            self._models[path] = OnnxWeights(path, self._folder)
-        return self._models[path]
+
+def _not_rearranged(source: FileReference, wanted: str, stored: Array) -> ArrayError:
+    return ArrayError(
+        "E121",
+        f"an array that is brought to {wanted} must fit it",
+        value=f"{source} is {shape_text(stored.shape)}",
+        help="correct it, or name another array",
+    )
 
 
 def as_vector(stored: Array, shape: Shape) -> Array:

@@ -171,8 +171,12 @@ def _value(value: Any) -> str:
             return "[" + ", ".join(map(_value, value)) + "]"
         case Inline():
             return _value(value.values if value.shape else value.values[0])
-        case FileReference():
+        case FileReference(axes=None, shape=None):
             return quoted(str(value))
+        case FileReference():
+            given = {"axes": value.axes, "shape": value.shape}
+            more = (f", {name}: {_value(one)}" for name, one in given.items() if one is not None)
+            return f"{{from: {quoted(str(value))}{''.join(more)}}}"
         case _:
             return str(value)
 

@@ -1,4 +1,4 @@
-"""The routes, ways to apply C and Cᵀ, by the name that `--method` takes; one result by all.
+"""The routes, ways to apply C and Cᵀ, by the names in `vocabulary.METHODS`; one result by all.
 
 The method `direct` is `matrix_free`: without the matrix, and nothing else.
 """

@@ -51,7 +51,8 @@ class Compared:
     @property
     def symmetric(self) -> Symmetric | None:
         """The symmetric padding nearest to a convolution's own, where that is not symmetric."""
-        if getattr(self.layer.definition, "padding_mode", "") != "zeros":
+        convolution = self.layer.geometry.convolution
+        if convolution is None or convolution.padding_mode != "zeros":
             return None
         return symmetric(axes_of(self.layer.geometry), adjoint=self.is_transposed)
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from convt_cli.arithmetic.averages import asked_pads
 from convt_cli.arithmetic.axis import Axis, ceil_div
 from convt_cli.arithmetic.layers import Definition, Windows
-from convt_cli.arithmetic.layers.pools import AdaptivePool, AveragePool, MaxPool
+from convt_cli.arithmetic.layers.adaptive_pools import AdaptivePool
+from convt_cli.arithmetic.layers.pools import AveragePool, MaxPool
 from convt_cli.arithmetic.layers.resampling import PixelShuffle, PixelUnshuffle, Upsample
 from convt_cli.arithmetic.network import Network, NetworkLayer
 from convt_cli.errors import Diagnostic

@@ -128,8 +128,9 @@ def _row(layer: NetworkLayer, before: str, summary: _Summary) -> tuple[Cell, ...
 
 
 def _total(summary: _Summary) -> tuple[Cell, ...]:
+    outputs = tuple(summary.network.output_shapes.values())
     return (
-        *("total", None, None, None, summary.network.output),
+        *("total", None, None, None, outputs[0] if len(outputs) == 1 else outputs),
         *(summary.parameters, summary.multiply_adds, None),
         *(None, None, summary.activations, None),
     )
@@ -191,7 +192,7 @@ def _document(summary: _Summary) -> dict[str, object]:
         "framework": network.framework,
         "input": dict(network.inputs) if more else first,
         "layers": [_layer_document(layer, summary) for layer in network.layers],
-        "output": network.output,
+        "output": network.output_shapes if len(network.outputs) > 1 else network.output,
         "parameters": summary.parameters,
         "not_trained": summary.not_trained,
         "not_counted": summary.not_counted,

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, TypeVar
 
 from convt_cli.arithmetic.convolution import Shape
-from convt_cli.arithmetic.keys import EarlierLayer
+from convt_cli.arithmetic.keys import EarlierLayer, EarlierShape
 from convt_cli.arithmetic.layers import LAYER_TYPES, Definition
 from convt_cli.errors import shown
 from convt_cli.errors.suggestions import closest, suggestion
@@ -100,7 +100,7 @@ class LayerReader:
             type=layer_type,
             definition=self._definition(node, layer_type, name, keys.values),
             sources=self._sources(node, name),
-            linked=linked_sources(keys.values),
+            linked=linked_sources(keys.values, layer_type),
             expect=optional(self.problems, node, "expect", _expectation, name),
             stands_for=optional(self.problems, node, "stands_for", _operation, name),
             places=keys.places | _common_places(node) | {"": _own_place(node)},
@@ -109,6 +109,35 @@ class LayerReader:
         self._above.setdefault(name, layer)
         self._before = name
         return layer
+
+    def read_outputs(self, node: Node) -> tuple[str, ...]:
+        """The names of the layers that give the outputs.  Raises Refusal (E103, E108, E109)."""
+        if not isinstance(node, Sequence) or not node.items:
+            raise of_wrong_kind(node, "outputs is a list of names of layers")
+        names = read_each(node.items, self._output)
+        for number, name in enumerate(names):
+            if name in names[:number]:
+                raise Refusal(
+                    node.items[number].place,
+                    "E109",
+                    "outputs names each layer once",
+                    f"got '{shown(name)}' twice",
+                    "leave one out",
+                )
+        return names
+
+    def _output(self, node: Node) -> str:
+        """The name of a layer, whose output is one of the network's.  Raises Refusal."""
+        name = read_name(node, "outputs")
+        if name not in self._above:
+            raise Refusal(
+                node.place,
+                "E108",
+                "outputs names layers",
+                f"got '{shown(name)}'",
+                suggestion(name, list(self._above)),
+            )
+        return name
 
     def _pass_over(self, node: Node) -> None:
         """Skip a layer of unknown type; its name, if it has one, counts as taken."""
@@ -155,8 +184,14 @@ class LayerReader:
     def _keys(self, node: Mapping, layer_type: str, layer: str) -> KeyValues:
         """The values of the type's keys in `node`, and the spec's defaults for those left out."""
         default = self.defaults.get(layer_type, KeyValues({}, {}))
-        given = read_keys(node, layer_type, self.problems, layer, self._earlier)
+        given = read_keys(node, layer_type, self.problems, layer, self._named)
         return KeyValues(default.values | given.values, default.places | given.places)
+
+    def _named(self, node: Node, field: str, kind: EarlierLayer | EarlierShape) -> Any:
+        """What a node names: an earlier layer, or the name itself where its shape is needed."""
+        if isinstance(kind, EarlierShape):
+            return self._source(node, field)
+        return self._earlier(node, field, kind.layer_type)
 
     def _earlier(self, node: Node, field: str, layer_type: str) -> LayerSpec:
         """The layer above that `node` names.  Raises Refusal (E108)."""
@@ -216,28 +251,36 @@ class LayerReader:
             refusal.note(self.problems, layer)
             return None
 
-    def _source(self, node: Node) -> str:
+    def _source(self, node: Node, field: str = "from") -> str:
         """The name of an input or a layer above.  Raises Refusal (E103, E108)."""
-        name = read_name(node, "from")
+        name = read_name(node, field)
         if name not in self._names:
             raise Refusal(
                 node.place,
                 "E108",
-                "from names an earlier layer or an input",
+                f"{field} names an earlier layer or an input",
                 f"got '{shown(name)}'",
                 suggestion(name, list(self._names)),
             )
         return name
 
 
-def linked_sources(values: dict[str, Any]) -> tuple[str, ...] | None:
-    """The sources of the earlier layers among `values`; None where one's are not known."""
+def linked_sources(values: dict[str, Any], layer_type: str) -> tuple[str, ...] | None:
+    """The names of layers and inputs, beside `from`, whose shapes a layer of these keys needs.
+
+    They are the sources of the earlier layers among `values`, and what an `EarlierShape` names.
+    None where one is not known.
+    """
     found: list[str] = []
-    for value in values.values():
+    for name, value in values.items():
         if isinstance(value, LayerSpec):
             if value.sources is None:
                 return None
             found.extend(value.sources)
+        elif isinstance(fields_of(layer_type)[name].kind, EarlierShape):
+            if value is None:
+                return None
+            found.append(value)
     return tuple(found)
 
 
@@ -246,11 +289,11 @@ def read_keys(
     layer_type: str,
     problems: Problems,
     layer: str | None,
-    earlier: Callable[[Node, str, str], LayerSpec],
+    named: Callable[[Node, str, EarlierLayer | EarlierShape], Any],
 ) -> KeyValues:
     """The values of a type's own keys in `node`, and their places; what is refused is noted.
 
-    `earlier` finds the layer that a node names, from the node, the key and the type it must have.
+    `named` finds what a node names further up, from the node, the key and its kind.
     """
     values: dict[str, Any] = {}
     places: dict[str, Place] = {}
@@ -261,8 +304,8 @@ def read_keys(
         places[name] = entry.place
         values[name] = None
         try:
-            if isinstance(field.kind, EarlierLayer):
-                values[name] = earlier(entry, name, field.kind.layer_type)
+            if isinstance(field.kind, (EarlierLayer, EarlierShape)):
+                values[name] = named(entry, name, field.kind)
             else:
                 values[name] = read_value(field.kind, entry, name)
         except Refusal as refusal:

@@ -8,7 +8,7 @@ the input has an in_channels that agrees: the number of channels then stands in 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.layers import Conv, ConvTranspose
@@ -21,7 +21,8 @@ _SMALLEST_IMAGE = 16
 """Pixels: images are rarely smaller, and feature maps of this many channels rarely that narrow."""
 
 
-class InputWarning(NamedTuple):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputWarning:
     """The code and the texts of a warning about an input."""
 
     code: str
@@ -30,19 +31,17 @@ class InputWarning(NamedTuple):
     help: str
 
 
-class _OtherReading(NamedTuple):
-    """What an input likely means: `meant`, if the `condition` in the warning's help holds."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _OtherReading:
+    """What an input likely means: `meant`, if the `condition` in the warning's help holds.
+
+    `rule`, which the input breaks then, is what the warning says first.
+    """
 
     code: str
+    rule: str
     condition: str
     meant: Shape
-
-
-_MESSAGES = {
-    "W001": "an input is [channels, *spatial], whatever the framework's own order",
-    "W002": "an input is [channels, *spatial] without a batch axis",
-}
-"""What a warning says first: the rule, by the warning's code."""
 
 
 def input_warning(
@@ -62,10 +61,10 @@ def input_warning(
     sizes = " x ".join(map(str, shape[1:]))
     count = f"{shape[0]} channel{'' if shape[0] == 1 else 's'}"
     return InputWarning(
-        found.code,
-        _MESSAGES[found.code],
-        f"{_written(shape, flag)} is read as {count} of {sizes}",
-        f"if {found.condition}, write {_written(found.meant, flag)}"
+        code=found.code,
+        message=found.rule,
+        value=f"{_written(shape, flag)} is read as {count} of {sizes}",
+        help=f"if {found.condition}, write {_written(found.meant, flag)}"
         + (f"; if not, add `in_channels: {shape[0]}` to {next(iter(readers))}" if readers else ""),
     )
 
@@ -75,13 +74,23 @@ def _other_reading(shape: Shape) -> _OtherReading | None:
     if len(shape) == 4 and shape[0] == 1:
         _, first, *sizes = shape
         if first in _IMAGE_CHANNELS:
-            return _OtherReading("W002", "the first size is a batch", (first, *sizes))
+            return _with_batch("the first size is a batch", (first, *sizes))
         if _is_channels_last(shape[1:]):
             condition = "the first size is a batch and the last the channels"
-            return _OtherReading("W002", condition, (sizes[-1], first, *sizes[:-1]))
-    if _is_channels_last(shape):
-        return _OtherReading("W001", "the last size is the channels", (shape[-1], *shape[:-1]))
-    return None
+            return _with_batch(condition, (sizes[-1], first, *sizes[:-1]))
+    if not _is_channels_last(shape):
+        return None
+    return _OtherReading(
+        code="W001",
+        rule="an input is [channels, *spatial], whatever the framework's own order",
+        condition="the last size is the channels",
+        meant=(shape[-1], *shape[:-1]),
+    )
+
+
+def _with_batch(condition: str, meant: Shape) -> _OtherReading:
+    rule = "an input is [channels, *spatial] without a batch axis"
+    return _OtherReading(code="W002", rule=rule, condition=condition, meant=meant)
 
 
 def _is_channels_last(shape: Shape) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.dialects.frameworks import FRAMEWORKS, Framework, at_opset
-from convt_cli.arithmetic.keys import LARGEST
+from convt_cli.arithmetic.keys import LARGEST, EarlierLayer, EarlierShape
 from convt_cli.arithmetic.layers import LAYER_TYPES
 from convt_cli.arithmetic.layers.base import MAX_RANK, unsupported_key
 from convt_cli.errors import RequestError, shown
@@ -27,7 +27,7 @@ from convt_cli.spec.values import (
     read_word,
 )
 
-TOP_KEYS = ("name", "framework", "opset", "input", "defaults", "layers")
+TOP_KEYS = ("name", "framework", "opset", "input", "outputs", "defaults", "layers")
 
 DEFAULT_INPUT = "input"
 """The name by which layers call an input that has none."""
@@ -40,12 +40,16 @@ InputOverride = Named[str, Shape]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkSpec:
-    """A spec as written; inputs and layers that could not be read are left out."""
+    """A spec as written; inputs and layers that could not be read are left out.
+
+    `outputs` names the layers that give its outputs; empty where the last layer does.
+    """
 
     name: str
     framework: Framework
     inputs: dict[str, Shape]
     layers: tuple[LayerSpec, ...]
+    outputs: tuple[str, ...]
 
 
 def read(problems: Problems, stem: str, override: InputOverride) -> NetworkSpec:
@@ -68,6 +72,7 @@ def read(problems: Problems, stem: str, override: InputOverride) -> NetworkSpec:
         framework=_framework(root, problems),
         inputs={name: shape for name, shape in inputs.items() if shape is not None},
         layers=tuple(layer for layer in found if layer is not None),
+        outputs=optional(problems, root, "outputs", layers.read_outputs) or (),
     )
     _warn_of_inputs(root, spec, override, problems)
     return spec
@@ -137,13 +142,13 @@ def _inputs(root: Mapping, problems: Problems) -> dict[str, Shape | None]:
 def _input_shape(node: Node) -> Shape:
     """(channels, *spatial) of an input.  Raises Refusal (E103, E107, E119)."""
     shape = read_sizes(node, "input", 1)
-    if not 2 <= len(shape) <= MAX_RANK + 1:
+    if len(shape) > MAX_RANK + 1:
         raise Refusal(
             node.place,
             "E119",
-            f"input is [channels, *spatial] with 1 to {MAX_RANK} spatial axes",
+            f"input is [channels, *spatial] with 0 to {MAX_RANK} spatial axes",
             f"got {len(shape)} sizes",
-            f"write {[1, *shape]}" if len(shape) == 1 else "leave the batch axis out",
+            "leave the batch axis out",
         )
     return shape
 
@@ -218,16 +223,16 @@ def _warn_of_inputs(
         found = input_warning(name, shape, spec.layers, flag)
         if found is not None:
             place = nodes[name][1].place if name in nodes else node.place
-            problems.add(place, *found[:2], value=found.value, help=found.help)
+            problems.add(place, found.code, found.message, value=found.value, help=found.help)
 
 
 def _require_shape(shape: Shape) -> None:
     """Raise RequestError (E503) for an override that is no shape of an input."""
     sizes = [size for size in shape if isinstance(size, int) and 1 <= size <= LARGEST]
-    if len(sizes) != len(shape) or not 2 <= len(sizes) <= MAX_RANK + 1:
+    if len(sizes) != len(shape) or not 1 <= len(sizes) <= MAX_RANK + 1:
         raise RequestError(
             "E503",
-            f"an input is [channels, *spatial] with 1 to {MAX_RANK} spatial axes",
+            f"an input is [channels, *spatial] with 0 to {MAX_RANK} spatial axes",
             value=f"got {shown(shape)}",
             help="give positive integers, without a batch axis",
         )
@@ -259,7 +264,7 @@ def _defaults(root: Mapping, problems: Problems) -> dict[str, KeyValues]:
     return found
 
 
-def _no_layer_yet(node: Node, field: str, _layer_type: str) -> LayerSpec:
+def _no_layer_yet(node: Node, field: str, _kind: EarlierLayer | EarlierShape) -> None:
     """Refuse a default that names a layer: it stands in front of all of them."""
     raise Refusal(node.place, "E108", f"{field} names a layer, which no default can")
 

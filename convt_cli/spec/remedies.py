@@ -24,7 +24,7 @@ from convt_cli.arithmetic.layers.pools import AveragePool, MaxPool
 from convt_cli.arithmetic.layers.resampling import Upsample
 from convt_cli.arithmetic.questions.bounds import Bounds
 from convt_cli.arithmetic.questions.solver import Question, has_solution
-from convt_cli.errors import GeometryError
+from convt_cli.errors import GeometryError, SourcesError
 from convt_cli.spec.layer_spec import LayerSpec
 from convt_cli.spec.reader import DEFAULT_FRAMEWORK
 
@@ -54,8 +54,8 @@ class Situation:
         return self.layer.sources or ()
 
 
-def join_help(error: GeometryError, here: Situation, path: str) -> str:
-    """The help for a join (E115) whose sources differ in spatial sizes; else the error's own."""
+def join_help(error: SourcesError, here: Situation, path: str) -> str:
+    """The help for a join whose sources differ in spatial sizes; else the error's own."""
     if not _would_join(here):
         return error.help
     resized = next(_resized(here), "")
@@ -134,8 +134,12 @@ def _with_output_size(definition: Definition | None, size: Shape) -> Definition 
 
 def _instead(definition: Definition | None) -> str:
     """The end of a sentence that names the key which output_size replaces; "" for none."""
-    key = "output_padding" if isinstance(definition, ConvTranspose) else "scale_factor"
-    return "" if getattr(definition, key, None) is None else f" in place of {key}"
+    match definition:
+        case ConvTranspose(output_padding=value) if value is not None:
+            return " in place of output_padding"
+        case Upsample(scale_factor=value) if value is not None:
+            return " in place of scale_factor"
+    return ""
 
 
 def expect_help(geometry: Geometry, here: Situation) -> str:

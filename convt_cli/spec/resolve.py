@@ -10,14 +10,11 @@ from __future__ import annotations
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.layers import Definition, Geometry
 from convt_cli.arithmetic.network import Network, NetworkLayer
-from convt_cli.errors import GeometryError, shown
+from convt_cli.errors import GeometryError, SourcesError, shown
 from convt_cli.spec.layer_spec import LayerSpec
 from convt_cli.spec.reader import NetworkSpec
 from convt_cli.spec.remedies import Situation, expect_help, join_help
 from convt_cli.spec.source import Problems
-
-_STILL_SIZED = frozenset({"E105", "E122"})
-"""Codes of rules that a layer can break while the size of its output stays defined."""
 
 
 def resolve(spec: NetworkSpec, problems: Problems, mismatches: Problems) -> Network | None:
@@ -59,6 +56,7 @@ def resolve(spec: NetworkSpec, problems: Problems, mismatches: Problems) -> Netw
         rules=spec.framework,
         inputs=tuple(spec.inputs.items()),
         layers=tuple(layers),
+        outputs=spec.outputs or (layers[-1].name,),
         warnings=problems.diagnostics,
     )
 
@@ -69,13 +67,14 @@ def _geometry(definition: Definition, here: Situation, problems: Problems) -> Ge
     geometry = None
     # with other problems, or without a shape it needs, resolving says nothing new
     needed = here.layer.needed
-    sized = {error.code for error in errors} <= _STILL_SIZED
+    sized = all(error.keeps_size for error in errors)
     if sized and needed and all(name in here.shapes for name in needed):
         try:
             sources = tuple(here.shapes[name] for name in needed)
             geometry = definition.resolve(sources, here.framework)
         except GeometryError as found:
-            if found.code not in {error.code for error in errors}:
+            # one that keeps the size has been noted above, if anything has
+            if not (errors and found.keeps_size):
                 errors.append(found)
     for error in errors:
         _note(error, here, problems)
@@ -84,13 +83,15 @@ def _geometry(definition: Definition, here: Situation, problems: Problems) -> Ge
 
 def _note(error: GeometryError, here: Situation, problems: Problems) -> None:
     """Note an error at the place of its field, with the help of the join where it is one."""
-    joins = error.code == "E115" and len(here.sources) > 1
+    remedy = error.help
+    if isinstance(error, SourcesError) and len(here.sources) > 1:
+        remedy = join_help(error, here, problems.spec)
     problems.add(
         here.layer.place(error.field),
         error.code,
         error.message,
         value=error.value,
-        help=join_help(error, here, problems.spec) if joins else error.help,
+        help=remedy,
         layer=here.layer.name,
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from math import isfinite
 from typing import Any, TypeVar
 
@@ -12,6 +13,7 @@ from convt_cli.arithmetic.keys import (
     LARGEST,
     Bias,
     EarlierLayer,
+    EarlierShape,
     Factor,
     FactorPerAxis,
     FileReference,
@@ -21,6 +23,7 @@ from convt_cli.arithmetic.keys import (
     Integer,
     IntegerPerAxis,
     Kind,
+    Number,
     PaddingPerAxis,
     Ratio,
     Sizes,
@@ -47,7 +50,7 @@ _T = TypeVar("_T")
 
 
 class Refusal(Exception):
-    """A value that cannot be read; without a code, its problem has been noted already.
+    """A value that cannot be read; without a message, its problem has been noted already.
 
     `more` are the refusals of other parts of the same value.
     """
@@ -65,7 +68,7 @@ class Refusal(Exception):
 
     def note(self, problems: Problems, layer: str | None = None) -> None:
         """Add the problem, unless it has been noted."""
-        if self.code:
+        if self.message:
             problems.add(
                 self.place, self.code, self.message, value=self.value, help=self.help, layer=layer
             )
@@ -93,6 +96,8 @@ def read_value(kind: Kind, node: Node, field: str) -> Any:
     match kind:
         case Integer():
             return read_integer(node, field, kind.minimum)
+        case Number():
+            return _real(node, field, kind.minimum)
         case IntegerPerAxis():
             return _integer_per_axis(node, field, kind)
         case FactorPerAxis():
@@ -108,10 +113,8 @@ def read_value(kind: Kind, node: Node, field: str) -> Any:
         case Weight(scalar):
             return _weight(node, field, scalar=scalar)
         case Bias(scalar):
-            if isinstance(node, Scalar) and isinstance(node.value, bool):
-                return node.value
-            return _weight(node, field, scalar=scalar)
-        case EarlierLayer():
+            return _bias(node, field, scalar=scalar)
+        case EarlierLayer() | EarlierShape():
             return read_name(node, field)
 
 
@@ -132,6 +135,24 @@ def read_integer(node: Node, field: str, minimum: int) -> int:
             f"use {minimum} or more",
         )
     return node.value
+
+
+def _real(node: Node, field: str, minimum: float | None) -> float:
+    """A finite number, at least `minimum` where that is given.  Raises Refusal (E103, E107)."""
+    value = node.value if isinstance(node, Scalar) else None
+    if isinstance(value, (int, TooLong)) and not isinstance(value, bool):
+        value = read_integer(node, field, -LARGEST)
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not isfinite(value):
+        raise _not_a(node, f"{field} takes a number", "write 1, 0.5 or 1e-5")
+    if minimum is not None and value < minimum:
+        raise Refusal(
+            node.place,
+            "E107",
+            f"{field} must be at least {minimum:g}",
+            f"got {describe(node)}",
+            f"use {minimum:g} or more",
+        )
+    return float(value)
 
 
 def read_sizes(node: Node, field: str, minimum: int) -> tuple[int, ...]:
@@ -233,9 +254,15 @@ def _flag(node: Node, field: str) -> bool:
     return node.value
 
 
+def _bias(node: Node, field: str, *, scalar: bool) -> bool | WeightSource:
+    if isinstance(node, Scalar) and isinstance(node.value, bool):
+        return node.value
+    return _weight(node, field, scalar=scalar)
+
+
 def _weight(node: Node, field: str, *, scalar: bool) -> WeightSource:
     if isinstance(node, Mapping):
-        return _fill(node, field)
+        return _rearranged_file(node, field) if "from" in node.entries else _fill(node, field)
     if isinstance(node, Sequence):
         return _inline(node, field)
     if scalar and isinstance(node, Scalar) and type(node.value) in (int, float):
@@ -246,14 +273,11 @@ def _weight(node: Node, field: str, *, scalar: bool) -> WeightSource:
             f"{field} takes a file, nested lists or a fill",
             "write w.npy, w.npz#key, [[[1, 2]]] or {fill: ones}",
         )
-    file, _, key = node.value.partition("#")
-    if not file or "\0" in file:
-        raise _not_a(node, f"{field} names a file", "write w.npy or w.npz#key")
-    return FileReference(file=file, key=key)
+    return _reference(node, field)
 
 
 def _fill(node: Mapping, field: str) -> Fill:
-    read_each((key for key, _ in node.entries.values()), lambda key: _fill_key(key, field))
+    _require_keys(node, field, ("fill", "seed"))
     if "fill" not in node.entries:
         raise Refusal(node.place, "E102", f"{field} needs a fill", "", f"one of {', '.join(FILLS)}")
     fill = read_word(node.entries["fill"][1], "fill", FILLS)
@@ -261,15 +285,48 @@ def _fill(node: Mapping, field: str) -> Fill:
     return Fill(fill=fill, seed=seed)
 
 
-def _fill_key(node: Node, field: str) -> str:
+def _rearranged_file(node: Mapping, field: str) -> FileReference:
+    """A file reference under `from`, with the `axes` and `shape` that its array is brought to."""
+    _require_keys(node, field, ("from", "axes", "shape"))
+    reference = _reference(node.entries["from"][1], field)
+    axes, shape = (
+        read_sizes(node.entries[name][1], name, minimum) if name in node.entries else None
+        for name, minimum in (("axes", 0), ("shape", 1))
+    )
+    if axes is not None and sorted(axes) != list(range(len(axes))):
+        raise Refusal(
+            node.entries["axes"][1].place,
+            "E127",
+            "axes names every axis of the array once, from 0",
+            f"got {list(axes)}",
+            "write a permutation such as [1, 0]",
+        )
+    return replace(reference, axes=axes, shape=shape)
+
+
+def _reference(node: Node, field: str) -> FileReference:
+    """A file and the key of an array in it.  Raises Refusal (E103)."""
+    text = node.value if isinstance(node, Scalar) else None
+    file, _, key = text.partition("#") if isinstance(text, str) else ("", "", "")
+    if not file or "\0" in file:
+        raise _not_a(node, f"{field} names a file", "write w.npy or w.npz#key")
+    return FileReference(file=file, key=key)
+
+
+def _require_keys(node: Mapping, field: str, known: tuple[str, ...]) -> None:
+    """Raise Refusal (E101) for every key that is not among `known`."""
+    read_each((key for key, _ in node.entries.values()), lambda key: _known_key(key, field, known))
+
+
+def _known_key(node: Node, field: str, known: tuple[str, ...]) -> str:
     name = node.text if isinstance(node, Scalar) else ""
-    if name not in ("fill", "seed"):
+    if name not in known:
         raise Refusal(
             node.place,
             "E101",
             f"unknown key in {field}",
             f"got '{shown(name)}'",
-            suggestion(name, ["fill", "seed"]),
+            suggestion(name, list(known)),
         )
     return name
 

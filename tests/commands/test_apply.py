@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from convt_cli.arithmetic.convolution import Convolution
-from convt_cli.commands.apply import DTYPES
+from convt_cli.arithmetic.vocabulary import APPLY_DTYPES
 from convt_cli.operators.routes import TRANSPOSE
 from tests import oracle
 from tests.conftest import GUIDE, Outcome, Run, WriteSpec, assert_quiet, assert_refused
@@ -410,7 +410,7 @@ class TestKindsOfNumbers:
         assert result.tolist() == [[1, 2, 5, 4, 6]]
         assert result.dtype == np.dtype(dtype).newbyteorder("=")
 
-    @pytest.mark.parametrize("dtype", DTYPES)
+    @pytest.mark.parametrize("dtype", APPLY_DTYPES)
     @pytest.mark.parametrize("method", ["direct", "matrix"])
     def test_a_dtype_that_was_asked_for_is_the_result_s(
         self, run: Run, spec: WriteSpec, dtype: str, method: str

@@ -20,7 +20,7 @@ from scipy.io import mmread
 from scipy.sparse import load_npz
 
 from convt_cli import conv_transpose
-from convt_cli.commands.matrix import SPARSE_FORMATS
+from convt_cli.arithmetic.vocabulary import SPARSE_FORMATS
 from tests import oracle
 from tests.conftest import GUIDE, Run, WriteSpec, assert_quiet, assert_refused
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from convt_cli.analysis.backward.rules import RULES
+from convt_cli.arithmetic.vocabulary import RULES
 from tests.conftest import GUIDE, Run, WriteSpec, assert_quiet, assert_refused
 
 STACK = """

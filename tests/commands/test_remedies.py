@@ -66,7 +66,7 @@ class TestWordsOfOtherTools:
             "Concatenate",
         ),
         *("Permute", "PixelShuffle", "DepthToSpace", "SpaceToDepth", "LeakyReLU", "ReLU", "ReLU6"),
-        *("SELU", "mish", "Hardswish", "LogSoftmax", "Dropout2d", "LocalResponseNorm", "Identity"),
+        *("SELU", "mish", "Hardswish", "LogSoftmax", "Dropout2d", "Lrn", "Identity"),
     )
     KEYS: ClassVar[dict[str, str]] = {
         "conv": "out_channels: 4, kernel_size: 3",

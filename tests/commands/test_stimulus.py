@@ -7,8 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from convt_cli.analysis.backward.stimulus import NORMS
-from convt_cli.commands import stimulus
 from tests.conftest import GUIDE, Run, WriteSpec, assert_refused
 
 STACK = """
@@ -121,7 +119,3 @@ def test_standard_input_twice_is_refused(run: Run) -> None:
     outcome = run("stimulus", "-", "--layer", "a", "--unit", "0,0", "--at", "-")
     assert outcome.status == 2
     assert "SPEC or IMAGE, not both" in outcome.err
-
-
-def test_the_command_offers_the_norms_that_there_are() -> None:
-    assert stimulus.NORMS == NORMS

@@ -11,11 +11,13 @@ from convt_cli.arithmetic.dialects.frameworks import FRAMEWORKS
 from convt_cli.arithmetic.keys import (
     FILLS,
     EarlierLayer,
+    EarlierShape,
     FactorPerAxis,
     Flag,
     Integer,
     IntegerPerAxis,
     Kind,
+    Number,
     PaddingPerAxis,
     Sizes,
     Word,
@@ -45,6 +47,8 @@ def values(kind: Kind) -> st.SearchStrategy[str]:
     match kind:
         case Integer():
             right = number
+        case Number():
+            right = number | st.sampled_from(["0.01", "-1.5", "1e-300", "-0.0"])
         case IntegerPerAxis():
             right = number | listed(NUMBERS)
         case FactorPerAxis():
@@ -60,11 +64,12 @@ def values(kind: Kind) -> st.SearchStrategy[str]:
             right = st.sampled_from(["true", "false"])
         case Word():
             right = st.sampled_from(kind.choices)
-        case EarlierLayer():
+        case EarlierLayer() | EarlierShape():
             right = st.sampled_from(["n0", "n1", "input"])
         case _:
             fills = [f"{{fill: {fill}}}" for fill in FILLS]
-            right = st.sampled_from([*fills, "w.npy", "[[[1, 2]]]", "[1]", "true", "false"])
+            files = ["w.npy", "{from: w.npz#a, axes: [1, 0], shape: [4]}"]
+            right = st.sampled_from([*fills, *files, "[[[1, 2]]]", "[1]", "true", "false"])
     return st.one_of(*[right] * 15, WRONG)
 
 

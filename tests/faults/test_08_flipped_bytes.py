@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from convt_cli.files.arrays import opened_npy, read_array
+from convt_cli.files.arrays import read_array
 from convt_cli.files.images import read_image
+from convt_cli.files.npy import opened_npy
 from convt_cli.files.safetensors import read_safetensors
 from convt_cli.io import memory
 from tests.conftest import GUIDE, Run, Shell, WriteSpec

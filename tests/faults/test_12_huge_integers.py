@@ -15,6 +15,7 @@ from convt_cli.arithmetic.keys import (
     FactorPerAxis,
     Integer,
     IntegerPerAxis,
+    Number,
     PaddingPerAxis,
     Sizes,
 )
@@ -44,6 +45,7 @@ def integer_keys() -> Iterator[tuple[str, str, str]]:
     """(type, key, value with a gap) for every place of a layer that takes integers."""
     written = {
         Integer: ["GAP"],
+        Number: ["GAP"],
         IntegerPerAxis: ["GAP", "[1, GAP]"],
         PaddingPerAxis: ["GAP", "[0, GAP]", "[[0, GAP], [0, 0]]"],
         FactorPerAxis: ["GAP", "[1, GAP]"],

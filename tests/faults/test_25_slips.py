@@ -20,8 +20,8 @@ from tests.spec.texts import CONV, INPUT, layer, net, required
 
 
 def slip(word: str) -> str:
-    """`word` with its second letter twice: closer to it than to any other word."""
-    return word[:2] + word[1:]
+    """`word` with its second, or its only, letter twice: closer to it than to any other word."""
+    return word[:2] + (word[1:] or word)
 
 
 def misspelt_keys() -> Iterator[tuple[str, str]]:

@@ -18,7 +18,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from convt_cli.errors import ArrayError, ConvtError, FileError
-from convt_cli.files.arrays import is_text, locate, read_array, write_array
+from convt_cli.files.array_formats import ARRAY_FORMATS, STREAM
+from convt_cli.files.arrays import Location, is_text, locate, read_array, write_array
 from tests.conftest import GUIDE, Run, WriteSpec
 from tests.files.samples import (
     ONE,
@@ -198,7 +199,9 @@ class TestNames:
     def test_a_name_is_a_path_a_key_and_a_format(
         self, name: str, expected: tuple[str, str, str]
     ) -> None:
-        assert locate(name) == expected
+        path, key, suffix = expected
+        found = Location(path=path, key=key, format=ARRAY_FORMATS.get(suffix, STREAM))
+        assert locate(name) == found
 
     @pytest.mark.parametrize(
         "name", ["x", "x.npy#k", "x.pt", "x.pkl", "x.h5", "x.npy.gz", ".npy", "", "x.npy/", "--"]

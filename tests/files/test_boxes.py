@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 
 from convt_cli.errors import ConvtError, FileError
 from convt_cli.files import boxes
-from convt_cli.files.arrays import opened_npy, write_array
+from convt_cli.files.arrays import write_array
 from convt_cli.files.boxes import Box, BoxReader, BoxWriter, StoredShape, runs, without_small_gaps
+from convt_cli.files.npy import opened_npy
 
 Array = NDArray[Any]
 

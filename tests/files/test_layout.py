@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from convt_cli.commands.apply import LAYOUTS
+from convt_cli.arithmetic.vocabulary import LAYOUTS
 from convt_cli.errors import ArrayError
 from convt_cli.files.layout import Form, arrange, axes_in_file, form_of, give_back, shape_in_file
 

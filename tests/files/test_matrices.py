@@ -15,8 +15,9 @@ from scipy.sparse import csr_array
 
 from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.convolution import Convolution
+from convt_cli.arithmetic.vocabulary import MATRIX_DTYPES, SPARSE_FORMATS
 from convt_cli.errors import FileError
-from convt_cli.files.matrices import matrix_suffix, write_matrix
+from convt_cli.files.matrices import matrix_format, write_matrix
 from convt_cli.operators.matrix.build import build_matrix
 from tests.conftest import Run, Shell, WriteSpec, assert_quiet
 
@@ -24,9 +25,6 @@ Array = NDArray[Any]
 
 load_npz: Any = scipy.sparse.load_npz
 mmread: Any = scipy.io.mmread
-
-FORMATS = ("csr", "csc", "coo", "bsr", "dia")
-DTYPES = ("int8", "int16", "int32", "int64", "float32", "float64", "complex64", "complex128")
 
 SPEC = """
     input: [2, 5, 4]
@@ -66,7 +64,7 @@ def assert_equal(loaded: Any, matrix: Any) -> None:
 
 class TestNpz:
     @pytest.mark.parametrize("compress", [False, True])
-    @pytest.mark.parametrize("sparse_format", FORMATS)
+    @pytest.mark.parametrize("sparse_format", SPARSE_FORMATS)
     def test_every_sparse_format_loads_back(
         self, tmp_path: Path, sparse_format: str, compress: bool
     ) -> None:
@@ -76,7 +74,7 @@ class TestNpz:
         assert isinstance(loaded, scipy.sparse.sparray)
         assert_equal(loaded, small())
 
-    @pytest.mark.parametrize("dtype", DTYPES)
+    @pytest.mark.parametrize("dtype", MATRIX_DTYPES)
     def test_every_dtype_loads_back(self, tmp_path: Path, dtype: str) -> None:
         matrix = small().astype(dtype) if dtype == "int8" else small(dtype)
         assert_equal(load_npz(written(tmp_path / "C.npz", matrix)), matrix)
@@ -112,7 +110,7 @@ class TestNpz:
         compressed = written(tmp_path / "D.npz", small(), compress=True)
         assert compressed.stat().st_size < plain.stat().st_size
 
-    @pytest.mark.parametrize("sparse_format", FORMATS)
+    @pytest.mark.parametrize("sparse_format", SPARSE_FORMATS)
     def test_a_matrix_without_entries_loads_back(self, tmp_path: Path, sparse_format: str) -> None:
         matrix = csr_array((3, 4), dtype=np.float32)
         path = written(tmp_path / "C.npz", matrix, sparse_format=sparse_format)
@@ -120,7 +118,7 @@ class TestNpz:
 
 
 class TestMtx:
-    @pytest.mark.parametrize("dtype", DTYPES)
+    @pytest.mark.parametrize("dtype", MATRIX_DTYPES)
     def test_every_dtype_loads_back_in_value(self, tmp_path: Path, dtype: str) -> None:
         matrix = small().astype(dtype) if dtype == "int8" else small(dtype)
         loaded = mmread(written(tmp_path / "C.mtx", matrix))
@@ -154,19 +152,19 @@ class TestNames:
         ("name", "suffix"), [("C.npz", ".npz"), ("a/C.MTX", ".mtx"), ("-", ".npz")]
     )
     def test_a_name_says_the_format(self, name: str, suffix: str) -> None:
-        assert matrix_suffix(name) == suffix
+        assert matrix_format(name).suffix == suffix
 
     @pytest.mark.parametrize("name", ["C", "C.npy", "C.csv", "C.npz#k", "C.mtx.gz", ""])
     def test_other_names_are_refused(self, name: str) -> None:
         with pytest.raises(FileError) as caught:
-            matrix_suffix(name)
+            matrix_format(name)
         assert caught.value.code == "E402"
         assert ".npz, .mtx" in caught.value.help
 
 
 class TestTwice:
     @pytest.mark.parametrize("compress", [False, True])
-    @pytest.mark.parametrize("sparse_format", FORMATS)
+    @pytest.mark.parametrize("sparse_format", SPARSE_FORMATS)
     def test_the_same_matrix_makes_the_same_bytes(
         self, tmp_path: Path, sparse_format: str, compress: bool
     ) -> None:
@@ -195,7 +193,7 @@ class TestCommand:
         np.testing.assert_array_equal(load(name).toarray(), plain.T)
 
     @pytest.mark.parametrize("transpose", [(), ("--transpose",)])
-    @pytest.mark.parametrize("sparse_format", FORMATS)
+    @pytest.mark.parametrize("sparse_format", SPARSE_FORMATS)
     def test_every_format_holds_the_same_matrix(
         self, run: Run, spec: WriteSpec, sparse_format: str, transpose: tuple[str, ...]
     ) -> None:

@@ -15,12 +15,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convt_cli.arithmetic.convolution import Convolution
+from convt_cli.arithmetic.vocabulary import MATRIX_DTYPES
 from convt_cli.errors import FileError
-from convt_cli.files.matrices import banded_bytes, write_bands, write_matrix
+from convt_cli.files.matrices import write_bands, write_matrix
+from convt_cli.files.matrix_formats.base import banded_bytes
+from convt_cli.files.matrix_formats.npz import Npz
 from convt_cli.operators.matrix.build import Band, BandedMatrix, banded_matrix, build_matrix
 from tests import oracle
 from tests.cost import cost, needs_a_measure
-from tests.files.test_matrices import DTYPES, convolution
+from tests.files.test_matrices import convolution
 from tests.strategies import with_arrays, zero_padded_convolutions
 
 load_npz: Any = scipy.sparse.load_npz
@@ -80,7 +83,7 @@ class TestBytes:
         )
         assert in_bands == whole
 
-    @pytest.mark.parametrize("dtype", DTYPES)
+    @pytest.mark.parametrize("dtype", MATRIX_DTYPES)
     @pytest.mark.parametrize("file", FILES)
     def test_are_those_of_every_dtype(
         self, tmp_path: Path, file: tuple[str, str], dtype: str
@@ -177,7 +180,7 @@ class TestFailures:
     def test_a_device_has_no_room_to_run_out_of(self, monkeypatch: pytest.MonkeyPatch) -> None:
         bands = banded_matrix(convolution(), weight())
         monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(free=0))
-        monkeypatch.setattr("convt_cli.files.matrices.matrix_suffix", lambda _: ".npz")
+        monkeypatch.setattr("convt_cli.files.matrices.matrix_format", lambda _: Npz())
         attempt(bands, Path("/dev/null"))
 
 

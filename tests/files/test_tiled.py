@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.convolution import Convolution
+from convt_cli.arithmetic.vocabulary import LAYOUTS
 from convt_cli.errors import ConvtError
 from convt_cli.files import boxes, tiled
 from convt_cli.files.arrays import read_array, write_array
@@ -40,7 +41,6 @@ from tests.strategies import geometry, with_arrays, zero_padded_convolutions
 
 Array = NDArray[Any]
 
-LAYOUTS = ("channels_first", "channels_last")
 FORMS = ("single", "batch", "flat")
 PLAIN = Convolution(
     out_channels=3,

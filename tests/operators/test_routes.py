@@ -12,6 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from convt_cli.arithmetic.convolution import Convolution
+from convt_cli.arithmetic.vocabulary import METHODS
 from convt_cli.errors import RequestError
 from convt_cli.operators.kernels import choice
 from convt_cli.operators.kernels.views import transposed_weight
@@ -110,6 +111,11 @@ class TestZeroInsertion:
         with pytest.raises(RequestError, match="zero-insert applies Cᵀ only") as caught:
             route("zero-insert", forward=True)
         assert caught.value.code == "E503"
+
+
+def test_each_method_applies_the_transpose_and_some_apply_c() -> None:
+    assert set(TRANSPOSE) == set(METHODS), "make operators/routes and METHODS agree"
+    assert set(FORWARD) <= set(METHODS), "add it to METHODS of arithmetic/vocabulary"
 
 
 class TestTiles:

@@ -16,9 +16,10 @@ from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.dialects.frameworks import FRAMEWORKS
 from convt_cli.arithmetic.keys import Ratio
 from convt_cli.arithmetic.layers import Definition
-from convt_cli.arithmetic.layers.joins import Elementwise
-from convt_cli.arithmetic.layers.pools import AdaptivePool
-from convt_cli.arithmetic.layers.rearranging import Transpose
+from convt_cli.arithmetic.layers.adaptive_pools import AdaptivePool
+from convt_cli.arithmetic.layers.joins import Multiply
+from convt_cli.arithmetic.layers.linear import Linear
+from convt_cli.arithmetic.layers.rearranging import Pad, Slice, Transpose
 from convt_cli.arithmetic.layers.resampling import PixelShuffle, PixelUnshuffle, Upsample
 from convt_cli.arithmetic.network import Network
 from convt_cli.arithmetic.questions.receptive import Receptive
@@ -88,7 +89,35 @@ def transpose(draw: random.Random, sizes: Shape) -> Drawn:
     return Transpose(axes=axes), lambda x: x.permute(order), (3, *sizes)
 
 
+def cut(draw: random.Random, sizes: Shape) -> Drawn:
+    """A slice; PyTorch's go forwards alone."""
+    shape = (3, *sizes)
+    axis, step = draw.randrange(len(shape)), draw.randint(1, 3)
+    begin, end = draw.randint(-10, 10), draw.choice([None, draw.randint(-10, 10)])
+    where = (slice(None),) * (axis + 1) + (slice(begin, end, step),)
+    return Slice(axis=axis, begin=begin, end=end, step=step), lambda x: x[where], shape
+
+
+def padded(draw: random.Random, sizes: Shape) -> Drawn:
+    mode = draw.choice(["zeros", "reflect", "replicate", "circular"])
+    pairs = tuple((draw.randint(0, 4), draw.randint(0, 4)) for _ in sizes)
+    theirs = {"mode": "constant" if mode == "zeros" else mode}
+    flat = [number for pair in pairs[::-1] for number in pair]
+    return Pad(padding=pairs, mode=mode), lambda x: functional.pad(x, flat, **theirs), (3, *sizes)
+
+
+def linear(draw: random.Random, sizes: Shape) -> Drawn:
+    shape = (3, *sizes)
+    axis, features = draw.randrange(len(shape)), draw.randint(1, 5)
+    module = nn.Linear(shape[axis], features)
+    layer = Linear(out_features=features, in_features=shape[axis], axis=axis)
+    return layer, lambda x: module(x.movedim(axis + 1, -1)).movedim(-1, axis + 1), shape
+
+
 LAYERS = {
+    "slice": cut,
+    "pad": padded,
+    "linear": linear,
     "adaptive mean": adaptive_mean,
     "adaptive maximum": adaptive_maximum,
     "upsample": upsample,
@@ -134,7 +163,7 @@ def test_mul_broadcasts_as_in_pytorch(seed: int) -> None:
     sizes = tuple(draw.randint(2, 4) for _ in range(draw.randint(2, 4)))
     one, other = (tuple(draw.choice([size, size, size, 1, 5]) for size in sizes) for _ in range(2))
     product = theirs(lambda x: x * torch.zeros(1, *other), one)
-    assert ours(Elementwise(), one, other) == product
+    assert ours(Multiply(), one, other) == product
 
 
 @pytest.mark.parametrize("seed", SEEDS)

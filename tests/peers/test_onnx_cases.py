@@ -18,7 +18,8 @@ import numpy as np
 import pytest
 
 from convt_cli.arithmetic.dialects.frameworks import FRAMEWORKS
-from convt_cli.arithmetic.layers.pools import AveragePool, GlobalPool, MaxPool
+from convt_cli.arithmetic.layers.adaptive_pools import GlobalPool
+from convt_cli.arithmetic.layers.pools import AveragePool, MaxPool
 from convt_cli.operators.functions import conv, conv_transpose
 from tests.oracle import Array
 

@@ -17,8 +17,12 @@ from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.dialects.frameworks import FRAMEWORKS
 from convt_cli.arithmetic.keys import Ratio
 from convt_cli.arithmetic.layers import Conv, ConvTranspose, Definition
-from convt_cli.arithmetic.layers.pools import AveragePool, GlobalPool
-from convt_cli.arithmetic.layers.rearranging import Crop, Flatten, Reshape, Transpose
+from convt_cli.arithmetic.layers.activations import Softmax
+from convt_cli.arithmetic.layers.adaptive_pools import GlobalPool
+from convt_cli.arithmetic.layers.linear import Linear
+from convt_cli.arithmetic.layers.norms import Lrn
+from convt_cli.arithmetic.layers.pools import AveragePool
+from convt_cli.arithmetic.layers.rearranging import Crop, Flatten, Reshape, Slice, Transpose
 from convt_cli.arithmetic.layers.resampling import PixelShuffle, PixelUnshuffle, Upsample
 from convt_cli.arithmetic.questions.receptive import Receptive
 from convt_cli.errors import GeometryError
@@ -122,8 +126,37 @@ def crop(draw: random.Random, shape: Shape) -> Drawn:
     return Crop(padding=((cut, 0),) * (len(shape) - 1)), lambda x: x[inner]
 
 
+def cut(draw: random.Random, shape: Shape) -> Drawn:
+    """A slice from the second element on, or of every other element."""
+    axis, begin, step = draw.randrange(len(shape)), draw.randint(0, 1), draw.randint(1, 2)
+    where = (slice(None),) * (axis + 1) + (slice(begin, None, step),)
+    return Slice(axis=axis, begin=begin, step=step), lambda x: x[where]
+
+
+def flipped(draw: random.Random, shape: Shape) -> Drawn:
+    axis = draw.randrange(len(shape))
+    return Slice(axis=axis, begin=-1, step=-1), lambda x: x.flip(axis + 1)
+
+
+def linear(draw: random.Random, shape: Shape) -> Drawn:
+    axis = draw.randrange(len(shape))
+    module = positive(nn.Linear(shape[axis], 3))
+    layer = Linear(out_features=3, axis=axis)
+    return layer, lambda x: module(x.movedim(axis + 1, -1)).movedim(-1, axis + 1)
+
+
+def softmax(draw: random.Random, shape: Shape) -> Drawn:
+    axis = draw.randrange(len(shape))
+    return Softmax(axis=axis), lambda x: x.softmax(axis + 1)
+
+
+def lrn(_: random.Random, shape: Shape) -> Drawn:
+    return Lrn(size=3), nn.LocalResponseNorm(3)
+
+
 OPERATIONS = [conv, conv, conv_transpose, average, everywhere, upsample, shuffle]
 OPERATIONS += [transpose, transpose, reshape, reshape, reshape, flatten, crop]
+OPERATIONS += [cut, cut, flipped, linear, softmax, lrn]
 
 
 def drawn_chain(seed: int) -> tuple[list[Call], Receptive]:

@@ -15,11 +15,11 @@ import pytest
 
 from convt_cli.analysis.backward.parameters import parameters_of
 from convt_cli.analysis.backward.reconstruct import reconstruct
-from convt_cli.analysis.backward.rules import RULES, Rule
 from convt_cli.analysis.backward.run import prepared, run, way_to
 from convt_cli.analysis.backward.stimulus import stimulus
 from convt_cli.arithmetic.layers.assumed import CLIP_BOUNDS, LEAKY_SLOPE, PRELU_SLOPE
 from convt_cli.arithmetic.network import Network, NetworkLayer
+from convt_cli.arithmetic.vocabulary import RULES, Rule
 from convt_cli.files.weights import Weights
 from convt_cli.spec.load import load_spec
 from tests.conftest import WriteSpec

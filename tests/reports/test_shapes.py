@@ -213,6 +213,16 @@ class TestTable:
     def test_the_title_says_name_framework_and_input(self, report: Report) -> None:
         assert report.tables[0].title == "small (pytorch), input [2, 8, 6]"
 
+    def test_several_outputs_are_named(self, tmp_path: Path) -> None:
+        text = "input: [2]\noutputs: [b, a]\nlayers:\n  - {name: a, type: relu}\n" + (
+            "  - {name: b, type: linear, out_features: 3}\n"
+        )
+        found = shapes_report([network(tmp_path, text)], [])
+        document: Any = found.plain()
+        assert document["networks"][0]["output"] == {"b": (3,), "a": (2,)}
+        assert found.tables[0].total is not None
+        assert found.tables[0].total[4] == ((3,), (2,))
+
     def test_several_inputs_are_named(self, tmp_path: Path) -> None:
         text = NET.replace("input: [2, 8, 6]", "input: {a: [2, 8, 6], b: [1, 1]}")
         report = shapes_report([network(tmp_path, text)], [])

@@ -20,8 +20,10 @@ from convt_cli.arithmetic.keys import (
     FILLS,
     Bias,
     EarlierLayer,
+    EarlierShape,
     FactorPerAxis,
     Flag,
+    Number,
     PaddingPerAxis,
     Sizes,
     Weight,
@@ -299,9 +301,12 @@ def right_values(field: Field) -> st.SearchStrategy[Any]:
         case Weight() | Bias():
             numbers = st.lists(st.lists(st.integers(-2, 2), max_size=2), max_size=2)
             fills = st.fixed_dictionaries({"fill": st.sampled_from(FILLS)})
-            return st.one_of(fills, numbers, st.just("w.npy"), st.booleans())
-        case EarlierLayer():
+            rearranged = st.just({"from": "w.npz#a", "axes": [1, 0]})
+            return st.one_of(fills, numbers, rearranged, st.just("w.npy"), st.booleans())
+        case EarlierLayer() | EarlierShape():
             return NAMES
+        case Number():
+            return st.one_of(small, st.floats(-2, 2))
         case _:
             return st.one_of(small, st.lists(small, min_size=1, max_size=3))
 
@@ -332,7 +337,7 @@ def specs(draw: st.DrawFn) -> dict[str, Any]:
     """A spec of a few layers; half of them have values that are wrong on purpose."""
     wrong = draw(st.sampled_from([0, 1]))
     spec: dict[str, Any] = {
-        "input": draw(st.lists(st.integers(1, 8), min_size=2, max_size=4)),
+        "input": draw(st.lists(st.integers(1, 8), min_size=1, max_size=4)),
         "layers": draw(st.lists(layers(wrong), min_size=1, max_size=4)),
     }
     if draw(st.booleans()):

@@ -1,7 +1,8 @@
 """The steps of every layer type, forward and back: one table, `STEPS`.
 
 A signal goes back through a linear layer by its transpose, whatever the rule, and without the bias.
-A max pool sends it to where the maximum was found.  `activations` go back by one of the `rules`.
+A max pool sends it to where the maximum was found.  `activations` go back by a rule of
+`arithmetic.vocabulary`.
 """
 
 from __future__ import annotations
@@ -11,16 +12,41 @@ from typing import cast
 import numpy as np
 
 from convt_cli.analysis.backward.activations import ACTIVATIONS
-from convt_cli.analysis.backward.rules import Rule
-from convt_cli.analysis.backward.step import BackKind, PreparedLayer, Step, StepType
+from convt_cli.analysis.backward.norms import NORMS
+from convt_cli.analysis.backward.selecting import SELECTIONS
+from convt_cli.analysis.backward.step import (
+    BackKind,
+    PreparedLayer,
+    Sources,
+    Step,
+    StepType,
+    step_of,
+)
 from convt_cli.arithmetic.averages import asked_pads, counts_padding
 from convt_cli.arithmetic.convolution import Convolution
-from convt_cli.arithmetic.layers import Spans, Windows
-from convt_cli.arithmetic.layers.joins import Concat
-from convt_cli.arithmetic.layers.pools import AveragePool
-from convt_cli.arithmetic.layers.rearranging import Transpose
+from convt_cli.arithmetic.dialects.frameworks import Framework
+from convt_cli.arithmetic.layers import (
+    Conv,
+    ConvTranspose,
+    Definition,
+    Spans,
+    Windows,
+)
+from convt_cli.arithmetic.layers.adaptive_pools import (
+    AdaptiveAveragePool,
+    AdaptiveMaxPool,
+    GlobalAveragePool,
+    GlobalMaxPool,
+)
+from convt_cli.arithmetic.layers.joins import Add, Concat, Multiply
+from convt_cli.arithmetic.layers.linear import Linear
+from convt_cli.arithmetic.layers.norms import GroupNorm
+from convt_cli.arithmetic.layers.pointwise import Dropout, Identity, Scale
+from convt_cli.arithmetic.layers.pools import AveragePool, MaxPool
+from convt_cli.arithmetic.layers.rearranging import Flatten, Reshape, Transpose
 from convt_cli.arithmetic.layers.resampling import PixelShuffle, PixelUnshuffle, Upsample
 from convt_cli.arithmetic.network import NetworkLayer
+from convt_cli.arithmetic.vocabulary import Rule
 from convt_cli.operators.dtypes import Array
 from convt_cli.operators.matrix_free import own_actions
 from convt_cli.operators.pooling import (
@@ -39,7 +65,7 @@ from convt_cli.operators.pooling import (
 # --- convolutions, scales and matrices --------------------------------------------------------
 
 
-def _convolve(prepared: PreparedLayer, sources: tuple[Array, ...]) -> Step:
+def _convolve(prepared: PreparedLayer[Conv | ConvTranspose], sources: Sources) -> Step:
     """A x + bias, where A is C or, for conv_transpose, Cᵀ; back by Aᵀ."""
     convolution = cast("Convolution", prepared.layer.geometry.convolution)
     weight = prepared.parameters["weight"]  # (out_channels, in_channels // groups, *kernel_size)
@@ -50,7 +76,7 @@ def _convolve(prepared: PreparedLayer, sources: tuple[Array, ...]) -> Step:
     return Step(value, lambda signal, _: (back(convolution, weight, signal),))
 
 
-def _scale(prepared: PreparedLayer, sources: tuple[Array, ...]) -> Step:
+def _scale(prepared: PreparedLayer[Scale], sources: Sources) -> Step:
     """weight * x + bias, with one weight and one bias for each channel."""
     value, parameters = sources[0], prepared.parameters
     if "weight" not in parameters:
@@ -63,13 +89,18 @@ def _scale(prepared: PreparedLayer, sources: tuple[Array, ...]) -> Step:
     return Step(value, lambda signal, _: (signal * weight,))
 
 
-def _multiply_matrix(prepared: PreparedLayer, sources: tuple[Array, ...]) -> Step:
-    """W x + bias, for a weight W of (out_features, in_features)."""
+def _multiply_matrix(prepared: PreparedLayer[Linear], sources: Sources) -> Step:
+    """W x + bias along one axis, for a weight W of (out_features, in_features)."""
     weight = prepared.parameters["weight"]
-    value = sources[0] @ weight.T  # (batch, out_features)
+    axis = (prepared.definition.axis or 0) + 1  # behind the batch
+    value = np.moveaxis(sources[0], axis, -1) @ weight.T  # (batch, ..., out_features)
     if "bias" in prepared.parameters:
         value += prepared.parameters["bias"]
-    return Step(value, lambda signal, _: (signal @ weight,))
+
+    def back(signal: Array) -> Array:
+        return np.moveaxis(np.moveaxis(signal, axis, -1) @ weight, -1, axis)
+
+    return Step(np.moveaxis(value, -1, axis), lambda signal, _: (back(signal),))
 
 
 def _per_channel(parameter: Array, x: Array) -> Array:
@@ -80,33 +111,39 @@ def _per_channel(parameter: Array, x: Array) -> Array:
 # --- pools, padding and resampling ------------------------------------------------------------
 
 
-def _max_pool(prepared: PreparedLayer, sources: tuple[Array, ...]) -> Step:
+def _max_pool(prepared: PreparedLayer[Definition], sources: Sources) -> Step:
     walks = _walks(prepared)
     # switches, of the output's shape: the row-major spatial position of each maximum in x
     value, switches = max_pool(sources[0], walks)
     return Step(value, lambda signal, _: (max_pool_transpose(signal, switches, walks),))
 
 
-def _average(prepared: PreparedLayer, sources: tuple[Array, ...]) -> Step:
-    """The sum of each window, divided by the number of elements that the framework counts.
+def _average_pool(prepared: PreparedLayer[AveragePool], sources: Sources) -> Step:
+    """The sum of each window, divided by the number of elements that the framework counts."""
+    walks, windows = _walks(prepared), prepared.layer.geometry.dependence
+    if not isinstance(windows, Windows) or not counts_padding(prepared.definition, prepared.rules):
+        return _divided_sums(sources[0], walks, elements_met(walks))
+    afters = [after for _, after in asked_pads(prepared.definition, windows.axes, prepared.rules)]
+    return _divided_sums(sources[0], walks, taps_within(windows.axes, afters))
 
-    An upsample is the same: its windows are one element (nearest) or those of an adaptive pool
-    (area).
+
+def _mean(prepared: PreparedLayer[Definition], sources: Sources) -> Step:
+    """The mean of each window: those of a global or an adaptive pool, or of an upsample.
+
+    The windows of an upsample are one element (nearest) or those of an adaptive pool (area).
     """
-    walks, counts = _walks(prepared), _counts(prepared)
-    value = divided(window_sum(sources[0], walks), counts)
+    walks = _walks(prepared)
+    return _divided_sums(sources[0], walks, elements_met(walks))
+
+
+def _divided_sums(x: Array, walks: tuple[Walk, ...], counts: list[Array]) -> Step:
+    """The sum of each window of x, divided: by the product of `counts`, (output_size,) per axis."""
+    value = divided(window_sum(x, walks), counts)
     return Step(value, lambda signal, _: (window_sum_transpose(divided(signal, counts), walks),))
 
 
-def _copied(prepared: PreparedLayer, sources: tuple[Array, ...]) -> Step:
-    """pad and crop: every output is one element of the source, or 0."""
-    walks = _walks(prepared)
-    value = window_sum(sources[0], walks)
-    return Step(value, lambda signal, _: (window_sum_transpose(signal, walks),))
-
-
-def _walks(prepared: PreparedLayer) -> tuple[Walk, ...]:
-    """How the windows of a pool, pad, crop or upsample move along each axis."""
+def _walks(prepared: PreparedLayer[Definition]) -> tuple[Walk, ...]:
+    """How the windows of a pool or upsample move along each axis."""
     dependence = prepared.layer.geometry.dependence
     if isinstance(dependence, Windows):
         return tuple(map(window_walk, dependence.axes))
@@ -115,45 +152,35 @@ def _walks(prepared: PreparedLayer) -> tuple[Walk, ...]:
     return tuple(map(span_walk, spans, inputs, outputs))
 
 
-def _counts(prepared: PreparedLayer) -> list[Array]:
-    """The divisors of an average, (output_size,) for each axis: a window's is their product."""
-    definition, dependence = prepared.layer.definition, prepared.layer.geometry.dependence
-    if not counts_padding(definition, prepared.rules):
-        return elements_met(_walks(prepared))
-    pool, axes = cast("AveragePool", definition), cast("Windows", dependence).axes
-    pairs = asked_pads(pool, axes, prepared.rules)
-    return taps_within(axes, [after for _, after in pairs])
-
-
 # --- the same elements elsewhere --------------------------------------------------------------
 
 
-def _identity(_: PreparedLayer, sources: tuple[Array, ...]) -> Step:
+def _identity(_: PreparedLayer[Definition], sources: Sources) -> Step:
     return Step(sources[0], lambda signal, _: (signal,))
 
 
-def _reshape(prepared: PreparedLayer, sources: tuple[Array, ...]) -> Step:
+def _reshape(prepared: PreparedLayer[Definition], sources: Sources) -> Step:
     shape = sources[0].shape
     value = sources[0].reshape(len(sources[0]), *prepared.layer.output)
     return Step(value, lambda signal, _: (signal.reshape(len(signal), *shape[1:]),))
 
 
-def _transpose(prepared: PreparedLayer, sources: tuple[Array, ...]) -> Step:
+def _transpose(prepared: PreparedLayer[Transpose], sources: Sources) -> Step:
     # the definition's axes begin at the channels, those of an array at the batch
-    axes = (0, *(axis + 1 for axis in cast("Transpose", prepared.layer.definition).axes))
+    axes = (0, *(axis + 1 for axis in prepared.definition.axes))
     back = tuple(int(axis) for axis in np.argsort(axes))  # the inverse permutation
     value = sources[0].transpose(axes)
     return Step(value, lambda signal, _: (signal.transpose(back),))
 
 
-def _shuffle(prepared: PreparedLayer, sources: tuple[Array, ...]) -> Step:
-    factor = cast("PixelShuffle", prepared.layer.definition).factor
+def _shuffle(prepared: PreparedLayer[PixelShuffle], sources: Sources) -> Step:
+    factor = prepared.definition.factor
     value = _from_channels(sources[0], factor)
     return Step(value, lambda signal, _: (_into_channels(signal, factor),))
 
 
-def _unshuffle(prepared: PreparedLayer, sources: tuple[Array, ...]) -> Step:
-    factor = cast("PixelUnshuffle", prepared.layer.definition).factor
+def _unshuffle(prepared: PreparedLayer[PixelUnshuffle], sources: Sources) -> Step:
+    factor = prepared.definition.factor
     value = _into_channels(sources[0], factor)
     return Step(value, lambda signal, _: (_from_channels(signal, factor),))
 
@@ -186,21 +213,21 @@ def _into_channels(x: Array, factor: int) -> Array:
 # --- several sources --------------------------------------------------------------------------
 
 
-def _concat(prepared: PreparedLayer, sources: tuple[Array, ...]) -> Step:
-    axis = cast("Concat", prepared.layer.definition).axis + 1  # behind the batch axis
+def _concat(prepared: PreparedLayer[Concat], sources: Sources) -> Step:
+    axis = prepared.definition.axis + 1  # behind the batch axis
     ends = np.cumsum([source.shape[axis] for source in sources])[:-1]
     value = np.concatenate(sources, axis)
     return Step(value, lambda signal, _: tuple(np.split(signal, ends, axis)))
 
 
-def _add(_: PreparedLayer, sources: tuple[Array, ...]) -> Step:
+def _add(_: PreparedLayer[Definition], sources: Sources) -> Step:
     """The sum of all sources; back, each gets the signal, summed over its broadcast axes."""
     value = sum(sources[1:], sources[0])
     shapes = [source.shape for source in sources]
     return Step(value, lambda signal, _: tuple(_summed_to(signal, shape) for shape in shapes))
 
 
-def _multiply(_: PreparedLayer, sources: tuple[Array, ...]) -> Step:
+def _multiply(_: PreparedLayer[Definition], sources: Sources) -> Step:
     """The product of all sources; back, each gets the signal times the product of the others."""
     value = _product(sources)
 
@@ -229,53 +256,51 @@ def _summed_to(signal: Array, shape: tuple[int, ...]) -> Array:
     return signal.sum(axes, keepdims=True) if axes else signal
 
 
-_UNCHANGED = "passes signals unchanged: a spec holds no numbers for it"
-"""The note of normalisations whose statistics and factors a spec cannot hold."""
+_STEP_TYPES = (
+    step_of(Conv, BackKind.LINEAR, _convolve),
+    step_of(ConvTranspose, BackKind.LINEAR, _convolve),
+    step_of(Scale, BackKind.LINEAR, _scale),
+    step_of(Linear, BackKind.LINEAR, _multiply_matrix),
+    step_of(MaxPool, BackKind.SWITCHED, _max_pool),
+    step_of(GlobalMaxPool, BackKind.SWITCHED, _max_pool),
+    step_of(AdaptiveMaxPool, BackKind.SWITCHED, _max_pool),
+    step_of(AveragePool, BackKind.LINEAR, _average_pool),
+    step_of(GlobalAveragePool, BackKind.LINEAR, _mean),
+    step_of(AdaptiveAveragePool, BackKind.LINEAR, _mean),
+    step_of(Upsample, BackKind.LINEAR, _mean),
+    *SELECTIONS,
+    step_of(PixelShuffle, BackKind.LINEAR, _shuffle),
+    step_of(PixelUnshuffle, BackKind.LINEAR, _unshuffle),
+    step_of(Flatten, BackKind.LINEAR, _reshape),
+    step_of(Reshape, BackKind.LINEAR, _reshape),
+    step_of(Transpose, BackKind.LINEAR, _transpose),
+    step_of(Concat, BackKind.LINEAR, _concat),
+    step_of(Add, BackKind.LINEAR, _add),
+    step_of(Multiply, BackKind.SMOOTH, _multiply),
+    *ACTIVATIONS,
+    step_of(Identity, BackKind.LINEAR, _identity),
+    step_of(Dropout, BackKind.LINEAR, _identity),
+    *NORMS,
+)
 
-STEPS: dict[str, StepType] = {
-    "conv": StepType(BackKind.LINEAR, _convolve),
-    "conv_transpose": StepType(BackKind.LINEAR, _convolve),
-    "scale": StepType(BackKind.LINEAR, _scale),
-    "linear": StepType(BackKind.LINEAR, _multiply_matrix),
-    "max_pool": StepType(BackKind.SWITCHED, _max_pool),
-    "global_max_pool": StepType(BackKind.SWITCHED, _max_pool),
-    "adaptive_max_pool": StepType(BackKind.SWITCHED, _max_pool),
-    "avg_pool": StepType(BackKind.LINEAR, _average),
-    "global_avg_pool": StepType(BackKind.LINEAR, _average),
-    "adaptive_avg_pool": StepType(BackKind.LINEAR, _average),
-    "upsample": StepType(BackKind.LINEAR, _average),
-    "pad": StepType(BackKind.LINEAR, _copied),
-    "crop": StepType(BackKind.LINEAR, _copied),
-    "pixel_shuffle": StepType(BackKind.LINEAR, _shuffle),
-    "pixel_unshuffle": StepType(BackKind.LINEAR, _unshuffle),
-    "flatten": StepType(BackKind.LINEAR, _reshape),
-    "reshape": StepType(BackKind.LINEAR, _reshape),
-    "transpose": StepType(BackKind.LINEAR, _transpose),
-    "concat": StepType(BackKind.LINEAR, _concat),
-    "add": StepType(BackKind.LINEAR, _add),
-    "mul": StepType(BackKind.SMOOTH, _multiply),
-    **ACTIVATIONS,
-    "identity": StepType(BackKind.LINEAR, _identity),
-    "dropout": StepType(BackKind.LINEAR, _identity),
-    "batch_norm": StepType(BackKind.LINEAR, _identity, _UNCHANGED),
-    "lrn": StepType(BackKind.LINEAR, _identity, _UNCHANGED),
-}
-"""The step of each layer type that a signal can go back through.
+STEPS: dict[type[Definition], StepType] = {one.definition: one for one in _STEP_TYPES}
+"""The step of each layer type that a signal can go back through, by the class of its keys.
 
-Not in it are softmax, the normalisations by statistics of their own input, and max_unpool;
-`test_every_type_is_known_or_known_to_have_no_way_back` names them, and fails for a layer type that
-is in neither list.
+Not in it is max_unpool; `test_every_type_is_known_or_known_to_have_no_way_back` names it, and fails
+for a layer type that is in neither list.
 """
 
 _WINDOWED_MODES = ("nearest", "area")
 """The modes of upsample that are means over windows, which `_average` computes."""
 
 
-def step_type(layer: NetworkLayer) -> StepType | None:
-    """The step of `layer`; None where no signal can go back through it."""
+def step_type(layer: NetworkLayer, rules: Framework) -> StepType | None:
+    """The step of `layer`; None where no signal can go back through it, or numbers are missing."""
     if layer.stands_for is not None:
         return None
     definition = layer.definition
     if isinstance(definition, Upsample) and definition.mode not in _WINDOWED_MODES:
         return None
-    return STEPS.get(layer.type)
+    if isinstance(definition, GroupNorm) and definition.groups(rules) is None:
+        return None
+    return STEPS.get(type(definition))

@@ -17,10 +17,10 @@ from math import prod
 import numpy as np
 from numpy.typing import ArrayLike
 
-from convt_cli.analysis.backward.rules import Rule
 from convt_cli.analysis.backward.run import Prepared, Recorded, prepared, run, way_to
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.network import Network
+from convt_cli.arithmetic.vocabulary import Rule
 from convt_cli.errors import ArrayError, RequestError, shape_text
 from convt_cli.files.weights import Weights
 from convt_cli.io import memory

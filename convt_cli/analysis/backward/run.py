@@ -16,11 +16,12 @@ import numpy as np
 
 from convt_cli.analysis.backward.layers import step_type
 from convt_cli.analysis.backward.parameters import is_filled, parameters_of
-from convt_cli.analysis.backward.rules import Rule
 from convt_cli.analysis.backward.step import Back, BackKind, PreparedLayer, StepType
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.keys import FILL_NOTE
+from convt_cli.arithmetic.layers import Definition
 from convt_cli.arithmetic.network import Network, NetworkLayer
+from convt_cli.arithmetic.vocabulary import Rule
 from convt_cli.errors import ArrayError, RequestError
 from convt_cli.errors.suggestions import suggestion
 from convt_cli.files.weights import Weights
@@ -54,7 +55,7 @@ class Way:
 
     def step(self, layer: NetworkLayer) -> StepType:
         """The step of `layer`.  Raises RequestError (E507) where it has no way back."""
-        known = step_type(layer)
+        known = step_type(layer, self.network.rules)
         if known is None:
             raise self._no_way_back(layer, "a signal", "choose a layer further down")
         return known
@@ -81,8 +82,9 @@ class Way:
         """What was assumed about layers for which the spec does not say enough."""
         layers_by_note: dict[str, list[str]] = {}
         for layer, known in self._steps():
-            if known is not None and known.note:
-                note = f"{layer.type} {known.note}"
+            said = known.note(layer.definition, self.network.rules) if known else ""
+            if said:
+                note = f"{layer.type} {said}"
                 layers_by_note.setdefault(note, []).append(layer.name)
         filled = [layer.name for layer in self.layers if is_filled(layer)]
         if filled:
@@ -90,7 +92,7 @@ class Way:
         return tuple(f"{_listed(names)}: {note}" for note, names in layers_by_note.items())
 
     def _steps(self) -> Iterator[tuple[NetworkLayer, StepType | None]]:
-        return ((layer, step_type(layer)) for layer in self.layers)
+        return ((layer, step_type(layer, self.network.rules)) for layer in self.layers)
 
 
 def way_to(network: Network, name: str) -> Way:
@@ -151,7 +153,7 @@ class Prepared:
     """A way, its layers with their weights, and the dtype that everything is computed in."""
 
     way: Way
-    layers: tuple[PreparedLayer, ...]
+    layers: tuple[PreparedLayer[Definition], ...]
     dtype: np.dtype[Any]
 
 
@@ -173,6 +175,7 @@ def prepared(way: Way, weights: Weights, dtype: np.dtype[Any]) -> Prepared:
     layers = tuple(
         PreparedLayer(
             layer=layer,
+            definition=layer.definition,
             rules=way.network.rules,
             parameters={key: array.astype(working, copy=False) for key, array in arrays.items()},
         )

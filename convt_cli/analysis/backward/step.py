@@ -10,12 +10,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
-from convt_cli.analysis.backward.rules import Rule
 from convt_cli.arithmetic.dialects.frameworks import Framework
+from convt_cli.arithmetic.layers import Definition
 from convt_cli.arithmetic.network import NetworkLayer
+from convt_cli.arithmetic.vocabulary import Rule
 from convt_cli.operators.dtypes import Array
+
+DefinitionT = TypeVar("DefinitionT", bound=Definition)
+Definition_co = TypeVar("Definition_co", bound=Definition, covariant=True)
+
+Sources = tuple[Array, ...]
+"""A layer's sources, each (batch, channels, *spatial)."""
 
 Back = Callable[[Array, Rule], tuple[Array, ...]]
 """(signal of the output's shape, rule) to one signal for each source, of the source's shape."""
@@ -31,13 +38,19 @@ class BackKind(Enum):
     """The sign of the forward input, of the signal, or both."""
     SMOOTH = "smooth"
     """The values of the forward input; deconvnet, which goes by signs, has no rule for it."""
+    NORMALISED = "normalised"
+    """The values of the forward input; deconvnet passes signals unchanged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PreparedLayer:
-    """A layer, the framework that it was resolved by, and its weight and bias, by key."""
+class PreparedLayer(Generic[Definition_co]):
+    """A layer, the framework that it was resolved by, and its weight and bias, by key.
+
+    `definition` is the layer's, as the class that its step is for.
+    """
 
     layer: NetworkLayer
+    definition: Definition_co
     rules: Framework
     parameters: Mapping[str, Array]
 
@@ -49,16 +62,37 @@ class Step(NamedTuple):
     back: Back
 
 
-class StepType(NamedTuple):
-    """The step of a layer type, and what its way back depends on.
+Take = Callable[[PreparedLayer[DefinitionT], Sources], Step]
+"""The step of a layer whose keys are of this class."""
 
-    `note` says what is assumed where a spec cannot hold the layer's parameters, or is empty.
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepType:
+    """The step of the layers that a class defines, and what its way back depends on.
+
+    `note` says what is assumed of a layer where its spec leaves numbers out; "" for nothing.
     """
 
+    definition: type[Definition]
     kind: BackKind
-    take: Callable[[PreparedLayer, tuple[Array, ...]], Step]
-    note: str = ""
+    take: Take[Any]
+    note: Callable[[Any, Framework], str]
 
     def has_way_back(self, rule: Rule) -> bool:
         """Whether a signal can go back through the layer by `rule`."""
         return self.kind is not BackKind.SMOOTH or rule != "deconvnet"
+
+
+def no_note(_: Definition, __: Framework) -> str:
+    """Nothing: no number of the layer is assumed."""
+    return ""
+
+
+def step_of(
+    definition: type[DefinitionT],
+    kind: BackKind,
+    take: Take[DefinitionT],
+    note: Callable[[DefinitionT, Framework], str] = no_note,
+) -> StepType:
+    """The step of a class of layers; mypy sees that `take` is for layers of that class."""
+    return StepType(definition=definition, kind=kind, take=take, note=note)

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import sqrt
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -29,13 +28,10 @@ from convt_cli.analysis.backward.reconstruct import as_batch, require_unit
 from convt_cli.analysis.backward.run import Way, prepared, run, way_of, way_to
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.network import Network
+from convt_cli.arithmetic.vocabulary import Norm
 from convt_cli.errors import RequestError
 from convt_cli.files.weights import Weights
 from convt_cli.operators.dtypes import Array
-
-Norm = Literal["2", "inf"]
-"""The norm that is 1: the 2-norm, or the max-norm."""
-NORMS: tuple[Norm, ...] = ("2", "inf")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

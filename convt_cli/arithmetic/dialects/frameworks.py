@@ -14,6 +14,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from convt_cli.arithmetic.dialects import numbers
+from convt_cli.arithmetic.dialects.numbers import Numbers
 from convt_cli.arithmetic.padding_modes import PADDING_MODES
 
 Shape = tuple[int, ...]
@@ -77,6 +79,12 @@ class Framework:
     """Its convolutions take `same` with stride 1 alone."""
     padding_modes: tuple[str, ...] = ("zeros",)
     """What the padding of its convolutions can read."""
+    pad_modes: tuple[str, ...] = ("zeros",)
+    """What its operator for padding alone can read."""
+    pad_repeats: tuple[str, ...] = ()
+    """Of these, the ones that go on where the padding is longer than what it reads."""
+    slices_with_step: bool = True
+    """A slice may take every other element, or go backwards."""
     strided_dilation: bool = True
     """A convolution may have both a stride and a dilation above 1."""
 
@@ -133,6 +141,8 @@ class Framework:
     upsample_factor: Literal["double", "single", "whole"]
     """The precision in which sizes are multiplied by a scale_factor; "whole": no other factors."""
 
+    numbers: Numbers
+    """The numbers of its activations and norms where a spec gives none."""
     prelu_slopes: tuple[Literal["one", "channels", "elements"], ...] = ("one", "channels")
     """How many slopes a prelu can learn; the first is the default."""
     instance_norm_affine: bool = True
@@ -156,6 +166,8 @@ class Framework:
 
 _PYTORCH = Framework(
     name="pytorch",
+    numbers=numbers.PYTORCH,
+    pad_modes=PADDING_MODES,
     same_words=("same",),
     same_needs_unit_stride=True,
     padding_modes=PADDING_MODES,
@@ -190,6 +202,8 @@ _TENSORFLOW_UPSAMPLING = Upsampling(
 )
 _TENSORFLOW = Framework(
     name="tensorflow",
+    numbers=numbers.TENSORFLOW,
+    pad_modes=("zeros", "reflect"),
     upsampling=_TENSORFLOW_UPSAMPLING,
     same_words=("same",),
     transposed_same_words=("same",),
@@ -209,6 +223,7 @@ _TENSORFLOW = Framework(
 _KERAS = replace(
     _TENSORFLOW,
     name="keras",
+    numbers=numbers.KERAS,
     adaptive_pools=True,
     upsampling=replace(_TENSORFLOW_UPSAMPLING, area=()),
     strided_dilation=False,
@@ -217,6 +232,9 @@ _KERAS = replace(
 )
 _ONNX = Framework(
     name="onnx",
+    numbers=numbers.ONNX,
+    pad_modes=PADDING_MODES,
+    pad_repeats=("circular",),
     opset=DEFAULT_OPSET,
     max_unpool=True,
     upsampling=Upsampling(
@@ -239,6 +257,9 @@ _ONNX = Framework(
 )
 _JAX = Framework(
     name="jax",
+    numbers=numbers.JAX,
+    pad_modes=PADDING_MODES,
+    pad_repeats=("circular", "reflect"),
     upsampling=Upsampling(
         linear=_ANY_AXES,
         cubic=_ANY_AXES,
@@ -266,6 +287,8 @@ _JAX = Framework(
 )
 _CAFFE = Framework(
     name="caffe",
+    numbers=numbers.CAFFE,
+    slices_with_step=False,
     reorders_axes=False,
     upsampling=Upsampling(nearest=(), scales_by="sizes", nearest_rounds="down"),
     same_words=(),
@@ -301,9 +324,14 @@ def at_opset(framework: Framework, opset: int) -> Framework:
 
     Before opset 11 the odd element of SAME_UPPER goes before, and of all other padding behind.
     Pools have ceil_mode and max pools a dilation from 10 on, average pools a dilation from 19 on.
+    Padding wraps around from 19 on.  Before 13 a softmax without an axis is one over all elements.
     """
+    softmax_axis = framework.numbers.softmax_axis if opset >= 13 else "all"
+    wraps = opset >= 19
     return replace(
         framework,
+        numbers=replace(framework.numbers, softmax_axis=softmax_axis),
+        pad_modes=tuple(mode for mode in framework.pad_modes if wraps or mode != "circular"),
         opset=opset,
         larger_half_before=framework.larger_half_before if opset >= 11 else ("same",),
         pool_ceil=False if opset >= 10 else None,

@@ -137,6 +137,7 @@ def legal_output_padding(output_padding: int, stride: int, dilation: int) -> int
             field="output_padding",
             value=f"got {output_padding} with stride {stride} and dilation {dilation}",
             help=f"use {legal}",
+            keeps_size=True,
         )
     return output_padding
 

@@ -156,6 +156,7 @@ def require_output_padding(
             field="output_padding",
             value=f"got {output_padding}",
             help="write the padding as [before, after] pairs instead",
+            keeps_size=True,
         )
     if framework.output_padding_below == "stride" and output_padding >= stride:
         raise GeometryError(
@@ -164,6 +165,7 @@ def require_output_padding(
             field="output_padding",
             value=f"got {output_padding} with stride {stride}",
             help=f"use at most {stride - 1}",
+            keeps_size=True,
         )
     legal_output_padding(output_padding, stride, dilation)
 

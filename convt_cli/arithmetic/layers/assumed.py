@@ -1,7 +1,6 @@
-"""Parameters that a spec cannot express, and the values assumed for them: slopes, clip bounds.
+"""Numbers assumed for layers that a model's import, or a clip's spec, leaves without.
 
-`analysis.backward.activations` computes with these values, and the import of a model reports where
-the model has others.
+The import of a model reports where the model has others.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from convt_cli.arithmetic.dialects.frameworks import Framework
 from convt_cli.arithmetic.dialects.weight_layout import WeightLayout, other_order
 from convt_cli.arithmetic.keys import LARGEST, Inline
 from convt_cli.arithmetic.spans import Span
-from convt_cli.errors import GeometryError
+from convt_cli.errors import GeometryError, SourcesError
 
 MAX_RANK = 3
 """The largest number of spatial axes."""
@@ -129,12 +129,10 @@ class Layer:
 
 
 def single_source(sources: tuple[Shape, ...]) -> Shape:
-    """The one shape in `sources`.  Raises GeometryError (E115)."""
+    """The one shape in `sources`.  Raises SourcesError."""
     if len(sources) != 1:
-        raise GeometryError(
-            "E115",
+        raise SourcesError(
             "this type takes one source",
-            field="from",
             value=f"got {len(sources)}",
             help="join the sources with add or concat first",
         )
@@ -142,7 +140,7 @@ def single_source(sources: tuple[Shape, ...]) -> Shape:
 
 
 def spatial_source(sources: tuple[Shape, ...]) -> Shape:
-    """The one shape (channels, *spatial) in `sources`.  Raises GeometryError (E115, E119)."""
+    """The one shape (channels, *spatial) in `sources`.  Raises GeometryError (E119) for others."""
     shape = single_source(sources)
     if not 2 <= len(shape) <= MAX_RANK + 1:
         raise GeometryError(
@@ -165,6 +163,38 @@ def check_declared(field: str, declared: int | None, actual: int) -> None:
             value=f"got {declared}, the source has {actual}",
             help=f"write `{field}: {actual}`, or leave {field} out",
         )
+
+
+def require_axis(axis: int, count: int) -> None:
+    """Raise GeometryError (E107) unless a source of `count` axes has this one."""
+    if axis >= count:
+        raise GeometryError(
+            "E107",
+            f"axis must be below the number of axes, {count}",
+            field="axis",
+            value=f"got {axis}",
+            help="0 is the channels, 1 the first spatial axis",
+        )
+
+
+def excluding(field: str, other: str) -> GeometryError:
+    """The error (E122) for two keys that are both given and exclude each other."""
+    return GeometryError(
+        "E122",
+        f"{field} and {other} exclude each other",
+        field=field,
+        value="both are given",
+        help="keep one of them",
+        keeps_size=True,
+    )
+
+
+def whole_along(axes: set[int], count: int) -> Dependence:
+    """The dependence on the same position, but along `axes` (0: channels) on all positions."""
+    if not axes:
+        return "same"
+    spans = tuple(None if n in axes else Span() for n in range(1, count))
+    return Spans(axes=spans, channels=None if 0 in axes else ())
 
 
 def unsupported_key(field: str, value: object, framework: Framework) -> GeometryError:

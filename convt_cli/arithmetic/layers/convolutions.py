@@ -44,6 +44,7 @@ from convt_cli.arithmetic.layers.base import (
     Windows,
     check_declared,
     check_inline,
+    excluding,
     spatial_source,
     unsupported_key,
 )
@@ -154,13 +155,7 @@ class ConvTranspose(Convolutional):
         yield from Convolutional.problems(self, framework)
         both = self.output_size is not None and self.output_padding is not None
         if both and not framework.output_size_replaces_padding:
-            yield GeometryError(
-                "E122",
-                "output_padding and output_size exclude each other",
-                field="output_padding",
-                value="both are given",
-                help="keep one of them",
-            )
+            yield excluding("output_padding", "output_size")
         if self.output_size is not None and not framework.output_size:
             yield unsupported_key("output_size", self.output_size, framework)
         if self.groups > 1 and not framework.transposed_groups:

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.dialects.frameworks import Framework
 from convt_cli.arithmetic.keys import Integer, key
-from convt_cli.arithmetic.layers.base import Dependence, Geometry, Layer, Spans
-from convt_cli.arithmetic.spans import Span
-from convt_cli.errors import GeometryError
+from convt_cli.arithmetic.layers.base import Geometry, Layer, require_axis, whole_along
+from convt_cli.errors import SourcesError
 
 _RANK_HELP = "bring them to one number of axes with reshape or flatten"
 _SIZE_HELP = "crop, pad or resample one of them to the size of the other"
@@ -31,7 +30,17 @@ class Elementwise(Layer):
         # A size of 1 is broadcast, so the largest size is the output's.
         output = tuple(max(sizes) for sizes in zip(*sources))
         stretched = {n for n, sizes in enumerate(zip(*sources)) if len(set(sizes)) > 1}
-        return Geometry(output=output, dependence=_whole_along(stretched, len(output)))
+        return Geometry(output=output, dependence=whole_along(stretched, len(output)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Add(Elementwise):
+    """The sum of the sources."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Multiply(Elementwise):
+    """The product of the sources."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,14 +52,7 @@ class Concat(Layer):
     def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
         _require_several(sources)
         first = sources[0]
-        if self.axis >= len(first):
-            raise GeometryError(
-                "E107",
-                f"axis must be below the number of axes, {len(first)}",
-                field="axis",
-                value=f"got {self.axis}",
-                help="0 is the channels, 1 the first spatial axis",
-            )
+        require_axis(self.axis, len(first))
         if len({len(shape) for shape in sources}) > 1:
             raise _mismatch("sources must have the same number of axes", sources, _RANK_HELP)
         # the axes on which the sources do not all have one size
@@ -60,33 +62,21 @@ class Concat(Layer):
             raise _mismatch(f"sources may differ along axis {self.axis} alone", sources, remedy)
         joined = sum(shape[self.axis] for shape in sources)
         output = (*first[: self.axis], joined, *first[self.axis + 1 :])
-        return Geometry(output=output, dependence=_whole_along({self.axis}, len(first)))
-
-
-def _whole_along(axes: set[int], count: int) -> Dependence:
-    """The dependence on the same position, but along `axes` (0: channels) on all positions."""
-    if not axes:
-        return "same"
-    spans = tuple(None if n in axes else Span() for n in range(1, count))
-    return Spans(axes=spans, channels=None if 0 in axes else ())
+        return Geometry(output=output, dependence=whole_along({self.axis}, len(first)))
 
 
 def _require_several(sources: tuple[Shape, ...]) -> None:
     if len(sources) < 2:
-        raise GeometryError(
-            "E115",
+        raise SourcesError(
             "this type joins two sources or more",
-            field="from",
             value=f"got {len(sources)}",
             help="name them: `from: [A, B]`",
         )
 
 
-def _mismatch(rule: str, sources: tuple[Shape, ...], remedy: str) -> GeometryError:
-    return GeometryError(
-        "E115",
+def _mismatch(rule: str, sources: tuple[Shape, ...], remedy: str) -> SourcesError:
+    return SourcesError(
         rule,
-        field="from",
         value="got " + " and ".join(str(list(shape)) for shape in sources),
         help=remedy,
     )

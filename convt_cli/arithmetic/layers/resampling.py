@@ -35,6 +35,7 @@ from convt_cli.arithmetic.layers.base import (
     Rearranged,
     Reshaped,
     Spans,
+    excluding,
     spatial_source,
     unsupported_key,
 )
@@ -76,13 +77,7 @@ class Upsample(Layer):
                 help="add `scale_factor: 2`",
             )
         if self.scale_factor is not None and self.output_size is not None:
-            yield GeometryError(
-                "E122",
-                "scale_factor and output_size exclude each other",
-                field="scale_factor",
-                value="both are given",
-                help="keep one of them",
-            )
+            yield excluding("scale_factor", "output_size")
         if framework.upsample_factor == "whole" and not all(map(_is_whole, self._factors)):
             yield GeometryError(
                 "E125",

@@ -9,7 +9,9 @@ each progression the network is then resolved at two far sizes:
 - it closes at both: it closes from some size on, and bisection finds which;
 - it is refused at both, by sizes whose distance is the same at both: it never closes;
 - anything else, such as a source of a fixed size: sizes are tried one by one.  The same holds
-  where an upsample multiplies floating-point numbers, whose rounding follows no progression.
+  where an upsample multiplies floating-point numbers, whose rounding follows no progression, and
+  where a slice stops at a fixed place, so that what holds for small sizes and for large ones can
+  fail in between.
 
 Sizes below the one from which all sizes are affine are tried one by one too.
 """
@@ -25,9 +27,10 @@ from math import ceil, lcm
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.dialects.frameworks import Framework
 from convt_cli.arithmetic.layers import Definition
+from convt_cli.arithmetic.layers.rearranging import Slice
 from convt_cli.arithmetic.layers.resampling import Upsample
 from convt_cli.arithmetic.questions.size_sets import SizeSet
-from convt_cli.errors import Diagnostic, GeometryError
+from convt_cli.errors import Diagnostic, GeometryError, SourcesError
 
 FAR = 2**30
 """A size at which padding and rounding no longer matter for the slopes that are measured."""
@@ -85,10 +88,9 @@ class OpenNetwork:
     warnings: tuple[Diagnostic, ...] = ()
 
     @property
-    def is_rounded(self) -> bool:
-        """Whether an upsample rounds a floating-point product, which follows no progression."""
-        definitions = (layer.definition for layer in self.layers)
-        return any(isinstance(one, Upsample) and one.is_rounded for one in definitions)
+    def is_irregular(self) -> bool:
+        """Whether sizes follow no progression: an upsample rounds them, or a slice clamps them."""
+        return any(_is_irregular(layer.definition) for layer in self.layers)
 
     def shapes_on(self, inputs: Mapping[str, Shape]) -> Shapes:
         """The shapes up to the end, or to the first layer that is refused."""
@@ -119,6 +121,12 @@ class OpenNetwork:
                     sizes[place] = size
             inputs[name] = tuple(sizes)
         return inputs
+
+
+def _is_irregular(definition: Definition) -> bool:
+    if isinstance(definition, Upsample):
+        return definition.is_rounded
+    return isinstance(definition, Slice) and definition.axis > 0 and definition.is_clamped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,13 +179,16 @@ class _FarPair:
         its source does not grow.
         """
         one, other = self.shapes
-        if one.refused is None or other.refused is None or one.refused[0] != other.refused[0]:
+        if one.refused is None or other.refused is None:
+            return False
+        (name, error), (other_name, other_error) = one.refused, other.refused
+        if name != other_name:
             return False
         grown = {
             tuple(b - a for a, b in zip(*pair))
             for pair in zip(one.sources, other.sources, strict=True)
         }
-        joins = one.refused[1].code == other.refused[1].code == "E115"
+        joins = isinstance(error, SourcesError) and isinstance(other_error, SourcesError)
         return len(grown) == 1 if joins else not any(map(any, grown))
 
     @property
@@ -230,7 +241,7 @@ def closing_sizes(
     def shapes_at(size: int) -> Shapes:
         return network.shapes_on(network.varied((axis,), size, base))
 
-    return _closing(shapes_at, [] if network.is_rounded else _progressions(shapes_at), up_to)
+    return _closing(shapes_at, [] if network.is_irregular else _progressions(shapes_at), up_to)
 
 
 def _closing(shapes_at: _ShapesAt, progressions: list[_FarPair], up_to: int) -> Closing:

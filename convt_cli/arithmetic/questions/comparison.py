@@ -33,8 +33,9 @@ from convt_cli.arithmetic.axis import Axis, ceil_div
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.dialects.frameworks import Framework
 from convt_cli.arithmetic.layers import Convolutional, ConvTranspose, Definition, Geometry, Windows
+from convt_cli.arithmetic.layers.adaptive_pools import AdaptivePool
 from convt_cli.arithmetic.layers.convolutions import Conv
-from convt_cli.arithmetic.layers.pools import AdaptivePool, AveragePool, MaxPool, MaxUnpool
+from convt_cli.arithmetic.layers.pools import AveragePool, MaxPool, MaxUnpool
 from convt_cli.arithmetic.layers.resampling import PixelShuffle, PixelUnshuffle, Upsample
 from convt_cli.arithmetic.network import Network, NetworkLayer
 from convt_cli.arithmetic.questions.disagreements import disagreements
@@ -206,7 +207,7 @@ def _shift_or_difference(own: Reading, other: Reading, layer: NetworkLayer) -> S
     shift = axes_shift(own.axes, other.axes)
     if shift is None:
         return "size"
-    if any(shift) and getattr(definition, "padding_mode", "zeros") != "zeros":
+    if any(shift) and isinstance(definition, Conv) and definition.padding_mode != "zeros":
         return "padding"
     if isinstance(definition, AveragePool) and not _divided_alike(own, other, definition, shift):
         return "divisor"

@@ -14,8 +14,9 @@ from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.dialects.frameworks import Framework, interpolation
 from convt_cli.arithmetic.dialects.padding import FRAMEWORK_WORDS
 from convt_cli.arithmetic.layers import ConvTranspose, Definition, Geometry, Windows
+from convt_cli.arithmetic.layers.adaptive_pools import AdaptivePool
 from convt_cli.arithmetic.layers.convolutions import Conv
-from convt_cli.arithmetic.layers.pools import AdaptivePool, AveragePool, MaxPool
+from convt_cli.arithmetic.layers.pools import AveragePool, MaxPool
 from convt_cli.arithmetic.layers.resampling import PixelShuffle, PixelUnshuffle, Upsample
 
 _TENSORFLOW = ("tensorflow", "keras")

@@ -19,6 +19,11 @@ _SHOWN = 8
 """How many names of constants a message lists."""
 
 
+def open_weights(path: str, folder: Folder) -> OnnxWeights:
+    """The model `path`, to read its constants.  Raises as `OnnxWeights`."""
+    return OnnxWeights(path, folder)
+
+
 class OnnxWeights:
     """Reads constants of one ONNX model, which is opened once, inside the spec's `folder`."""
 

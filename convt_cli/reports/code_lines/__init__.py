@@ -18,7 +18,8 @@ from dataclasses import dataclass, replace
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.dialects.frameworks import Framework
 from convt_cli.arithmetic.layers import Conv, ConvTranspose
-from convt_cli.arithmetic.layers.pools import AdaptivePool, AveragePool, MaxPool
+from convt_cli.arithmetic.layers.adaptive_pools import AdaptivePool
+from convt_cli.arithmetic.layers.pools import AveragePool, MaxPool
 from convt_cli.arithmetic.network import NetworkLayer
 from convt_cli.errors import GeometryError
 from convt_cli.reports.code_lines import caffe, jax, keras, onnx, pytorch, resizing, tensorflow

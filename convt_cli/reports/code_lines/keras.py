@@ -10,10 +10,12 @@ from convt_cli.arithmetic.keys import Pair
 from convt_cli.reports.code_lines.target import (
     NoLineError,
     Target,
+    around_all_text,
     call,
     padded_and_cropped,
     per_axis_text,
     strided_text,
+    taken_text,
     tuple_text,
     unless_all,
 )
@@ -60,13 +62,7 @@ def _mode_padded(target: Target) -> str:
     """`x` padded by its own elements, as the padding_mode says."""
     if target.padding_mode == "reflect":
         return _padded("x", target.direct_pads, mode="'reflect'")
-    text = "x"
-    for axis, (before, after) in enumerate(target.direct_pads, start=1):
-        if before or after:
-            past = f" + {after}" if after else ""
-            places = _INDICES[target.padding_mode].format(first=-before, axis=axis, past=past)
-            text = call("keras.ops.take", text, places, axis=str(axis))
-    return text
+    return taken_text(target.direct_pads, "keras.ops.take", _INDICES[target.padding_mode])
 
 
 def _conv(target: Target, word: str, stride: Sequence[int] | None = None) -> str:
@@ -211,5 +207,4 @@ def _padded(source: str, pairs: Sequence[Pair], **named: str | None) -> str:
     """`source` padded by `pairs` on its spatial axes; unchanged where all are 0."""
     if not any(map(any, pairs)):
         return source
-    pads = str([[0, 0], *(list(pair) for pair in pairs), [0, 0]])
-    return call("keras.ops.pad", source, pads, **named)
+    return call("keras.ops.pad", source, around_all_text(pairs), **named)

@@ -13,7 +13,7 @@ from itertools import chain
 
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.dialects.frameworks import FRAMEWORKS, Framework, interpolation
-from convt_cli.arithmetic.layers.pools import plain_pool
+from convt_cli.arithmetic.layers.adaptive_pools import plain_pool
 from convt_cli.arithmetic.layers.resampling import PixelShuffle, PixelUnshuffle, Upsample
 from convt_cli.arithmetic.network import NetworkLayer
 from convt_cli.arithmetic.sampling import sampled_alike, scales_exactly

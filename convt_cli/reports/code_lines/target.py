@@ -11,6 +11,7 @@ from convt_cli.arithmetic.convolution import Convolution, Shape
 from convt_cli.arithmetic.dialects.frameworks import Framework
 from convt_cli.arithmetic.dialects.padding import same_pads
 from convt_cli.arithmetic.keys import Pair
+from convt_cli.arithmetic.layers import Convolutional
 from convt_cli.arithmetic.layers.pools import AveragePool, MaxPool
 from convt_cli.arithmetic.network import NetworkLayer
 from convt_cli.arithmetic.questions.comparison import axes_of
@@ -148,13 +149,13 @@ def plain_pool_target(layer: NetworkLayer, windows: Sequence[Pair]) -> Target:
 
 
 def _of_convolution(layer: NetworkLayer, convolution: Convolution) -> Target:
-    source, result = convolution.action_shapes
+    definition, (source, result) = layer.definition, convolution.action_shapes
     return Target(
         type=layer.type,
         axes=convolution.axes,
         channels=(source[0], result[0]),
         groups=convolution.groups,
-        has_bias=getattr(layer.definition, "bias", False) is not False,
+        has_bias=isinstance(definition, Convolutional) and definition.bias is not False,
         padding_mode=convolution.padding_mode,
         flipped=layer.geometry.weight_layout.flipped,
     )
@@ -224,6 +225,25 @@ def tuple_text(values: Sequence[object]) -> str:
 def pairs_text(pairs: Sequence[Pair]) -> str:
     """The pairs as a Python list of tuples."""
     return str([tuple(pair) for pair in pairs])
+
+
+def around_all_text(pairs: Sequence[Pair]) -> str:
+    """The pairs as a list for all axes of channels-last arrays, the batch and channels unpadded."""
+    return str([[0, 0], *(list(pair) for pair in pairs), [0, 0]])
+
+
+def taken_text(pairs: Sequence[Pair], take: str, places: str) -> str:
+    """`x`, channels last, with `pairs` of its own elements around: `take` of `places` on each axis.
+
+    `places` is a text with {axis}, its {first} place, and {past} its size, "" or " + N".
+    """
+    text = "x"
+    for axis, (before, after) in enumerate(pairs, start=1):
+        if before or after:
+            past = f" + {after}" if after else ""
+            place = places.format(first=-before, axis=axis, past=past)
+            text = call(take, text, place, axis=str(axis))
+    return text
 
 
 def crop_text(pairs: Sequence[Pair]) -> str:

@@ -7,10 +7,12 @@ from collections.abc import Iterator, Sequence
 from convt_cli.arithmetic.keys import Pair
 from convt_cli.reports.code_lines.target import (
     Target,
+    around_all_text,
     call,
     crop_text,
     padded_and_cropped,
     strided_text,
+    taken_text,
     with_bias,
 )
 
@@ -70,13 +72,7 @@ def _mode_padded(target: Target) -> str:
     """`x` padded by its own elements, as the padding_mode says."""
     if target.padding_mode == "reflect":
         return _padded("x", target.direct_pads, mode="'REFLECT'")
-    text = "x"
-    for axis, (before, after) in enumerate(target.direct_pads, start=1):
-        if before or after:
-            past = f" + {after}" if after else ""
-            places = _INDICES[target.padding_mode].format(first=-before, axis=axis, past=past)
-            text = call("tf.gather", text, places, axis=str(axis))
-    return text
+    return taken_text(target.direct_pads, "tf.gather", _INDICES[target.padding_mode])
 
 
 def _conv_transpose(target: Target) -> str:
@@ -156,7 +152,7 @@ def _explicit(target: Target) -> str:
     """The `padding` of conv2d: VALID, SAME, or the pads themselves."""
     if _is_bare(target):
         return "'VALID'"
-    return repr("SAME") if target.is_same else _pads_text(target.direct_pads)
+    return repr("SAME") if target.is_same else around_all_text(target.direct_pads)
 
 
 def _word_and_source(
@@ -180,8 +176,6 @@ def _is_bare(target: Target) -> bool:
 
 def _padded(source: str, pairs: Sequence[Pair], **named: str | None) -> str:
     """`source` padded by `pairs` on its spatial axes; unchanged where all are 0."""
-    return call("tf.pad", source, _pads_text(pairs), **named) if any(map(any, pairs)) else source
-
-
-def _pads_text(pairs: Sequence[Pair]) -> str:
-    return str([[0, 0], *(list(pair) for pair in pairs), [0, 0]])
+    if not any(map(any, pairs)):
+        return source
+    return call("tf.pad", source, around_all_text(pairs), **named)

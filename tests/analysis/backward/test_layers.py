@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 
 from convt_cli.analysis.backward.layers import STEPS, step_type
-from convt_cli.analysis.backward.rules import RULES, Rule
 from convt_cli.analysis.backward.run import Recorded, prepared, run, way_to
 from convt_cli.analysis.backward.step import BackKind
+from convt_cli.arithmetic.dialects.frameworks import FRAMEWORKS
+from convt_cli.arithmetic.layers import LAYER_TYPES
 from convt_cli.arithmetic.network import Network
+from convt_cli.arithmetic.vocabulary import RULES, Rule
 from convt_cli.files.weights import Weights
 from convt_cli.spec.load import load_spec
 from tests.conftest import WriteSpec
@@ -37,8 +39,17 @@ KEYS = {
     "avg_pool": "type: avg_pool, kernel_size: 3, stride: 2, padding: 1, ceil_mode: true",
     "adaptive_max_pool": "type: adaptive_max_pool, output_size: [2, 4]",
     "adaptive_avg_pool": "type: adaptive_avg_pool, output_size: [2, 7]",
+    "lrn": "type: lrn, size: 3, alpha: 2, beta: 0.6",
+    "group_norm": "type: group_norm, num_groups: 2, weight: [1, 2, 3, 4], bias: [1, 0, 2, 1]",
+    "layer_norm": "type: layer_norm, normalized_axes: [0, 2], eps: 0.1",
+    "instance_norm": "type: instance_norm, weight: [1, 2, 3, 4]",
+    "batch_norm": "type: batch_norm, running_mean: [1, 2, 3, 4], running_var: [1, 4, 9, 0.5], "
+    "weight: [2, 1, 1, 3], bias: [0, 1, 0, 1]",
+    "prelu": "type: prelu, num_parameters: 4, weight: [0.1, 0.2, 2, 0]",
+    "softmax": "type: softmax, axis: 1",
     "linear": "type: linear, out_features: 7, bias: [1, 2, 3, 4, 5, 6, 7]",
     "upsample": "type: upsample, scale_factor: 1.5",
+    "slice": "type: slice, axis: 1, begin: -1, end: 1, step: -2",
     "pad": "type: pad, padding: [[1, 2], [0, 3]]",
     "crop": "type: crop, padding: [[1, 2], [0, 3]]",
     "pixel_shuffle": "type: pixel_shuffle, factor: 2",
@@ -49,7 +60,7 @@ KEYS = {
     "add": "type: add, from: [a, b, a]",
     "mul": "type: mul, from: [a, b]",
 }
-WITHOUT_STEP = ("softmax", "instance_norm", "layer_norm", "group_norm", "max_unpool")
+WITHOUT_STEP = ("max_unpool",)
 """The layer types through which no signal goes back; `tests.test_registries` holds all others
 to a step.
 """
@@ -72,7 +83,8 @@ def normal(shape: tuple[int, ...], seed: int = 0) -> Array:
 
 
 def of_kind(*kinds: BackKind) -> list[str]:
-    return [name for name, step in STEPS.items() if step.kind in kinds]
+    steps = {name: STEPS.get(definition) for name, definition in LAYER_TYPES.items()}
+    return [name for name, step in steps.items() if step is not None and step.kind in kinds]
 
 
 class TestLinear:
@@ -121,7 +133,11 @@ class TestOthers:
 
     @pytest.mark.parametrize("name", of_kind(BackKind.SMOOTH))
     def test_deconvnet_has_no_way_back_through_what_is_smooth(self, name: str) -> None:
-        assert [STEPS[name].has_way_back(rule) for rule in RULES] == [False, True, True]
+        assert [STEPS[LAYER_TYPES[name]].has_way_back(rule) for rule in RULES] == [
+            False,
+            True,
+            True,
+        ]
 
 
 RECTIFIERS = [
@@ -157,7 +173,9 @@ class TestTable:
         self, spec: WriteSpec, mode: str, known: bool
     ) -> None:
         text = ONE.format(shape="[1, 4, 4]", keys=f"type: upsample, scale_factor: 2, mode: {mode}")
-        assert (step_type(load_spec(spec(text)).layers[0]) is not None) is known
+        assert (
+            step_type(load_spec(spec(text)).layers[0], FRAMEWORKS["pytorch"]) is not None
+        ) is known
 
 
 class TestPools:

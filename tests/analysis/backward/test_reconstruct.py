@@ -9,8 +9,8 @@ import pytest
 
 from convt_cli import reconstruct
 from convt_cli.analysis.backward.reconstruct import Kept, Reconstruction
-from convt_cli.analysis.backward.rules import RULES, Rule
 from convt_cli.arithmetic.network import Network
+from convt_cli.arithmetic.vocabulary import RULES, Rule
 from convt_cli.errors import ConvtError
 from convt_cli.io import memory
 from convt_cli.spec.load import load_spec

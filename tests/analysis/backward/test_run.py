@@ -21,7 +21,7 @@ BRANCHES = """
       - {name: both, type: concat, from: [two, three, two]}
       - {name: ten, type: scale, weight: [1, 10, 100]}
       - {name: sum, type: add, from: [ten, both]}
-      - {name: end, type: softmax}
+      - {name: end, type: identity, stands_for: CumSum}
     """
 
 
@@ -112,7 +112,7 @@ class TestNotes:
 class TestRefused:
     @pytest.mark.parametrize("rule", ["gradient", "deconvnet"])
     def test_what_has_no_way_back_by_name(self, spec: WriteSpec, rule: str) -> None:
-        with pytest.raises(RequestError, match="through softmax: end stands on the way") as caught:
+        with pytest.raises(RequestError, match="through CumSum: end stands on the way") as caught:
             way_to(load_spec(spec(BRANCHES)), "end").require_back(rule)  # type: ignore[arg-type]
         assert caught.value.code == "E507"
 

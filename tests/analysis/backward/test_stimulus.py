@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from convt_cli import stimulus
-from convt_cli.analysis.backward.stimulus import NORMS, Norm
 from convt_cli.arithmetic.network import Network
+from convt_cli.arithmetic.vocabulary import NORMS, Norm
 from convt_cli.errors import ConvtError
 from convt_cli.spec.load import load_spec
 from tests import oracle

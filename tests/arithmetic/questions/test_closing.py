@@ -72,6 +72,23 @@ NETS = {
       - {type: conv, out_channels: 1, kernel_size: 2, stride: 2}
       - {name: c, type: conv_transpose, out_channels: 1, kernel_size: 2, stride: 2}
       - {type: add, from: [b, c]}""",
+    "every other element": """
+      - {name: a, type: slice, axis: 1, begin: 0, step: 2}
+      - {name: b, type: slice, axis: 1, begin: 1, step: 2, from: input}
+      - {type: add, from: [a, b]}""",
+    "a slice that leaves out ends": """
+      - {name: a, type: slice, axis: 1, begin: 3, end: -2}
+      - {name: b, type: conv, out_channels: 1, kernel_size: 6, from: input}
+      - {type: concat, from: [a, b]}""",
+    "slices of fixed lengths that once agree": """
+      - {name: a, type: slice, axis: 1, begin: 0, end: 20}
+      - {name: b, type: slice, axis: 1, begin: -5, from: input}
+      - {type: concat, from: [a, b]}""",
+    "a crop like another layer": """
+      - {name: p, type: max_pool, kernel_size: 2, stride: 2}
+      - {name: up, type: conv_transpose, out_channels: 1, kernel_size: 2, stride: 2}
+      - {name: cut, type: crop, from: input, like: up, offset: 1}
+      - {type: add, from: [up, cut]}""",
     "never": """
       - {name: a, type: conv, out_channels: 1, kernel_size: 3}
       - {type: concat, from: [a, input]}""",
@@ -155,7 +172,7 @@ class TestConfigs:
             ("unet", "188 + 16 j"),
             ("unet_same", "multiples of 16"),
             ("unet3d", "92 + 8 j"),
-            ("fcn8s", "19..26 + 32 j"),
+            ("fcn8s", "all"),
             ("vgg16", "all from 32"),
             ("dcgan_generator", "all"),
         ],

@@ -31,7 +31,8 @@ from convt_cli.arithmetic.layers import (
     Spans,
     Windows,
 )
-from convt_cli.arithmetic.layers.pools import AdaptivePool, GlobalPool, MaxPool
+from convt_cli.arithmetic.layers.adaptive_pools import AdaptivePool, GlobalPool
+from convt_cli.arithmetic.layers.pools import MaxPool
 from convt_cli.arithmetic.layers.rearranging import Crop, Pad, Transpose
 from convt_cli.arithmetic.layers.resampling import PixelShuffle, PixelUnshuffle, Upsample
 from convt_cli.arithmetic.questions.receptive import Receptive, View, join

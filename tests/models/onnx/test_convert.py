@@ -488,7 +488,7 @@ class TestOperators:
             node("Relu", "x", "a"),
             node("LeakyRelu", "a", "b", alpha=0.1),
             node("Clip", "b", "c"),
-            node("HardSwish", "c", "d"),
+            node("Softsign", "c", "d"),
             node("Sigmoid", "d", "e"),
             node("Mul", "d e", "f"),
             node("Softmax", "f", "g", axis=1),
@@ -504,7 +504,7 @@ class TestOperators:
         assert imported.messages == (
             "note: LeakyRelu loses its slope: that of a leaky_relu is 0.01, once",
             "note: Clip loses its bounds: a clip is one to 0 ... 6, once",
-            "note: identity stands for HardSwish, once",
+            "note: identity stands for Softsign, once",
         )
 
     def test_a_flatten_behind_the_last_axis_says_what_it_does_to_the_batch(self) -> None:

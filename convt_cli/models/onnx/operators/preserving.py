@@ -22,6 +22,11 @@ _LAYERS = {
     "Elu": "elu",
     "Gelu": "gelu",
     "com.microsoft.Gelu": "gelu",
+    "Selu": "selu",
+    "Mish": "mish",
+    "Softplus": "softplus",
+    "HardSigmoid": "hard_sigmoid",
+    "HardSwish": "hard_swish",
     "Sigmoid": "sigmoid",
     "Tanh": "tanh",
     "Softmax": "softmax",
@@ -39,8 +44,8 @@ _LAYERS = {
 _STAND_INS = (
     *("Abs", "Neg", "Sign", "Reciprocal", "Floor", "Ceil", "Round", "Sqrt", "Exp", "Log", "Erf"),
     *("Sin", "Cos", "Tan", "Asin", "Acos", "Atan", "Sinh", "Cosh", "Asinh", "Acosh", "Atanh"),
-    *("Selu", "Celu", "Mish", "Swish", "HardSigmoid", "HardSwish", "Softplus", "Softsign"),
-    *("ThresholdedRelu", "Shrink", "LogSoftmax", "Hardmax", "CumSum", "LpNormalization"),
+    *("Celu", "Swish", "Softsign", "ThresholdedRelu", "Shrink", "LogSoftmax", "Hardmax"),
+    *("CumSum", "LpNormalization"),
     *("MeanVarianceNormalization", "RMSNormalization", "com.microsoft.QuickGelu"),
 )
 """Operators that no layer computes, and that keep the shape by the definition of ONNX."""
@@ -56,6 +61,7 @@ _ASSUMED = {
     "leaky_relu": f"its slope: that of a leaky_relu is {LEAKY_SLOPE}",
     "prelu": f"its slopes: that of a prelu is {PRELU_SLOPE}",
     "elu": f"its alpha: that of an elu is {ELU_ALPHA:g}",
+    "selu": "its alpha and its gamma: a selu has those of its paper",
     "batch_norm": "its statistics: a batch_norm passes signals unchanged",
     "lrn": "its numbers: an lrn passes signals unchanged",
 }
@@ -83,6 +89,9 @@ def _keys(layer_type: str, operation: Operation, source: Activation) -> dict[str
         slopes = operation.weight(1).array.size
         legal = (source.shape[0], prod(source.shape))
         return {"num_parameters": slopes} if slopes in legal and slopes > 1 else {}
+    if layer_type == "hard_sigmoid":
+        given = operation.node.attributes
+        return {name: given[name] for name in ("alpha", "beta") if name in given}
     if layer_type == "layer_norm":
         rank = len(source.full_shape)
         first = operation.axis("axis", -1, rank)
@@ -119,6 +128,8 @@ def _is_assumed(operation: Operation) -> bool:
             return isinstance(alpha, float) and isclose(alpha, LEAKY_SLOPE, rel_tol=1e-6)
         case "Elu":
             return attributes.get("alpha", 1.0) == ELU_ALPHA
+        case "Selu":
+            return not attributes
     return False
 
 
