@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
-
 import click
 
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.keys import FileReference
-from convt_cli.arithmetic.network import MatrixLayer, Network
 from convt_cli.commands.emit import emit
 from convt_cli.commands.networks import choose_layer, load_network, note_fill
 from convt_cli.commands.options import (
@@ -21,14 +18,9 @@ from convt_cli.commands.options import (
     spec_argument,
 )
 from convt_cli.io.writing import require_writable
+from convt_cli.library.layer import Layer
 from convt_cli.reports.matrix import entries_report, size_report
 from convt_cli.reports.table import Report
-
-if TYPE_CHECKING:
-    from scipy.sparse import csr_array
-
-    from convt_cli.operators.dtypes import Array
-    from convt_cli.operators.matrix.build import BandedMatrix
 
 DTYPES = ("int8", "int16", "int32", "int64", "float32", "float64", "complex64", "complex128")
 """The dtypes of C's entries; scipy.sparse has no float16."""
@@ -94,114 +86,61 @@ def command(
     if output is not None and output_format != "text":
         raise click.UsageError("--format goes with --show and --dry-run")
     require_writable(output, force=force)
-    network = load_network(spec, inputs)
+    network = load_network(spec, inputs, allow_outside=allow_outside)
     chosen = choose_layer(network, layer)
-    request = _MatrixRequest(network, chosen, dtype, transpose, allow_outside)
     if output is not None:
-        _export(request, output, sparse_format, compress=compress, force=force)
+        _require_npz(output, compress=compress, sparse_format=sparse_format)
+        from convt_cli.files.export import export_matrix
+        from convt_cli.render.progress import progress
+
+        export_matrix(
+            output,
+            chosen.require_convolution(),
+            chosen.weight(dtype),
+            transpose=transpose,
+            sparse_format=sparse_format,
+            compress=compress,
+            force=force,
+            progress=progress,
+        )
+        note_fill(chosen)
     elif dry_run:
-        report = size_report(chosen, request.itemsize(), transpose=transpose)
+        report = size_report(chosen, _itemsize(chosen, dtype), transpose=transpose)
         emit(report, output_format, None, force=force)
     else:
-        emit(_shown(request, symbols=symbols), output_format, None, force=force)
+        report = _shown(chosen, dtype, transpose=transpose, symbols=symbols)
+        emit(report, output_format, None, force=force)
     return 0
 
 
-class _MatrixRequest(NamedTuple):
-    """The layer whose matrix is wanted: C or its transpose, with a weight in which dtype."""
+def _require_npz(path: str, *, compress: bool, sparse_format: str | None) -> None:
+    """Raise a usage error for options that go with .npz and a `path` that is not one."""
+    from convt_cli.files.matrices import matrix_suffix
 
-    network: Network
-    layer: MatrixLayer
-    dtype: str | None
-    transpose: bool
-    allow_outside: bool
-
-    def weight(self) -> Array:
-        """The layer's kernel."""
-        import numpy as np
-
-        from convt_cli.files.weights import Weights
-
-        weights = Weights(self.network, allow_outside=self.allow_outside)
-        return weights.weight(self.layer, None if self.dtype is None else np.dtype(self.dtype))
-
-    def itemsize(self) -> int:
-        """Bytes of one entry: of --dtype, of the file's numbers, or of int64 and float64."""
-        import numpy as np
-
-        if self.dtype is not None:
-            return np.dtype(self.dtype).itemsize
-        in_file = isinstance(self.layer.weight, FileReference)
-        return int(self.weight().itemsize) if in_file else 8
-
-    def matrix(self) -> csr_array:
-        """C, or Cᵀ, in memory."""
-        from convt_cli.operators.matrix.build import build_matrix
-
-        matrix = build_matrix(self.layer.convolution, self.weight(), transpose=self.transpose)
-        note_fill(self.layer)
-        return matrix
-
-    def bands(self, sparse_format: str) -> BandedMatrix | None:
-        """C, or Cᵀ, in bands of rows (of columns for csc); None where it cannot be banded."""
-        from convt_cli.files.matrices import BANDED_FORMATS
-        from convt_cli.operators.matrix.build import banded_matrix, can_be_banded
-
-        transpose = self.transpose != (sparse_format == "csc")
-        convolution = self.layer.convolution
-        if sparse_format not in BANDED_FORMATS or not can_be_banded(
-            convolution, transpose=transpose
-        ):
-            return None
-        matrix = banded_matrix(convolution, self.weight(), transpose=transpose)
-        note_fill(self.layer)
-        return matrix
-
-
-def _export(
-    request: _MatrixRequest, path: str, sparse_format: str | None, *, compress: bool, force: bool
-) -> None:
-    """Write the matrix to a file: band by band where the format allows that, else as a whole."""
-    from convt_cli.files.matrices import banded_bytes, matrix_suffix, write_bands
-    from convt_cli.render.progress import progress
-
-    suffix = matrix_suffix(path)
-    if suffix != ".npz" and (compress or sparse_format is not None):
+    if matrix_suffix(path) != ".npz" and (compress or sparse_format is not None):
         raise click.UsageError("--sparse-format and --compress go with .npz")
-    written = "coo" if suffix == ".mtx" else sparse_format or "csr"
-    bands = request.bands(written)
-    if bands is None:
-        _export_whole(request, path, written, compress=compress, force=force)
-        return
-    with progress("writing", banded_bytes(bands, written)) as advance:
-        write_bands(
-            path, bands, sparse_format=written, compress=compress, force=force, advance=advance
-        )
 
 
-def _export_whole(
-    request: _MatrixRequest, path: str, sparse_format: str, *, compress: bool, force: bool
-) -> None:
-    from convt_cli.files.matrices import write_matrix
-    from convt_cli.io import memory
+def _itemsize(layer: Layer, dtype: str | None) -> int:
+    """Bytes of one entry: of --dtype, of the file's numbers, or of int64 and float64."""
+    import numpy as np
 
-    memory.require(
-        2 * request.layer.convolution.matrix_bytes(request.itemsize()),
-        "C in two forms",
-        help="use --sparse-format csr, csc or coo, or a smaller input",
-    )
-    matrix = request.matrix()
-    write_matrix(path, matrix, sparse_format=sparse_format, compress=compress, force=force)
+    if dtype is not None:
+        return np.dtype(dtype).itemsize
+    return layer.weight().itemsize if isinstance(layer.weight_source, FileReference) else 8
 
 
-def _shown(request: _MatrixRequest, *, symbols: bool) -> Report:
+def _shown(layer: Layer, dtype: str | None, *, transpose: bool, symbols: bool) -> Report:
     """A small matrix as a table: its entries, or the names of their taps."""
     from convt_cli.operators.matrix import entries
+    from convt_cli.operators.matrix.build import build_matrix
 
-    layer, transpose = request.layer, request.transpose
-    entries.require_small(layer.convolution)
+    convolution = layer.require_convolution()
+    entries.require_small(convolution)
     title = f"{'Cᵀ' if transpose else 'C'} of {layer.name}"
     if symbols:
-        named = entries.symbols(layer.convolution, layer.layout, transpose=transpose)
+        named = entries.symbols(convolution, layer.weight_layout, transpose=transpose)
         return entries_report(title, named)
-    return entries_report(title, entries.numbers(request.matrix()))
+    matrix = build_matrix(convolution, layer.weight(dtype), transpose=transpose)
+    note_fill(layer)
+    return entries_report(title, entries.numbers(matrix))

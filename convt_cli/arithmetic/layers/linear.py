@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.dialects.frameworks import Framework
+from convt_cli.arithmetic.dialects.weight_layout import WeightLayout
 from convt_cli.arithmetic.keys import (
     Bias,
     Integer,
@@ -32,10 +33,10 @@ class Linear(Layer):
     in_features: int | None = key(Integer(1), "checked against the source", default=None)
     weight: WeightSource | None = key(Weight(), "the numbers of the matrix", default=None)
 
-    def stored_shape(self, source: Shape, framework: Framework) -> Shape:
+    def stored_shape(self, source: Shape, layout: WeightLayout) -> Shape:
         """The shape of the stored weight: (out, in), or (in, out) where taps come first."""
         shape = (self.out_features, *source)
-        return shape[::-1] if framework.taps_first else shape
+        return shape[::-1] if layout.taps_first else shape
 
     def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
         shape = single_source(sources)
@@ -48,7 +49,8 @@ class Linear(Layer):
                 help="put a flatten layer before it",
             )
         check_declared("in_features", self.in_features, shape[0])
-        check_inline("weight", self.weight, self.stored_shape(shape, framework))
+        layout = WeightLayout(taps_first=framework.taps_first)
+        check_inline("weight", self.weight, self.stored_shape(shape, layout))
         check_inline("bias", self.bias, (self.out_features,))
         weights = shape[0] * self.out_features
         bias = 0 if self.bias is False else self.out_features
@@ -57,4 +59,5 @@ class Linear(Layer):
             parameters=weights + bias,
             multiply_adds=weights,
             dependence="whole",
+            weight_layout=layout,
         )
