@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -30,7 +32,7 @@ def complex_pair() -> tuple[ConvOperator, oracle.Array]:
     """An operator with complex taps, and its dense matrix."""
     random = np.random.default_rng(0)
     weight = random.integers(-9, 10, (4, 2, 3)) + 1j * random.integers(-9, 10, (4, 2, 3))
-    keys = {"stride": 2, "padding": 1, "groups": 2}
+    keys: dict[str, Any] = {"stride": 2, "padding": 1, "groups": 2}
     return ConvOperator(weight, 7, **keys), conv_matrix(weight, 7, **keys).toarray()
 
 
@@ -97,7 +99,7 @@ class TestSolvers:
     @staticmethod
     def pair() -> tuple[ConvOperator, oracle.Array]:
         weight = np.random.default_rng(3).standard_normal((3, 2, 3, 3))
-        keys = {"stride": 2, "padding": 1}
+        keys: dict[str, Any] = {"stride": 2, "padding": 1}
         return ConvOperator(weight, (6, 5), **keys), conv_matrix(weight, (6, 5), **keys).toarray()
 
     def test_lsmr_finds_the_least_squares_solution(self) -> None:
