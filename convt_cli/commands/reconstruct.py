@@ -27,7 +27,6 @@ from convt_cli.io.writing import require_writable
 from convt_cli.reports.reconstruction import reconstruction_report
 
 if TYPE_CHECKING:
-    from convt_cli.analysis.backward.reconstruct import Reconstruction
     from convt_cli.files.layout import Form
     from convt_cli.operators.dtypes import Array
 
@@ -103,6 +102,7 @@ def command(
     from convt_cli.analysis.backward.run import way_to
     from convt_cli.files.arrays import locate
     from convt_cli.files.batches import write_pictures
+    from convt_cli.render.pictures import reconstruction_sheet
     from convt_cli.render.progress import progress
 
     require_one_stdin(spec, image, "IMAGE")
@@ -119,7 +119,7 @@ def command(
         rule=rule,
         progress=progress,
     )
-    drawn = None if sheet is None else (sheet, _drawn(found, images))
+    drawn = None if sheet is None else (sheet, reconstruction_sheet(found, images))
     own_form = form if top is None else None
     write_pictures(found.pictures, own_form, output, drawn, force=force)
     remark_notes(found.notes)
@@ -137,10 +137,3 @@ def _read(name: str, shape: Shape, *, batch: bool, sheet: str | None) -> tuple[A
 
         require_sheet(shape)
     return (read_images(name, shape), None) if batch else read_image(name, shape)
-
-
-def _drawn(found: Reconstruction, images: Array) -> bytes:
-    """The sheet; its code is imported only where a sheet is wanted."""
-    from convt_cli.render.pictures import reconstruction_sheet
-
-    return reconstruction_sheet(found, images)
