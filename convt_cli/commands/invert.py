@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import click
 
@@ -25,6 +26,10 @@ from convt_cli.commands.options import (
 )
 from convt_cli.commands.threads import compute_by_tiles
 from convt_cli.io.writing import require_writable
+from convt_cli.library.layer import Layer
+
+if TYPE_CHECKING:
+    from convt_cli.analysis.invert import Inverse
 
 DTYPES = ("float16", "float32", "float64")
 """The dtypes that x is written in; the solver computes in float64."""
@@ -109,14 +114,7 @@ def command(
     Aᵀy, and its best multiple, are from the inverse.  ARRAY and OUT are as for `convt apply`.
     """
     compute_by_tiles()
-    import numpy as np
-
-    from convt_cli.analysis.invert import invert_batch, stacked
     from convt_cli.files.arrays import locate
-    from convt_cli.files.batches import read_batch, write_batch
-    from convt_cli.operators.dtypes import result_dtype
-    from convt_cli.operators.operator import own_action
-    from convt_cli.render.progress import progress
     from convt_cli.reports.inversion import inversion_report
 
     require_one_stdin(spec, array, "ARRAY")
@@ -125,23 +123,40 @@ def command(
     require_writable(locate(output).path, force=force)
     network = load_network(spec, inputs, allow_outside=allow_outside)
     chosen = choose_layer(network, layer)
-    added = chosen.bias() if bias else None
-    action = own_action(chosen)
-    batch, form = read_batch(array, chosen.output, layout)
-    found = invert_batch(
-        action,
-        batch,
-        bias=added,
-        damping=damping,
-        tolerance=tolerance,
-        most_iterations=max_iterations,
-        progress=progress,
-    )
-    written = result_dtype(batch, action.weight) if dtype is None else np.dtype(dtype)
-    write_batch(output, stacked(found, written), form, force=force)
+    solver = {"damping": damping, "tolerance": tolerance, "most_iterations": max_iterations}
+    found = _inverted(chosen, array, output, layout, dtype, solver, bias=bias, force=force)
     note_fill(chosen)
     report = inversion_report(
         network, chosen, found, damping=damping, tolerance=tolerance, output=output
     )
     emit_beside(report, output_format, output)
     return 0
+
+
+def _inverted(
+    layer: Layer,
+    source: str,
+    target: str,
+    layout: str,
+    dtype: str | None,
+    solver: Mapping[str, float],
+    *,
+    bias: bool,
+    force: bool,
+) -> tuple[Inverse, ...]:
+    """The solutions for all items of the array file `source`; their x are written to `target`."""
+    import numpy as np
+
+    from convt_cli.analysis.invert import invert_batch, stacked
+    from convt_cli.files.batches import read_batch, write_batch
+    from convt_cli.operators.dtypes import result_dtype
+    from convt_cli.operators.operator import own_action
+    from convt_cli.render.progress import progress
+
+    added = layer.bias() if bias else None
+    action = own_action(layer)
+    batch, form = read_batch(source, layer.output, layout)
+    found = invert_batch(action, batch, bias=added, progress=progress, **solver)
+    written = result_dtype(batch, action.weight) if dtype is None else np.dtype(dtype)
+    write_batch(target, stacked(found, written), form, force=force)
+    return found

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import click
 
 from convt_cli.arithmetic.convolution import Shape
@@ -86,39 +89,32 @@ def command(
     if output is not None and output_format != "text":
         raise click.UsageError("--format goes with --show and --dry-run")
     require_writable(output, force=force)
-    network = load_network(spec, inputs, allow_outside=allow_outside)
-    chosen = choose_layer(network, layer)
+    chosen = choose_layer(load_network(spec, inputs, allow_outside=allow_outside), layer)
     if output is not None:
-        _require_npz(output, compress=compress, sparse_format=sparse_format)
-        from convt_cli.files.export import export_matrix
-        from convt_cli.render.progress import progress
-
-        export_matrix(
-            output,
-            chosen.require_convolution(),
-            chosen.weight(dtype),
-            transpose=transpose,
-            sparse_format=sparse_format,
-            compress=compress,
-            force=force,
-            progress=progress,
-        )
-        note_fill(chosen)
-    elif dry_run:
+        kind = {"transpose": transpose, "sparse_format": sparse_format, "compress": compress}
+        _export(chosen, output, dtype, kind, force=force)
+        return 0
+    if dry_run:
         report = size_report(chosen, _itemsize(chosen, dtype), transpose=transpose)
-        emit(report, output_format, None, force=force)
     else:
         report = _shown(chosen, dtype, transpose=transpose, symbols=symbols)
-        emit(report, output_format, None, force=force)
+    emit(report, output_format, None, force=force)
     return 0
 
 
-def _require_npz(path: str, *, compress: bool, sparse_format: str | None) -> None:
-    """Raise a usage error for options that go with .npz and a `path` that is not one."""
+def _export(
+    layer: Layer, path: str, dtype: str | None, kind: Mapping[str, Any], *, force: bool
+) -> None:
+    """Write C to the file `path`; `kind` are the options of `export_matrix`."""
+    from convt_cli.files.export import export_matrix
     from convt_cli.files.matrices import matrix_suffix
+    from convt_cli.render.progress import progress
 
-    if matrix_suffix(path) != ".npz" and (compress or sparse_format is not None):
+    if matrix_suffix(path) != ".npz" and (kind["compress"] or kind["sparse_format"] is not None):
         raise click.UsageError("--sparse-format and --compress go with .npz")
+    convolution, weight = layer.require_convolution(), layer.weight(dtype)
+    export_matrix(path, convolution, weight, **kind, force=force, progress=progress)
+    note_fill(layer)
 
 
 def _itemsize(layer: Layer, dtype: str | None) -> int:

@@ -22,6 +22,7 @@ from convt_cli import (
     stimulus,
     verify_layer,
 )
+from convt_cli.commands.main import COMMANDS
 from convt_cli.spec.load import check_spec
 from tests.conftest import Run, WriteSpec, assert_quiet
 
@@ -36,6 +37,8 @@ TEXT = """
          output_padding: 1, weight: w.npz#up}
     """
 LAYERS = ("down", "up")
+OTHERS = ("table", "solve", "compare", "import", "explain")
+"""Commands that print what integers and texts say, which `arithmetic` and `models` hold."""
 RNG = np.random.default_rng(2)
 
 
@@ -139,3 +142,8 @@ def test_reconstruct(run: Run, path: str, network: Network) -> None:
     assert run("reconstruct", path, "image.npy", *arguments).status == 0
     found = reconstruct(network, image, layer="up", top=2)
     assert_same(np.load("pictures.npy"), found.pictures)
+
+
+def test_every_command_is_here_or_among_the_others() -> None:
+    tested = {name.removeprefix("test_") for name in globals() if name.startswith("test_")}
+    assert set(COMMANDS) - tested == set(OTHERS)
