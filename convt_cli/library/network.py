@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
 
 from convt_cli.arithmetic import network as resolved
 from convt_cli.arithmetic.network import layer_called, with_matrix
 from convt_cli.library.layer import Layer, Numbers
-from convt_cli.render.html import as_html
-from convt_cli.render.text import as_text
-from convt_cli.reports.shapes import shapes_report
-from convt_cli.reports.table import Table
+
+if TYPE_CHECKING:
+    from convt_cli.reports.table import Report, Table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -40,12 +40,21 @@ class Network(resolved.Network):
 
     def table(self) -> Table:
         """The table of `convt shapes --wide`: `columns`, each with a name, and `rows` of cells."""
-        (table,) = shapes_report([self], ()).tables
+        (table,) = self._report(wide=True).tables
         return table
 
     def __repr__(self) -> str:
-        return as_text(shapes_report([self], (), wide=False)).rstrip("\n")
+        from convt_cli.render.text import as_text
+
+        return as_text(self._report(wide=False)).rstrip("\n")
 
     def _repr_html_(self) -> str:
-        (table,) = shapes_report([self], (), wide=False).tables
+        from convt_cli.render.html import as_html
+
+        (table,) = self._report(wide=False).tables
         return as_html(table)
+
+    def _report(self, *, wide: bool) -> Report:
+        from convt_cli.reports.shapes import shapes_report
+
+        return shapes_report([self], (), wide=wide)
