@@ -21,8 +21,6 @@ from convt_cli.files.weights import Weights
 from convt_cli.io.progress import Progress, no_progress
 from convt_cli.io.writing import is_file
 from convt_cli.operators.dtypes import require_numeric
-from convt_cli.operators.functions import apply
-from convt_cli.operators.routes import route
 
 
 def action_of(
@@ -103,6 +101,10 @@ def _apply_in_memory(
     action: Action, method: str, source: str, target: str, layout: str, *, force: bool
 ) -> None:
     """Read the whole array, apply the layer by any method, and write the whole result."""
+    # these load SciPy, which takes time and is not needed for tiles
+    from convt_cli.operators.functions import apply  # noqa: PLC0415
+    from convt_cli.operators.routes import route  # noqa: PLC0415
+
     expected, _ = action.shapes
     applied = route(method, forward=action.forward)
     array = require_numeric(read_array(source), "the array")
