@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import click
 
 from convt_cli.arithmetic.convolution import Shape
@@ -91,8 +88,8 @@ def command(
     require_writable(output, force=force)
     chosen = choose_layer(load_network(spec, inputs, allow_outside=allow_outside), layer)
     if output is not None:
-        kind = {"transpose": transpose, "sparse_format": sparse_format, "compress": compress}
-        _export(chosen, output, dtype, kind, force=force)
+        kind = {"transpose": transpose, "compress": compress, "force": force}
+        _export(chosen, output, dtype, sparse_format, **kind)
         return 0
     if dry_run:
         report = size_report(chosen, _itemsize(chosen, dtype), transpose=transpose)
@@ -103,18 +100,29 @@ def command(
 
 
 def _export(
-    layer: Layer, path: str, dtype: str | None, kind: Mapping[str, Any], *, force: bool
+    layer: Layer,
+    path: str,
+    dtype: str | None,
+    sparse_format: str | None,
+    *,
+    transpose: bool,
+    compress: bool,
+    force: bool,
 ) -> None:
-    """Write C to the file `path`; `kind` are the options of `export_matrix`."""
-    from convt_cli.files.export import export_matrix
+    """Write C, or Cᵀ, to the file `path`."""
+    from convt_cli.files.export import exported_matrix, format_in_file, write_exported
     from convt_cli.files.matrices import matrix_suffix
     from convt_cli.render.progress import progress
 
-    if matrix_suffix(path) != ".npz" and (kind["compress"] or kind["sparse_format"] is not None):
+    if matrix_suffix(path) != ".npz" and (compress or sparse_format is not None):
         raise click.UsageError("--sparse-format and --compress go with .npz")
+    written = format_in_file(path, sparse_format)
     convolution, weight = layer.require_convolution(), layer.weight(dtype)
-    export_matrix(path, convolution, weight, **kind, force=force, progress=progress)
+    matrix = exported_matrix(convolution, weight, written, transpose=transpose)
     note_fill(layer)
+    write_exported(
+        path, matrix, sparse_format=written, compress=compress, force=force, progress=progress
+    )
 
 
 def _itemsize(layer: Layer, dtype: str | None) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from scipy.sparse import csr_array
+
 from convt_cli.arithmetic.convolution import Convolution
 from convt_cli.files.matrices import (
     BANDED_FORMATS,
@@ -21,43 +23,54 @@ from convt_cli.operators.matrix.build import (
 )
 
 
-def export_matrix(
-    path: str,
-    convolution: Convolution,
-    weight: Array,
-    *,
-    transpose: bool = False,
-    sparse_format: str | None = None,
-    compress: bool = False,
-    force: bool = False,
-    progress: Progress = no_progress,
-) -> None:
-    """Write C, or Cᵀ with `transpose`, to the file `path`, in CSR unless told otherwise.
+def format_in_file(path: str, sparse_format: str | None) -> str:
+    """The sparse format that the file `path` holds: coo in an .mtx, else the one asked for, or csr.
 
-    Raises FileError (E402, E403), ArrayError (E302), RequestError (E501).
+    Raises FileError (E402) for an unknown suffix.
     """
-    written = "coo" if matrix_suffix(path) == ".mtx" else sparse_format or "csr"
-    bands = _bands(convolution, weight, written, transpose=transpose)
-    if bands is not None:
-        with progress("writing", banded_bytes(bands, written)) as advance:
-            write_bands(
-                path, bands, sparse_format=written, compress=compress, force=force, advance=advance
-            )
-        return
+    return "coo" if matrix_suffix(path) == ".mtx" else sparse_format or "csr"
+
+
+def exported_matrix(
+    convolution: Convolution, weight: Array, sparse_format: str, *, transpose: bool
+) -> BandedMatrix | csr_array:
+    """C, or Cᵀ, as `write_exported` takes it: in bands of rows (of columns for csc), or whole.
+
+    Raises ArrayError (E302), RequestError (E501).
+    """
+    turned = transpose != (sparse_format == "csc")
+    if sparse_format in BANDED_FORMATS and can_be_banded(convolution, transpose=turned):
+        return banded_matrix(convolution, weight, transpose=turned)
     memory.require(
         2 * convolution.matrix_bytes(weight.itemsize),
         "C in two forms",
         help="use --sparse-format csr, csc or coo, or a smaller input",
     )
-    matrix = build_matrix(convolution, weight, transpose=transpose)
-    write_matrix(path, matrix, sparse_format=written, compress=compress, force=force)
+    return build_matrix(convolution, weight, transpose=transpose)
 
 
-def _bands(
-    convolution: Convolution, weight: Array, sparse_format: str, *, transpose: bool
-) -> BandedMatrix | None:
-    """C, or Cᵀ, in bands of rows (of columns for csc); None where it cannot be banded."""
-    turned = transpose != (sparse_format == "csc")
-    if sparse_format not in BANDED_FORMATS or not can_be_banded(convolution, transpose=turned):
-        return None
-    return banded_matrix(convolution, weight, transpose=turned)
+def write_exported(
+    path: str,
+    matrix: BandedMatrix | csr_array,
+    *,
+    sparse_format: str,
+    compress: bool,
+    force: bool,
+    progress: Progress = no_progress,
+) -> None:
+    """Write an `exported_matrix` to `path`, whole or not at all.
+
+    Raises FileError (E402, E403), ArrayError (E302), RequestError (E501).
+    """
+    if not isinstance(matrix, BandedMatrix):
+        write_matrix(path, matrix, sparse_format=sparse_format, compress=compress, force=force)
+        return
+    with progress("writing", banded_bytes(matrix, sparse_format)) as advance:
+        write_bands(
+            path,
+            matrix,
+            sparse_format=sparse_format,
+            compress=compress,
+            force=force,
+            advance=advance,
+        )
