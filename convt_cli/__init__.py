@@ -27,9 +27,11 @@ if TYPE_CHECKING:
         RequestError,
         SpecError,
     )
+    from convt_cli.library.layer import Layer
+    from convt_cli.library.load import load_spec
+    from convt_cli.library.network import Network
     from convt_cli.operators.functions import conv, conv_matrix, conv_transpose
     from convt_cli.operators.operator import ConvOperator
-    from convt_cli.spec.load import load_spec
 
 # public name -> the module that defines it
 _HOMES = {
@@ -47,7 +49,9 @@ _HOMES = {
     "invert": "convt_cli.analysis.invert",
     "singular_values": "convt_cli.analysis.singular.values",
     "verify_layer": "convt_cli.analysis.verify",
-    "load_spec": "convt_cli.spec.load",
+    "Layer": "convt_cli.library.layer",
+    "Network": "convt_cli.library.network",
+    "load_spec": "convt_cli.library.load",
     "reconstruct": "convt_cli.analysis.backward.reconstruct",
     "stimulus": "convt_cli.analysis.backward.stimulus",
 }
@@ -58,6 +62,8 @@ __all__ = [
     "ConvtError",
     "FileError",
     "GeometryError",
+    "Layer",
+    "Network",
     "RequestError",
     "SpecError",
     "__version__",

@@ -28,6 +28,7 @@ from convt_cli.arithmetic.axis import Axis, ceil_div
 from convt_cli.arithmetic.convolution import Convolution, Shape
 from convt_cli.arithmetic.keys import Pair
 from convt_cli.arithmetic.padding_modes import FOLDS
+from convt_cli.operators.operator import ConvOperator, HasOperator, convolution_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,15 +57,16 @@ class Coverage:
         return True if self.overlap_min == self.overlap_max else None
 
 
-def coverage(convolution: Convolution) -> Coverage:
-    """The overlap counts of Cᵀ1, and the unread inputs of the layer's own action.
+def coverage(subject: ConvOperator | HasOperator) -> Coverage:
+    """The overlap counts of Cᵀ1, and the unread inputs of the own action, of an operator or layer.
 
-    >>> from convt_cli.operators.operator import ConvOperator
-    >>> C = ConvOperator([[[1.0, 1.0, 1.0]]], 9, stride=2)
-    >>> found = coverage(C.convolution)
+    Raises RequestError (E502) for a layer without a convolution.
+
+    >>> found = coverage(ConvOperator([[[1.0, 1.0, 1.0]]], 9, stride=2))
     >>> found.overlap_min, found.overlap_max, found.interior, found.even_kernel_size
     (1, 2, (1, 2), (4,))
     """
+    convolution = convolution_of(subject)
     axes, mode = convolution.axes, convolution.padding_mode
     counts = [overlap_counts(axis, mode) for axis in axes]
     endless = [_endless_counts(axis) for axis in axes]

@@ -14,20 +14,24 @@ A = a A' and y = b y' the x of A is b/a times the x' of A', whose damping is d/a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import frexp, ldexp, prod
 from typing import Any
 
 import numpy as np
-from scipy.sparse.linalg import lsmr
+from numpy.typing import ArrayLike
+from scipy.sparse.linalg import LinearOperator, lsmr
 
 from convt_cli.analysis.coverage import unread_inputs
-from convt_cli.analysis.linear_map import own_action, real
+from convt_cli.analysis.linear_map import linear_map, real
 from convt_cli.arithmetic.convolution import Convolution
 from convt_cli.arithmetic.vocabulary import MOST_ITERATIONS, TOLERANCE
 from convt_cli.errors import ArrayError, shape_text
 from convt_cli.io import memory
-from convt_cli.operators.dtypes import Array
+from convt_cli.io.progress import Progress, no_progress
+from convt_cli.operators.dtypes import Array, as_array
+from convt_cli.operators.operator import ConvOperator, HasOperator, own_action
 
 _OUT_OF_STEPS = 7
 """What `lsmr` returns as its stop reason when it ran out of iterations."""
@@ -62,9 +66,8 @@ class Inverse:
 
 @np.errstate(all="ignore")  # an overflow gives inf, which the figures show
 def invert(
-    convolution: Convolution,
-    weight: Array,
-    y: Array,
+    subject: ConvOperator | HasOperator,
+    y: ArrayLike,
     *,
     damping: float = 0.0,
     tolerance: float = TOLERANCE,
@@ -72,20 +75,40 @@ def invert(
 ) -> Inverse:
     """The shortest x that minimises |A x - y|² + damping² |x|², in float64.
 
-    `y` has the shape of A's output.  `tolerance` is LSMR's for both of its stopping rules.
-    Raises ArrayError (E301, E302), RequestError (E501).
+    A is an operator, or the own action of a layer.  `y` has the shape of A's output.  `tolerance`
+    is LSMR's for both of its stopping rules.  Raises ArrayError (E301, E302), RequestError (E501),
+    and what reading the layer's weight raises.
 
-    >>> from convt_cli.operators.operator import ConvOperator
-    >>> C = ConvOperator([[[2.0]]], 3)
-    >>> invert(C.convolution, C.weight, np.array([[2.0, 4.0, 6.0]])).x
+    >>> invert(ConvOperator([[[2.0]]], 3), [[2.0, 4.0, 6.0]]).x
     array([[1., 2., 3.]])
     """
-    _require_solvable(convolution, y)
-    taps, target = real(weight, "the weight"), real(y, "the array").ravel()
+    own, given = own_action(subject), as_array(y, "the array")
+    _require_solvable(own.convolution, given)
+    taps, target = real(own.weight, "the weight"), real(given, "the array").ravel()
     # a and b of the module's docstring, and b / a; action, target and damping become A', y', d/a
     of_weight, of_y = _power_of_two(taps), _power_of_two(target)
-    action, target = own_action(convolution, taps / of_weight), target / of_y
+    action, target = linear_map(own.convolution, taps / of_weight), target / of_y
     damping, grown = damping / of_weight, of_y / of_weight
+    x, iterations, converged = _solved(action, target, damping, tolerance, most_iterations)
+    back = action.T @ target  # (columns of A,): Aᵀy
+    image = action @ back  # (rows of A,): A Aᵀy
+    scale = _ratio(float(image @ target), float(image @ image)) or 0.0
+    return Inverse(
+        x=(grown * x).reshape(own.convolution.action_shapes[0]),
+        iterations=iterations,
+        converged=converged,
+        gradient=_gradient(action, x, target, back, damping),
+        scale=scale / of_weight / of_weight,
+        solution=_candidate("x", x, action @ x, target, grown),
+        transpose=_candidate("Aᵀy", back, of_weight * of_weight * image, target, of_weight * of_y),
+        scaled=_candidate("alpha Aᵀy", scale * back, scale * image, target, grown),
+    )
+
+
+def _solved(
+    action: LinearOperator, target: Array, damping: float, tolerance: float, most_iterations: int
+) -> tuple[Array, int, bool]:
+    """(x, how many iterations LSMR took, whether it converged)."""
     x, stop, iterations, *_ = lsmr(
         action,
         target,
@@ -95,19 +118,35 @@ def invert(
         conlim=0,
         maxiter=most_iterations,
     )
-    back = action.T @ target  # (columns of A,): Aᵀy
-    image = action @ back  # (rows of A,): A Aᵀy
-    scale = _ratio(float(image @ target), float(image @ image)) or 0.0
-    return Inverse(
-        x=(grown * np.asarray(x)).reshape(convolution.action_shapes[0]),
-        iterations=int(iterations),
-        converged=stop != _OUT_OF_STEPS,
-        gradient=_gradient(action, x, target, back, damping),
-        scale=scale / of_weight / of_weight,
-        solution=_candidate("x", x, action @ x, target, grown),
-        transpose=_candidate("Aᵀy", back, of_weight * of_weight * image, target, of_weight * of_y),
-        scaled=_candidate("alpha Aᵀy", scale * back, scale * image, target, grown),
-    )
+    return np.asarray(x), int(iterations), stop != _OUT_OF_STEPS
+
+
+def invert_batch(
+    subject: ConvOperator | HasOperator,
+    batch: Array,
+    *,
+    bias: Array | None = None,
+    progress: Progress = no_progress,
+    **solver: Any,
+) -> tuple[Inverse, ...]:
+    """`invert` of every item of a batch, less the bias, (channels,), if one is given.
+
+    The weight is read once.  `solver` are the keyword arguments of `invert`.  Raises as that does.
+    """
+    action, found = own_action(subject), []
+    with progress("solving", len(batch)) as advance:
+        for item in batch:
+            # (channels, 1, ..., 1)
+            y = item if bias is None else item - bias.reshape(-1, *(1 for _ in item.shape[1:]))
+            found.append(invert(action, y, **solver))
+            advance(1)
+    return tuple(found)
+
+
+def stacked(found: Sequence[Inverse], dtype: np.dtype[Any]) -> Array:
+    """The x of all items, (batch, *shape), in `dtype` if that holds fractions, else in float64."""
+    x = np.stack([one.x for one in found])
+    return x.astype(dtype if dtype.kind == "f" else np.float64)
 
 
 def _require_solvable(convolution: Convolution, y: Array) -> None:
@@ -142,7 +181,6 @@ def null_space_reasons(convolution: Convolution) -> tuple[str, ...]:
 
     Empty where the sizes show none.
 
-    >>> from convt_cli.operators.operator import ConvOperator
     >>> null_space_reasons(ConvOperator([[[1.0, 1.0]]], 6, stride=3).convolution)
     ('A has more columns (6) than rows (2)', 'nothing reads 2 elements of x')
     """

@@ -1,6 +1,6 @@
 """C of any convolution as a SciPy LinearOperator on real vectors, prepared once.
 
-`ConvOperator` is the same for Python callers.  This one takes every padding_mode, and keeps what
+`ConvOperator` is the same for Python callers.  This one computes in float64 alone, and keeps what
 the kernels prepare from the weight, as an iteration applies it hundreds of times.
 """
 
@@ -45,8 +45,8 @@ class LinearMap(LinearOperator):
         return (pad_transpose(self._convolution, padded) if self._folds else padded).ravel()
 
 
-def own_action(convolution: Convolution, weight: Array) -> LinearOperator:
-    """The layer's own action A as an operator: C, or Cᵀ for a conv_transpose layer."""
+def linear_map(convolution: Convolution, weight: Array) -> LinearOperator:
+    """The own action A of a convolution in float64: C, or Cᵀ where it is `adjoint`."""
     matrix = LinearMap(convolution, weight)
     action, _ = convolution.as_the_layer((matrix, matrix.T))
     return action

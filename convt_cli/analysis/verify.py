@@ -28,6 +28,7 @@ from convt_cli.errors import GeometryError
 from convt_cli.io import memory
 from convt_cli.operators.dtypes import Array
 from convt_cli.operators.matrix_free import Route, apply_forward, apply_transpose, own_actions
+from convt_cli.operators.operator import ConvOperator, HasOperator, own_action
 from convt_cli.operators.routes import FORWARD, TRANSPOSE, route
 
 _MOST_ENTRIES = 2**24
@@ -55,20 +56,19 @@ class Check:
 
 
 def verify_layer(
-    convolution: Convolution, weight: Array, peers: tuple[Peer, ...] = ()
+    subject: ConvOperator | HasOperator, peers: tuple[Peer, ...] = ()
 ) -> tuple[Check, ...]:
-    """All checks of one layer.
+    """All checks of one layer, or of an operator.
 
-    `weight` is the layer's own, (out_channels, in_channels // groups, *kernel_size).
+    Raises ArrayError (E302) for a weight that is not real and finite, RequestError (E501), and what
+    reading the layer's weight raises.
 
-    Raises ArrayError (E302) for a weight that is not real and finite, RequestError (E501).
-
-    >>> from convt_cli.operators.operator import ConvOperator
     >>> C = ConvOperator([[[1.0, 2.0, 3.0]]], 7, stride=2)
-    >>> all(check.passed for check in verify_layer(C.convolution, C.weight))
+    >>> all(check.passed for check in verify_layer(C))
     True
     """
-    taps = real(weight, "the weight")
+    action = own_action(subject)
+    convolution, taps = action.convolution, real(action.weight, "the weight")
     sizes = convolution.weight_shape, convolution.input_shape, convolution.output_shape
     memory.require(
         8 * 6 * sum(map(prod, sizes)), "the room for the checks", help="use a smaller input"

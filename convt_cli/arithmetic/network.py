@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from convt_cli.arithmetic.convolution import Convolution, Shape
 from convt_cli.arithmetic.dialects.frameworks import Framework
 from convt_cli.arithmetic.dialects.weight_layout import WeightLayout
-from convt_cli.arithmetic.keys import DEFAULT_FILL, FileReference, WeightSource
-from convt_cli.arithmetic.layers import LAYER_TYPES, Convolutional, Definition, Geometry
-from convt_cli.arithmetic.layers.pointwise import Pointwise
-from convt_cli.arithmetic.layers.resampling import PixelShuffle
-from convt_cli.errors import Diagnostic
-
-_POINTWISE = frozenset(name for name, one in LAYER_TYPES.items() if issubclass(one, Pointwise))
-"""Operations that apply one function to each element by itself, the same in every channel."""
+from convt_cli.arithmetic.keys import DEFAULT_FILL, FileReference, Pair, WeightSource
+from convt_cli.arithmetic.layers import (
+    Biased,
+    Convolutional,
+    Definition,
+    Geometry,
+    Weighted,
+    Windows,
+)
+from convt_cli.arithmetic.layers.linear import Linear
+from convt_cli.errors import Diagnostic, RequestError, UnknownLayer, shown
+from convt_cli.errors.suggestions import suggestion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,32 +51,57 @@ class NetworkLayer:
         """The operation that the layer stands for, or else its own type."""
         return self.stands_for or self.type
 
+    @property
+    def convolution(self) -> Convolution | None:
+        """The direct convolution of a conv or conv_transpose layer; None for other layers."""
+        return self.geometry.convolution
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shuffle:
-    """A pixel_shuffle that a convolution's output reaches before any other convolution.
+    def require_convolution(self) -> Convolution:
+        """The direct convolution.  Raises RequestError (E502) for a layer that has none."""
+        if self.geometry.convolution is None:
+            raise RequestError(
+                "E502",
+                "a layer with a matrix is wanted",
+                value=f"{shown(self.name)} is {self.type}",
+                help="choose a conv or conv_transpose layer",
+            )
+        return self.geometry.convolution
 
-    `phases` channels make up one block of its image.  `is_immediate`: only layers that apply one
-    function to each element, the same in every channel, stand between.
-    """
+    @property
+    def padding(self) -> tuple[Pair, ...] | None:
+        """(before, after) on each spatial axis; None for a layer without windows."""
+        windows = self.geometry.dependence
+        if not isinstance(windows, Windows):
+            return None
+        return tuple((axis.before, axis.after) for axis in windows.axes)
 
-    name: str
-    phases: int
-    is_immediate: bool
+    @property
+    def is_filled(self) -> bool:
+        """Whether the layer needs a weight and the spec names none, so that it is filled."""
+        definition = self.definition
+        return isinstance(definition, (Convolutional, Linear)) and definition.weight is None
+
+    @property
+    def weight_layout(self) -> WeightLayout:
+        """The order in which `weight_source` has the numbers."""
+        return self.geometry.weight_layout
+
+    @property
+    def weight_source(self) -> WeightSource | None:
+        """Where the numbers of the weight come from; None for a layer that has no weight."""
+        if self.is_filled:
+            return DEFAULT_FILL
+        return self.definition.weight if isinstance(self.definition, Weighted) else None
+
+    @property
+    def bias_source(self) -> WeightSource | None:
+        """Where the numbers of the bias come from; None without any, or if it is only counted."""
+        if not isinstance(self.definition, Biased) or isinstance(self.definition.bias, bool):
+            return None
+        return self.definition.bias
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MatrixLayer:
-    """A conv or conv_transpose layer: its convolution, and where its weight comes from."""
-
-    name: str
-    convolution: Convolution
-    layout: WeightLayout
-    weight: WeightSource
-    bias: bool | WeightSource
-    is_filled: bool
-    """The spec names no weight, so `weight` is the default fill."""
-    shuffles: tuple[Shuffle, ...] = ()
+_Layer = TypeVar("_Layer", bound=NetworkLayer)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +109,8 @@ class Network:
     """A network with every shape known.
 
     `outputs` names the layers that give its outputs, the main one first.  `warnings` point out
-    parts of the spec that are probably mistakes.
+    parts of the spec that are probably mistakes.  Files of weights are read from the spec's folder
+    alone, unless `allow_outside`.
     """
 
     spec: str
@@ -89,6 +120,7 @@ class Network:
     layers: tuple[NetworkLayer, ...]
     outputs: tuple[str, ...]
     warnings: tuple[Diagnostic, ...] = ()
+    allow_outside: bool = False
 
     @property
     def framework(self) -> str:
@@ -106,48 +138,14 @@ class Network:
         shapes = {layer.name: layer.output for layer in self.layers}
         return {name: shapes[name] for name in self.outputs}
 
-    @property
-    def matrix_layers(self) -> tuple[MatrixLayer, ...]:
-        """The conv and conv_transpose layers, in order."""
-        shuffles = self._shuffles()
-        return tuple(
-            MatrixLayer(
-                name=layer.name,
-                convolution=layer.geometry.convolution,
-                layout=layer.geometry.weight_layout,
-                weight=DEFAULT_FILL if layer.definition.weight is None else layer.definition.weight,
-                bias=layer.definition.bias,
-                is_filled=layer.definition.weight is None,
-                shuffles=tuple(shuffles.get(layer.name, ())),
-            )
-            for layer in self.layers
-            if isinstance(layer.definition, Convolutional)
-            and layer.geometry.convolution is not None
-        )
+    def __getitem__(self, name: str) -> NetworkLayer:
+        """The layer called `name`.  Raises UnknownLayer (E502), a KeyError."""
+        return layer_called(name, self.layers, self.name)
 
-    def _shuffles(self) -> dict[str, list[Shuffle]]:
-        """The pixel_shuffle layers behind each conv and conv_transpose layer, by its name."""
-        layers = {layer.name: layer for layer in self.layers}
-        found: dict[str, list[Shuffle]] = {}
-        for shuffle in self.layers:
-            if not isinstance(shuffle.definition, PixelShuffle):
-                continue
-            phases = shuffle.definition.factor ** (len(shuffle.output) - 1)
-            # Walk up from the shuffle, through all sources, to the nearest convolutions.
-            waiting, seen = [(name, True) for name in shuffle.sources], set[str]()
-            while waiting:
-                name, is_immediate = waiting.pop()
-                if name in seen or name not in layers:
-                    continue
-                seen.add(name)
-                layer = layers[name]
-                if isinstance(layer.definition, Convolutional):
-                    one = Shuffle(name=shuffle.name, phases=phases, is_immediate=is_immediate)
-                    found.setdefault(name, []).append(one)
-                else:
-                    is_immediate = is_immediate and layer.operation in _POINTWISE
-                    waiting.extend((source, is_immediate) for source in layer.sources)
-        return found
+    @property
+    def matrix_layers(self) -> tuple[NetworkLayer, ...]:
+        """The conv and conv_transpose layers, in order."""
+        return with_matrix(self.layers)
 
     @property
     def weight_files(self) -> tuple[str, ...]:
@@ -161,3 +159,20 @@ class Network:
                 if isinstance(source, FileReference):
                     found[source.file] = None
         return tuple(found)
+
+
+def layer_called(name: str, layers: Sequence[_Layer], network: str) -> _Layer:
+    """The layer called `name` of the network called `network`.  Raises UnknownLayer (E502)."""
+    for layer in layers:
+        if layer.name == name:
+            return layer
+    raise UnknownLayer(
+        "E502",
+        f"{network} has no layer '{name}'",
+        help=suggestion(name, [layer.name for layer in layers]),
+    )
+
+
+def with_matrix(layers: Sequence[_Layer]) -> tuple[_Layer, ...]:
+    """The layers that have a convolution, and so a matrix C."""
+    return tuple(layer for layer in layers if layer.convolution is not None)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from convt_cli.arithmetic.convolution import Shape
-from convt_cli.arithmetic.network import MatrixLayer
+from convt_cli.arithmetic.questions.shuffles import shuffles_behind
 from convt_cli.commands.emit import emit
 from convt_cli.commands.layers import each_layer
 from convt_cli.commands.networks import load_all
@@ -19,9 +19,10 @@ from convt_cli.commands.options import (
     specs_argument,
 )
 from convt_cli.commands.threads import compute_by_tiles
+from convt_cli.library.layer import Layer
+from convt_cli.library.network import Network
 
 if TYPE_CHECKING:
-    from convt_cli.operators.dtypes import Array
     from convt_cli.reports.analysis import Analysis
 
 
@@ -57,8 +58,8 @@ def command(
     nothing reads.
     """
     compute_by_tiles()
-    loaded = load_all(specs, inputs)
-    found = each_layer(loaded, layer, _analysis, label="analyzing", allow_outside=allow_outside)
+    loaded = load_all(specs, inputs, allow_outside=allow_outside)
+    found, loaded = each_layer(loaded, layer, _analysis, label="analyzing")
     if loaded.complete(output, output_format):
         from convt_cli.reports.analysis import analysis_report
 
@@ -66,22 +67,25 @@ def command(
     return loaded.status
 
 
-def _analysis(layer: MatrixLayer, weight: Array) -> Analysis:
+def _analysis(network: Network, layer: Layer) -> Analysis:
     """All that the table says about one layer."""
     from convt_cli.analysis.coverage import coverage
     from convt_cli.analysis.phases import phase_difference
     from convt_cli.analysis.singular.values import shortcuts, singular_values
+    from convt_cli.operators.operator import own_action
     from convt_cli.reports.analysis import Analysis
 
-    convolution = layer.convolution
+    action, shuffles = own_action(layer), shuffles_behind(network, layer)
     return Analysis(
-        itemsize=weight.itemsize,
-        coverage=coverage(convolution),
-        spectrum=singular_values(convolution, weight),
-        shortcuts=shortcuts(convolution, weight),
+        convolution=action.convolution,
+        itemsize=action.weight.itemsize,
+        coverage=coverage(action),
+        spectrum=singular_values(action),
+        shortcuts=shortcuts(action),
+        shuffles=shuffles,
         phase_differences={
-            one.name: phase_difference(convolution, weight, one.phases)
-            for one in layer.shuffles
-            if one.is_immediate and not convolution.adjoint
+            one.name: phase_difference(action.convolution, action.weight, one.phases)
+            for one in shuffles
+            if one.is_immediate and not action.convolution.adjoint
         },
     )

@@ -11,7 +11,7 @@ from convt_cli.arithmetic.dialects.frameworks import FRAMEWORKS, Framework
 from convt_cli.arithmetic.network import Network, NetworkLayer
 from convt_cli.arithmetic.questions.comparison import compared_layers, left_out, readings
 from convt_cli.commands.emit import emit
-from convt_cli.commands.networks import Loaded, load_all
+from convt_cli.commands.networks import each_network, load_all
 from convt_cli.commands.options import format_option, input_option, output_options, specs_argument
 from convt_cli.errors import RequestError
 from convt_cli.errors.suggestions import suggestion
@@ -65,27 +65,15 @@ def command(
     shifted, and the line of code that makes them equal, with the input sizes for which it does.
     Layers that are not compared are counted below the table.
     """
-    loaded = load_all(specs, inputs)
-    compared = _compared_all(loaded, layer, others)
+    found, loaded = each_network(
+        load_all(specs, inputs), lambda network: _compared(network, layer, others)
+    )
     if loaded.complete(output, output_format):
         rest = [] if layer is not None else [_left_out(network) for network in loaded.networks]
+        compared = [one for layers in found for one in layers]
         report = comparison_report(compared, loaded.problems, rest)
         emit(report, output_format, output, force=force)
     return loaded.status
-
-
-def _compared_all(loaded: Loaded, name: str | None, others: Sequence[Framework]) -> list[Compared]:
-    """The layers of every network; one that lacks the layer is reported and left out."""
-    compared = []
-    for network in tuple(loaded.networks):
-        try:
-            layers = _chosen(network, name)
-        except RequestError as error:
-            loaded.networks.remove(network)
-            loaded.note(network.spec, error)
-            continue
-        compared += [_compared(network, layer, others) for layer in layers]
-    return compared
 
 
 def _chosen(network: Network, name: str | None) -> list[NetworkLayer]:
@@ -107,8 +95,14 @@ def _left_out(network: Network) -> LeftOut:
     return LeftOut(network=network, types=left_out(network, chosen))
 
 
-def _compared(network: Network, layer: NetworkLayer, others: Sequence[Framework]) -> Compared:
-    """One layer under its own framework and under the others."""
+def _compared(network: Network, name: str | None, others: Sequence[Framework]) -> list[Compared]:
+    """Every layer, or the one called `name`, under its own framework and under the others.
+
+    Raises RequestError (E502).
+    """
     own = network.rules
     rest = [framework for framework in others if framework.name != own.name]
-    return Compared(network=network, layer=layer, readings=readings(layer, own, rest))
+    return [
+        Compared(network=network, layer=layer, readings=readings(layer, own, rest))
+        for layer in _chosen(network, name)
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from convt_cli.commands.main import complain
 from convt_cli.errors import ReaderGone
 from convt_cli.render.text import as_text
 from convt_cli.reports.table import Report
@@ -20,6 +21,17 @@ def emit(report: Report, output_format: str, path: str | None, *, force: bool) -
     """Write `report` to `path`, or to standard output.  Raises FileError."""
     text = _rendered(report, output_format, terminal=is_stdout(path))
     put(text, path, force=force)
+
+
+def emit_beside(report: Report, output_format: str, output: str) -> None:
+    """Write `report` to standard output, or to standard error where `output` has taken the other.
+
+    Raises FileError.
+    """
+    if is_stdout(output):
+        complain(as_text(report).rstrip("\n"))
+    else:
+        emit(report, output_format, None, force=False)
 
 
 def put(text: str, path: str | None, *, force: bool) -> None:

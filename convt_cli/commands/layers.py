@@ -3,60 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from dataclasses import replace
+from typing import TypeVar
 
-from convt_cli.arithmetic.network import MatrixLayer, Network
-from convt_cli.commands.networks import Loaded, choose_layer
+from convt_cli.commands.networks import Loaded, choose_layer, each_network
 from convt_cli.errors import ConvtError, OutputIsInput
-
-if TYPE_CHECKING:
-    from convt_cli.operators.dtypes import Array
+from convt_cli.library.layer import Layer
+from convt_cli.library.network import Network
 
 _T = TypeVar("_T")
 
-LayerWork = Callable[[MatrixLayer, "Array"], _T]
-"""(layer, its weight) to what a command wants to know of it."""
+LayerWork = Callable[[Network, Layer], _T]
+"""(network, layer of it) to what a command wants to know of the layer."""
 
 
 def each_layer(
-    loaded: Loaded, name: str | None, work: LayerWork[_T], *, label: str, allow_outside: bool
-) -> list[tuple[Network, list[tuple[MatrixLayer, _T]]]]:
+    loaded: Loaded, name: str | None, work: LayerWork[_T], *, label: str
+) -> tuple[list[tuple[Network, list[tuple[Layer, _T]]]], Loaded]:
     """What `work` gives for every layer of every network, or for the one called `name`.
 
-    Errors are printed and counted, not raised.  A network without that layer, and one whose layers
-    all failed, is left out, and removed from `loaded.networks`.
+    Errors are printed and counted, not raised, in the second value: `loaded` without the networks
+    that lack that layer or whose layers all failed, which are left out of the first value as well.
     """
-    from convt_cli.files.weights import Weights
     from convt_cli.render.progress import progress
 
-    chosen = [(network, _chosen(loaded, network, name)) for network in loaded.networks]
+    chosen, loaded = each_network(loaded, lambda network: (network, _chosen(network, name)))
     found = []
-    with progress(label, sum(len(layers or ()) for _, layers in chosen)) as advance:
+    with progress(label, sum(len(layers) for _, layers in chosen)) as advance:
         for network, layers in chosen:
-            if layers is None:
-                continue
-            weights = Weights(network, allow_outside=allow_outside)
             done = []
             for layer in layers:
                 try:
-                    done.append((layer, work(layer, weights.weight(layer))))
+                    done.append((layer, work(network, layer)))
                 except OutputIsInput:
                     raise
                 except ConvtError as error:
-                    loaded.note(network.spec, error, layer.name)
+                    loaded = loaded.failed(network.spec, error, layer.name)
                 advance(1)
             if done or not layers:
                 found.append((network, done))
-    loaded.networks[:] = [network for network, _ in found]
-    return found
+    return found, replace(loaded, networks=tuple(network for network, _ in found))
 
 
-def _chosen(loaded: Loaded, network: Network, name: str | None) -> tuple[MatrixLayer, ...] | None:
-    """All layers, or the one called `name`; None where there is none of that name."""
-    if name is None:
-        return network.matrix_layers
-    try:
-        return (choose_layer(network, name),)
-    except ConvtError as error:
-        loaded.note(network.spec, error)
-        return None
+def _chosen(network: Network, name: str | None) -> tuple[Layer, ...]:
+    """All layers with a matrix, or the one called `name`.  Raises RequestError (E502)."""
+    return network.matrix_layers if name is None else (choose_layer(network, name),)

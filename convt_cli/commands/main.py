@@ -234,6 +234,12 @@ def remark(message: str) -> None:
     complain(visible(message))
 
 
+def remark_notes(notes: Iterable[str]) -> None:
+    """Print what was assumed to standard error, a line for each."""
+    for note in notes:
+        remark(f"note: {note}")
+
+
 def _settle_output() -> None:
     """Flush standard output; if that fails, send the rest to the null device.
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
-
 import click
 
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.keys import FileReference
-from convt_cli.arithmetic.network import MatrixLayer, Network
 from convt_cli.arithmetic.vocabulary import MATRIX_DTYPES, SPARSE_FORMATS
 from convt_cli.commands.emit import emit
 from convt_cli.commands.networks import choose_layer, load_network, note_fill
@@ -22,14 +19,9 @@ from convt_cli.commands.options import (
     spec_argument,
 )
 from convt_cli.io.writing import require_writable
+from convt_cli.library.layer import Layer
 from convt_cli.reports.matrix import entries_report, size_report
 from convt_cli.reports.table import Report
-
-if TYPE_CHECKING:
-    from scipy.sparse import csr_array
-
-    from convt_cli.operators.dtypes import Array
-    from convt_cli.operators.matrix.build import BandedMatrix
 
 
 @click.command(
@@ -90,74 +82,33 @@ def command(
     if output is not None and output_format != "text":
         raise click.UsageError("--format goes with --show and --dry-run")
     require_writable(output, force=force)
-    network = load_network(spec, inputs)
-    chosen = choose_layer(network, layer)
-    request = _MatrixRequest(network, chosen, dtype, transpose, allow_outside)
+    chosen = choose_layer(load_network(spec, inputs, allow_outside=allow_outside), layer)
     if output is not None:
-        _export(request, output, sparse_format, compress=compress, force=force)
-    elif dry_run:
-        report = size_report(chosen, request.itemsize(), transpose=transpose)
-        emit(report, output_format, None, force=force)
+        kind = {"transpose": transpose, "compress": compress, "force": force}
+        _export(chosen, output, dtype, sparse_format, **kind)
+        return 0
+    if dry_run:
+        report = size_report(chosen, _itemsize(chosen, dtype), transpose=transpose)
     else:
-        emit(_shown(request, symbols=symbols), output_format, None, force=force)
+        report = _shown(chosen, dtype, transpose=transpose, symbols=symbols)
+    emit(report, output_format, None, force=force)
     return 0
 
 
-class _MatrixRequest(NamedTuple):
-    """The layer whose matrix is wanted: C or its transpose, with a weight in which dtype."""
-
-    network: Network
-    layer: MatrixLayer
-    dtype: str | None
-    transpose: bool
-    allow_outside: bool
-
-    def weight(self) -> Array:
-        """The layer's kernel."""
-        import numpy as np
-
-        from convt_cli.files.weights import Weights
-
-        weights = Weights(self.network, allow_outside=self.allow_outside)
-        return weights.weight(self.layer, None if self.dtype is None else np.dtype(self.dtype))
-
-    def itemsize(self) -> int:
-        """Bytes of one entry: of --dtype, of the file's numbers, or of int64 and float64."""
-        import numpy as np
-
-        if self.dtype is not None:
-            return np.dtype(self.dtype).itemsize
-        in_file = isinstance(self.layer.weight, FileReference)
-        return int(self.weight().itemsize) if in_file else 8
-
-    def matrix(self) -> csr_array:
-        """C, or Cᵀ, in memory."""
-        from convt_cli.operators.matrix.build import build_matrix
-
-        matrix = build_matrix(self.layer.convolution, self.weight(), transpose=self.transpose)
-        note_fill(self.layer)
-        return matrix
-
-    def bands(self, sparse_format: str) -> BandedMatrix | None:
-        """C, or Cᵀ, in bands of rows (of columns for csc); None where it cannot be banded."""
-        from convt_cli.operators.matrix.build import banded_matrix, can_be_banded
-
-        transpose = self.transpose != (sparse_format == "csc")
-        convolution = self.layer.convolution
-        if not can_be_banded(convolution, transpose=transpose):
-            return None
-        matrix = banded_matrix(convolution, self.weight(), transpose=transpose)
-        note_fill(self.layer)
-        return matrix
-
-
 def _export(
-    request: _MatrixRequest, path: str, sparse_format: str | None, *, compress: bool, force: bool
+    layer: Layer,
+    path: str,
+    dtype: str | None,
+    sparse_format: str | None,
+    *,
+    transpose: bool,
+    compress: bool,
+    force: bool,
 ) -> None:
-    """Write the matrix to a file: band by band where the format allows that, else as a whole."""
-    from convt_cli.files.matrices import matrix_format, write_bands
+    """Write C, or Cᵀ, to the file `path`."""
+    from convt_cli.files.export import exported_matrix, write_exported
+    from convt_cli.files.matrices import matrix_format
     from convt_cli.files.matrix_formats import MATRIX_FORMATS
-    from convt_cli.files.matrix_formats.base import banded_bytes
     from convt_cli.render.progress import progress
 
     chosen = matrix_format(path)
@@ -165,39 +116,34 @@ def _export(
         suffixes = " and ".join(name for name, one in MATRIX_FORMATS.items() if one.has_options)
         raise click.UsageError(f"--sparse-format and --compress go with {suffixes}")
     written = sparse_format or chosen.default
-    bands = request.bands(written) if written in chosen.banded else None
-    if bands is None:
-        _export_whole(request, path, written, compress=compress, force=force)
-        return
-    with progress("writing", banded_bytes(bands, written)) as advance:
-        write_bands(
-            path, bands, sparse_format=written, compress=compress, force=force, advance=advance
-        )
-
-
-def _export_whole(
-    request: _MatrixRequest, path: str, sparse_format: str, *, compress: bool, force: bool
-) -> None:
-    from convt_cli.files.matrices import write_matrix
-    from convt_cli.io import memory
-
-    memory.require(
-        2 * request.layer.convolution.matrix_bytes(request.itemsize()),
-        "C in two forms",
-        help="use --sparse-format csr, csc or coo, or a smaller input",
+    convolution, weight = layer.require_convolution(), layer.weight(dtype)
+    matrix = exported_matrix(convolution, weight, chosen, written, transpose=transpose)
+    note_fill(layer)
+    write_exported(
+        path, matrix, sparse_format=written, compress=compress, force=force, progress=progress
     )
-    matrix = request.matrix()
-    write_matrix(path, matrix, sparse_format=sparse_format, compress=compress, force=force)
 
 
-def _shown(request: _MatrixRequest, *, symbols: bool) -> Report:
+def _itemsize(layer: Layer, dtype: str | None) -> int:
+    """Bytes of one entry: of --dtype, of the file's numbers, or of int64 and float64."""
+    import numpy as np
+
+    if dtype is not None:
+        return np.dtype(dtype).itemsize
+    return layer.weight().itemsize if isinstance(layer.weight_source, FileReference) else 8
+
+
+def _shown(layer: Layer, dtype: str | None, *, transpose: bool, symbols: bool) -> Report:
     """A small matrix as a table: its entries, or the names of their taps."""
     from convt_cli.operators.matrix import entries
+    from convt_cli.operators.matrix.build import build_matrix
 
-    layer, transpose = request.layer, request.transpose
-    entries.require_small(layer.convolution)
+    convolution = layer.require_convolution()
+    entries.require_small(convolution)
     title = f"{'Cᵀ' if transpose else 'C'} of {layer.name}"
     if symbols:
-        named = entries.symbols(layer.convolution, layer.layout, transpose=transpose)
+        named = entries.symbols(convolution, layer.weight_layout, transpose=transpose)
         return entries_report(title, named)
-    return entries_report(title, entries.numbers(request.matrix()))
+    matrix = build_matrix(convolution, layer.weight(dtype), transpose=transpose)
+    note_fill(layer)
+    return entries_report(title, entries.numbers(matrix))

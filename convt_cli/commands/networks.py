@@ -3,38 +3,41 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.keys import FILL_NOTE
-from convt_cli.arithmetic.network import MatrixLayer, Network
 from convt_cli.commands.emit import is_stdout
 from convt_cli.commands.main import FAILED, complain_of, remark, warn_of
 from convt_cli.errors import ConvtError, Diagnostic, OutputIsInput, RequestError, SpecError
 from convt_cli.io.writing import is_file
-from convt_cli.spec.load import load_spec
+from convt_cli.library.layer import Layer
+from convt_cli.library.load import load_spec
+from convt_cli.library.network import Network
+
+_T = TypeVar("_T")
 
 _SPEC_SUFFIXES = (".yaml", ".yml")
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
     """The networks that could be loaded, and the exit status so far.
 
     `problems` are the errors of the specs that could not be loaded, and the warnings of all.
     """
 
-    networks: list[Network] = field(default_factory=list)
-    problems: list[Diagnostic] = field(default_factory=list)
+    networks: tuple[Network, ...] = ()
+    problems: tuple[Diagnostic, ...] = ()
     status: int = 0
 
-    def note(self, spec: str, error: ConvtError, layer: str | None = None) -> None:
-        """Print an error of `spec`, or of a layer in it, and count it."""
+    def failed(self, spec: str, error: ConvtError, layer: str | None = None) -> Loaded:
+        """The same, with an error of `spec`, or of a layer in it, printed and counted."""
         complain_of(error)
-        problems = as_diagnostics(spec, error)
-        self.problems.extend(replace(one, layer=one.layer or layer) for one in problems)
-        self.status = FAILED
+        found = (replace(one, layer=one.layer or layer) for one in as_diagnostics(spec, error))
+        return replace(self, problems=(*self.problems, *found), status=FAILED)
 
     def complete(self, output: str | None, output_format: str) -> bool:
         """Whether there is a report to write.
@@ -46,27 +49,52 @@ class Loaded:
         return not self.status or output_format == "json" or in_part
 
 
-def load_all(specs: Iterable[str], inputs: Sequence[tuple[str, Shape]]) -> Loaded:
+def load_all(
+    specs: Iterable[str], inputs: Sequence[tuple[str, Shape]], *, allow_outside: bool = False
+) -> Loaded:
     """The networks of all specs; warnings and errors are printed and counted, not raised."""
     loaded = Loaded()
     for spec in expand(specs):
         try:
-            network = load_network(spec, inputs)
+            network = load_network(spec, inputs, allow_outside=allow_outside)
         except OutputIsInput:
             raise
         except ConvtError as error:
-            loaded.note(spec, error)
+            loaded = loaded.failed(spec, error)
         else:
-            loaded.networks.append(network)
-            loaded.problems.extend(network.warnings)
+            loaded = replace(
+                loaded,
+                networks=(*loaded.networks, network),
+                problems=(*loaded.problems, *network.warnings),
+            )
     return loaded
 
 
-def load_network(spec: str, inputs: Iterable[tuple[str, Shape]] = ()) -> Network:
+def load_network(
+    spec: str, inputs: Iterable[tuple[str, Shape]] = (), *, allow_outside: bool = False
+) -> Network:
     """The network of a spec, its warnings printed.  Raises SpecError, FileError, RequestError."""
-    network = load_spec(spec, input=dict(inputs))
+    network = load_spec(spec, input=dict(inputs), allow_outside=allow_outside)
     warn_of(network.warnings)
     return network
+
+
+def each_network(loaded: Loaded, work: Callable[[Network], _T]) -> tuple[list[_T], Loaded]:
+    """What `work` gives for every network; where it raises, that is counted and left out of both.
+
+    The second value is `loaded` without the networks that failed.
+    """
+    found, networks = [], []
+    for network in loaded.networks:
+        try:
+            found.append(work(network))
+        except OutputIsInput:
+            raise
+        except ConvtError as error:
+            loaded = loaded.failed(network.spec, error)
+        else:
+            networks.append(network)
+    return found, replace(loaded, networks=tuple(networks))
 
 
 def as_diagnostics(spec: str, error: ConvtError) -> tuple[Diagnostic, ...]:
@@ -113,14 +141,12 @@ def _specs_in(folder: str) -> list[str]:
     return [name for name in names if is_file(os.path.join(folder, name))]
 
 
-def choose_layer(network: Network, name: str | None) -> MatrixLayer:
+def choose_layer(network: Network, name: str | None) -> Layer:
     """The conv-like layer called `name`, or the only one.  Raises RequestError (E502)."""
     layers = network.matrix_layers
-    if name is None and len(layers) == 1:
-        return layers[0]
-    for layer in layers:
-        if layer.name == name:
-            return layer
+    found = [layer for layer in layers if name in (None, layer.name)]
+    if len(found) == 1:
+        return found[0]
     names = ", ".join(layer.name for layer in layers)
     types = {layer.name: layer.type for layer in network.layers}
     if not layers:
@@ -133,7 +159,7 @@ def choose_layer(network: Network, name: str | None) -> MatrixLayer:
     )
 
 
-def note_fill(layer: MatrixLayer) -> None:
+def note_fill(layer: Layer) -> None:
     """Print a note to standard error if the layer had no weight and was filled."""
     if layer.is_filled:
         remark(f"note: {layer.name} has {FILL_NOTE}")

@@ -13,6 +13,7 @@ from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.keys import LARGEST
 from convt_cli.arithmetic.layers.base import MAX_RANK
 from convt_cli.errors import ArrayError, shown
+from convt_cli.io.reading import STDIN
 from convt_cli.io.writing import require_writable
 
 TABLE_FORMATS = ("text", "json", "csv", "markdown")
@@ -95,6 +96,35 @@ def layer_option(function: _F) -> _F:
     return click.option("--layer", metavar="NAME", help="The layer; needed if there are several.")(
         function
     )
+
+
+def array_argument(function: _F) -> _F:
+    """The argument ARRAY, an array file."""
+    return click.argument("array", metavar="ARRAY")(function)
+
+
+def output_array_option(*, required: bool) -> Callable[[_F], _F]:
+    """-o, an array file."""
+    return click.option(
+        "-o", "--output", metavar="OUT", required=required, help="The array file to write."
+    )
+
+
+def layout_option(*layouts: str) -> Callable[[_F], _F]:
+    """--layout, one of `layouts`; the first is the default."""
+    return click.option(
+        "--layout",
+        type=click.Choice(layouts),
+        default=layouts[0],
+        show_default=True,
+        help="Where ARRAY and OUT have their channels.",
+    )
+
+
+def require_one_stdin(spec: str, array: str | None, name: str) -> None:
+    """Raise a usage error where both SPEC and the array called `name` are standard input."""
+    if spec == array == STDIN:
+        raise click.UsageError(f"standard input can be SPEC or {name}, not both")
 
 
 def unit(text: str) -> Shape:

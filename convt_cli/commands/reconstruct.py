@@ -10,22 +10,23 @@ from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.keys import LARGEST
 from convt_cli.arithmetic.vocabulary import RULES, Rule
 from convt_cli.commands.emit import emit, is_stdout
-from convt_cli.commands.main import remark
+from convt_cli.commands.main import remark_notes
 from convt_cli.commands.networks import load_network
 from convt_cli.commands.options import (
     force_option,
     format_option,
     input_option,
+    output_array_option,
     outside_option,
+    require_one_stdin,
     spec_argument,
     unit_option,
 )
 from convt_cli.commands.threads import compute_by_tiles
-from convt_cli.io.reading import STDIN
+from convt_cli.io.writing import require_writable
 from convt_cli.reports.reconstruction import reconstruction_report
 
 if TYPE_CHECKING:
-    from convt_cli.analysis.backward.reconstruct import Kept, Reconstruction
     from convt_cli.files.layout import Form
     from convt_cli.operators.dtypes import Array
 
@@ -64,7 +65,7 @@ Examples:
 )
 @click.option("--batch", is_flag=True, help="IMAGE is a batch of images, or a folder of them.")
 @input_option
-@click.option("-o", "--output", metavar="OUT", help="The array file to write.")
+@output_array_option(required=False)
 @click.option("--sheet", metavar="FILE.png", help="Write the pictures side by side.")
 @format_option()
 @outside_option
@@ -100,13 +101,13 @@ def command(
     from convt_cli.analysis.backward.reconstruct import reconstruct
     from convt_cli.analysis.backward.run import way_to
     from convt_cli.files.arrays import locate
-    from convt_cli.io.writing import require_writable
+    from convt_cli.files.batches import write_pictures
+    from convt_cli.render.pictures import reconstruction_sheet
     from convt_cli.render.progress import progress
 
-    if spec == image == STDIN:
-        raise click.UsageError("standard input can be SPEC or IMAGE, not both")
+    require_one_stdin(spec, image, "IMAGE")
     require_writable(output and locate(output).path, sheet, force=force)
-    network = load_network(spec, inputs)
+    network = load_network(spec, inputs, allow_outside=allow_outside)
     images, form = _read(image, way_to(network, layer).input_shape, batch=batch, sheet=sheet)
     found = reconstruct(
         network,
@@ -116,12 +117,12 @@ def command(
         unit=unit,
         top=top,
         rule=rule,
-        allow_outside=allow_outside,
         progress=progress,
     )
-    _write(found, images, form if top is None else None, output, sheet, force=force)
-    for note in found.notes:
-        remark(f"note: {note}")
+    drawn = None if sheet is None else (sheet, reconstruction_sheet(found, images))
+    own_form = form if top is None else None
+    write_pictures(found.pictures, own_form, output, drawn, force=force)
+    remark_notes(found.notes)
     if not any(is_stdout(path) for path in (output, sheet) if path is not None):
         emit(reconstruction_report(spec, found), output_format, None, force=force)
     return 0
@@ -136,49 +137,3 @@ def _read(name: str, shape: Shape, *, batch: bool, sheet: str | None) -> tuple[A
 
         require_sheet(shape)
     return (read_images(name, shape), None) if batch else read_image(name, shape)
-
-
-def _write(
-    found: Reconstruction,
-    images: Array,
-    form: Form | None,
-    output: str | None,
-    sheet: str | None,
-    *,
-    force: bool,
-) -> None:
-    """Write the pictures as an array, in `form` if given, and as a sheet: both, or neither."""
-    from convt_cli.files.arrays import is_text, locate, write_into
-    from convt_cli.files.layout import give_back
-    from convt_cli.io.writing import outputs
-
-    drawn = None if sheet is None else _drawn(found, images)
-    paths = [locate(output).path] if output is not None else []
-    with outputs([*paths, *filter(None, (sheet,))], force=force) as files:
-        if output is not None:
-            pictures = found.pictures
-            if form is not None:
-                pictures = give_back(pictures, form, text=is_text(output))
-            write_into(files[0], output, pictures)
-        if drawn is not None:
-            files[-1].write(drawn)
-
-
-def _drawn(found: Reconstruction, images: Array) -> bytes:
-    """A .png of the image and its pictures; of several images, each in front of its picture."""
-    from convt_cli.render.pictures import Panel, as_it_is, sheet, stretched
-
-    panels = [Panel("image", as_it_is(images[0]))] if len(images) == 1 else []
-    for kept, picture in zip(found.kept, found.pictures, strict=True):
-        if len(images) > 1:
-            panels.append(Panel(f"image {kept.image}", as_it_is(images[kept.image])))
-        panels.append(Panel(_title(found.layer, kept), stretched(picture)))
-    return sheet(panels)
-
-
-def _title(layer: str, kept: Kept) -> str:
-    """The title of a picture: the layer, or the channel and the position that were kept."""
-    if kept.channel is None:
-        return layer
-    position = f" at {','.join(map(str, kept.position))}" if kept.position else ""
-    return f"channel {kept.channel}{position}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 import click
 
 from convt_cli.arithmetic.convolution import Shape
@@ -136,10 +138,26 @@ def command(
     if spec is not None:
         if given or any((input_size, output_size, layer_type, framework, limit)):
             raise click.UsageError("--sizes goes with --up-to and --input alone")
-        emit(_sizes(spec, dict(inputs), up_to or _UP_TO), output_format, output, force=force)
-        return 0
-    if inputs or up_to:
-        raise click.UsageError("--input and --up-to go with --sizes")
+        report = _sizes(spec, dict(inputs), up_to or _UP_TO)
+    else:
+        if inputs or up_to:
+            raise click.UsageError("--input and --up-to go with --sizes")
+        question = _question(input_size, output_size, layer_type, framework, given)
+        if limit is None and output_format in ("text", "markdown"):
+            limit = _SHOWN
+        report = _layers(question, Bounds(**given), limit)
+    emit(report, output_format, output, force=force)
+    return 0
+
+
+def _question(
+    input_size: int | None,
+    output_size: int | None,
+    layer_type: str | None,
+    framework: str | None,
+    given: Container[str],
+) -> Question:
+    """What is asked for; `given` are the names of the parameters with values of their own."""
     if output_size is None:
         raise click.UsageError("--output-size is needed, or --sizes SPEC")
     question = Question(
@@ -150,10 +168,7 @@ def command(
     )
     if "output_padding" in given and not question.is_transposed:
         raise click.UsageError("--output-padding goes with --type conv_transpose")
-    if limit is None and output_format in ("text", "markdown"):
-        limit = _SHOWN
-    emit(_layers(question, Bounds(**given), limit), output_format, output, force=force)
-    return 0
+    return question
 
 
 def _likely_type(input_size: int | None, output_size: int) -> str:

@@ -7,18 +7,20 @@ import click
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.vocabulary import NORMS, Norm
 from convt_cli.commands.emit import emit, is_stdout
-from convt_cli.commands.main import remark
+from convt_cli.commands.main import remark_notes
 from convt_cli.commands.networks import load_network
 from convt_cli.commands.options import (
     force_option,
     format_option,
     input_option,
+    output_array_option,
     outside_option,
+    require_one_stdin,
     spec_argument,
     unit_option,
 )
 from convt_cli.commands.threads import compute_by_tiles
-from convt_cli.io.reading import STDIN
+from convt_cli.io.writing import require_writable
 from convt_cli.reports.reconstruction import stimulus_report
 
 
@@ -50,7 +52,7 @@ Examples:
     "--at", metavar="IMAGE", help="Find an input of the network, with its layers linear at IMAGE."
 )
 @input_option
-@click.option("-o", "--output", metavar="OUT", help="The array file to write.")
+@output_array_option(required=False)
 @format_option()
 @outside_option
 @force_option
@@ -80,30 +82,19 @@ def command(
     compute_by_tiles()
     from convt_cli.analysis.backward.run import way_to
     from convt_cli.analysis.backward.stimulus import stimulus
-    from convt_cli.files.arrays import is_text, locate, write_array
+    from convt_cli.files.arrays import locate
+    from convt_cli.files.batches import write_batch
     from convt_cli.files.images import read_image
-    from convt_cli.files.layout import Form, give_back
-    from convt_cli.io.writing import require_writable
+    from convt_cli.files.layout import Form
 
-    if spec == at == STDIN:
-        raise click.UsageError("standard input can be SPEC or IMAGE, not both")
+    require_one_stdin(spec, at, "IMAGE")
     require_writable(output and locate(output).path, force=force)
-    network = load_network(spec, inputs)
+    network = load_network(spec, inputs, allow_outside=allow_outside)
     image = None if at is None else read_image(at, way_to(network, layer).input_shape)[0]
-    found = stimulus(
-        network,
-        layer=layer,
-        unit=unit,
-        norm=norm,
-        through=through,
-        at=image,
-        allow_outside=allow_outside,
-    )
+    found = stimulus(network, layer=layer, unit=unit, norm=norm, through=through, at=image)
     if output is not None:
-        form = Form(channels_last=False)
-        write_array(output, give_back(found.x[None], form, text=is_text(output)), force=force)
-    for note in found.notes:
-        remark(f"note: {note}")
+        write_batch(output, found.x[None], Form(channels_last=False), force=force)
+    remark_notes(found.notes)
     if output is None or not is_stdout(output):
         emit(stimulus_report(spec, found), output_format, None, force=force)
     return 0

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import click
 
 from convt_cli.arithmetic.convolution import Shape
-from convt_cli.arithmetic.network import MatrixLayer
 from convt_cli.commands.emit import emit
 from convt_cli.commands.layers import each_layer
 from convt_cli.commands.main import FOUND
@@ -21,11 +20,12 @@ from convt_cli.commands.options import (
 )
 from convt_cli.commands.threads import compute_by_tiles
 from convt_cli.errors.suggestions import suggestion
+from convt_cli.library.layer import Layer
+from convt_cli.library.network import Network
 
 if TYPE_CHECKING:
     from convt_cli.analysis.peers import Peer
     from convt_cli.analysis.verify import Check
-    from convt_cli.operators.dtypes import Array
 
 
 @click.command(
@@ -69,13 +69,13 @@ def command(
     compute_by_tiles()
     peers = _peers(against)
 
-    def verified(layer: MatrixLayer, weight: Array) -> tuple[Check, ...]:
+    def verified(_: Network, layer: Layer) -> tuple[Check, ...]:
         from convt_cli.analysis.verify import verify_layer
 
-        return verify_layer(layer.convolution, weight, peers)
+        return verify_layer(layer, peers)
 
-    loaded = load_all(specs, inputs)
-    found = each_layer(loaded, layer, verified, label="verifying", allow_outside=allow_outside)
+    loaded = load_all(specs, inputs, allow_outside=allow_outside)
+    found, loaded = each_layer(loaded, layer, verified, label="verifying")
     if loaded.complete(output, output_format):
         from convt_cli.reports.verification import verification_report
 

@@ -137,6 +137,13 @@ class RequestError(ConvtError):
     """A request that cannot be met: a missing extra, a layer to choose, too little memory."""
 
 
+class UnknownLayer(RequestError, KeyError):
+    """A name that no layer of the network has; the help names the closest one."""
+
+    def __str__(self) -> str:
+        return f"{self.message}: {self.help}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnostic:
     """One problem of a spec: where it is, which rule it breaks and how to mend it.

@@ -15,8 +15,11 @@ import numpy as np
 from convt_cli.arithmetic.convolution import Convolution, Shape
 from convt_cli.arithmetic.dialects.weight_layout import WeightLayout, other_order
 from convt_cli.arithmetic.keys import FileReference, Fill, Inline, WeightSource
-from convt_cli.arithmetic.network import MatrixLayer, Network
-from convt_cli.errors import ArrayError, shape_text
+from convt_cli.arithmetic.layers.linear import Linear
+from convt_cli.arithmetic.layers.norms import Norm
+from convt_cli.arithmetic.layers.pointwise import PRelu
+from convt_cli.arithmetic.network import Network, NetworkLayer
+from convt_cli.errors import ArrayError, RequestError, shape_text, shown
 from convt_cli.files.arrays import located, read_located
 from convt_cli.files.weight_formats import WEIGHT_FORMATS, WeightFile, weight_format
 from convt_cli.io.folders import Folder
@@ -25,29 +28,57 @@ from convt_cli.operators.fills import filled, written
 
 
 class Weights:
-    """Finds the numbers of a network's layers; `allow_outside` admits files outside the folder."""
+    """Finds the numbers of a network's layers, in the spec's folder unless it may lie outside."""
 
-    def __init__(self, network: Network, *, allow_outside: bool = False) -> None:
-        self._spec = network.spec
-        self._allow_outside = allow_outside
+    def __init__(self, network: Network) -> None:
+        self._network = network
         self._files: dict[str, WeightFile] = {}  # each is opened once
 
-    def weight(self, layer: MatrixLayer, dtype: np.dtype[Any] | None = None) -> Array:
-        """The kernel of a layer, as `dtype` where one is given.
+    def weight(self, layer: NetworkLayer, dtype: np.dtype[Any] | None = None) -> Array:
+        """The weight of a layer, as `dtype` where one is given.
 
-        Raises FileError, ArrayError (E121, E302, E303).
+        A kernel is in C's layout, (out_channels, in_channels // groups, *kernel_size); the weight
+        of a linear layer is (out_features, in_features), that of a norm or a prelu as the framework
+        stores it, that of a scale (channels,).  Raises FileError, ArrayError (E121, E302, E303),
+        and RequestError (E502) for a layer without one.
         """
-        shape = layer.layout.stored_shape(layer.convolution)
-        what = f"weight of {layer.name}"
-        stored = self.numbers(layer.weight, shape, what, dtype, layer.layout.taps_first)
-        return as_c(stored, layer.layout, layer.convolution)
+        if layer.weight_source is None:
+            raise RequestError(
+                "E502",
+                "a layer with a weight is wanted",
+                value=f"{shown(layer.name)} is {layer.type}",
+                help="choose a layer that has one",
+            )
+        what, layout = f"weight of {layer.name}", layer.weight_layout
+        shape = self._stored_shape(layer)
+        stored = self.numbers(layer.weight_source, shape, what, dtype, layout.taps_first)
+        if layer.convolution is not None:
+            return as_c(stored, layout, layer.convolution)
+        is_turned = isinstance(layer.definition, Linear) and self._network.rules.taps_first
+        return stored.T if is_turned else stored
 
-    def bias(self, layer: MatrixLayer, dtype: np.dtype[Any] | None = None) -> Array:
-        """(channels of the layer's output): the bias that the spec names, else zeros."""
-        shape = layer.convolution.action_shapes[1][:1]
-        if isinstance(layer.bias, bool):
+    def bias(self, layer: NetworkLayer, dtype: np.dtype[Any] | None = None) -> Array:
+        """(channels of the layer's output): the bias that the spec names, else zeros.
+
+        That of a linear layer is (out_features,), that of a norm as the framework stores it.
+        """
+        if isinstance(layer.definition, Norm):
+            shape = self._stored_shape(layer)
+        elif isinstance(layer.definition, Linear):
+            shape = (layer.definition.out_features,)
+        else:
+            shape = layer.output[:1]
+        if layer.bias_source is None:
             return np.zeros(shape, dtype)
-        return self.numbers(layer.bias, shape, f"bias of {layer.name}", dtype)
+        return self.numbers(layer.bias_source, shape, f"bias of {layer.name}", dtype)
+
+    def _stored_shape(self, layer: NetworkLayer) -> Shape:
+        """The shape in which the layer's weight is stored."""
+        if layer.convolution is not None:
+            return layer.weight_layout.stored_shape(layer.convolution)
+        if isinstance(layer.definition, Linear | Norm | PRelu):
+            return layer.definition.stored_shape(layer.inputs[0], self._network.rules)
+        return layer.output[:1]
 
     def numbers(
         self,
@@ -90,7 +121,7 @@ class Weights:
 
     @cached_property
     def _folder(self) -> Folder:
-        return Folder.of(self._spec, allow_outside=self._allow_outside)
+        return Folder.of(self._network.spec, allow_outside=self._network.allow_outside)
 
 
 def rearranged(stored: Array, source: FileReference) -> Array:

@@ -5,19 +5,37 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Sequence
 from functools import lru_cache, wraps
-from typing import Any, ParamSpec, SupportsIndex
+from typing import Any, Literal, ParamSpec, SupportsIndex
 
 import numpy as np
 
 from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.convolution import Convolution, Shape, direct_axes, transposed_axes
-from convt_cli.arithmetic.dialects.padding import legal_output_padding
-from convt_cli.arithmetic.keys import LARGEST, Pair, require_rank
+from convt_cli.arithmetic.dialects.frameworks import FRAMEWORKS
+from convt_cli.arithmetic.dialects.padding import (
+    FRAMEWORK_WORDS,
+    WORDS,
+    direct_pads,
+    legal_output_padding,
+    pads,
+    require_transposed_word,
+)
+from convt_cli.arithmetic.keys import LARGEST, Padding, Pair, require_rank
+from convt_cli.arithmetic.padding_modes import PADDING_MODES
 from convt_cli.arithmetic.stencil import Stencil, each_axis, stencils_of
 from convt_cli.errors import GeometryError, shown
+from convt_cli.errors.suggestions import suggestion
 
 IntPerAxis = SupportsIndex | Sequence[SupportsIndex]
-PaddingArgument = SupportsIndex | Sequence[SupportsIndex] | Sequence[Sequence[SupportsIndex]]
+PaddingWord = Literal["same", "valid", "half", "full", "causal"]
+"""The words of a spec that `padding` takes, by PyTorch's rules."""
+PaddingArgument = (
+    SupportsIndex | Sequence[SupportsIndex] | Sequence[Sequence[SupportsIndex]] | PaddingWord
+)
+PaddingMode = Literal["zeros", "circular", "reflect", "replicate"]
+
+_RULES = FRAMEWORKS["pytorch"]
+"""The framework whose rules hold where frameworks differ, and whose argument names these are."""
 
 _Given = ParamSpec("_Given")
 
@@ -29,7 +47,7 @@ _CACHES: list[Any] = []
 
 
 def _cached(make: Callable[_Given, Convolution]) -> Callable[_Given, Convolution]:
-    """`make` with a cache for arguments that are plain ints, or tuples or lists of them."""
+    """`make` with a cache for arguments that are words, plain ints, or tuples or lists of ints."""
     known: Any = lru_cache(maxsize=_CACHED_CONVOLUTIONS)(make)
     _CACHES.append(known)
 
@@ -52,13 +70,13 @@ def clear_cached_convolutions() -> None:
 
 
 def _is_plain(value: object) -> bool:
-    """Whether `value` may be a key of the cache: exact ints only.
+    """Whether `value` may be a key of the cache: exact ints, and words.
 
     True and 1.0 are equal to 1 and would find its entry, but they must be refused.
     """
     if type(value) is tuple:
         return all(type(entry) is int for entry in value)
-    return value is None or type(value) is int
+    return value is None or type(value) in (int, str)
 
 
 @_cached
@@ -71,6 +89,7 @@ def direct_convolution(
     dilation: IntPerAxis,
     groups: int,
     output_size: IntPerAxis | None = None,
+    padding_mode: PaddingMode = "zeros",
 ) -> Convolution:
     """The convolution of a weight (out_channels, in_channels // groups, *kernel_size).
 
@@ -81,8 +100,10 @@ def direct_convolution(
     kept = None if output_size is None else ints_per_axis(output_size, rank, "output_size", 1)
     stencils = _stencils(weight_shape, stride, dilation)
     count = ints_per_axis(groups, 1, "groups", 1)[0]
-    axes = direct_axes(sizes, stencils, pad_pairs(padding, rank), kept)
-    return _convolution(weight_shape, count, axes, adjoint=False)
+    pairs = direct_pads(_written(padding, rank), sizes, stencils, _RULES, "conv")
+    axes = direct_axes(sizes, stencils, pairs, kept)
+    _require_word(padding_mode, PADDING_MODES, "padding_mode")
+    return _convolution(weight_shape, count, axes, padding_mode=padding_mode)
 
 
 @_cached
@@ -107,7 +128,10 @@ def transposed_convolution(
     extras = ints_per_axis(output_padding, rank, "output_padding", 0)
     each_axis(_legal_extra, extras, stencils)
     count = ints_per_axis(groups, 1, "groups", 1)[0]
-    axes = transposed_axes(sizes, stencils, pad_pairs(padding, rank), extras)
+    written = _written(padding, rank)
+    if isinstance(written, str) and written in FRAMEWORK_WORDS:
+        require_transposed_word(written, stencils, _RULES)
+    axes = transposed_axes(sizes, stencils, pads(written, stencils), extras)
     return _convolution(weight_shape, count, axes, adjoint=True)
 
 
@@ -125,13 +149,19 @@ def _stencils(weight_shape: Shape, stride: IntPerAxis, dilation: IntPerAxis) -> 
 
 
 def _convolution(
-    weight_shape: Shape, groups: int, axes: tuple[Axis, ...], *, adjoint: bool
+    weight_shape: Shape,
+    groups: int,
+    axes: tuple[Axis, ...],
+    *,
+    adjoint: bool = False,
+    padding_mode: PaddingMode = "zeros",
 ) -> Convolution:
     return Convolution(
         out_channels=weight_shape[0],
         in_channels=weight_shape[1] * groups,
         axes=axes,
         groups=groups,
+        padding_mode=padding_mode,
         adjoint=adjoint,
     )
 
@@ -140,6 +170,26 @@ def ints_per_axis(value: object, rank: int, field: str, minimum: int) -> tuple[i
     """`value` as one Python int per axis.  Raises GeometryError (E103, E106, E107)."""
     entries = _entries(value, rank, field)
     return tuple(_integer(entry, field, minimum) for entry in entries)
+
+
+def _written(padding: object, rank: int) -> Padding:
+    """`padding` as a spec has it: a word, or one (before, after) pair per axis."""
+    if not isinstance(padding, str):
+        return pad_pairs(padding, rank)
+    _require_word(padding, WORDS, "padding")
+    return padding
+
+
+def _require_word(word: str, known: Sequence[str], field: str) -> None:
+    """Raise GeometryError (E104) unless `word` is one of the `known`."""
+    if word not in known:
+        raise GeometryError(
+            "E104",
+            f"unknown {field}",
+            field=field,
+            value=f"got {shown(word)}",
+            help=suggestion(str(word), list(known)),
+        )
 
 
 def pad_pairs(padding: object, rank: int) -> tuple[Pair, ...]:

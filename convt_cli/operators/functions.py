@@ -2,8 +2,10 @@
 
 Arrays are ([batch], channels, *spatial); `weight` is (out_channels, in_channels // groups,
 *kernel_size) of the *direct* convolution, which for `conv_transpose` reads (in_channels,
-out_channels // groups, *kernel_size), as in PyTorch.  `padding` is an int, one int per axis, or
-one (before, after) pair per axis.
+out_channels // groups, *kernel_size), as in PyTorch.  `padding` is an int, one int per axis, one
+(before, after) pair per axis, or a word that a spec knows: "valid", "half", "full" or "causal"; and
+"same" as PyTorch has it, with stride 1 and not for `conv_transpose`.  `padding_mode` is "zeros",
+"circular", "reflect" or "replicate".
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from convt_cli.io import memory
 from convt_cli.operators.arguments import (
     IntPerAxis,
     PaddingArgument,
+    PaddingMode,
     direct_convolution,
     transposed_convolution,
 )
@@ -43,6 +46,7 @@ def conv_matrix(
     dilation: IntPerAxis = 1,
     groups: int = 1,
     output_size: IntPerAxis | None = None,
+    padding_mode: PaddingMode = "zeros",
 ) -> csr_array:
     """C, the sparse matrix with conv(x).ravel() = C @ x.ravel().
 
@@ -54,6 +58,10 @@ def conv_matrix(
     >>> conv_matrix([[[1, 2]]], 3).toarray()
     array([[1, 2, 0],
            [0, 1, 2]])
+    >>> conv_matrix([[[1, 2]]], 3, padding="same", padding_mode="replicate").toarray()
+    array([[1, 2, 0],
+           [0, 1, 2],
+           [0, 0, 3]])
     """
     taps = require_weight(weight)
     convolution = direct_convolution(
@@ -64,6 +72,7 @@ def conv_matrix(
         dilation=dilation,
         groups=groups,
         output_size=output_size,
+        padding_mode=padding_mode,
     )
     return build_matrix(convolution, taps)
 
@@ -76,6 +85,7 @@ def conv(
     padding: PaddingArgument = 0,
     dilation: IntPerAxis = 1,
     groups: int = 1,
+    padding_mode: PaddingMode = "zeros",
 ) -> Array:
     """C x: the convolution (cross-correlation) of x, ([batch], in_channels, *spatial).
 
@@ -84,6 +94,8 @@ def conv(
 
     >>> conv([[1, 10, 100]], [[[1, 2]]])
     array([[ 21, 210]])
+    >>> conv([[1, 10, 100]], [[[1, 2]]], padding="causal", padding_mode="circular")
+    array([[102,  21, 210]])
     """
     taps, source = require_weight(weight), as_array(x, "x")
     _require_rank(source, taps)
@@ -94,6 +106,7 @@ def conv(
         padding=padding,
         dilation=dilation,
         groups=groups,
+        padding_mode=padding_mode,
     )
     return apply(apply_forward, convolution, taps, source, convolution.input_shape)
 
@@ -116,6 +129,8 @@ def conv_transpose(
 
     >>> conv_transpose([[1, 10]], [[[1, 2, 3]]], stride=2)
     array([[ 1,  2, 13, 20, 30]])
+    >>> conv_transpose([[1, 10]], [[[1, 2, 3]]], stride=2, padding="half")
+    array([[ 2, 13, 20]])
     """
     taps, source = require_weight(weight), as_array(y, "y")
     _require_rank(source, taps)

@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from convt_cli.analysis.backward.reconstruct import Kept, Reconstruction
 from convt_cli.errors import RequestError
 from convt_cli.io.loading import working_in
 from convt_cli.operators.dtypes import Array
@@ -103,6 +104,24 @@ def sheet(panels: Sequence[Panel]) -> bytes:
 
     with matplotlib.rc_context(matplotlib.rcParamsDefault):  # not what a caller has set
         return _drawn(panels)
+
+
+def reconstruction_sheet(found: Reconstruction, images: Array) -> bytes:
+    """A .png of the image and its pictures; of several images, each in front of its picture."""
+    panels = [Panel("image", as_it_is(images[0]))] if len(images) == 1 else []
+    for kept, picture in zip(found.kept, found.pictures, strict=True):
+        if len(images) > 1:
+            panels.append(Panel(f"image {kept.image}", as_it_is(images[kept.image])))
+        panels.append(Panel(_title(found.layer, kept), stretched(picture)))
+    return sheet(panels)
+
+
+def _title(layer: str, kept: Kept) -> str:
+    """The title of a picture: the layer, or the channel and the position that were kept."""
+    if kept.channel is None:
+        return layer
+    position = f" at {','.join(map(str, kept.position))}" if kept.position else ""
+    return f"channel {kept.channel}{position}"
 
 
 def _drawn(panels: Sequence[Panel]) -> bytes:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import prod
 
 from convt_cli.analysis.coverage import Coverage
 from convt_cli.analysis.singular.values import Shortcuts, Spectrum
-from convt_cli.arithmetic.convolution import Shape
-from convt_cli.arithmetic.keys import WeightSource
-from convt_cli.arithmetic.network import MatrixLayer, Network, Shuffle
+from convt_cli.arithmetic.convolution import Convolution, Shape
+from convt_cli.arithmetic.network import Network, NetworkLayer
+from convt_cli.arithmetic.questions.shuffles import Shuffle
 from convt_cli.errors import Diagnostic
 from convt_cli.reports.cells import number, off
 from convt_cli.reports.per_layer import LayerResults, NetworkResults, fill_notes, per_layer_report
@@ -18,16 +19,18 @@ from convt_cli.reports.table import Cell, CellKind, Report, Table, column
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Analysis:
-    """The results for one layer's C, whose entries take `itemsize` bytes each beside their index.
+    """The results for the C of one layer's `convolution`, whose entries have `itemsize` bytes.
 
-    `phase_differences` says, for each pixel_shuffle behind the layer, by its name, how far the
-    kernel sums of the phases differ; a pixel_shuffle that was not examined is missing.
+    `shuffles` are the pixel_shuffle layers behind the layer, and `phase_differences` says for each,
+    by its name, how far the kernel sums of the phases differ; one that was not examined is missing.
     """
 
+    convolution: Convolution
     itemsize: int
     coverage: Coverage
     spectrum: Spectrum
     shortcuts: Shortcuts
+    shuffles: tuple[Shuffle, ...] = ()
     phase_differences: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -71,16 +74,16 @@ def _table(network: Network, layers: LayerResults[Analysis]) -> Table:
     )
 
 
-def _row(layer: MatrixLayer, analysis: Analysis) -> tuple[Cell, ...]:
+def _row(layer: NetworkLayer, analysis: Analysis) -> tuple[Cell, ...]:
     spectrum, shortcuts = analysis.spectrum, analysis.shortcuts
     largest, smallest = spectrum.largest, spectrum.smallest
     counts = analysis.coverage
     estimates = (shortcuts.reshaped, shortcuts.reshaped_root_taps, shortcuts.circular)
     return (
         layer.name,
-        layer.convolution.nnz,
-        number(_density(layer), 3),
-        layer.convolution.matrix_bytes(analysis.itemsize),
+        analysis.convolution.nnz,
+        number(_density(analysis.convolution), 3),
+        analysis.convolution.matrix_bytes(analysis.itemsize),
         number(largest.value),
         number(largest.error_estimate, 1),
         None if smallest is None else number(smallest.value),
@@ -94,14 +97,14 @@ def _row(layer: MatrixLayer, analysis: Analysis) -> tuple[Cell, ...]:
     )
 
 
-def verdict(layer: MatrixLayer, analysis: Analysis) -> str:
+def verdict(layer: NetworkLayer, analysis: Analysis) -> str:
     """Whether Cᵀ with constant taps leaves a constant even, away from the borders, in words.
 
     Where a pixel_shuffle stands behind the layer, the two are judged together instead: whether
     both of them, with the layer's own taps, leave a constant even.
     """
-    if layer.shuffles:
-        return "; ".join(_shuffle_verdict(layer, one, analysis) for one in layer.shuffles)
+    if analysis.shuffles:
+        return "; ".join(_shuffle_verdict(layer, one, analysis) for one in analysis.shuffles)
     counts = analysis.coverage
     if counts.interior is None:
         return "even everywhere" if counts.is_even else "no interior"
@@ -110,19 +113,18 @@ def verdict(layer: MatrixLayer, analysis: Analysis) -> str:
     return f"uneven: {_range_text(counts.interior)}, period {_joined_sizes(counts.period)}"
 
 
-def _shuffle_verdict(layer: MatrixLayer, shuffle: Shuffle, analysis: Analysis) -> str:
+def _shuffle_verdict(layer: NetworkLayer, shuffle: Shuffle, analysis: Analysis) -> str:
     difference = analysis.phase_differences.get(shuffle.name)
     if difference is None:
         return f"not judged with {shuffle.name}"
-    aside = ", its bias aside" if isinstance(layer.bias, WeightSource) else ""
+    aside = ", its bias aside" if layer.bias_source is not None else ""
     if not difference:
         return f"even with {shuffle.name}{aside}"
     return f"uneven with {shuffle.name}{aside}: kernel sums differ by {100 * difference:.3g} %"
 
 
-def _density(layer: MatrixLayer) -> float:
-    rows, columns = layer.convolution.matrix_shape
-    return layer.convolution.nnz / (rows * columns)
+def _density(convolution: Convolution) -> float:
+    return convolution.nnz / prod(convolution.matrix_shape)
 
 
 def _range_text(pair: tuple[int, int]) -> str:
@@ -147,26 +149,27 @@ def _notes(layers: LayerResults[Analysis]) -> Iterator[str]:
         yield f"The smallest singular value is not known: {', '.join(unknown)}."
     for layer, analysis in layers:
         if analysis.coverage.is_even is False:
-            yield f"{layer.name}: {_remedy(layer, analysis.coverage)}"
+            yield f"{layer.name}: {_remedy(analysis)}"
     yield from fill_notes(layers)
 
 
-def _remedy(layer: MatrixLayer, counts: Coverage) -> str:
+def _remedy(analysis: Analysis) -> str:
+    counts = analysis.coverage
     if counts.even_kernel_size is None:
         return "a dilation with no factor in common with the stride would make the overlap even."
     size = _joined_sizes(counts.even_kernel_size)
-    own = _joined_sizes(layer.convolution.kernel_size)
+    own = _joined_sizes(analysis.convolution.kernel_size)
     return f"kernel_size {size} in place of {own} would make the overlap even."
 
 
-def _document(layer: MatrixLayer, analysis: Analysis) -> dict[str, object]:
+def _document(layer: NetworkLayer, analysis: Analysis) -> dict[str, object]:
     counts, spectrum, shortcuts = analysis.coverage, analysis.spectrum, analysis.shortcuts
     smallest = spectrum.smallest
     return {
-        "shape": layer.convolution.matrix_shape,
-        "nnz": layer.convolution.nnz,
-        "density": _density(layer),
-        "bytes": layer.convolution.matrix_bytes(analysis.itemsize),
+        "shape": analysis.convolution.matrix_shape,
+        "nnz": analysis.convolution.nnz,
+        "density": _density(analysis.convolution),
+        "bytes": analysis.convolution.matrix_bytes(analysis.itemsize),
         "singular_value_max": spectrum.largest.value,
         "singular_value_max_error_estimate": spectrum.largest.error_estimate,
         "singular_value_min": None if smallest is None else smallest.value,

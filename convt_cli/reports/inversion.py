@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from convt_cli.analysis.invert import Candidate, Inverse, null_space_reasons
-from convt_cli.arithmetic.network import MatrixLayer, Network
+from convt_cli.arithmetic.network import Network, NetworkLayer
 from convt_cli.reports.cells import number
 from convt_cli.reports.table import VERSION, Cell, CellKind, Report, Table, column
 
@@ -20,7 +20,7 @@ _COLUMNS = (
 
 def inversion_report(
     network: Network,
-    layer: MatrixLayer,
+    layer: NetworkLayer,
     found: Sequence[Inverse],
     *,
     damping: float,
@@ -28,7 +28,8 @@ def inversion_report(
     output: str,
 ) -> Report:
     """A report with three rows, one for each candidate, for every item of the batch."""
-    action = "Cᵀ" if layer.convolution.adjoint else "C"
+    convolution = layer.require_convolution()
+    action = "Cᵀ" if convolution.adjoint else "C"
     several = len(found) > 1
     return Report(
         tables=(
@@ -49,11 +50,11 @@ def inversion_report(
             "spec": network.spec,
             "layer": layer.name,
             "action": action,
-            "weight": str(layer.weight),
+            "weight": str(layer.weight_source),
             "output": output,
             "damping": damping,
             "tolerance": tolerance,
-            "null_space": null_space_reasons(layer.convolution),
+            "null_space": null_space_reasons(convolution),
             "items": [_item(one) for one in found],
         },
     )
@@ -65,7 +66,7 @@ def _rows(item: int | None, found: Inverse) -> Iterator[tuple[Cell, ...]]:
         yield item, one.name, number(one.residual, 4), number(one.norm), iterations
 
 
-def _notes(layer: MatrixLayer, found: Sequence[Inverse], damping: float) -> Iterator[str]:
+def _notes(layer: NetworkLayer, found: Sequence[Inverse], damping: float) -> Iterator[str]:
     late = [str(item) for item, one in enumerate(found) if not one.converged]
     if not late:
         yield "The solver converged."
@@ -73,7 +74,7 @@ def _notes(layer: MatrixLayer, found: Sequence[Inverse], damping: float) -> Iter
         yield "The solver did not converge: raise --max-iterations or --tolerance."
     else:
         yield f"The solver did not converge for item {', '.join(late)}: raise --max-iterations."
-    reasons = null_space_reasons(layer.convolution)
+    reasons = null_space_reasons(layer.require_convolution())
     if reasons and damping == 0:
         yield f"Many x give this y ({'; '.join(reasons)}): the shortest is written."
     if damping:

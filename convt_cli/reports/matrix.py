@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from convt_cli.arithmetic.network import MatrixLayer
+from convt_cli.arithmetic.network import NetworkLayer
 from convt_cli.reports.table import VERSION, Cell, CellKind, Report, Table, column
 
 
-def size_report(layer: MatrixLayer, itemsize: int, *, transpose: bool) -> Report:
+def size_report(layer: NetworkLayer, itemsize: int, *, transpose: bool) -> Report:
     """The shape, number of entries and CSR bytes of C, or of Cᵀ with `transpose`."""
-    convolution = layer.convolution
+    convolution = layer.require_convolution()
     rows, columns = convolution.matrix_shape
     shape = [columns, rows] if transpose else [rows, columns]
     size = convolution.matrix_bytes(itemsize, transpose=transpose)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
-from convt_cli.arithmetic.network import MatrixLayer, Network
+from convt_cli.arithmetic.network import Network, NetworkLayer
 from convt_cli.errors import Diagnostic
 from convt_cli.reports.table import VERSION, Report, Table
 
 _Result = TypeVar("_Result")
 
-LayerResults = Sequence[tuple[MatrixLayer, _Result]]
+LayerResults = Sequence[tuple[NetworkLayer, _Result]]
 """Each layer of a network with its result."""
 NetworkResults = Sequence[tuple[Network, LayerResults[_Result]]]
 """Each network with the results of its layers."""
@@ -22,7 +22,7 @@ def per_layer_report(
     problems: Sequence[Diagnostic],
     *,
     table: Callable[[Network, LayerResults[_Result]], Table],
-    document: Callable[[MatrixLayer, _Result], dict[str, object]],
+    document: Callable[[NetworkLayer, _Result], dict[str, object]],
 ) -> Report:
     """A report with one `table` per network and one `document` per layer.
 
@@ -36,7 +36,7 @@ def per_layer_report(
                 {
                     "spec": network.spec,
                     "layer": layer.name,
-                    "weight": str(layer.weight),
+                    "weight": str(layer.weight_source),
                     **document(layer, result),
                 }
                 for network, layers in results
@@ -52,4 +52,4 @@ def fill_notes(layers: LayerResults[_Result]) -> Iterator[str]:
     filled = [layer for layer, _ in layers if layer.is_filled]
     if filled:
         names = ", ".join(layer.name for layer in filled)
-        yield f"Without a weight of their own, with {filled[0].weight}: {names}."
+        yield f"Without a weight of their own, with {filled[0].weight_source}: {names}."

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from convt_cli.analysis.verify import Check
-from convt_cli.arithmetic.network import MatrixLayer, Network
+from convt_cli.arithmetic.network import Network, NetworkLayer
 from convt_cli.errors import Diagnostic
 from convt_cli.reports.cells import finite, number
 from convt_cli.reports.per_layer import LayerResults, NetworkResults, fill_notes, per_layer_report
@@ -41,7 +41,7 @@ def _table(network: Network, layers: LayerResults[tuple[Check, ...]]) -> Table:
     )
 
 
-def _row(layer: MatrixLayer, check: Check) -> tuple[Cell, ...]:
+def _row(layer: NetworkLayer, check: Check) -> tuple[Cell, ...]:
     figures = number(check.value, 3), number(check.bound, 3)
     return (layer.name, check.name, _RESULTS[check.passed], *figures, check.note or None)
 
@@ -53,7 +53,7 @@ def _notes(layers: LayerResults[tuple[Check, ...]]) -> Iterator[str]:
     yield from fill_notes(layers)
 
 
-def _document(_: MatrixLayer, checks: tuple[Check, ...]) -> dict[str, object]:
+def _document(_: NetworkLayer, checks: tuple[Check, ...]) -> dict[str, object]:
     return {
         "passed": all(check.passed is not False for check in checks),
         "checks": [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from types import MappingProxyType
 
 from convt_cli.arithmetic.network import Network
@@ -17,11 +18,17 @@ NO_OVERRIDE: InputOverride = MappingProxyType({})
 """The inputs have the shapes that the spec gives them."""
 
 
-def load_spec(path: str | os.PathLike[str], *, input: InputOverride = NO_OVERRIDE) -> Network:
+def load_spec(
+    path: str | os.PathLike[str],
+    *,
+    input: InputOverride = NO_OVERRIDE,
+    allow_outside: bool = False,
+) -> Network:
     """The network in the spec at `path` ('-' is standard input), every shape resolved.
 
-    `input` maps names of inputs to other shapes; "" stands for the only one.  Whether every
-    `expect` holds is `convt check`'s business.
+    `input` maps names of inputs to other shapes; "" stands for the only one.  With `allow_outside`
+    its weights may lie outside the spec's folder.  Whether every `expect` holds is `convt check`'s
+    business.
 
     Raises SpecError with every problem of the spec, FileError when it cannot be read,
     RequestError for an input that it does not have.
@@ -29,7 +36,7 @@ def load_spec(path: str | os.PathLike[str], *, input: InputOverride = NO_OVERRID
     network, problems, _ = _load(os.fspath(path), input)
     if network is None:
         raise problems.error()
-    return network
+    return replace(network, allow_outside=allow_outside)
 
 
 def check_spec(path: str, *, input: InputOverride = NO_OVERRIDE) -> tuple[Diagnostic, ...]:

@@ -10,9 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from convt_cli.analysis.coverage import coverage, empty_columns, empty_rows, overlap_counts
+from convt_cli.analysis.coverage import (
+    Coverage,
+    coverage,
+    empty_columns,
+    empty_rows,
+    overlap_counts,
+)
 from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.convolution import Convolution
+from convt_cli.operators.operator import ConvOperator
 from tests import oracle
 from tests.strategies import axes, convolutions, folded_convolutions, geometry
 
@@ -35,6 +42,10 @@ def dense_ones(convolution: Convolution) -> oracle.Array:
 def line(**keys: int) -> Convolution:
     """One axis, one channel."""
     return Convolution(out_channels=1, in_channels=1, axes=(Axis.conv(**keys),))
+
+
+def coverage_of(convolution: Convolution) -> Coverage:
+    return coverage(ConvOperator.of(convolution, np.ones(convolution.weight_shape)))
 
 
 class TestOverlapCounts:
@@ -62,7 +73,7 @@ class TestCoverage:
     @settings(deadline=None)
     @given(convolution=convolutions())
     def test_the_least_and_the_greatest_count(self, convolution: Convolution) -> None:
-        found, counts = coverage(convolution), ones_map(convolution)
+        found, counts = coverage_of(convolution), ones_map(convolution)
         assert (found.overlap_min, found.overlap_max) == (counts.min(), counts.max())
 
     @settings(deadline=None)
@@ -73,7 +84,7 @@ class TestCoverage:
         dense = dense_ones(convolution)
         columns, rows = (int((~dense.any(axis=side)).sum()) for side in (0, 1))
         assert (empty_columns(convolution), empty_rows(convolution)) == (columns, rows)
-        assert coverage(convolution).unread_inputs == (rows if convolution.adjoint else columns)
+        assert coverage_of(convolution).unread_inputs == (rows if convolution.adjoint else columns)
 
     @pytest.mark.parametrize("dilation", [1, 2, 3])
     @pytest.mark.parametrize("stride", [1, 2, 3, 4, 6])
@@ -87,7 +98,7 @@ class TestCoverage:
             input_size=size, kernel_size=kernel_size, stride=stride, dilation=dilation
         )
         middle = ones_map(convolution)[effective : -effective - stride]
-        found = coverage(convolution)
+        found = coverage_of(convolution)
         assert found.interior == (middle.min(), middle.max())
         (period,) = found.period
         periods = [p for p in range(1, stride + 1) if (middle[p:] == middle[:-p]).all()]
@@ -102,10 +113,10 @@ class TestCoverage:
         def even(kernel: int) -> bool | None:
             size = 3 * dilation * kernel + 10 * stride
             window = {"kernel_size": kernel, "stride": stride, "dilation": dilation}
-            return coverage(line(input_size=size, **window)).is_even
+            return coverage_of(line(input_size=size, **window)).is_even
 
         window = {"kernel_size": kernel_size, "stride": stride, "dilation": dilation}
-        found = coverage(line(input_size=200 * stride, **window)).even_kernel_size
+        found = coverage_of(line(input_size=200 * stride, **window)).even_kernel_size
         nearest = [k for k in range(1, kernel_size + stride + 1) if even(k)]
         if found is None:
             assert not nearest
@@ -113,10 +124,10 @@ class TestCoverage:
             assert abs(found[0] - kernel_size) == min(abs(k - kernel_size) for k in nearest)
 
     def test_where_every_position_is_near_a_border_there_is_no_interior(self) -> None:
-        found = coverage(line(input_size=5, kernel_size=4))
+        found = coverage_of(line(input_size=5, kernel_size=4))
         assert (found.interior, found.is_even) == (None, None)
         assert (found.overlap_min, found.overlap_max) == (1, 2)
 
     def test_one_window_is_even_everywhere(self) -> None:
-        found = coverage(line(input_size=4, kernel_size=4))
+        found = coverage_of(line(input_size=4, kernel_size=4))
         assert (found.interior, found.is_even) == (None, True)

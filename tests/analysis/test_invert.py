@@ -18,7 +18,8 @@ from tests.strategies import convolutions, geometry, with_arrays
 Drawn = tuple[Convolution, oracle.Array, oracle.Array, oracle.Array]
 
 WEIGHT = np.random.default_rng(0).standard_normal((2, 3, 3))
-LAYER = ConvOperator(WEIGHT, 9, padding=1).convolution
+C = ConvOperator(WEIGHT, 9, padding=1)
+LAYER = C.convolution
 Y = np.random.default_rng(1).standard_normal((2, 9))
 
 
@@ -41,7 +42,7 @@ class TestTheSolution:
         convolution, weight, x, y = drawn
         target = x if convolution.adjoint else y
         matrix = dense_action(convolution, weight)
-        found = invert(convolution, weight, target, tolerance=1e-14)
+        found = invert(ConvOperator.of(convolution, weight), target, tolerance=1e-14)
         assert found.x.shape == convolution.action_shapes[0]
         if is_well_conditioned(matrix):
             expected = np.linalg.lstsq(matrix.astype(float), target.ravel(), rcond=1e-10)[0]
@@ -53,7 +54,7 @@ class TestTheSolution:
         convolution, weight, x, y = drawn
         target = x if convolution.adjoint else y
         matrix = dense_action(convolution, weight)
-        found = invert(convolution, weight, target, damping=2.0, tolerance=1e-14)
+        found = invert(ConvOperator.of(convolution, weight), target, damping=2.0, tolerance=1e-14)
         longer = np.vstack([matrix, 2.0 * np.eye(matrix.shape[1])])
         padded = np.concatenate([target.ravel(), np.zeros(matrix.shape[1])])
         expected = np.linalg.lstsq(longer, padded, rcond=None)[0]
@@ -62,27 +63,27 @@ class TestTheSolution:
     @pytest.mark.parametrize("of_weight", [1e-150, 1e-18, 1e-3, 1e150])
     @pytest.mark.parametrize("of_y", [1e-150, 1.0, 1e150])
     def test_grows_with_y_and_shrinks_with_the_weight(self, of_weight: float, of_y: float) -> None:
-        plain = invert(LAYER, WEIGHT, Y)
-        found = invert(LAYER, of_weight * WEIGHT, of_y * Y)
+        plain = invert(C, Y)
+        found = invert(ConvOperator.of(LAYER, of_weight * WEIGHT), of_y * Y)
         assert found.converged
         np.testing.assert_allclose(found.x * of_weight / of_y, plain.x, rtol=1e-6)
         assert found.solution.residual == pytest.approx(plain.solution.residual, abs=1e-8)
         assert found.scale * of_weight * of_weight == pytest.approx(plain.scale)
 
     def test_of_zero_is_zero(self) -> None:
-        found = invert(LAYER, WEIGHT, np.zeros((2, 9)))
+        found = invert(C, np.zeros((2, 9)))
         assert not found.x.any()
         assert (found.converged, found.scale, found.solution.residual) == (True, 0.0, None)
 
     def test_says_when_it_was_cut_short(self) -> None:
-        assert not invert(LAYER, WEIGHT, Y, most_iterations=2).converged
-        assert invert(LAYER, WEIGHT, Y).converged
+        assert not invert(C, Y, most_iterations=2).converged
+        assert invert(C, Y).converged
 
 
 class TestWhatStandsBeside:
     @staticmethod
     def found() -> tuple[Inverse, oracle.Array, oracle.Array]:
-        return invert(LAYER, WEIGHT, Y), dense_action(LAYER, WEIGHT), Y.ravel()
+        return invert(C, Y), dense_action(LAYER, WEIGHT), Y.ravel()
 
     def test_residuals_and_norms(self) -> None:
         found, matrix, y = self.found()
@@ -129,16 +130,16 @@ class TestRefusals:
         y = Y.copy()
         y[1, 3] = value
         with pytest.raises(ArrayError, match="1 of 18 are nan or inf") as caught:
-            invert(LAYER, WEIGHT, y)
+            invert(C, y)
         assert caught.value.code == "E302"
 
     def test_complex_numbers(self) -> None:
         with pytest.raises(ArrayError, match="complex128") as caught:
-            invert(LAYER, WEIGHT, Y * 1j)
+            invert(C, Y * 1j)
         assert caught.value.code == "E302"
 
     def test_another_shape(self) -> None:
         with pytest.raises(ArrayError, match=r"got \(2, 8\)") as caught:
-            invert(LAYER, WEIGHT, Y[:, :8])
+            invert(C, Y[:, :8])
         assert caught.value.code == "E301"
         assert prod(LAYER.action_shapes[1]) == Y.size

@@ -25,7 +25,8 @@ from tests.strategies import convolutions, with_arrays
 Drawn = tuple[Convolution, oracle.Array, oracle.Array, oracle.Array]
 
 WEIGHT = np.random.default_rng(0).standard_normal((4, 2, 3, 3))
-LAYER = ConvOperator(WEIGHT, (9, 8), stride=2, padding=1).convolution
+C = ConvOperator(WEIGHT, (9, 8), stride=2, padding=1)
+LAYER = C.convolution
 
 
 def failed(checks: tuple[Check, ...]) -> set[str]:
@@ -49,7 +50,7 @@ class TestRightOnes:
     @given(drawn=with_arrays(convolutions()))
     def test_pass_every_check(self, drawn: Drawn) -> None:
         convolution, weight, *_ = drawn
-        checks = verify_layer(convolution, weight + 0.1)
+        checks = verify_layer(ConvOperator.of(convolution, weight + 0.1))
         assert not failed(checks)
         left_out = [check.name for check in checks if check.passed is None]
         assert left_out == (
@@ -57,7 +58,7 @@ class TestRightOnes:
         )
 
     def test_are_judged_by_these_checks(self) -> None:
-        assert [check.name for check in verify_layer(LAYER, WEIGHT)] == [
+        assert [check.name for check in verify_layer(C)] == [
             "shape inverse",
             "dot test",
             "C x: matrix = direct",
@@ -69,7 +70,7 @@ class TestRightOnes:
         ]
 
     def test_the_bounds_are_narrow(self) -> None:
-        for check in verify_layer(LAYER, WEIGHT):
+        for check in verify_layer(C):
             assert check.bound is not None
             assert check.bound < 1e-9
 
@@ -94,16 +95,16 @@ class TestWrongOnes:
     ) -> None:
         monkeypatch.setitem(routes, method, spoilt(routes[method], by))
         name = f"{side}: {method} = direct"
-        assert failed(verify_layer(LAYER, WEIGHT)) == {name, f"{name}, on integers"}
+        assert failed(verify_layer(C)) == {name, f"{name}, on integers"}
 
     @pytest.mark.parametrize("name", ["apply_forward", "apply_transpose"])
     def test_a_direct_kernel_that_is_off(self, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(verify, name, spoilt(getattr(verify, name), 1e-6))
-        assert "dot test" in failed(verify_layer(LAYER, WEIGHT))
+        assert "dot test" in failed(verify_layer(C))
 
     def test_a_shape_that_does_not_come_back(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(Axis, "output_padding", property(lambda _: 1))
-        assert "shape inverse" in failed(verify_layer(LAYER, WEIGHT))
+        assert "shape inverse" in failed(verify_layer(C))
 
     def test_a_peer_that_disagrees(self) -> None:
         def result(x: oracle.Array, weight: oracle.Array, window: PeerWindow) -> oracle.Array:
@@ -112,9 +113,9 @@ class TestWrongOnes:
         peer = Peer(
             name="zero", modules=(), install="", dtype="float32", direct=result, transposed=result
         )
-        assert failed(verify_layer(LAYER, WEIGHT, (peer,))) == {"C x: zero = direct"}
+        assert failed(verify_layer(C, (peer,))) == {"C x: zero = direct"}
         wrong = replace(peer, direct=lambda x, weight, window: np.zeros((1, 4, 5, 5)))
-        (check,) = [one for one in verify_layer(LAYER, WEIGHT, (wrong,)) if "zero =" in one.name]
+        (check,) = [one for one in verify_layer(C, (wrong,)) if "zero =" in one.name]
         assert (check.passed, check.note) == (False, "(4, 5, 5) instead of (4, 5, 4)")
 
     def test_a_peer_that_refuses_is_left_out(self) -> None:
@@ -124,7 +125,7 @@ class TestWrongOnes:
         peer = Peer(
             name="shy", modules=(), install="", dtype="float64", direct=refuse, transposed=refuse
         )
-        check = verify_layer(LAYER, WEIGHT, (peer,))[-1]
+        check = verify_layer(C, (peer,))[-1]
         assert (check.passed, check.note) == (None, "left out: shy refuses it: no such stride")
 
 
@@ -140,8 +141,7 @@ MOSTLY_PADDING: Drawn = (
 class TestLargeLayers:
     def test_the_matrix_is_built_for_fewer_positions(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(verify, "_MOST_ENTRIES", 3000)
-        convolution = ConvOperator(WEIGHT, (90, 80), stride=2, padding=1).convolution
-        checks = verify_layer(convolution, WEIGHT)
+        checks = verify_layer(ConvOperator(WEIGHT, (90, 80), stride=2, padding=1))
         assert not failed(checks)
         notes = {check.name: check.note for check in checks}
         assert notes["C x: matrix = direct"] == "with input 2×12×12"
@@ -149,7 +149,7 @@ class TestLargeLayers:
 
     def test_too_many_channels_leave_the_matrix_out(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(verify, "_MOST_ENTRIES", 3)
-        left_out = [check for check in verify_layer(LAYER, WEIGHT) if check.passed is None]
+        left_out = [check for check in verify_layer(C) if check.passed is None]
         assert [check.name for check in left_out] == [
             "C x: matrix = direct",
             "Cᵀ y: matrix = direct",
@@ -158,8 +158,8 @@ class TestLargeLayers:
 
     def test_zero_insertion_too(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(verify, "_MOST_STRETCHED_WORK", 1)
-        convolution = ConvOperator(WEIGHT, (90, 80), stride=2, padding=1).convolution
-        notes = {check.name: check.note for check in verify_layer(convolution, WEIGHT)}
+        larger = ConvOperator(WEIGHT, (90, 80), stride=2, padding=1)
+        notes = {check.name: check.note for check in verify_layer(larger)}
         assert notes["Cᵀ y: zero-insert = direct"] == "with input 2×12×12"
 
     @settings(deadline=None, max_examples=100)
@@ -179,12 +179,12 @@ class TestLargeLayers:
 def test_what_does_not_fit_into_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "available", lambda: 1000)
     with pytest.raises(RequestError) as caught:
-        verify_layer(LAYER, WEIGHT)
+        verify_layer(C)
     assert caught.value.code == "E501"
 
 
 @pytest.mark.parametrize("weight", [WEIGHT * 1j, np.full(WEIGHT.shape, np.inf)])
 def test_a_weight_that_is_not_real_and_finite_is_refused(weight: oracle.Array) -> None:
     with pytest.raises(ArrayError) as caught:
-        verify_layer(LAYER, weight)
+        verify_layer(ConvOperator.of(LAYER, weight))
     assert caught.value.code == "E302"

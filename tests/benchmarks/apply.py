@@ -37,7 +37,7 @@ class Case:
     groups: int = 1
 
     @property
-    def window(self) -> dict[str, int]:
+    def window(self) -> dict[str, Any]:
         """The arguments that a forward convolution takes."""
         return {
             "stride": self.stride,

@@ -10,8 +10,9 @@ import os
 import subprocess
 import sys
 import time
+from typing import Any
 
-LAYERS = (
+LAYERS: tuple[tuple[Any, Any, dict[str, Any]], ...] = (
     ((64, 64, 3, 3), (56, 56), {"padding": 1}),
     ((128, 64, 3, 3), (56, 56), {"padding": 1, "stride": 2}),
     ((64, 3, 7, 7), (224, 224), {"padding": 3, "stride": 2}),
@@ -31,13 +32,13 @@ def measure(number: int, method: str) -> None:
 
     shape, sizes, keys = LAYERS[number]
     weight = np.random.default_rng(0).standard_normal(shape)
-    convolution = ConvOperator(weight, sizes, **keys).convolution
+    operator = ConvOperator(weight, sizes, **keys)
     start = time.perf_counter()
     if method == "convt":
-        found = singular_values(convolution, weight).largest
+        found = singular_values(operator).largest
         value, error = found.value, found.error_estimate
     else:
-        matrix = LinearMap(convolution, weight)
+        matrix = LinearMap(operator.convolution, weight)
         v0 = np.random.default_rng(0).standard_normal(min(matrix.shape))
         value = float(svds(matrix, k=1, tol=1e-6, return_singular_vectors=False, v0=v0)[0])
         error = float("nan")

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from numpy.lib import format as npy
 
-from convt_cli.files import tiled
+from convt_cli.files import apply
+from convt_cli.files.tiled import Action, apply_by_tiles
 from convt_cli.io import memory
 from tests.conftest import (
     GUIDE,
@@ -45,13 +46,12 @@ def normal(*shape: int) -> np.ndarray[Any, np.dtype[np.float32]]:
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The sources of the calls of `apply_by_tiles`."""
     seen: list[str] = []
-    real = tiled.apply_by_tiles
 
-    def call(action: tiled.Action, source: str, *arguments: Any, **options: Any) -> None:
+    def call(action: Action, source: str, *arguments: Any, **options: Any) -> None:
         seen.append(source)
-        real(action, source, *arguments, **options)
+        apply_by_tiles(action, source, *arguments, **options)
 
-    monkeypatch.setattr(tiled, "apply_by_tiles", call)
+    monkeypatch.setattr(apply, "apply_by_tiles", call)
     return seen
 
 

@@ -71,3 +71,37 @@ def test_the_two_directions_differ() -> None:
     assert (ahead.adjoint, back.adjoint) == (False, True)
     assert ahead.output_shape == (3, 5, 5)
     assert back.input_shape == (3, 17, 17)
+
+
+@pytest.mark.parametrize(
+    ("keys", "code", "help"),
+    [
+        ({"padding": "sane"}, "E104", "did you mean 'same'?"),
+        ({"padding": "same_lower"}, "E113", "use valid, half, full or causal"),
+        ({"padding": ["same", "same"]}, "E103", "give an int"),
+        ({"padding_mode": "wrap"}, "E104", "did you mean 'circular'?"),
+        ({"padding_mode": 1}, "E104", "known are zeros, circular, reflect, replicate"),
+        ({"padding_mode": "reflect", "padding": 9}, "E116", "at most 8"),
+        ({"stride": "2"}, "E103", "give an int"),
+    ],
+    ids=str,
+)
+def test_words_are_those_of_a_spec(keys: dict[str, Any], code: str, help: str) -> None:
+    with pytest.raises(GeometryError) as caught:
+        direct_convolution(SHAPE, (9, 9), **{**PLAIN, **keys})
+    assert caught.value.code == code
+    assert help in caught.value.help
+
+
+@pytest.mark.parametrize("word", ["same", "same_lower"])
+def test_a_transposed_convolution_has_no_same(word: str) -> None:
+    with pytest.raises(GeometryError) as caught:
+        transposed_convolution(SHAPE, (9, 9), output_padding=0, **{**PLAIN, "padding": word})
+    assert (caught.value.code, caught.value.field) == ("E113", "padding")
+
+
+def test_words_are_cached_as_integers_are() -> None:
+    keys: dict[str, Any] = {**PLAIN, "padding": "half", "padding_mode": "circular"}
+    first, again = (direct_convolution(SHAPE, (9, 9), **keys) for _ in range(2))
+    assert first is again
+    assert first != direct_convolution(SHAPE, (9, 9), **{**keys, "padding_mode": "zeros"})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,7 +14,13 @@ from convt_cli.errors import ArrayError, GeometryError
 from convt_cli.operators.functions import conv, conv_matrix
 from convt_cli.operators.operator import ConvOperator
 from tests import oracle
-from tests.strategies import arguments, direct_convolutions, with_arrays
+from tests.strategies import (
+    arguments,
+    convolutions,
+    direct_convolutions,
+    geometry,
+    with_arrays,
+)
 
 Drawn = tuple[Convolution, oracle.Array, oracle.Array, oracle.Array]
 
@@ -30,7 +38,7 @@ def complex_pair() -> tuple[ConvOperator, oracle.Array]:
     """An operator with complex taps, and its dense matrix."""
     random = np.random.default_rng(0)
     weight = random.integers(-9, 10, (4, 2, 3)) + 1j * random.integers(-9, 10, (4, 2, 3))
-    keys = {"stride": 2, "padding": 1, "groups": 2}
+    keys: dict[str, Any] = {"stride": 2, "padding": 1, "groups": 2}
     return ConvOperator(weight, 7, **keys), conv_matrix(weight, 7, **keys).toarray()
 
 
@@ -68,6 +76,27 @@ class TestAgreesWithTheMatrix:
         np.testing.assert_array_equal(operator @ x.ravel(), conv(x, weight, padding=1).ravel())
 
 
+class TestOfAConvolution:
+    @settings(deadline=None, max_examples=60)
+    @given(drawn=with_arrays(convolutions()))
+    def test_it_is_the_own_action(self, drawn: Drawn) -> None:
+        convolution, weight, x, y = drawn
+        operator = ConvOperator.of(convolution, weight)
+        dense = oracle.matrix(weight, convolution.input_shape[1:], **geometry(convolution))
+        action, source, target = (dense.T, y, x) if convolution.adjoint else (dense, x, y)
+        assert (operator.shape, operator.dtype) == (action.shape, weight.dtype)
+        np.testing.assert_array_equal(operator @ source.ravel(), action @ source.ravel())
+        np.testing.assert_array_equal(operator.T @ target.ravel(), action.T @ target.ravel())
+
+    def test_its_transpose_is_one_as_well_and_twice_is_itself(self) -> None:
+        operator = ConvOperator(np.ones((2, 1, 3)), 7, stride=2)
+        assert isinstance(operator.T, ConvOperator)
+        assert isinstance(operator.transpose(), ConvOperator)
+        assert operator.T.convolution.adjoint
+        assert operator.T.T.convolution == operator.convolution
+        assert operator.T.weight is operator.weight
+
+
 class TestComplexWeights:
     def test_forward(self) -> None:
         operator, matrix = complex_pair()
@@ -97,7 +126,7 @@ class TestSolvers:
     @staticmethod
     def pair() -> tuple[ConvOperator, oracle.Array]:
         weight = np.random.default_rng(3).standard_normal((3, 2, 3, 3))
-        keys = {"stride": 2, "padding": 1}
+        keys: dict[str, Any] = {"stride": 2, "padding": 1}
         return ConvOperator(weight, (6, 5), **keys), conv_matrix(weight, (6, 5), **keys).toarray()
 
     def test_lsmr_finds_the_least_squares_solution(self) -> None:

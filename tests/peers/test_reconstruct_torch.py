@@ -267,7 +267,7 @@ def in_torch(network: Network, layer: NetworkLayer, rule: Rule, xs: list[Any]) -
     """What `layer` makes of its sources, by its keys."""
     numbers = {
         key: torch.from_numpy(array.astype(np.float64))
-        for key, array in parameters_of(layer, network, Weights(network)).items()
+        for key, array in parameters_of(layer, network.rules, Weights(network)).items()
     }
     here = Torch(layer, layer.definition, numbers, rule)
     return getattr(here, SAME.get(layer.type, layer.type))(*xs)

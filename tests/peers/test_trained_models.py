@@ -92,7 +92,6 @@ def test_every_transposed_layer_gives_what_the_runtime_gives(
     assert run(["import", "model.onnx", "-o", "net.yaml", "--partial", *options]) == 0
     assert check_spec("net.yaml") == ()
     network = load_spec("net.yaml")
-    layers = {layer.name: layer for layer in network.matrix_layers}
     weights = {one.name: onnx.numpy_helper.to_array(one) for one in constants("model.onnx")}
     assert len(given) == count
 
@@ -102,8 +101,8 @@ def test_every_transposed_layer_gives_what_the_runtime_gives(
         assert run(["apply", *arguments]) == 0
         y = np.load("y.npy")
         assert y.dtype == np.float32
-        kernel = weights[getattr(layers[layer].weight, "key")]  # noqa: B009  # one of several types
-        geometry = layers[layer].convolution
+        kernel = weights[getattr(network[layer].weight_source, "key")]  # noqa: B009  # one of several types
+        geometry = network[layer].require_convolution()
         sums = conv_transpose(
             np.abs(x.astype(float)), np.abs(kernel.astype(float)), stride=stride(geometry)
         )

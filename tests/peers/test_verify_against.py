@@ -13,6 +13,7 @@ from convt_cli.analysis.verify import verify_layer
 from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.convolution import Convolution
 from convt_cli.errors import GeometryError
+from convt_cli.operators.operator import ConvOperator
 from tests import oracle
 from tests.conftest import Run, WriteSpec
 from tests.strategies import PADDING_MODES, geometry, window
@@ -66,7 +67,8 @@ class TestEveryLibrary:
     @pytest.mark.parametrize("seed", range(12))
     def test_agrees_with_convt(self, name: str, mode: str, seed: int) -> None:
         convolution = drawn(seed, mode)
-        check = verify_layer(convolution, normal(*convolution.weight_shape), (PEERS[name],))[-1]
+        layer = ConvOperator.of(convolution, normal(*convolution.weight_shape))
+        check = verify_layer(layer, (PEERS[name],))[-1]
         assert f"{name} = direct" in check.name
         assert check.passed or (name == "tensorflow" and check.passed is None), check
 
@@ -114,7 +116,7 @@ def test_what_a_library_refuses_is_left_out() -> None:
     convolution = Convolution(
         out_channels=1, in_channels=1, axes=(Axis.conv(input_size=3, kernel_size=1),) * 4
     )
-    check = verify_layer(convolution, normal(1, 1, *four), (PEERS["torch"],))[-1]
+    check = verify_layer(ConvOperator.of(convolution, normal(1, 1, *four)), (PEERS["torch"],))[-1]
     assert check.passed is None
     assert "left out: torch refuses it" in check.note
     assert PeerWindow(stride=four, dilation=four, groups=1, full=four).rank == 4

@@ -3,47 +3,30 @@
 from __future__ import annotations
 
 from convt_cli.arithmetic.dialects.frameworks import Framework
-from convt_cli.arithmetic.keys import DEFAULT_FILL, WeightSource
-from convt_cli.arithmetic.layers import Convolutional, Weighted
-from convt_cli.arithmetic.layers.linear import Linear
+from convt_cli.arithmetic.keys import WeightSource
 from convt_cli.arithmetic.layers.norms import BatchNorm, Norm
-from convt_cli.arithmetic.layers.pointwise import PRelu, Scale, stored_order
-from convt_cli.arithmetic.network import Network, NetworkLayer
+from convt_cli.arithmetic.layers.pointwise import PRelu, stored_order
+from convt_cli.arithmetic.network import NetworkLayer
 from convt_cli.files.weights import Weights
 from convt_cli.operators.dtypes import Array
 
 
-def is_filled(layer: NetworkLayer) -> bool:
-    """Whether the layer needs a weight and the spec names none, so that DEFAULT_FILL is used."""
-    definition = layer.definition
-    return isinstance(definition, (Convolutional, Linear)) and definition.weight is None
-
-
-def parameters_of(layer: NetworkLayer, network: Network, weights: Weights) -> dict[str, Array]:
+def parameters_of(layer: NetworkLayer, rules: Framework, weights: Weights) -> dict[str, Array]:
     """The layer's arrays by key, `weight`, `bias` and such; one it does not have is missing.
 
-    So is a bias that the spec only counts (`bias: true`): it acts as zeros.  A kernel is in C's
-    layout, (out_channels, in_channels // groups, *kernel_size); the weight of a linear layer is
-    (out_features, in_features) and its bias (out_features,); those of a scale are (channels,).
-    The arrays of a norm and a prelu broadcast over (batch, channels, *spatial).  Raises FileError,
-    ArrayError (E121, E302, E303).
+    So is a bias that the spec only counts (`bias: true`): it acts as zeros.  Shapes are those that
+    `Weights` gives, but the arrays of a norm and a prelu broadcast over (batch, channels,
+    *spatial).  Raises FileError, ArrayError (E121, E302, E303).
     """
-    definition, name = layer.definition, layer.name
-    if isinstance(definition, Norm):
-        return _norm_arrays(layer, definition, network.rules, weights)
-    if isinstance(definition, PRelu):
-        return _slopes(layer, definition, network.rules, weights)
+    if isinstance(layer.definition, Norm):
+        return _norm_arrays(layer, layer.definition, rules, weights)
+    if isinstance(layer.definition, PRelu):
+        return _slopes(layer, layer.definition, rules, weights)
     arrays: dict[str, Array] = {}
-    if isinstance(definition, Convolutional):
-        matrix = next(one for one in network.matrix_layers if one.name == name)
-        arrays["weight"] = weights.weight(matrix)
-    elif isinstance(definition, Linear):
-        arrays["weight"] = _linear_weight(layer, definition, network, weights)
-    elif isinstance(definition, Scale) and definition.weight is not None:
-        arrays["weight"] = weights.numbers(definition.weight, layer.output[:1], f"weight of {name}")
-    if isinstance(definition, Weighted) and isinstance(definition.bias, WeightSource):
-        shape = (definition.out_features,) if isinstance(definition, Linear) else layer.output[:1]
-        arrays["bias"] = weights.numbers(definition.bias, shape, f"bias of {name}")
+    if layer.weight_source is not None:
+        arrays["weight"] = weights.weight(layer)
+    if layer.bias_source is not None:
+        arrays["bias"] = weights.bias(layer)
     return arrays
 
 
@@ -81,13 +64,3 @@ def _spread(stored: Array, axes: tuple[int, ...], count: int) -> Array:
     ordered = stored.transpose(sorted(range(len(axes)), key=axes.__getitem__))
     sizes = dict(zip(sorted(axes), ordered.shape, strict=True))
     return ordered.reshape([sizes.get(axis, 1) for axis in range(count)])
-
-
-def _linear_weight(
-    layer: NetworkLayer, definition: Linear, network: Network, weights: Weights
-) -> Array:
-    """The weight of a linear layer as (out_features, in_features), however the file stores it."""
-    source = DEFAULT_FILL if definition.weight is None else definition.weight
-    shape = definition.stored_shape(layer.inputs[0], network.rules)
-    stored = weights.numbers(source, shape, f"weight of {layer.name}")
-    return stored.T if network.rules.taps_first else stored

@@ -9,7 +9,6 @@ convolution the picture is Cᵀ C x.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
@@ -24,7 +23,7 @@ from convt_cli.arithmetic.vocabulary import Rule
 from convt_cli.errors import ArrayError, RequestError, shape_text
 from convt_cli.files.weights import Weights
 from convt_cli.io import memory
-from convt_cli.io.progress import Advance, Progress
+from convt_cli.io.progress import Progress, no_progress
 from convt_cli.operators.dtypes import Array, as_array
 
 
@@ -56,10 +55,6 @@ class Reconstruction:
     notes: tuple[str, ...]
 
 
-def _no_progress(_label: str, _total: int) -> AbstractContextManager[Advance]:
-    return nullcontext(bool)
-
-
 def reconstruct(
     network: Network,
     images: ArrayLike,
@@ -69,8 +64,7 @@ def reconstruct(
     unit: Shape | None = None,
     top: int | None = None,
     rule: Rule = "deconvnet",
-    allow_outside: bool = False,
-    progress: Progress = _no_progress,
+    progress: Progress = no_progress,
 ) -> Reconstruction:
     """Pictures of what `layer` sees in `images`, ([batch], *input shape).
 
@@ -87,7 +81,7 @@ def reconstruct(
     batch = as_batch(images, way.input_shape)
     shape = way.layer.output
     wanted = _Wanted(shape=shape, channel=channel, unit=unit, top=top, images=len(batch))
-    ready = prepared(way, Weights(network, allow_outside=allow_outside), batch.dtype)
+    ready = prepared(way, Weights(network), batch.dtype)
 
     # one image's run at a time: the last one is kept, as one image can have several pictures
     @lru_cache(maxsize=1)

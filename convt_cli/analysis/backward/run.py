@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from convt_cli.analysis.backward.layers import step_type
-from convt_cli.analysis.backward.parameters import is_filled, parameters_of
+from convt_cli.analysis.backward.parameters import parameters_of
 from convt_cli.analysis.backward.step import Back, BackKind, PreparedLayer, StepType
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.keys import FILL_NOTE
@@ -23,7 +23,6 @@ from convt_cli.arithmetic.layers import Definition
 from convt_cli.arithmetic.network import Network, NetworkLayer
 from convt_cli.arithmetic.vocabulary import Rule
 from convt_cli.errors import ArrayError, RequestError
-from convt_cli.errors.suggestions import suggestion
 from convt_cli.files.weights import Weights
 from convt_cli.io import memory
 from convt_cli.operators.dtypes import Array
@@ -86,7 +85,7 @@ class Way:
             if said:
                 note = f"{layer.type} {said}"
                 layers_by_note.setdefault(note, []).append(layer.name)
-        filled = [layer.name for layer in self.layers if is_filled(layer)]
+        filled = [layer.name for layer in self.layers if layer.is_filled]
         if filled:
             layers_by_note[FILL_NOTE] = filled
         return tuple(f"{_listed(names)}: {note}" for note, names in layers_by_note.items())
@@ -101,7 +100,7 @@ def way_to(network: Network, name: str) -> Way:
     Raises RequestError: E502 for an unknown layer, E503 where several inputs lead to it.
     """
     # backwards from the layer: a layer is on the way if one already on it reads its output
-    needed, layers = {find_layer(network, name).name}, []
+    needed, layers = {network[name].name}, []
     for layer in reversed(network.layers):
         if layer.name in needed:
             layers.append(layer)
@@ -123,7 +122,7 @@ def way_of(network: Network, name: str) -> Way:
 
     Raises RequestError: E502 for an unknown layer, E503 for one with several sources.
     """
-    layer = find_layer(network, name)
+    layer = network[name]
     if len(layer.sources) > 1:
         raise RequestError(
             "E503",
@@ -133,18 +132,6 @@ def way_of(network: Network, name: str) -> Way:
         )
     return Way(
         network=network, source=layer.sources[0], input_shape=layer.inputs[0], layers=(layer,)
-    )
-
-
-def find_layer(network: Network, name: str) -> NetworkLayer:
-    """The layer called `name`.  Raises RequestError (E502)."""
-    for layer in network.layers:
-        if layer.name == name:
-            return layer
-    raise RequestError(
-        "E502",
-        f"{network.name} has no layer '{name}'",
-        help=suggestion(name, [layer.name for layer in network.layers]),
     )
 
 
@@ -162,7 +149,7 @@ def prepared(way: Way, weights: Weights, dtype: np.dtype[Any]) -> Prepared:
 
     Raises what reading the weights raises, and ArrayError (E302) where they are complex.
     """
-    stored = [parameters_of(layer, way.network, weights) for layer in way.layers]
+    stored = [parameters_of(layer, way.network.rules, weights) for layer in way.layers]
     dtypes = [array.dtype for parameters in stored for array in parameters.values()]
     working = np.result_type(dtype, np.float32, *dtypes)
     if working.kind != "f":

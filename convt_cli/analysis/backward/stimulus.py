@@ -76,7 +76,6 @@ def stimulus(
     norm: Norm = "2",
     through: bool = False,
     at: ArrayLike | None = None,
-    allow_outside: bool = False,
 ) -> Stimulus:
     """The input of norm 1 to which `unit`, (channel, *position), of `layer` responds most.
 
@@ -103,7 +102,7 @@ def stimulus(
     # through linear layers the row does not depend on the image: zeros do, and take no memory
     zeros = np.broadcast_to(np.float32(0), way.input_shape)
     image = as_batch(zeros if at is None else at, way.input_shape)
-    ready = prepared(way, Weights(network, allow_outside=allow_outside), image.dtype)
+    ready = prepared(way, Weights(network), image.dtype)
     record = run(ready, image[:1])
     # the unit vector of `unit`, taken back by A's transpose, is the row c_i
     signal = np.zeros_like(record.activations)

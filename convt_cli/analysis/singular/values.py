@@ -39,6 +39,7 @@ from convt_cli.errors import GeometryError
 from convt_cli.io import memory
 from convt_cli.operators.dtypes import Array
 from convt_cli.operators.matrix.build import build_matrix
+from convt_cli.operators.operator import ConvOperator, HasOperator, own_action
 
 # Budgets, each of a few seconds: entries are numbers held at a time, work is multiply-adds.
 _MOST_DENSE_ENTRIES = 2**23
@@ -101,19 +102,18 @@ class Shortcuts:
     circular: float | None
 
 
-def singular_values(convolution: Convolution, weight: Array) -> Spectrum:
-    """The largest and the smallest singular value of C, with estimates of their errors.
+def singular_values(subject: ConvOperator | HasOperator) -> Spectrum:
+    """The largest and the smallest singular value of an operator, or of a layer's C.
 
-    `weight` is (out_channels, in_channels // groups, *kernel_size), real and finite.  Raises
-    ArrayError (E302), RequestError (E501) where not even the vectors fit into memory.
+    Raises ArrayError (E302) for a weight that is not real and finite, RequestError (E501) where not
+    even the vectors fit into memory, and what reading the layer's weight raises.
 
-    >>> from convt_cli.operators.operator import ConvOperator
-    >>> C = ConvOperator([[[3.0, 4.0]]], 6, stride=2)
-    >>> found = singular_values(C.convolution, C.weight)
+    >>> found = singular_values(ConvOperator([[[3.0, 4.0]]], 6, stride=2))
     >>> found.method, round(found.largest.value, 12), round(found.smallest.value, 12)
     ('fft', 5.0, 5.0)
     """
-    taps = real(weight, "the weight")
+    action = own_action(subject)
+    convolution, taps = action.convolution, real(action.weight, "the weight")
     if is_circular(convolution) and _symbol_work(convolution) <= _MOST_SYMBOL_WORK:
         return _by_symbols(convolution, taps)
     if _is_small(convolution):
@@ -121,9 +121,10 @@ def singular_values(convolution: Convolution, weight: Array) -> Spectrum:
     return _by_iteration(convolution, taps)
 
 
-def shortcuts(convolution: Convolution, weight: Array) -> Shortcuts:
+def shortcuts(subject: ConvOperator | HasOperator) -> Shortcuts:
     """Numbers commonly taken for the largest singular value.  Raises as `singular_values` does."""
-    taps = real(weight, "the weight")
+    action = own_action(subject)
+    convolution, taps = action.convolution, real(action.weight, "the weight")
     # (groups, out_channels // groups, in_channels // groups * taps)
     kernels = taps.reshape(convolution.groups, -1, prod(taps.shape[1:]))
     reshaped = max(map(_matrix_norm, kernels))

@@ -41,6 +41,7 @@ from convt_cli.arithmetic.layers.norms import (
     InstanceNorm,
     LayerNorm,
     Lrn,
+    Norm,
 )
 from convt_cli.arithmetic.layers.pointwise import (
     Dropout,
@@ -68,6 +69,7 @@ from convt_cli.arithmetic.layers.resampling import PixelShuffle, PixelUnshuffle,
 
 __all__ = [
     "LAYER_TYPES",
+    "Biased",
     "Conv",
     "ConvTranspose",
     "Convolutional",
@@ -82,8 +84,10 @@ __all__ = [
     "Windows",
 ]
 
-Weighted = Convolutional | Linear | Scale
-"""The layer types whose weight is all that they are, with a bias per output channel."""
+Biased = Convolutional | Linear | Scale | Norm
+"""The layer types that can have a bias."""
+Weighted = Biased | PRelu
+"""The layer types that can have a weight."""
 
 # the type as a spec writes it -> the class of its keys and its shape rule
 LAYER_TYPES: dict[str, type[Definition]] = {

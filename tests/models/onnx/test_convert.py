@@ -825,7 +825,7 @@ class TestNames:
         path = tmp_path / "net.yaml"
         path.write_text(text_of(graph), encoding="utf-8")
         (layer,) = load_spec(path).matrix_layers
-        assert str(layer.weight) == f"m.onnx#{key}"
+        assert str(layer.weight_source) == f"m.onnx#{key}"
 
 
 W = weight(2, 4, 3, 3)
