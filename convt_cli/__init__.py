@@ -27,9 +27,9 @@ if TYPE_CHECKING:
         RequestError,
         SpecError,
     )
+    from convt_cli.models.load import load_spec
     from convt_cli.operators.functions import conv, conv_matrix, conv_transpose
     from convt_cli.operators.operator import ConvOperator
-    from convt_cli.spec.load import load_spec
 
 # public name -> the module that defines it
 _HOMES = {
@@ -47,7 +47,7 @@ _HOMES = {
     "invert": "convt_cli.analysis.invert",
     "singular_values": "convt_cli.analysis.singular.values",
     "verify_layer": "convt_cli.analysis.verify",
-    "load_spec": "convt_cli.spec.load",
+    "load_spec": "convt_cli.models.load",
     "reconstruct": "convt_cli.analysis.backward.reconstruct",
     "stimulus": "convt_cli.analysis.backward.stimulus",
 }

@@ -11,9 +11,11 @@ from convt_cli.arithmetic.keys import FILL_NOTE
 from convt_cli.arithmetic.network import MatrixLayer, Network
 from convt_cli.commands.emit import is_stdout
 from convt_cli.commands.main import FAILED, complain_of, remark, warn_of
+from convt_cli.commands.options import reading
 from convt_cli.errors import ConvtError, Diagnostic, OutputIsInput, RequestError, SpecError
 from convt_cli.io.writing import is_file
-from convt_cli.spec.load import load_spec
+from convt_cli.models.formats import is_model
+from convt_cli.models.load import load_spec
 
 _SPEC_SUFFIXES = (".yaml", ".yml")
 
@@ -63,22 +65,26 @@ def load_all(specs: Iterable[str], inputs: Sequence[tuple[str, Shape]]) -> Loade
 
 
 def load_network(spec: str, inputs: Iterable[tuple[str, Shape]] = ()) -> Network:
-    """The network of a spec, its warnings printed.  Raises SpecError, FileError, RequestError."""
-    network = load_spec(spec, input=dict(inputs))
+    """The network of a spec or model, its warnings printed.
+
+    Raises SpecError, FileError, RequestError.
+    """
+    network = load_spec(spec, input=dict(inputs), **reading()._asdict())
     warn_of(network.warnings)
     return network
 
 
 def as_diagnostics(spec: str, error: ConvtError) -> tuple[Diagnostic, ...]:
-    """An error as problems of its spec; an error without a place gets the first line."""
+    """An error as problems of its spec; without a place it gets the first line, if it has lines."""
     if isinstance(error, SpecError):
         return error.diagnostics
+    first = 0 if is_model(spec) else 1
     return (
         Diagnostic(
             code=error.code,
             spec=spec,
-            line=1,
-            column=1,
+            line=first,
+            column=first,
             width=1,
             layer=None,
             message=error.message,

@@ -26,10 +26,7 @@ def load_spec(path: str | os.PathLike[str], *, input: InputOverride = NO_OVERRID
     Raises SpecError with every problem of the spec, FileError when it cannot be read,
     RequestError for an input that it does not have.
     """
-    network, problems, _ = _load(os.fspath(path), input)
-    if network is None:
-        raise problems.error()
-    return network
+    return network_of(*read_spec(os.fspath(path), input))
 
 
 def check_spec(path: str, *, input: InputOverride = NO_OVERRIDE) -> tuple[Diagnostic, ...]:
@@ -40,21 +37,33 @@ def check_spec(path: str, *, input: InputOverride = NO_OVERRIDE) -> tuple[Diagno
     Raises FileError when the spec cannot be read, RequestError for an input that it does not have.
     """
     try:
-        _, problems, mismatches = _load(path, input)
+        return problems_of(*read_spec(path, input))
     except SpecError as error:
         return error.diagnostics
+
+
+def network_of(spec: NetworkSpec, problems: Problems) -> Network:
+    """The network that `spec` describes.  Raises SpecError with `problems` and all further ones."""
+    network, _ = _resolved(spec, problems)
+    if network is None:
+        raise problems.error()
+    return network
+
+
+def problems_of(spec: NetworkSpec, problems: Problems) -> tuple[Diagnostic, ...]:
+    """`problems` and all that are found in resolving `spec`, `expect` included, in their order."""
+    _, mismatches = _resolved(spec, problems)
     found = problems.diagnostics + mismatches.diagnostics
     return tuple(sorted(found, key=lambda one: (one.line, one.column)))
 
 
-def _load(path: str, override: InputOverride) -> tuple[Network | None, Problems, Problems]:
-    """The network, None if the spec has errors; its problems; and what differs from `expect`."""
-    spec, problems = read_spec(path, override)
-    mismatches = Problems(path, problems.text)
+def _resolved(spec: NetworkSpec, problems: Problems) -> tuple[Network | None, Problems]:
+    """The network, None if the spec has errors, and what differs from `expect`."""
+    mismatches = Problems(problems.spec, problems.text)
     network = resolve(spec, problems, mismatches)
     for file in network.weight_files if network else ():
-        note_named(reference_path(path, file))
-    return network, problems, mismatches
+        note_named(reference_path(problems.spec, file))
+    return network, mismatches
 
 
 def read_spec(path: str, override: InputOverride) -> tuple[NetworkSpec, Problems]:

@@ -17,7 +17,13 @@ from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.dialects.frameworks import FRAMEWORKS, at_opset
 from convt_cli.arithmetic.keys import LARGEST
 from convt_cli.errors import FileError, RequestError, shown
-from convt_cli.models.imported import ImportedLayer, ImportedModel, counted_names
+from convt_cli.models.imported import (
+    Cause,
+    ImportedLayer,
+    ImportedModel,
+    Unsayable,
+    counted_names,
+)
 from convt_cli.models.inputs import Input, axes_of, input_shape, is_image, require_known_names
 from convt_cli.models.onnx.arithmetic import Array
 from convt_cli.models.onnx.constants import (
@@ -55,8 +61,8 @@ def convert(
 ) -> ImportedModel:
     """The network of `graph`, its weights named as arrays of the file `reference`.
 
-    `override` gives inputs another shape, "" being the only input there is.  Raises
-    RequestError (E505, E506, or the code of the rule that a node breaks), FileError (E405).
+    `override` gives inputs another shape, "" being the only input there is.  Raises Unsayable
+    with all that a spec cannot say, RequestError (E505, E506), FileError (E405).
     """
     _require_opset(graph.opset)
     importer = _Importer(graph, reference, partial=partial)
@@ -79,7 +85,7 @@ class _Importer:
         self.inputs: list[tuple[str, Shape]] = []
         self.layers: dict[int, ImportedLayer] = {}
         self.notes: dict[str, int] = {}
-        self.cuts: list[str] = []
+        self.causes: dict[tuple[str, str], Cause] = {}  # by operator and reason
         self.left_out = 0
         self.held = 0  # bytes of the constants that have been computed
         # by the graph's name: every input and constant, and the outputs of all nodes so far
@@ -99,7 +105,8 @@ class _Importer:
         require_known_names(override, [one.name for one in inputs])
         for one in inputs:
             if self.partial and one.name not in override and not is_image(one):
-                self.cuts.append(f"input '{shown(one.name)}': {axes_of(one)}")
+                title = f"input '{shown(one.name)}'"
+                self._note(Cause(title=title, layer="", operator="inputs", reason=axes_of(one)))
                 self.values[one.name] = Cut(cause=f"the input '{one.name}'")
             else:
                 self._add_input(one, override.get(one.name))
@@ -130,23 +137,23 @@ class _Importer:
                 raise Untranslatable(f"it reads {cut.cause}")
             result = self._value(node, given)
         except Untranslatable as error:
-            if not self.partial:
-                raise RequestError(
-                    error.code,
-                    f"{node.title} cannot be said in a spec",
-                    value=shown(str(error)),
-                    help="--partial keeps the layers that do not depend on it",
-                ) from None
-            self._cut(node, str(error))
+            self._cut(node)
+            if cut is None or not cut.is_known:
+                self._note(_cause_at(node, error))
             return
         # layers have one output: what reads a further one is cut
         for number, name in enumerate(node.outputs):
             cause = f"output {number} of {node.title}"
-            self.values[name] = result if number == 0 else Cut(cause=cause)
+            self.values[name] = result if number == 0 else Cut(cause=cause, is_known=False)
 
-    def _cut(self, node: Node, reason: str) -> None:
-        inside = f"; with it go the nodes inside it, {node.inner:,}" if node.inner else ""
-        self.cuts.append(f"{node.title}: {shown(reason)}{inside}")
+    def _note(self, cause: Cause) -> None:
+        """Remember a cause; an operator's same reason in several places is one."""
+        key = cause.operator, cause.reason
+        known = self.causes.get(key)
+        self.causes[key] = replace(known, count=known.count + 1) if known else cause
+
+    def _cut(self, node: Node) -> None:
+        """Leave out a node, and let what reads it know."""
         self.left_out += 1 + node.inner
         self.values.update(dict.fromkeys(node.outputs, Cut(cause=node.title)))
 
@@ -208,21 +215,27 @@ class _Importer:
         return result
 
     def result(self) -> ImportedModel:
-        """The imported model.  Raises RequestError (E505) where it has no layer or no output."""
+        """The imported model.
+
+        Raises Unsayable, unless what is left out may be; RequestError (E505) for no layer.
+        """
         found = {name: self.values[name] for name in self.graph.outputs}
         outputs = {
             name: value.source for name, value in found.items() if isinstance(value, Activation)
         }
+        for name, value in found.items():
+            if isinstance(value, Cut) and not value.is_known:
+                self._note(_cause_at_output(name, value))
+        causes = tuple(self.causes.values())
+        if causes and not self.partial:
+            raise Unsayable(causes)
         if not self.layers or not (outputs or self.partial):
             reason = "the model's output does not depend on its input"
             raise RequestError(
                 "E505",
                 "a spec has at least one layer",
-                value=self.cuts[0] if self.cuts else reason,
+                value=str(causes[0]) if causes else reason,
             )
-        for name, value in found.items():
-            if isinstance(value, Cut):
-                self._cut_output(name, value.cause)
         constant = [name for name, value in found.items() if isinstance(value, Constant)]
         return ImportedModel(
             origin="an ONNX model",
@@ -233,20 +246,9 @@ class _Importer:
             outputs=outputs,
             notes=self.notes,
             unused=tuple(self._unused(constant)),
-            cuts=tuple(self.cuts),
+            causes=causes,
             left_out=self.left_out,
         )
-
-    def _cut_output(self, name: str, cause: str) -> None:
-        """Note that an output of the model is cut.  Raises RequestError (E505) if none may be."""
-        if not self.partial:
-            raise RequestError(
-                "E505",
-                f"output '{shown(name)}' of the model cannot be said in a spec",
-                value=f"it is {cause}",
-                help="--partial leaves it out",
-            )
-        self.cuts.append(f"output '{shown(name)}' of the model: it comes from {cause}")
 
     def _unused(self, constant: list[str]) -> Iterator[str]:
         """A sentence for each kind of thing that has nothing to do with the outputs or inputs."""
@@ -263,6 +265,29 @@ class _Importer:
         if constant:
             listed = counted_names(list(map(shown, constant)), "output", len(constant))
             yield f"no input decides on {listed}: left out"
+
+
+def _cause_at(node: Node, error: Untranslatable) -> Cause:
+    """Why a spec cannot say what a node does, which reads nothing that is lacking."""
+    inside = f"; with it go the nodes inside it, {node.inner:,}" if node.inner else ""
+    return Cause(
+        title=node.title,
+        layer=node.name or next(iter(node.outputs), ""),
+        operator=node.operator,
+        reason=f"{error}{inside}",
+        code=error.code,
+    )
+
+
+def _cause_at_output(name: str, value: Cut) -> Cause:
+    """Why the spec lacks an output of the model whose node it has."""
+    return Cause(
+        title=f"output '{shown(name)}' of the model",
+        layer="",
+        operator="outputs",
+        reason=f"it is {value.cause}",
+        help="--partial leaves it out",
+    )
 
 
 class _TooLarge(Exception):

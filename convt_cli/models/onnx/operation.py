@@ -68,9 +68,14 @@ class Constant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cut:
-    """A value that the spec lacks; `cause` names the node or input that it could not say."""
+    """A value that the spec lacks; `cause` names the node or input that it could not say.
+
+    `is_known`: that something is lacking was noted there.  It was not for a further output of a
+    node that the spec has.
+    """
 
     cause: str
+    is_known: bool = True
 
 
 Value = Activation | Constant | Cut
