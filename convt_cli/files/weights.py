@@ -1,7 +1,7 @@
 """A layer's weight and bias in C's layout: (out_channels, in_channels // groups, *kernel_size).
 
-A file is opened when its numbers are asked for, never before: .npy, .npz#key, .safetensors#key or
-model.onnx#name, none of them outside the spec's folder.
+A file is opened when its numbers are asked for, never before: .npy, .npz#key, .safetensors#key,
+model.onnx#name or model.pt2#name, none of them outside the spec's folder.
 """
 
 from __future__ import annotations
@@ -91,13 +91,17 @@ class Weights:
         match os.path.splitext(path)[1].lower():
             case ".onnx":
                 return as_vector(self._model(path).read(key), shape)
+            case ".pt2":
+                from convt_cli.models.pt2.weights import Pt2Weights  # noqa: PLC0415  # rare
+
+                return as_vector(Pt2Weights(path, self._folder).read(key), shape)
             case ".safetensors":
                 # Few specs name such a file, and the others need not load its reader.
                 from convt_cli.files.safetensors import read_safetensors  # noqa: PLC0415
 
                 return read_safetensors(path, key, self._folder.opened)
             case _:
-                location = located(path, key, also=(".safetensors", ".onnx"))
+                location = located(path, key, also=(".safetensors", ".onnx", ".pt2"))
                 return read_located(location, self._folder.opened)
 
     def _model(self, path: str) -> OnnxWeights:

@@ -16,6 +16,7 @@ from convt_cli.models.imported import ImportedModel
 
 FORMATS = {
     ".onnx": "convt_cli.models.onnx.read",
+    ".pt2": "convt_cli.models.pt2.read",
 }
 """The module that reads a format, by the suffix of its files in lower case."""
 
