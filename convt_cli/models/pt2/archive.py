@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from convt_cli.errors import FileError, shown
+from convt_cli.errors import ConvtError, FileError, shown
 from convt_cli.io import memory
 from convt_cli.io.reading import Opened, open_regular
 
@@ -147,6 +147,6 @@ def _reporting_damage(path: str) -> Iterator[None]:
     try:
         yield
     except (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError, OverflowError) as error:
-        if isinstance(error, FileError):
+        if isinstance(error, ConvtError):
             raise
         raise damaged(path, shown(str(error))) from None
