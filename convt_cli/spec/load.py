@@ -9,6 +9,7 @@ from convt_cli.arithmetic.network import Network
 from convt_cli.errors import Diagnostic, SpecError
 from convt_cli.io.conflicts import note_named
 from convt_cli.io.reading import STDIN, read_bytes, reference_path
+from convt_cli.spec.expression import is_expression, read_expression
 from convt_cli.spec.reader import InputOverride, NetworkSpec, read
 from convt_cli.spec.resolve import resolve
 from convt_cli.spec.source import MOST_BYTES, Problems, decode
@@ -67,10 +68,12 @@ def _resolved(spec: NetworkSpec, problems: Problems) -> tuple[Network | None, Pr
 
 
 def read_spec(path: str, override: InputOverride) -> tuple[NetworkSpec, Problems]:
-    """The spec at `path` as written, and its problems so far.
+    """The spec at `path`, or the expression that it is, as written, and its problems so far.
 
     Raises FileError, SpecError, RequestError.
     """
+    if is_expression(path):
+        return read_expression(path, override)
     problems = decode(path, read_bytes(path, MOST_BYTES))
     stem = "network" if path == STDIN else os.path.splitext(os.path.basename(path))[0]
     return read(problems, stem, override), problems
