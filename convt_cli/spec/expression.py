@@ -15,10 +15,11 @@ from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.dialects.frameworks import FRAMEWORKS
 from convt_cli.errors import GeometryError, shown
 from convt_cli.errors.suggestions import suggestion
+from convt_cli.spec.calls import Call
 from convt_cli.spec.layer_spec import LayerSpec
 from convt_cli.spec.layers import LayerReader
 from convt_cli.spec.misread import input_warning
-from convt_cli.spec.modules import MODULES, Call, Module, require_fitting, stands_for_call
+from convt_cli.spec.modules import MODULES, Module, require_fitting, stands_for_call
 from convt_cli.spec.nodes import Mapping, Node, Scalar, Sequence
 from convt_cli.spec.reader import InputOverride, NetworkSpec, overridden
 from convt_cli.spec.source import Place, Problems

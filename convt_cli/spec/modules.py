@@ -8,59 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from math import prod
 
-from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.layers.assumed import CLIP_BOUNDS, ELU_ALPHA, LEAKY_SLOPE, PRELU_SLOPE
 from convt_cli.errors import shown
-from convt_cli.spec.nodes import Node, Scalar, Sequence
-from convt_cli.spec.source import Place
-from convt_cli.spec.values import Refusal, read_integer, read_sizes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
-    """A call of a module: its arguments by name, without those that are None, and its source.
-
-    `source` is (channels, *spatial), and `place` that of the module's name.
-    """
-
-    name: str
-    arguments: Mapping[str, Node]
-    place: Place
-    source: Shape
-
-    def refused(self, code: str, message: str, value: str, help: str, at: str = "") -> Refusal:
-        """A refusal that points at the argument `at`, or else at the module's name."""
-        place = self.arguments[at].place if at in self.arguments else self.place
-        return Refusal(place, code, message, value, help)
-
-    def node(self, name: str, value: int | tuple[int, ...]) -> Node:
-        """A value that follows from the argument `name`, and has its place."""
-        place = self.arguments[name].place if name in self.arguments else self.place
-        if isinstance(value, int):
-            return Scalar(value, str(value), place)
-        return Sequence([Scalar(one, str(one), place) for one in value], place)
-
-    def integer(self, name: str, default: int) -> int:
-        """An argument that is an integer, also below 0.  Raises Refusal."""
-        given = self.arguments.get(name)
-        return default if given is None else read_integer(given, name, -(2**53))
-
-    def axis(self, name: str, default: int) -> int:
-        """An argument that is an axis, from 0, the batch, on.  Raises Refusal (E127, E505)."""
-        rank, axis = len(self.source) + 1, self.integer(name, default)
-        if not -rank <= axis < rank:
-            value = f"got {axis}, there are {rank} with the batch"
-            raise self.refused("E127", f"{name} names an axis", value, "0 is the batch", name)
-        if axis % rank == 0:
-            value = f"got {axis}, the batch"
-            remedy = "begin with axis 1, the channels"
-            raise self.refused("E505", "a spec has no batch axis", value, remedy, name)
-        return axis % rank
-
-
-Keys = dict[str, Node]
+from convt_cli.spec.calls import (
+    Call,
+    Keys,
+    adaptive_keys,
+    flatten_keys,
+    group_norm_keys,
+    instance_norm_keys,
+    layer_norm_keys,
+    mirrored_keys,
+    padding_keys,
+    unflatten_keys,
+)
+from convt_cli.spec.nodes import Scalar
+from convt_cli.spec.values import read_integer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,87 +63,6 @@ def _module(layer_type: str, signature: str, keys: str = "", **others: object) -
         keys={name: key or name for name, key in pairs},
         **others,  # type: ignore[arg-type]  # fields of Module
     )
-
-
-def _adaptive(call: Call) -> Keys:
-    """output_size, where None keeps the source's size."""
-    given = call.arguments.get("output_size")
-    sizes = call.source[1:]
-    if not isinstance(given, Sequence):
-        return {"output_size": given or call.node("output_size", sizes)}
-    filled = [
-        call.node("output_size", size) if isinstance(one, Scalar) and one.value is None else one
-        for one, size in zip(given.items, sizes)
-    ]
-    return {"output_size": Sequence(filled + given.items[len(sizes) :], given.place)}
-
-
-def _flatten(call: Call) -> Keys:
-    start, end = call.axis("start_dim", 1), call.axis("end_dim", -1)
-    full = (1, *call.source)
-    if start > end:
-        value = f"got {start} and {end}"
-        raise call.refused("E127", "start_dim is not behind end_dim", value, "", "start_dim")
-    if (start, end) == (1, len(full) - 1):
-        return {}  # all of it, which is a layer type of its own
-    joined = prod(full[start : end + 1])
-    return {"shape": call.node("start_dim", (*full[1:start], joined, *full[end + 1 :]))}
-
-
-def _unflatten(call: Call) -> Keys:
-    axis = call.axis("dim", 1)
-    full = (1, *call.source)
-    sizes = read_sizes(call.arguments["unflattened_size"], "unflattened_size", -1)
-    known = prod(size for size in sizes if size != -1)
-    if known > 0 and full[axis] % known == 0:
-        sizes = tuple(full[axis] // known if size == -1 else size for size in sizes)
-    if prod(sizes) != full[axis] or min(sizes) < 1:
-        value = f"got {list(sizes)} for {full[axis]}"
-        message = "unflattened_size has the elements of its axis"
-        raise call.refused(
-            "E120", message, value, "write sizes with that product", "unflattened_size"
-        )
-    return {"shape": call.node("unflattened_size", (*full[1:axis], *sizes, *full[axis + 1 :]))}
-
-
-def _layer_norm(call: Call) -> Keys:
-    given, rank = call.arguments["normalized_shape"], len(call.source)
-    sizes = (
-        read_sizes(given, "normalized_shape", 1)
-        if isinstance(given, Sequence)
-        else (read_integer(given, "normalized_shape", 1),)
-    )
-    if sizes != call.source[-len(sizes) :]:
-        raise call.refused(
-            "E114",
-            "normalized_shape must equal the last sizes of the source",
-            f"got {list(sizes)}, the source is {list(call.source)}",
-            f"write {list(call.source)} to normalise over all of it",
-            "normalized_shape",
-        )
-    return {"normalized_axes": call.node("normalized_shape", tuple(range(rank))[-len(sizes) :])}
-
-
-def _padding(rank: int) -> Callable[[Call], Keys]:
-    """padding of a pad of the last `rank` axes, which PyTorch gives from the last axis on."""
-
-    def keys(call: Call) -> Keys:
-        given, spatial = call.arguments["padding"], len(call.source) - 1
-        if not isinstance(given, Sequence):
-            numbers: list[Node] = [given] * (2 * rank)
-        elif len(given.items) == 2 * rank:
-            numbers = given.items
-        else:
-            value = f"got {len(given.items)}"
-            message = f"padding of {call.name} is one integer or {2 * rank}"
-            raise call.refused("E106", message, value, "begin with the last axis", "padding")
-        pairs: list[Node] = [
-            Sequence(numbers[at : at + 2], given.place) for at in range(0, 2 * rank, 2)
-        ]
-        none = [call.node("padding", (0, 0))] * (spatial - rank)
-        return {"padding": Sequence([*none, *reversed(pairs)], given.place)}
-
-    return keys
 
 
 _RANKS = (1, 2, 3)
@@ -222,28 +105,32 @@ for _rank in _RANKS:
         assumed={"divisor_override": None},
     )
     _POOLS[f"AdaptiveAvgPool{_rank}d"] = _module(
-        "adaptive_avg_pool", "output_size |", ranks=_only, further=_adaptive
+        "adaptive_avg_pool", "output_size |", ranks=_only, further=adaptive_keys
     )
     _POOLS[f"AdaptiveMaxPool{_rank}d"] = _module(
         "adaptive_max_pool",
         "output_size | return_indices",
         ranks=_only,
         fixed={"return_indices": False},
-        further=_adaptive,
+        further=adaptive_keys,
     )
     _PADS[f"ZeroPad{_rank}d"] = _module(
-        "pad", "padding |", ranks=_RANKS[_rank - 1 :], further=_padding(_rank)
+        "pad", "padding |", ranks=_RANKS[_rank - 1 :], further=padding_keys(_rank)
     )
     _PADS[f"ConstantPad{_rank}d"] = _module(
         "pad",
         "padding value |",
         ranks=_RANKS[_rank - 1 :],
         assumed={"value": 0},
-        further=_padding(_rank),
+        further=padding_keys(_rank),
     )
-    for _mode in ("Reflection", "Replication", "Circular"):
+    for _mode, _further in (
+        ("Reflection", mirrored_keys(_rank, 1)),
+        ("Replication", padding_keys(_rank)),
+        ("Circular", mirrored_keys(_rank, 0)),
+    ):
         _PADS[f"{_mode}Pad{_rank}d"] = _module(
-            "pad", "padding |", ranks=_only, stands_in=True, further=_padding(_rank)
+            "pad", "padding |", ranks=_only, stands_in=True, further=_further
         )
     _NORMS[f"BatchNorm{_rank}d"] = _module(
         "batch_norm",
@@ -260,6 +147,7 @@ for _rank in _RANKS:
         ranks=_only,
         channels="num_features",
         fixed=_BIASED,
+        further=instance_norm_keys,
     )
 
 _NORMS["GroupNorm"] = _module(
@@ -268,13 +156,14 @@ _NORMS["GroupNorm"] = _module(
     "affine",
     channels="num_channels",
     fixed=_BIASED,
+    further=group_norm_keys,
 )
 _NORMS["LayerNorm"] = _module(
     "layer_norm",
     "normalized_shape | eps elementwise_affine bias device dtype",
     "elementwise_affine:affine",
     fixed=_BIASED,
-    further=_layer_norm,
+    further=layer_norm_keys,
 )
 _NORMS["LocalResponseNorm"] = _module("lrn", "size | alpha beta k")
 
@@ -339,8 +228,8 @@ MODULES: dict[str, Module] = {
     "Linear": _module(
         "linear", "in_features out_features | bias device dtype", "in_features out_features bias"
     ),
-    "Flatten": _module("flatten", "| start_dim end_dim", further=_flatten),
-    "Unflatten": _module("reshape", "dim unflattened_size |", further=_unflatten),
+    "Flatten": _module("flatten", "| start_dim end_dim", further=flatten_keys),
+    "Unflatten": _module("reshape", "dim unflattened_size |", further=unflatten_keys),
     "Upsample": _module(
         "upsample",
         "| size scale_factor mode align_corners recompute_scale_factor",
