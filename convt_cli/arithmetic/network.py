@@ -29,8 +29,8 @@ class NetworkLayer:
     """One layer of a network with every shape known.
 
     `definition` holds its keys as written, `inputs` the shapes of its `sources`, and `line` its
-    place in the spec.  `stands_for` names the operation that the layer replaces: one with the same
-    shapes, which computes something else.
+    place in the spec, 0 in a model.  `stands_for` names the operation that the layer replaces: one
+    with the same shapes, which computes something else.
     """
 
     name: str

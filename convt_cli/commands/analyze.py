@@ -45,7 +45,6 @@ def command(
     specs: tuple[str, ...],
     layer: str | None,
     inputs: tuple[tuple[str, Shape], ...],
-    allow_outside: bool,
     output_format: str,
     output: str | None,
     force: bool,
@@ -58,7 +57,7 @@ def command(
     nothing reads.
     """
     compute_by_tiles()
-    loaded = load_all(specs, inputs, allow_outside=allow_outside)
+    loaded = load_all(specs, inputs)
     found, loaded = each_layer(loaded, layer, _analysis, label="analyzing")
     if loaded.complete(output, output_format):
         from convt_cli.reports.analysis import analysis_report

@@ -61,7 +61,6 @@ def command(
     layout: str,
     method: str,
     dtype: str | None,
-    allow_outside: bool,
     force: bool,
 ) -> int:
     """Apply Cᵀ of a layer, the transposed convolution, to ARRAY; with --forward, C.
@@ -79,7 +78,7 @@ def command(
 
     require_one_stdin(spec, array, "ARRAY")
     require_writable(locate(output).path, force=force)
-    network = load_network(spec, inputs, allow_outside=allow_outside)
+    network = load_network(spec, inputs)
     chosen = choose_layer(network, layer)
     wanted = None if dtype is None else np.dtype(dtype)
     action = action_of(chosen, Weights(network), forward=forward, bias=bias, dtype=wanted)

@@ -10,11 +10,18 @@ from convt_cli.arithmetic.convolution import Shape
 from convt_cli.commands.emit import emit, is_stdout, put
 from convt_cli.commands.main import FAILED, FOUND, complain_of, terminal_width
 from convt_cli.commands.networks import as_diagnostics, expand
-from convt_cli.commands.options import format_option, input_option, output_options, specs_argument
+from convt_cli.commands.options import (
+    format_option,
+    input_option,
+    model_outside_option,
+    output_options,
+    reading,
+    specs_argument,
+)
 from convt_cli.errors import ConvtError, Diagnostic, OutputIsInput
+from convt_cli.models.load import check_spec
 from convt_cli.render.diagnostics import diagnostic_text
 from convt_cli.reports.check import check_report, has_errors, summary
-from convt_cli.spec.load import check_spec
 
 
 @click.command(
@@ -29,6 +36,7 @@ Examples:
 )
 @specs_argument(required=True)
 @input_option
+@model_outside_option
 @format_option("text", "json")
 @click.option("--exit-zero", is_flag=True, help="Exit 0 even if something was found.")
 @output_options
@@ -50,7 +58,7 @@ def command(
     status = 0
     for spec in checked:
         try:
-            found.extend(check_spec(spec, input=dict(inputs)))
+            found.extend(check_spec(spec, input=dict(inputs), **reading()._asdict()))
         except OutputIsInput:
             raise
         except ConvtError as error:

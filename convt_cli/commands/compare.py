@@ -12,7 +12,13 @@ from convt_cli.arithmetic.network import Network, NetworkLayer
 from convt_cli.arithmetic.questions.comparison import compared_layers, left_out, readings
 from convt_cli.commands.emit import emit
 from convt_cli.commands.networks import each_network, load_all
-from convt_cli.commands.options import format_option, input_option, output_options, specs_argument
+from convt_cli.commands.options import (
+    format_option,
+    input_option,
+    model_outside_option,
+    output_options,
+    specs_argument,
+)
 from convt_cli.errors import RequestError
 from convt_cli.errors.suggestions import suggestion
 from convt_cli.reports.comparison import Compared, LeftOut, comparison_report
@@ -48,6 +54,7 @@ Examples:
 )
 @click.option("--layer", metavar="NAME", help="Compare this layer alone.")
 @input_option
+@model_outside_option
 @format_option()
 @output_options
 def command(

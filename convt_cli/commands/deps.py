@@ -8,7 +8,7 @@ import click
 
 from convt_cli.commands.emit import put_bytes
 from convt_cli.commands.networks import load_network
-from convt_cli.commands.options import output_options, spec_argument
+from convt_cli.commands.options import model_outside_option, output_options, spec_argument
 from convt_cli.errors import RequestError, shown
 from convt_cli.io.reading import STDIN, reference_path
 
@@ -30,6 +30,7 @@ Example, in a Makefile:
   -include net.d""",
 )
 @spec_argument
+@model_outside_option
 @click.option("--target", "targets", multiple=True, metavar="NAME", help="What is made from SPEC.")
 @output_options
 def command(spec: str, targets: tuple[str, ...], output: str | None, force: bool) -> int:
@@ -43,7 +44,8 @@ def command(spec: str, targets: tuple[str, ...], output: str | None, force: bool
         raise click.UsageError("--target needs a name")
     network = load_network(spec)
     own = [] if spec == STDIN else [spec]
-    files = [reference_path(spec, file) for file in network.weight_files]
+    named = [reference_path(spec, file) for file in network.weight_files]
+    files = [file for file in named if file not in own]  # a model names itself
     names, needed = (targets, own + files) if targets else (own or [network.name], files)
     behind = "".join(f" {_escaped(name)}" for name in needed)
     rules = "".join(f"{_escaped(name)}:{behind}\n" for name in names)

@@ -107,7 +107,6 @@ def command(
     max_iterations: int,
     dtype: str | None,
     output_format: str,
-    allow_outside: bool,
     force: bool,
 ) -> int:
     """Find the shortest x that the layer maps closest to ARRAY, and write it to OUT.
@@ -123,7 +122,7 @@ def command(
     if is_stdout(output) and output_format != "text":
         raise click.UsageError("--format goes with an OUT that is a file")
     require_writable(locate(output).path, force=force)
-    network = load_network(spec, inputs, allow_outside=allow_outside)
+    network = load_network(spec, inputs)
     chosen = choose_layer(network, layer)
     solver = {"damping": damping, "tolerance": tolerance, "most_iterations": max_iterations}
     found = _inverted(chosen, array, output, layout, dtype, solver, bias=bias, force=force)

@@ -65,7 +65,6 @@ def command(
     symbols: bool,
     dry_run: bool,
     output_format: str,
-    allow_outside: bool,
     force: bool,
 ) -> int:
     """Export C, the sparse matrix of a layer: y.ravel() = C @ x.ravel().
@@ -82,7 +81,7 @@ def command(
     if output is not None and output_format != "text":
         raise click.UsageError("--format goes with --show and --dry-run")
     require_writable(output, force=force)
-    chosen = choose_layer(load_network(spec, inputs, allow_outside=allow_outside), layer)
+    chosen = choose_layer(load_network(spec, inputs), layer)
     if output is not None:
         kind = {"transpose": transpose, "compress": compress, "force": force}
         _export(chosen, output, dtype, sparse_format, **kind)

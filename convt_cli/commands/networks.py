@@ -11,11 +11,13 @@ from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.keys import FILL_NOTE
 from convt_cli.commands.emit import is_stdout
 from convt_cli.commands.main import FAILED, complain_of, remark, warn_of
+from convt_cli.commands.options import reading
 from convt_cli.errors import ConvtError, Diagnostic, OutputIsInput, RequestError, SpecError
 from convt_cli.io.writing import is_file
 from convt_cli.library.layer import Layer
 from convt_cli.library.load import load_spec
 from convt_cli.library.network import Network
+from convt_cli.models.formats import is_model
 
 _T = TypeVar("_T")
 
@@ -49,14 +51,12 @@ class Loaded:
         return not self.status or output_format == "json" or in_part
 
 
-def load_all(
-    specs: Iterable[str], inputs: Sequence[tuple[str, Shape]], *, allow_outside: bool = False
-) -> Loaded:
+def load_all(specs: Iterable[str], inputs: Sequence[tuple[str, Shape]]) -> Loaded:
     """The networks of all specs; warnings and errors are printed and counted, not raised."""
     loaded = Loaded()
     for spec in expand(specs):
         try:
-            network = load_network(spec, inputs, allow_outside=allow_outside)
+            network = load_network(spec, inputs)
         except OutputIsInput:
             raise
         except ConvtError as error:
@@ -70,11 +70,12 @@ def load_all(
     return loaded
 
 
-def load_network(
-    spec: str, inputs: Iterable[tuple[str, Shape]] = (), *, allow_outside: bool = False
-) -> Network:
-    """The network of a spec, its warnings printed.  Raises SpecError, FileError, RequestError."""
-    network = load_spec(spec, input=dict(inputs), allow_outside=allow_outside)
+def load_network(spec: str, inputs: Iterable[tuple[str, Shape]] = ()) -> Network:
+    """The network of a spec or model, its warnings printed.
+
+    Raises SpecError, FileError, RequestError.
+    """
+    network = load_spec(spec, input=dict(inputs), **reading()._asdict())
     warn_of(network.warnings)
     return network
 
@@ -98,15 +99,16 @@ def each_network(loaded: Loaded, work: Callable[[Network], _T]) -> tuple[list[_T
 
 
 def as_diagnostics(spec: str, error: ConvtError) -> tuple[Diagnostic, ...]:
-    """An error as problems of its spec; an error without a place gets the first line."""
+    """An error as problems of its spec; without a place it gets the first line, if it has lines."""
     if isinstance(error, SpecError):
         return error.diagnostics
+    first = 0 if is_model(spec) else 1
     return (
         Diagnostic(
             code=error.code,
             spec=spec,
-            line=1,
-            column=1,
+            line=first,
+            column=first,
             width=1,
             layer=None,
             message=error.message,

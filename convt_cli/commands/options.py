@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import click
 
@@ -22,6 +22,30 @@ TABLE_FORMATS = ("text", "json", "csv", "markdown")
 _F = TypeVar("_F", bound=Callable[..., Any])
 _Inputs = tuple[tuple[str, Shape], ...]
 _MOST_VALUES = 100_000  # integers that one option can stand for
+_PARTIAL, _OUTSIDE = "convt.partial", "convt.allow_outside"  # where a command's context keeps them
+
+
+class Reading(NamedTuple):
+    """How the running command reads specs and models."""
+
+    partial: bool
+    allow_outside: bool
+
+
+def reading() -> Reading:
+    """What --partial and --allow-outside say to the running command."""
+    kept = click.get_current_context().meta
+    return Reading(partial=kept.get(_PARTIAL, False), allow_outside=kept.get(_OUTSIDE, False))
+
+
+def _kept_as(key: str) -> Callable[[click.Context, click.Parameter, bool], bool]:
+    """A callback that keeps an option's value for `reading`."""
+
+    def keep(context: click.Context, _: click.Parameter, value: bool) -> bool:
+        context.meta[key] = value
+        return value
+
+    return keep
 
 
 def input_shape(text: str) -> tuple[str, Shape]:
@@ -67,15 +91,27 @@ def integers(minimum: int) -> Callable[[str], list[int]]:
 
 
 def spec_argument(function: _F) -> _F:
-    """The argument SPEC."""
-    return click.argument("spec", metavar="SPEC")(function)
+    """The argument SPEC, and --partial."""
+    return click.argument("spec", metavar="SPEC")(partial_option(function))
 
 
 def specs_argument(*, required: bool) -> Callable[[_F], _F]:
-    """The argument SPEC..., any number of specs."""
-    return click.argument(
+    """The argument SPEC..., any number of specs, and --partial."""
+    argument = click.argument(
         "specs", nargs=-1, required=required, metavar="SPEC..." if required else "[SPEC]..."
     )
+    return lambda function: argument(partial_option(function))
+
+
+def partial_option(function: _F) -> _F:
+    """--partial, for `reading` alone."""
+    return click.option(
+        "--partial",
+        is_flag=True,
+        expose_value=False,
+        callback=_kept_as(_PARTIAL),
+        help="Of a model, leave out what a spec cannot say.",
+    )(function)
 
 
 def input_option(function: _F) -> _F:
@@ -190,7 +226,22 @@ def force_option(function: _F) -> _F:
 
 
 def outside_option(function: _F) -> _F:
-    """--allow-outside, without which weight files must lie in the spec's folder."""
+    """--allow-outside, without which weight files must lie in the spec's folder, for `reading`."""
     return click.option(
-        "--allow-outside", is_flag=True, help="Let weight files lie outside the spec's folder."
+        "--allow-outside",
+        is_flag=True,
+        expose_value=False,
+        callback=_kept_as(_OUTSIDE),
+        help="Let weight files lie outside the spec's folder.",
+    )(function)
+
+
+def model_outside_option(function: _F) -> _F:
+    """--allow-outside of a command that reads no weights, for `reading` alone."""
+    return click.option(
+        "--allow-outside",
+        is_flag=True,
+        expose_value=False,
+        callback=_kept_as(_OUTSIDE),
+        help="Let a model's data lie outside the model's folder.",
     )(function)

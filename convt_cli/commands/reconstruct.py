@@ -83,7 +83,6 @@ def command(
     output: str | None,
     sheet: str | None,
     output_format: str,
-    allow_outside: bool,
     force: bool,
 ) -> int:
     """Run IMAGE forward to a layer, keep some activations, and take them down to the input.
@@ -107,7 +106,7 @@ def command(
 
     require_one_stdin(spec, image, "IMAGE")
     require_writable(output and locate(output).path, sheet, force=force)
-    network = load_network(spec, inputs, allow_outside=allow_outside)
+    network = load_network(spec, inputs)
     images, form = _read(image, way_to(network, layer).input_shape, batch=batch, sheet=sheet)
     found = reconstruct(
         network,

@@ -7,7 +7,13 @@ import click
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.commands.emit import emit
 from convt_cli.commands.networks import load_all
-from convt_cli.commands.options import format_option, input_option, output_options, specs_argument
+from convt_cli.commands.options import (
+    format_option,
+    input_option,
+    model_outside_option,
+    output_options,
+    specs_argument,
+)
 from convt_cli.reports.shapes import shapes_report
 
 
@@ -23,6 +29,7 @@ Examples:
 )
 @specs_argument(required=True)
 @input_option
+@model_outside_option
 @click.option("--wide", is_flag=True, help="Print all columns, as in the other formats.")
 @format_option()
 @output_options

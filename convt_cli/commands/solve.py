@@ -18,11 +18,19 @@ from convt_cli.arithmetic.questions.solver import (
 )
 from convt_cli.commands.emit import emit
 from convt_cli.commands.main import warn_of
-from convt_cli.commands.options import format_option, input_option, integers, output_options
+from convt_cli.commands.options import (
+    format_option,
+    input_option,
+    integers,
+    model_outside_option,
+    output_options,
+    partial_option,
+    reading,
+)
 from convt_cli.errors import RequestError
+from convt_cli.models.load import load_open_network
 from convt_cli.reports.solutions import sizes_report, solutions_report
 from convt_cli.reports.table import Report
-from convt_cli.spec.open_network import load_open_network
 
 _SHOWN = 20  # solutions that text and markdown show if --limit is not given
 _UP_TO = 1024  # the largest size that --sizes lists if --up-to is not given
@@ -106,6 +114,8 @@ Examples:
     help=f"With --sizes: list them up to SIZE; {_UP_TO:,} if not given.",
 )
 @input_option
+@partial_option
+@model_outside_option
 @format_option()
 @output_options
 def command(
@@ -140,8 +150,10 @@ def command(
             raise click.UsageError("--sizes goes with --up-to and --input alone")
         report = _sizes(spec, dict(inputs), up_to or _UP_TO)
     else:
-        if inputs or up_to:
-            raise click.UsageError("--input and --up-to go with --sizes")
+        if inputs or up_to or any(reading()):
+            raise click.UsageError(
+                "--input, --up-to, --partial and --allow-outside go with --sizes"
+            )
         question = _question(input_size, output_size, layer_type, framework, given)
         if limit is None and output_format in ("text", "markdown"):
             limit = _SHOWN
@@ -185,7 +197,7 @@ def _layers(question: Question, bounds: Bounds, limit: int | None) -> Report:
 
 def _sizes(spec: str, inputs: dict[str, Shape], up_to: int) -> Report:
     """The input sizes up to `up_to` at which every layer of the spec fits, axis by axis."""
-    graph = load_open_network(spec, input=inputs)
+    graph = load_open_network(spec, input=inputs, **reading()._asdict())
     warn_of(graph.warnings)
     first = graph.inputs[0][1]
     if len(first) == 1:

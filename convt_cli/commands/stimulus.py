@@ -66,7 +66,6 @@ def command(
     inputs: tuple[tuple[str, Shape], ...],
     output: str | None,
     output_format: str,
-    allow_outside: bool,
     force: bool,
 ) -> int:
     """Find the input of norm 1 that excites a unit of a layer most, its bias left out.
@@ -89,7 +88,7 @@ def command(
 
     require_one_stdin(spec, at, "IMAGE")
     require_writable(output and locate(output).path, force=force)
-    network = load_network(spec, inputs, allow_outside=allow_outside)
+    network = load_network(spec, inputs)
     image = None if at is None else read_image(at, way_to(network, layer).input_shape)[0]
     found = stimulus(network, layer=layer, unit=unit, norm=norm, through=through, at=image)
     if output is not None:

@@ -14,6 +14,7 @@ from convt_cli.commands.options import (
     format_option,
     input_option,
     integers,
+    model_outside_option,
     output_options,
     specs_argument,
 )
@@ -43,6 +44,7 @@ Examples:
 )
 @specs_argument(required=False)
 @input_option
+@model_outside_option
 @click.option(
     "--type", "layer_type", type=click.Choice(("conv", "conv_transpose")), help="Sweep this type."
 )

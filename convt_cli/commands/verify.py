@@ -56,7 +56,6 @@ def command(
     layer: str | None,
     against: str,
     inputs: tuple[tuple[str, Shape], ...],
-    allow_outside: bool,
     output_format: str,
     output: str | None,
     force: bool,
@@ -74,7 +73,7 @@ def command(
 
         return verify_layer(layer, peers)
 
-    loaded = load_all(specs, inputs, allow_outside=allow_outside)
+    loaded = load_all(specs, inputs)
     found, loaded = each_layer(loaded, layer, verified, label="verifying")
     if loaded.complete(output, output_format):
         from convt_cli.reports.verification import verification_report

@@ -150,7 +150,8 @@ class Diagnostic:
 
     A warning is about a spec that is legal but probably not what was meant; it changes no exit
     status.
-    `line` and `column` count from 1; `width` is the number of characters the caret underlines.
+    `line` and `column` count from 1, and are 0 for a model, which has no lines; `width` is the
+    number of characters the caret underlines.
     """
 
     code: str
@@ -169,13 +170,18 @@ class Diagnostic:
         """The kind of problem: "warning" where the code begins with W, else "error"."""
         return "warning" if self.code.startswith("W") else "error"
 
+    @property
+    def place(self) -> str:
+        """Where the problem is: `spec:line:column`, or the path alone of a model."""
+        return self.spec if not self.line else f"{self.spec}:{self.line}:{self.column}"
+
     def document(self) -> dict[str, object]:
         """The problem as `check --format json` lists it; only a warning names its severity."""
         return {
             "code": self.code,
             "spec": self.spec,
-            "line": self.line,
-            "column": self.column,
+            "line": self.line or None,
+            "column": self.column or None,
             "layer": self.layer,
             "message": f"{self.message}: {self.value}" if self.value else self.message,
             "help": self.help,
@@ -191,7 +197,7 @@ class SpecError(ConvtError, ValueError):
         more = f" (and {len(others)} more)" if others else ""
         super().__init__(
             first.code,
-            f"{first.spec}:{first.line}:{first.column}: {first.message}",
+            f"{first.place}: {first.message}",
             value=f"{first.value}{more}".strip(),
             help=first.help,
         )

@@ -324,4 +324,11 @@ EXPLANATIONS: dict[str, Explanation] = {
         "or with an image whose channels come last.  Where this is meant, in_channels in a layer "
         "that reads the input says so.",
     ),
+    "W003": Explanation(
+        "a part of the model is left out",
+        "With --partial a network holds what a spec can say of the model.  The message counts the "
+        "nodes that are missing, with all that depend on them, and names the first causes; totals "
+        "of parameters and multiply-adds are without them.  Without --partial every cause is an "
+        "error (E505, or the code of the rule that is broken).",
+    ),
 }

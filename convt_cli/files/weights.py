@@ -127,6 +127,7 @@ class Weights:
 def rearranged(stored: Array, source: FileReference) -> Array:
     """`stored` with its axes in the order, and then in the shape, that `source` says.
 
+
     Raises ArrayError (E121) for an array of another number of axes or elements.
     """
     if source.axes is not None and len(source.axes) != stored.ndim:

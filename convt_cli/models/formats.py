@@ -7,6 +7,7 @@ a format may need packages that are slow or not installed.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -15,8 +16,14 @@ from convt_cli.models.imported import ImportedModel
 
 FORMATS = {
     ".onnx": "convt_cli.models.onnx.read",
+    ".pt2": "convt_cli.models.pt2.read",
 }
 """The module that reads a format, by the suffix of its files in lower case."""
+
+
+def is_model(path: str) -> bool:
+    """Whether the file `path` is a model, by its suffix."""
+    return os.path.splitext(path)[1].lower() in FORMATS
 
 
 class Format(Protocol):
@@ -37,9 +44,9 @@ class Format(Protocol):
         With `partial`, what a spec cannot say is left out, and so is all that depends on it.
         `allow_outside` lets the model's data lie outside the model's folder.
 
-        Raises FileError (E401, E404, E405), and RequestError: E501 for too little memory, E503
-        for an input that is not there, E504 without the format's package, E505 for what a spec
-        cannot say, E506 for an input whose sizes are not known, or the code of the rule that a
-        layer breaks.
+        Raises Unsayable for what a spec cannot say, FileError (E401, E404, E405), and
+        RequestError: E501 for too little memory, E503 for an input that is not there, E504
+        without the format's package, E505 where no layer is left, E506 for an input whose sizes
+        are not known.
         """
         ...

@@ -13,10 +13,68 @@ from typing import Any
 
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.dialects.frameworks import Framework
-from convt_cli.errors import shown
+from convt_cli.errors import Diagnostic, RequestError, shown
 
 _MOST_LISTED = 3
 """How many names a message lists before it says "and more"."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """What the spec cannot say, where that begins: an operation or an output of the model.
+
+    `title` names the first place and `layer` the node there, "" for none.  `count` places have
+    the same `operator` and `reason`.  `code` is that of the rule that a layer would break.
+    """
+
+    title: str
+    layer: str
+    operator: str
+    reason: str
+    help: str = "--partial keeps the layers that do not depend on it"
+    code: str = "E505"
+    count: int = 1
+
+    @property
+    def message(self) -> str:
+        """The rule that is broken."""
+        return f"{self.title} cannot be said in a spec"
+
+    @property
+    def value(self) -> str:
+        """Why, and in how many more places."""
+        others = f" (and {self.count - 1:,} more {self.operator})" if self.count > 1 else ""
+        return f"{shown(self.reason)}{others}"
+
+    def __str__(self) -> str:
+        return f"{self.title}: {self.value}"
+
+
+class Unsayable(RequestError):
+    """A model that a spec cannot say in full; `causes` are all reasons, the first cause first."""
+
+    def __init__(self, causes: tuple[Cause, ...]) -> None:
+        first = causes[0]
+        super().__init__(first.code, first.message, value=first.value, help=first.help)
+        self.causes = causes
+
+    def diagnostics(self, path: str) -> tuple[Diagnostic, ...]:
+        """Every cause as a problem of the file `path`."""
+        return tuple(
+            Diagnostic(
+                code=cause.code,
+                spec=path,
+                line=0,
+                column=0,
+                width=1,
+                layer=cause.layer or None,
+                message=cause.message,
+                value=cause.value,
+                help=cause.help,
+                excerpt="",
+            )
+            for cause in self.causes
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,8 +108,8 @@ class ImportedModel:
     numbers.  `outputs` are by the model's names for them, the main one first.
 
     `notes` counts, by its text, how often something is said differently than in the model.
-    `unused` are sentences about what no output depends on, and `cuts` about what the spec lacks;
-    `left_out` counts the nodes that were cut.
+    `unused` are sentences about what no output depends on.  `causes` say why the spec lacks
+    something; `left_out` counts the nodes that were cut, with all that depend on them.
     """
 
     origin: str
@@ -62,7 +120,7 @@ class ImportedModel:
     outputs: dict[str, int]
     notes: dict[str, int]
     unused: tuple[str, ...]
-    cuts: tuple[str, ...]
+    causes: tuple[Cause, ...]
     left_out: int
 
     @property
@@ -77,7 +135,22 @@ class ImportedModel:
             yield f"note: the spec's output is {shown(main)}; also computed: {listed}"
         yield from (f"note: {note}, {_times(count)}" for note, count in self.notes.items())
         yield from (f"note: {sentence}" for sentence in self.unused)
-        yield from (f"cut: {cut}" for cut in self.cuts)
+        if self.causes:
+            yield f"cut: {self.cut}"
+
+    @property
+    def cut(self) -> str:
+        """One sentence: how much of the model the spec lacks, and the first causes."""
+        first = "; ".join(map(str, self.causes[:_MOST_LISTED]))
+        others = len(self.causes) - _MOST_LISTED
+        more = f"; and {_counted(others, 'more cause')}" if others > 0 else ""
+        # an output can be left out although no node is
+        what = _counted(self.left_out or len(self.causes), "node" if self.left_out else "output")
+        return f"{what} left out: {first}{more}"
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'s' if count > 1 else ''}"
 
 
 def _times(count: int) -> str:
@@ -91,4 +164,4 @@ def counted_names(names: list[str], what: str, count: int) -> str:
     ('1 input (a)', '4 inputs (a, b, c and more)')
     """
     listed = ", ".join(names[:_MOST_LISTED]) + (" and more" if len(names) > _MOST_LISTED else "")
-    return f"{count:,} {what}{'s' if count > 1 else ''} ({listed})"
+    return f"{_counted(count, what)} ({listed})"

@@ -1,19 +1,101 @@
-"""Reading a model file of any registered format.  Tests are in tests/models/test_load.py."""
+"""Opening any network: a model file of any registered format, or else a spec.
+
+Tests are in tests/models/test_load.py.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib import import_module
 from types import MappingProxyType
 from typing import cast
 
 from convt_cli.arithmetic.convolution import Shape
-from convt_cli.errors import FileError, shown
-from convt_cli.models.formats import FORMATS, Format
-from convt_cli.models.imported import ImportedModel
+from convt_cli.arithmetic.network import Network
+from convt_cli.arithmetic.questions.closing import OpenNetwork
+from convt_cli.errors import Diagnostic, FileError, SpecError, shown
+from convt_cli.models.formats import FORMATS, Format, is_model
+from convt_cli.models.imported import ImportedModel, Unsayable
+from convt_cli.spec import load as specs
+from convt_cli.spec import open_network as open_specs
+from convt_cli.spec.reader import NetworkSpec
+from convt_cli.spec.source import Problems
 
 _NO_OVERRIDE: Mapping[str, Shape] = MappingProxyType({})
+
+
+def load_spec(
+    path: str | os.PathLike[str],
+    *,
+    input: Mapping[str, Shape] = _NO_OVERRIDE,
+    partial: bool = False,
+    allow_outside: bool = False,
+) -> Network:
+    """The network in the spec or the model file at `path`, every shape resolved.
+
+    `input` maps names of inputs to other shapes; "" stands for the only one.  With `partial` a
+    model's network has what a spec can say of it, and a warning (W003) of what it lacks.  With
+    `allow_outside` weights, and a model's data, may lie outside the folder of `path`.
+
+    Raises SpecError with every problem of the spec, or all that a spec cannot say of the model;
+    FileError when it cannot be read; RequestError for an input that it does not have, and what
+    else `Format.read_model` raises.
+    """
+    path = os.fspath(path)
+    if is_model(path):
+        spec = _read(path, input, partial=partial, allow_outside=allow_outside)
+        network = specs.network_of(*spec)
+    else:
+        network = specs.load_spec(path, input=input)
+    return replace(network, allow_outside=allow_outside)
+
+
+def check_spec(
+    path: str,
+    *,
+    input: Mapping[str, Shape] = _NO_OVERRIDE,
+    partial: bool = False,
+    allow_outside: bool = False,
+) -> tuple[Diagnostic, ...]:
+    """All that is wrong with the spec or the model file at `path`, `expect` included."""
+    if not is_model(path):
+        return specs.check_spec(path, input=input)
+    try:
+        return specs.problems_of(*_read(path, input, partial=partial, allow_outside=allow_outside))
+    except SpecError as error:
+        return error.diagnostics
+
+
+def load_open_network(
+    path: str,
+    *,
+    input: Mapping[str, Shape] = _NO_OVERRIDE,
+    partial: bool = False,
+    allow_outside: bool = False,
+) -> OpenNetwork:
+    """The spec or the model file at `path` with its sizes left open."""
+    if not is_model(path):
+        return open_specs.load_open_network(path, input=input)
+    return open_specs.opened(*_read(path, input, partial=partial, allow_outside=allow_outside))
+
+
+def _read(
+    path: str, override: Mapping[str, Shape], *, partial: bool, allow_outside: bool
+) -> tuple[NetworkSpec, Problems]:
+    """The model in the file `path` as a spec, and the warnings about it."""
+    from convt_cli.models.network_spec import network_spec  # noqa: PLC0415  # for models alone
+
+    title, _ = os.path.splitext(os.path.basename(path))
+    imported = load_model(
+        path,
+        os.path.basename(path),
+        override=override,
+        partial=partial,
+        allow_outside=allow_outside,
+    )
+    return network_spec(imported, path, title)
 
 
 def load_model(
@@ -27,11 +109,14 @@ def load_model(
     """The network in the model file `path`, read by the format that its suffix names.
 
     The arguments, and what else is raised, are those of `Format.read_model`.  Raises FileError
-    (E401) for a suffix that no format has.
+    (E401) for a suffix that no format has, and SpecError with all that a spec cannot say.
     """
-    return _format_of(path).read_model(
-        path, reference, override=override, partial=partial, allow_outside=allow_outside
-    )
+    try:
+        return _format_of(path).read_model(
+            path, reference, override=override, partial=partial, allow_outside=allow_outside
+        )
+    except Unsayable as error:
+        raise SpecError(error.diagnostics(path)) from None
 
 
 def _format_of(path: str) -> Format:

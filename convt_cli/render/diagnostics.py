@@ -17,16 +17,19 @@ def error_text(error: ConvtError, width: int = UNKNOWN_WIDTH) -> str:
     """Any convt error as the lines that are printed to standard error."""
     if isinstance(error, SpecError):
         return "\n".join(diagnostic_text(one, width) for one in error.diagnostics)
-    message = visible(f"{error.message}: {error.value}" if error.value else error.message)
-    return f"error[{error.code}]: {message}\n{_help_line('', error.help, error.code)}"
+    return f"error[{error.code}]: {_message(error)}\n{_help_line('', error.help, error.code)}"
 
 
 def diagnostic_text(one: Diagnostic, width: int = UNKNOWN_WIDTH) -> str:
     """A problem of a spec, with its source line and a caret under the value at fault.
 
     The source line is cut around the caret to fit `width` columns; a value that does not fit
-    behind the caret stands below it.
+    behind the caret stands below it.  A problem of a model, which has no lines, is its message and
+    its remedy, if there is one.
     """
+    if not one.line:
+        first = f"{shown(one.spec)}: {one.severity}[{one.code}]: {_message(one)}"
+        return f"{first}\n{_help_line('', one.help, one.code)}" if one.help else first
     margin = " " * len(str(one.line))
     room = max(NARROWEST, width) - len(margin) - 3
     part, start = _around(one.excerpt, one.column - 1, room)
@@ -64,6 +67,11 @@ def _around(line: str, column: int, room: int) -> tuple[str, int]:
     head = _CUT if first else ""
     tail = _CUT if first + len(part) < len(line) else ""
     return head + part + tail, column - first + len(head)
+
+
+def _message(one: ConvtError | Diagnostic) -> str:
+    """The rule that was broken, and the value that broke it, on one line."""
+    return visible(f"{one.message}: {one.value}" if one.value else one.message)
 
 
 def _help_line(margin: str, help: str, code: str) -> str:

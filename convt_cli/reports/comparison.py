@@ -218,7 +218,7 @@ def _layer_document(compared: Compared) -> dict[str, object]:
         "spec": compared.network.spec,
         "layer": compared.layer.name,
         "type": compared.layer.type,
-        "line": compared.layer.line,
+        "line": compared.layer.line or None,
         "input": compared.layer.inputs[0],
         "symmetric": None if usual is None else _symmetric_document(usual, compared.is_transposed),
         "frameworks": [_reading_document(compared, reading) for reading in compared.readings],

@@ -234,7 +234,7 @@ def _layer_document(layer: NetworkLayer, rows: Sequence[_Row]) -> dict[str, obje
     return {
         "name": layer.name,
         "type": layer.type,
-        "line": layer.line,
+        "line": layer.line or None,
         "axes": [{"arithmetic": row.text, **_axis_document(row)} for row in rows],
     }
 

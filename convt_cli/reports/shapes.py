@@ -206,7 +206,7 @@ def _layer_document(layer: NetworkLayer, summary: _Summary) -> dict[str, object]
     document: dict[str, object] = {
         "name": layer.name,
         "type": layer.type,
-        "line": layer.line,
+        "line": layer.line or None,
         "from": layer.sources,
         "inputs": layer.inputs,
         "output": layer.output,

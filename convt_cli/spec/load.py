@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from types import MappingProxyType
 
 from convt_cli.arithmetic.network import Network
 from convt_cli.errors import Diagnostic, SpecError
 from convt_cli.io.conflicts import note_named
 from convt_cli.io.reading import STDIN, read_bytes, reference_path
+from convt_cli.spec.expression import is_expression, read_expression
 from convt_cli.spec.reader import InputOverride, NetworkSpec, read
 from convt_cli.spec.resolve import resolve
 from convt_cli.spec.source import MOST_BYTES, Problems, decode
@@ -18,25 +18,16 @@ NO_OVERRIDE: InputOverride = MappingProxyType({})
 """The inputs have the shapes that the spec gives them."""
 
 
-def load_spec(
-    path: str | os.PathLike[str],
-    *,
-    input: InputOverride = NO_OVERRIDE,
-    allow_outside: bool = False,
-) -> Network:
+def load_spec(path: str | os.PathLike[str], *, input: InputOverride = NO_OVERRIDE) -> Network:
     """The network in the spec at `path` ('-' is standard input), every shape resolved.
 
-    `input` maps names of inputs to other shapes; "" stands for the only one.  With `allow_outside`
-    its weights may lie outside the spec's folder.  Whether every `expect` holds is `convt check`'s
-    business.
+    `input` maps names of inputs to other shapes; "" stands for the only one.  Whether every
+    `expect` holds is `convt check`'s business.
 
     Raises SpecError with every problem of the spec, FileError when it cannot be read,
     RequestError for an input that it does not have.
     """
-    network, problems, _ = _load(os.fspath(path), input)
-    if network is None:
-        raise problems.error()
-    return replace(network, allow_outside=allow_outside)
+    return network_of(*read_spec(os.fspath(path), input))
 
 
 def check_spec(path: str, *, input: InputOverride = NO_OVERRIDE) -> tuple[Diagnostic, ...]:
@@ -47,28 +38,42 @@ def check_spec(path: str, *, input: InputOverride = NO_OVERRIDE) -> tuple[Diagno
     Raises FileError when the spec cannot be read, RequestError for an input that it does not have.
     """
     try:
-        _, problems, mismatches = _load(path, input)
+        return problems_of(*read_spec(path, input))
     except SpecError as error:
         return error.diagnostics
+
+
+def network_of(spec: NetworkSpec, problems: Problems) -> Network:
+    """The network that `spec` describes.  Raises SpecError with `problems` and all further ones."""
+    network, _ = _resolved(spec, problems)
+    if network is None:
+        raise problems.error()
+    return network
+
+
+def problems_of(spec: NetworkSpec, problems: Problems) -> tuple[Diagnostic, ...]:
+    """`problems` and all that are found in resolving `spec`, `expect` included, in their order."""
+    _, mismatches = _resolved(spec, problems)
     found = problems.diagnostics + mismatches.diagnostics
     return tuple(sorted(found, key=lambda one: (one.line, one.column)))
 
 
-def _load(path: str, override: InputOverride) -> tuple[Network | None, Problems, Problems]:
-    """The network, None if the spec has errors; its problems; and what differs from `expect`."""
-    spec, problems = read_spec(path, override)
-    mismatches = Problems(path, problems.text)
+def _resolved(spec: NetworkSpec, problems: Problems) -> tuple[Network | None, Problems]:
+    """The network, None if the spec has errors, and what differs from `expect`."""
+    mismatches = Problems(problems.spec, problems.text)
     network = resolve(spec, problems, mismatches)
     for file in network.weight_files if network else ():
-        note_named(reference_path(path, file))
-    return network, problems, mismatches
+        note_named(reference_path(problems.spec, file))
+    return network, mismatches
 
 
 def read_spec(path: str, override: InputOverride) -> tuple[NetworkSpec, Problems]:
-    """The spec at `path` as written, and its problems so far.
+    """The spec at `path`, or the expression that it is, as written, and its problems so far.
 
     Raises FileError, SpecError, RequestError.
     """
+    if is_expression(path):
+        return read_expression(path, override)
     problems = decode(path, read_bytes(path, MOST_BYTES))
     stem = "network" if path == STDIN else os.path.splitext(os.path.basename(path))[0]
     return read(problems, stem, override), problems

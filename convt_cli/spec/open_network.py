@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from convt_cli.arithmetic.questions.closing import OpenLayer, OpenNetwork
 from convt_cli.spec.load import NO_OVERRIDE, read_spec
-from convt_cli.spec.reader import InputOverride
+from convt_cli.spec.reader import InputOverride, NetworkSpec
 from convt_cli.spec.resolve import resolve
 from convt_cli.spec.source import Problems
 
@@ -15,7 +15,11 @@ def load_open_network(path: str, *, input: InputOverride = NO_OVERRIDE) -> OpenN
     Raises SpecError where the spec is wrong whatever its sizes are, FileError when it cannot be
     read, RequestError for an input that it does not have.
     """
-    spec, problems = read_spec(path, input)
+    return opened(*read_spec(path, input))
+
+
+def opened(spec: NetworkSpec, problems: Problems) -> OpenNetwork:
+    """`spec` with its sizes left open.  Raises SpecError where it is wrong whatever they are."""
     steps = [
         OpenLayer(name=layer.name, definition=layer.definition, sources=needed)
         for layer in spec.layers
@@ -23,7 +27,7 @@ def load_open_network(path: str, *, input: InputOverride = NO_OVERRIDE) -> OpenN
     ]
     if any(any(step.definition.problems(spec.framework)) for step in steps):
         # only to note these problems: the network is not wanted, nor what `expect` says
-        resolve(spec, problems, Problems(path, problems.text))
+        resolve(spec, problems, Problems(problems.spec, problems.text))
     problems.raise_any()
     return OpenNetwork(
         name=spec.name,

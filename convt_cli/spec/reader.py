@@ -64,7 +64,7 @@ def read(problems: Problems, stem: str, override: InputOverride) -> NetworkSpec:
     if not override:
         _note_missing(root, "input", problems, "input: [channels, height, width]")
     _note_missing(root, "layers", problems, "a list of layers")
-    inputs = _overridden(_inputs(root, problems), override)
+    inputs = overridden(_inputs(root, problems), override)
     layers = LayerReader(problems, inputs, _defaults(root, problems))
     found = [layers.read(node) for node in optional(problems, root, "layers", _layers) or ()]
     spec = NetworkSpec(
@@ -153,7 +153,7 @@ def _input_shape(node: Node) -> Shape:
     return shape
 
 
-def _overridden(own: dict[str, Shape | None], override: InputOverride) -> dict[str, Shape | None]:
+def overridden(own: dict[str, Shape | None], override: InputOverride) -> dict[str, Shape | None]:
     """`own` with the shapes of `override` in place of its own.  Raises RequestError (E503)."""
     inputs = dict(own)
     for name, shape in override.items():

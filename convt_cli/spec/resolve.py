@@ -40,7 +40,7 @@ def resolve(spec: NetworkSpec, problems: Problems, mismatches: Problems) -> Netw
             NetworkLayer(
                 name=layer.name,
                 type=layer.type,
-                line=layer.place("").line + 1,
+                line=problems.line(layer.place("")),
                 definition=definition,
                 sources=layer.sources or (),
                 inputs=tuple(shapes[name] for name in layer.sources or ()),

@@ -33,11 +33,13 @@ class Place(NamedTuple):
 class Problems:
     """The errors and warnings of one spec, collected while it is read.
 
-    `spec` is its path, and `text` what stands in it.
+    `spec` is its path, and `text` what stands in it.  A model has no text, and the numbers of its
+    layers stand for lines, which tell its problems apart; no message shows them.
     """
 
     spec: str
     text: str
+    is_model: bool = False
     _found: dict[tuple[str, str, int, int], Diagnostic] = field(default_factory=dict)
     _lines: list[str] | None = None
 
@@ -55,12 +57,12 @@ class Problems:
 
         Raises SpecError when there are `MOST_PROBLEMS` of them: nobody reads on.
         """
-        place, excerpt = self._in_range(place)
+        place, excerpt = (place, "") if self.is_model else self._in_range(place)
         diagnostic = Diagnostic(
             code=code,
             spec=self.spec,
-            line=place.line + 1,
-            column=place.column + 1,
+            line=self.line(place),
+            column=0 if self.is_model else place.column + 1,
             width=max(1, place.width),
             layer=layer,
             message=message,
@@ -73,6 +75,10 @@ class Problems:
             self.add(place, "E007", f"a spec is read up to its first {MOST_PROBLEMS:,} problems")
         if len(self._found) > MOST_PROBLEMS:
             raise self.error()
+
+    def line(self, place: Place) -> int:
+        """The number of a place's line, counted from 1; 0 in a model."""
+        return 0 if self.is_model else place.line + 1
 
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:

@@ -224,9 +224,13 @@ def _factor(node: Node, field: str) -> Factor:
             f"got {describe(node)}",
             "use a number such as 2 or 0.5",
         )
-    if isinstance(value, float) and denominator > _LARGEST_EXACT:
-        return value
-    return Ratio.of(numerator, denominator)
+    return factor_of(value) if isinstance(value, float) else Ratio.of(numerator, denominator)
+
+
+def factor_of(value: float) -> Factor:
+    """The factor that a float above 0 is: an exact ratio where its denominator is small."""
+    numerator, denominator = value.as_integer_ratio()
+    return value if denominator > _LARGEST_EXACT else Ratio.of(numerator, denominator)
 
 
 def _padding_per_axis(node: Node, field: str, words: tuple[str, ...]) -> Any:

@@ -10,11 +10,12 @@ import pytest
 from convt_cli.errors import FileError
 from convt_cli.models.formats import FORMATS, Format
 from convt_cli.models.load import load_model
-from convt_cli.models.onnx import read
+from convt_cli.models.onnx import read as onnx
+from convt_cli.models.pt2 import read as pt2
 from tests.conftest import Run, assert_refused
 
 # mypy holds each module to the interface, so every format stands here.
-CHECKED: tuple[Format, ...] = (read,)
+CHECKED: tuple[Format, ...] = (onnx, pt2)
 
 
 @pytest.mark.parametrize("module", FORMATS.values())

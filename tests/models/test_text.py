@@ -12,7 +12,7 @@ import pytest
 
 from convt_cli.arithmetic.dialects.frameworks import FRAMEWORKS, at_opset
 from convt_cli.arithmetic.keys import FileReference
-from convt_cli.models.imported import ImportedLayer, ImportedModel
+from convt_cli.models.imported import Cause, ImportedLayer, ImportedModel
 from convt_cli.models.text import quoted, spec_text
 from convt_cli.spec.load import check_spec
 
@@ -44,7 +44,7 @@ MODEL = ImportedModel(
     outputs={"y": 3},
     notes={},
     unused=(),
-    cuts=(),
+    causes=(),
     left_out=0,
 )
 
@@ -117,12 +117,13 @@ class TestMessages:
             outputs={"y": 3, "z": 2, "é\n": 1},
             notes={"pad stands for Mirror": 1, "odd": 1200},
             unused=("no output depends on 1 input (t): left out",),
-            cuts=("node 'a' (B): no layer type does what it does",),
+            causes=(Cause(title="node 'a' (B)", layer="a", operator="B", reason="it is odd"),),
+            left_out=2,
         )
         assert model.messages == (
             "note: the spec's output is y; also computed: z, é\\n",
             "note: pad stands for Mirror, once",
             "note: odd, 1,200 times",
             "note: no output depends on 1 input (t): left out",
-            "cut: node 'a' (B): no layer type does what it does",
+            "cut: 2 nodes left out: node 'a' (B): it is odd",
         )

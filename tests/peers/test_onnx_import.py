@@ -84,7 +84,7 @@ def test_every_layer_has_the_inferred_shape(
 
     assert wrong == []
     assert len(found.layers) == LAYERS[name]
-    assert found.cuts == ()
+    assert found.causes == ()
     assert all("passes signals unchanged" in note for note in found.notes)
     spec = tmp_path / "net.yaml"
     spec.write_text(text, encoding="utf-8")

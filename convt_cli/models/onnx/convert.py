@@ -1,14 +1,12 @@
-"""An ONNX graph as an imported model, node by node in an order in which they can be computed.
+"""An ONNX graph as an imported model.
 
 A node that reads constants alone is computed on the spot; any other becomes layers, whose shapes
 the arithmetic gives under the framework's own rules, so that all shapes are resolved in the end.
-With `partial` a node that has no counterpart is cut out, and so is all that depends on it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from math import prod
 
 import numpy as np
@@ -16,9 +14,9 @@ import numpy as np
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.dialects.frameworks import FRAMEWORKS, at_opset
 from convt_cli.arithmetic.keys import LARGEST
-from convt_cli.errors import FileError, RequestError, shown
-from convt_cli.models.imported import ImportedLayer, ImportedModel, counted_names
-from convt_cli.models.inputs import Input, axes_of, input_shape, is_image, require_known_names
+from convt_cli.errors import FileError, shown
+from convt_cli.models.imported import ImportedModel
+from convt_cli.models.importer import Importer
 from convt_cli.models.onnx.arithmetic import Array
 from convt_cli.models.onnx.constants import (
     Unfoldable,
@@ -29,15 +27,9 @@ from convt_cli.models.onnx.constants import (
     uniform,
 )
 from convt_cli.models.onnx.graph import MOST_VALUES, Graph, Node, Tensor
-from convt_cli.models.onnx.operation import (
-    Activation,
-    Constant,
-    Cut,
-    Operation,
-    Untranslatable,
-    Value,
-)
+from convt_cli.models.onnx.operation import Constant, Operation, Value
 from convt_cli.models.onnx.operators import OPERATORS
+from convt_cli.models.translation import Activation, Cut, Untranslatable
 
 _MOST_BYTES = 8 * MOST_VALUES
 """Bytes of one constant whose numbers are computed, which may be the input of a Reshape."""
@@ -55,102 +47,33 @@ def convert(
 ) -> ImportedModel:
     """The network of `graph`, its weights named as arrays of the file `reference`.
 
-    `override` gives inputs another shape, "" being the only input there is.  Raises
-    RequestError (E505, E506, or the code of the rule that a node breaks), FileError (E405).
+    `override` gives inputs another shape, "" being the only input there is.  Raises Unsayable
+    with all that a spec cannot say, RequestError (E505, E506), FileError (E405).
     """
     _require_opset(graph.opset)
-    importer = _Importer(graph, reference, partial=partial)
-    importer.add_inputs(dict(override or {}))
-    for node in importer.needed:
-        importer.add(node)
-    return importer.result()
+    return _Importer(graph, reference, partial=partial).run(override or {})
 
 
-class _Importer:
-    """The walk over one graph: the values that its nodes have given so far, and their layers."""
+class _Importer(Importer[Node, Constant]):
+    """The walk over an ONNX graph, whose constants are computed on the way."""
+
+    origin = "an ONNX model"
 
     def __init__(self, graph: Graph, reference: str, *, partial: bool) -> None:
-        self.graph = graph
-        self.rules = at_opset(FRAMEWORKS["onnx"], graph.opset)
-        self.reference = reference
-        self.partial = partial
-        self.needed = graph.needed_for(graph.outputs)
-        # the fields of the ImportedModel to be
-        self.inputs: list[tuple[str, Shape]] = []
-        self.layers: dict[int, ImportedLayer] = {}
-        self.notes: dict[str, int] = {}
-        self.cuts: list[str] = []
-        self.left_out = 0
-        self.held = 0  # bytes of the constants that have been computed
-        # by the graph's name: every input and constant, and the outputs of all nodes so far
-        self.values: dict[str, Value] = {
+        values: dict[str, Value] = {
             name: _constant(name, tensor) for name, tensor in graph.constants.items()
         }
+        needed = graph.needed_for(graph.outputs)
+        rules = at_opset(FRAMEWORKS["onnx"], graph.opset)
+        super().__init__(graph, needed, rules, values, partial=partial)
+        self.reference = reference
+        self.held = 0  # bytes of the constants that have been computed
 
-    def add_inputs(self, override: dict[str, Shape]) -> None:
-        """Add to the spec every input of the model that an output depends on."""
-        graph = self.graph
-        read = {name for node in self.needed for name in node.reads}
-        inputs = [one for one in graph.inputs if one.name in read or one.name in graph.outputs]
-        if not inputs:
-            raise FileError("E405", "a network has an input", value="no output depends on one")
-        if len(inputs) == 1 and "" in override:
-            override[inputs[0].name] = override.pop("")
-        require_known_names(override, [one.name for one in inputs])
-        for one in inputs:
-            if self.partial and one.name not in override and not is_image(one):
-                self.cuts.append(f"input '{shown(one.name)}': {axes_of(one)}")
-                self.values[one.name] = Cut(cause=f"the input '{one.name}'")
-            else:
-                self._add_input(one, override.get(one.name))
-        # only now, because layers are numbered from behind the last input
-        for one in inputs:
-            if one.shape is not None and len(one.shape) == 2:
-                self._flatten(one.name)
+    def flattening(self, name: str) -> Operation:
+        node = Node(name="", operator="Flatten", inputs=(name,), outputs=(), attributes={})
+        return self._operation(node)
 
-    def _add_input(self, one: Input, override: Shape | None) -> None:
-        shape = input_shape(one, override)
-        batch = (one.shape[0] if one.shape else None) or 1
-        self.values[one.name] = Activation(source=len(self.inputs), shape=shape, batch=batch)
-        self.inputs.append((one.name, shape))
-
-    def _flatten(self, name: str) -> None:
-        """Put a flatten behind an input (batch, channels), which is (channels, 1) in a spec."""
-        node = Node(
-            name=f"{name}_flat", operator="Flatten", inputs=(name,), outputs=(), attributes={}
-        )
-        self.values[name] = self._translated(node)
-
-    def add(self, node: Node) -> None:
-        """Find the values that a node gives, and add its layers if it has any."""
-        given = [self.values[name] for name in node.reads]
-        cut = next((value for value in given if isinstance(value, Cut)), None)
-        try:
-            if cut is not None:
-                raise Untranslatable(f"it reads {cut.cause}")
-            result = self._value(node, given)
-        except Untranslatable as error:
-            if not self.partial:
-                raise RequestError(
-                    error.code,
-                    f"{node.title} cannot be said in a spec",
-                    value=shown(str(error)),
-                    help="--partial keeps the layers that do not depend on it",
-                ) from None
-            self._cut(node, str(error))
-            return
-        # layers have one output: what reads a further one is cut
-        for number, name in enumerate(node.outputs):
-            cause = f"output {number} of {node.title}"
-            self.values[name] = result if number == 0 else Cut(cause=cause)
-
-    def _cut(self, node: Node, reason: str) -> None:
-        inside = f"; with it go the nodes inside it, {node.inner:,}" if node.inner else ""
-        self.cuts.append(f"{node.title}: {shown(reason)}{inside}")
-        self.left_out += 1 + node.inner
-        self.values.update(dict.fromkeys(node.outputs, Cut(cause=node.title)))
-
-    def _value(self, node: Node, given: list[Value]) -> Value:
+    def value(self, node: Node, given: list[Value]) -> Activation | Constant:
         if node.operator in ("Shape", "Size") and given:
             return _of_shape(node, given[0])
         constant = given and all(isinstance(value, Constant) for value in given)
@@ -190,79 +113,15 @@ class _Importer:
         translate = OPERATORS.get(node.operator)
         if translate is None:
             raise Untranslatable("no layer type does what it does")
-        inputs = tuple(self.values[name] if name else None for name in node.inputs)
-        first = len(self.inputs) + len(self.layers)
-        operation = Operation(node, inputs, self.rules, self.reference, first)
+        operation = self._operation(node)
         result = translate(operation)
         output = next(iter(node.outputs), "")
-        name = node.name or output
-        last = first + len(operation.layers) - 1
-        # the last layer gives the node's output, and has its name
-        for number, layer in enumerate(operation.layers, first):
-            if number == last:
-                self.layers[number] = replace(layer, name=name, value=output)
-            else:
-                self.layers[number] = replace(layer, name=f"{name}_{layer.type}", value="")
-        for note in operation.notes:
-            self.notes[note] = self.notes.get(note, 0) + 1
+        self.add_layers(operation, node.name or output, output)
         return result
 
-    def result(self) -> ImportedModel:
-        """The imported model.  Raises RequestError (E505) where it has no layer or no output."""
-        found = {name: self.values[name] for name in self.graph.outputs}
-        outputs = {
-            name: value.source for name, value in found.items() if isinstance(value, Activation)
-        }
-        if not self.layers or not (outputs or self.partial):
-            reason = "the model's output does not depend on its input"
-            raise RequestError(
-                "E505",
-                "a spec has at least one layer",
-                value=self.cuts[0] if self.cuts else reason,
-            )
-        for name, value in found.items():
-            if isinstance(value, Cut):
-                self._cut_output(name, value.cause)
-        constant = [name for name, value in found.items() if isinstance(value, Constant)]
-        return ImportedModel(
-            origin="an ONNX model",
-            producer=self.graph.producer,
-            rules=self.rules,
-            inputs=tuple(self.inputs),
-            layers=self.layers,
-            outputs=outputs,
-            notes=self.notes,
-            unused=tuple(self._unused(constant)),
-            cuts=tuple(self.cuts),
-            left_out=self.left_out,
-        )
-
-    def _cut_output(self, name: str, cause: str) -> None:
-        """Note that an output of the model is cut.  Raises RequestError (E505) if none may be."""
-        if not self.partial:
-            raise RequestError(
-                "E505",
-                f"output '{shown(name)}' of the model cannot be said in a spec",
-                value=f"it is {cause}",
-                help="--partial leaves it out",
-            )
-        self.cuts.append(f"output '{shown(name)}' of the model: it comes from {cause}")
-
-    def _unused(self, constant: list[str]) -> Iterator[str]:
-        """A sentence for each kind of thing that has nothing to do with the outputs or inputs."""
-        needed = set(map(id, self.needed))
-        nodes = [node for node in self.graph.nodes if id(node) not in needed]
-        count = len(nodes) + sum(node.inner for node in nodes)
-        inputs = [one.name for one in self.graph.inputs if one.name not in self.values]
-        if nodes:
-            listed = counted_names([node.title for node in nodes], "node", count)
-            yield f"no output depends on {listed}: left out"
-        if inputs:
-            listed = counted_names(list(map(shown, inputs)), "input", len(inputs))
-            yield f"no output depends on {listed}: left out"
-        if constant:
-            listed = counted_names(list(map(shown, constant)), "output", len(constant))
-            yield f"no input decides on {listed}: left out"
+    def _operation(self, node: Node) -> Operation:
+        inputs = tuple(self.values[name] if name else None for name in node.inputs)
+        return Operation(node, inputs, self.rules, self.reference, self.next_layer)
 
 
 class _TooLarge(Exception):

@@ -1,51 +1,17 @@
-"""The values of a graph, and an `Operation`: one node, what it reads, and the layers it becomes.
-
-A value is an `Activation`, which an input or a layer of the spec gives, a `Constant`, or `Cut`.
-Every activation has the batch axis first, which a spec does not have; an operator that moves it
-or mixes it with other axes has no counterpart.
-"""
+"""The constants of a graph, and an `Operation`: one node, what it reads, and what it becomes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from typing import Any, NoReturn
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.dialects.frameworks import Framework
-from convt_cli.arithmetic.keys import LARGEST, FileReference
-from convt_cli.arithmetic.layers import LAYER_TYPES, Definition, Geometry
-from convt_cli.errors import GeometryError
-from convt_cli.models.imported import ImportedLayer
+from convt_cli.arithmetic.keys import FileReference
 from convt_cli.models.onnx.arithmetic import Array
 from convt_cli.models.onnx.constants import whole_numbers
 from convt_cli.models.onnx.graph import MOST_VALUES, Node, Number
-
-
-class Untranslatable(Exception):
-    """A spec cannot say what the node does; `code` is that of the rule it would break."""
-
-    def __init__(self, reason: str, *, code: str = "E505") -> None:
-        super().__init__(reason)
-        self.code = code
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Activation:
-    """A value that depends on the model's input: `source` is the input or layer that gives it.
-
-    `source` is a number, as in `ImportedModel`; `shape` is (channels, *spatial), without the
-    graph's batch axis of size `batch`.
-    """
-
-    source: int
-    shape: Shape
-    batch: int
-
-    @property
-    def full_shape(self) -> Shape:
-        """(batch, channels, *spatial), which is the shape in the graph."""
-        return (self.batch, *self.shape)
+from convt_cli.models.translation import Activation, Cut, Translation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,17 +32,10 @@ class Constant:
         return tuple(int(size) for size in self.array.shape)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cut:
-    """A value that the spec lacks; `cause` names the node or input that it could not say."""
-
-    cause: str
-
-
 Value = Activation | Constant | Cut
 
 
-class Operation:
+class Operation(Translation):
     """A node that reads at least one activation, and the layers that it becomes.
 
     Translators ask it for inputs and attributes, and add layers with `layer` and `stand_in`.
@@ -91,13 +50,10 @@ class Operation:
         first: int,
     ) -> None:
         """`reference` is the model's file as weights name it, `first` the first layer's number."""
+        super().__init__(node.name, node.operator, rules, first)
         self.node = node
-        self.layers: list[ImportedLayer] = []
-        self.notes: list[str] = []
         self._inputs = inputs
-        self._rules = rules
         self._reference = reference
-        self._first = first
 
     @property
     def opset(self) -> int:
@@ -156,57 +112,6 @@ class Operation:
         """The axis that an attribute names, from 0 to `rank` - 1.  Raises Untranslatable."""
         return self.counted(self.node.integer(attribute, default), rank)
 
-    def counted(self, axis: int, rank: int) -> int:
-        """`axis`, or `axis` + `rank` where it is negative.  Raises Untranslatable."""
-        if not -rank <= axis < rank:
-            self.refuse(f"it names axis {axis} of {rank}")
-        return axis % rank
-
-    def refuse(self, reason: str, *, code: str = "E505") -> NoReturn:
-        """Raise Untranslatable: a spec cannot say what the node does, for this reason."""
-        raise Untranslatable(reason, code=code)
-
-    def layer(self, layer_type: str, *sources: Activation, **keys: Any) -> Activation:
-        """Add a layer to the spec and return what it gives.  Raises Untranslatable if illegal."""
-        geometry = self.geometry(layer_type, *sources, **keys)
-        if any(abs(number) > LARGEST for number in _integers((*keys.values(), geometry.output))):
-            self.refuse("it leads to numbers beyond 2^53", code="E107")
-        self.layers.append(
-            ImportedLayer(
-                name=self.node.name,
-                type=layer_type,
-                sources=tuple(source.source for source in sources),
-                keys=keys,
-                output=geometry.output,
-            )
-        )
-        number = self._first + len(self.layers) - 1
-        return replace(sources[0], source=number, shape=geometry.output)
-
-    def stand_in(
-        self, layer_type: str, *sources: Activation, stands_for: str = "", **keys: Any
-    ) -> Activation:
-        """As `layer`, for one that has the node's shapes and other numbers; a note says so.
-
-        `stands_for` says what the node does, where the operator's name does not say it all.
-        """
-        operation = stands_for or self.node.operator
-        self.notes.append(f"{layer_type} stands for {operation}")
-        given = self.layer(layer_type, *sources, **keys)
-        self.layers[-1] = replace(self.layers[-1], stands_for=operation)
-        return given
-
-    def geometry(self, layer_type: str, *sources: Activation, **keys: Any) -> Geometry:
-        """The shapes that a layer would have, which is not added.  Raises Untranslatable."""
-        make: Callable[..., Definition] = LAYER_TYPES[layer_type]
-        definition = make(**keys)
-        try:
-            for error in definition.problems(self._rules):
-                raise error  # the first one, if there is any
-            return definition.resolve(tuple(source.shape for source in sources), self._rules)
-        except GeometryError as error:
-            self.refuse(str(error), code=error.code)
-
     def reference(self, constant: Constant) -> FileReference | None:
         """The place of a constant in the model's file; None, and a note, if it has none."""
         if constant.name is None:
@@ -217,15 +122,6 @@ class Operation:
     def _require_known(self, constant: Constant, number: int) -> None:
         if not constant.known or constant.array.size > MOST_VALUES:
             self.refuse(f"the numbers of its input {number} are not known")
-
-
-def _integers(values: tuple[object, ...]) -> Iterator[int]:
-    """The integers in nested tuples."""
-    for value in values:
-        if isinstance(value, tuple):
-            yield from _integers(value)
-        elif isinstance(value, int):
-            yield value
 
 
 Translator = Callable[[Operation], Activation]

@@ -13,11 +13,13 @@ import numpy as np
 import pytest
 
 from convt_cli.errors import ConvtError, FileError, RequestError
+from convt_cli.models.imported import Unsayable
 from convt_cli.models.inputs import Input
 from convt_cli.models.onnx.convert import convert
 from convt_cli.models.onnx.graph import Attribute, Graph, Node, Tensor
 from convt_cli.models.text import spec_text
 from convt_cli.spec.load import check_spec, load_spec
+from tests.models.same import assert_same_network
 
 
 def constant(values: Any, element: str = "") -> Tensor:
@@ -77,7 +79,9 @@ def graph_from(
 
 def text_of(graph: Graph, *, partial: bool = False, expect: bool = False) -> str:
     imported = convert(graph, "m.onnx", partial=partial)
-    return spec_text(imported, title="net", model="m.onnx", expect=expect)
+    text = spec_text(imported, title="net", model="m.onnx", expect=expect)
+    assert_same_network(imported, text)
+    return text
 
 
 def layers_of(graph: Graph) -> list[str]:
@@ -1015,11 +1019,35 @@ class TestPartial:
         imported = convert(self.GRAPH, "m.onnx", partial=True)
         assert [layer.name for layer in imported.layers.values()] == ["kept1", "kept2"]
         assert imported.messages == (
-            "cut: node 'cut1' (LSTM): no layer type does what it does",
-            "cut: node 'cut2' (Tanh): it reads node 'cut1' (LSTM)",
-            "cut: node 'cut3' (Add): it reads node 'cut2' (Tanh)",
-            "cut: output 'y' of the model: it comes from node 'cut3' (Add)",
+            ("cut: 3 nodes left out: node 'cut1' (LSTM): no layer type does what it does"),
         )
+
+    def test_first_causes_are_named_in_their_order_each_reason_once(self) -> None:
+        names = "abcdefgh"
+        graph = graph_of(
+            *(node("LSTM", "x", name) for name in names[:5]),
+            node("GRU", "a", "u"),
+            node("GRU", "x", "v"),
+            node("Sigmoid", "x", "w"),
+            node("Einsum", "w", "s"),
+            node("Det", "w", "t"),
+            node("Sum", "a b c d e u v w s t", "y"),
+            outputs=("y", "w"),
+        )
+        with pytest.raises(Unsayable) as caught:
+            convert(graph, "m.onnx")
+        unknown = "no layer type does what it does"
+        assert list(map(str, caught.value.causes)) == [
+            f"node 'a' (LSTM): {unknown} (and 4 more LSTM)",
+            f"node 'v' (GRU): {unknown}",
+            f"node 's' (Einsum): {unknown}",
+            f"node 't' (Det): {unknown}",
+        ]
+        (cut,) = [
+            one for one in convert(graph, "m.onnx", partial=True).messages if one[:3] == "cut"
+        ]
+        assert cut.startswith("cut: 10 nodes left out: node 'a' (LSTM)")
+        assert cut.endswith("; and 1 more cause")
 
     def test_the_spec_says_that_something_is_missing(self) -> None:
         assert "# Left out: 3 of its nodes" in text_of(self.GRAPH, partial=True)

@@ -38,11 +38,9 @@ class TestInsideNodes:
         messages = convert(self.GRAPH, "m.onnx", partial=True).messages
         assert messages == (
             (
-                "cut: node 'if1' (If): no layer type does what it does; "
+                "cut: 4 nodes left out: node 'if1' (If): no layer type does what it does; "
                 "with it go the nodes inside it, 2"
             ),
-            "cut: node 'tanh1' (Tanh): it reads node 'if1' (If)",
-            "cut: output 'y' of the model: it comes from node 'tanh1' (Tanh)",
         )
         assert "# Left out: 4 of its nodes" in text_of(self.GRAPH, partial=True)
 
@@ -57,7 +55,8 @@ class TestInsideNodes:
             outputs=("z", "b"), flag=FLAG,
         )  # fmt: skip
         imported = convert(graph, "m.onnx", partial=True)
-        assert any("'if1' (If): it reads node 'l' (LSTM)" in one for one in imported.messages)
+        assert [one.title for one in imported.causes] == ["node 'l' (LSTM)"]
+        assert imported.left_out == 4
 
     def test_an_input_that_a_branch_alone_reads_is_an_input(self) -> None:
         graph = graph_of(
@@ -126,7 +125,10 @@ class TestOutputs:
 
     def test_partial_tells_of_it(self) -> None:
         assert convert(self.GRAPH, "m.onnx", partial=True).messages == (
-            "cut: output 'places' of the model: it comes from output 1 of node 'pool' (MaxPool)",
+            (
+                "cut: 1 output left out: "
+                "output 'places' of the model: it is output 1 of node 'pool' (MaxPool)"
+            ),
         )
 
 
@@ -144,9 +146,7 @@ class TestInputs:
             outputs=("y", "z"),
         )
         assert convert(graph, "m.onnx", partial=True).messages == (
-            f"cut: input 's': {said}",
-            "cut: node 'other' (Add): it reads the input 's'",
-            "cut: output 'z' of the model: it comes from node 'other' (Add)",
+            f"cut: 1 node left out: input 's': {said}",
         )
         with pytest.raises(RequestError, match=f"'s' {said}") as caught:
             convert(graph, "m.onnx")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from convt_cli.arithmetic.keys import LARGEST, Padding, Pair, PerAxis
+from convt_cli.arithmetic.keys import LARGEST, Padding, Pair
 from convt_cli.models.onnx.operation import Operation
+from convt_cli.models.translation import short_pairs
 
 _PADDING_WORDS: dict[str, Padding] = {
     "SAME_UPPER": "same",
@@ -11,26 +12,6 @@ _PADDING_WORDS: dict[str, Padding] = {
     "VALID": 0,
 }
 """The values of auto_pad, as the padding of a spec."""
-
-
-def short(values: tuple[int, ...]) -> PerAxis:
-    """`values`, or one integer in their place where all are equal.
-
-    >>> short((3, 3)), short((3, 1))
-    (3, (3, 1))
-    """
-    return values[0] if len(set(values)) == 1 else values
-
-
-def short_pairs(pairs: tuple[Pair, ...]) -> Padding:
-    """`pairs`, or one integer per axis, or one for all, where before and after are equal.
-
-    >>> short_pairs(((1, 1), (1, 1))), short_pairs(((1, 1), (2, 2))), short_pairs(((0, 1),))
-    (1, (1, 2), ((0, 1),))
-    """
-    if all(before == after for before, after in pairs):
-        return short(tuple(before for before, _ in pairs))
-    return pairs
 
 
 def pairs_of(pads: tuple[int, ...]) -> tuple[Pair, ...]:

@@ -5,14 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from convt_cli.arithmetic.keys import FileReference
-from convt_cli.models.onnx.operation import Activation, Constant, Operation, Translator
-from convt_cli.models.onnx.operators.attributes import (
-    attribute_per_axis,
-    padding,
-    require_bounded,
-    short,
-    short_pairs,
-)
+from convt_cli.models.onnx.operation import Constant, Operation, Translator
+from convt_cli.models.onnx.operators.attributes import attribute_per_axis, padding, require_bounded
+from convt_cli.models.translation import Activation, short, short_pairs
 
 
 def _conv(operation: Operation) -> Activation:

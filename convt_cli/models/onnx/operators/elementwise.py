@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from convt_cli.arithmetic.keys import Inline
-from convt_cli.models.onnx.operation import Activation, Constant, Operation, Translator
-from convt_cli.models.onnx.operators.joins import require_one_batch
+from convt_cli.models.onnx.operation import Constant, Operation, Translator
+from convt_cli.models.translation import Activation
 
 _MOST_WRITTEN = 16
 """How many numbers of a computed constant are written into the spec, if it has no name."""
@@ -40,7 +40,7 @@ def _elementwise(operation: Operation) -> Activation:
 
 
 def _joined(operation: Operation, sources: list[Activation]) -> Activation:
-    require_one_batch(operation, sources)
+    operation.require_one_batch(sources)
     operator = operation.node.operator
     if operator in _JOINS:
         return operation.layer(_JOINS[operator], *sources)

@@ -1,21 +1,16 @@
-"""Concat, and what every join of several sources requires."""
+"""Concat."""
 
 from __future__ import annotations
 
-from convt_cli.models.onnx.operation import Activation, Operation, Translator
-
-
-def require_one_batch(operation: Operation, sources: list[Activation]) -> None:
-    """Refuse sources whose batch axes differ."""
-    if len({source.batch for source in sources}) > 1:
-        operation.refuse("its sources have batches of different sizes")
+from convt_cli.models.onnx.operation import Operation, Translator
+from convt_cli.models.translation import Activation
 
 
 def _concat(operation: Operation) -> Activation:
     sources = [operation.activation(number) for number in range(len(operation.inputs))]
     if not sources:
         operation.refuse("it has no inputs")
-    require_one_batch(operation, sources)
+    operation.require_one_batch(sources)
     axis = operation.axis("axis", 1, len(sources[0].full_shape))
     if axis == 0:
         operation.refuse("it joins batches")

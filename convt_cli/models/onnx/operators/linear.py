@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from convt_cli.arithmetic.keys import FileReference
-from convt_cli.models.onnx.operation import Activation, Operation, Translator
+from convt_cli.models.onnx.operation import Operation, Translator
+from convt_cli.models.translation import Activation
 
 
 def _gemm(operation: Operation) -> Activation:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from convt_cli.models.onnx.operation import Activation, Operation, Translator
-from convt_cli.models.onnx.operators.attributes import attribute_per_axis, padding, short
+from convt_cli.models.onnx.operation import Operation, Translator
+from convt_cli.models.onnx.operators.attributes import attribute_per_axis, padding
+from convt_cli.models.translation import Activation, short
 
 
 def _pool_keys(operation: Operation) -> dict[str, Any]:

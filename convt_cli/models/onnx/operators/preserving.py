@@ -12,7 +12,8 @@ from convt_cli.arithmetic.layers.assumed import (
     LEAKY_SLOPE,
     PRELU_SLOPE,
 )
-from convt_cli.models.onnx.operation import Activation, Constant, Operation, Translator
+from convt_cli.models.onnx.operation import Constant, Operation, Translator
+from convt_cli.models.translation import Activation
 
 _LAYERS = {
     "Relu": "relu",

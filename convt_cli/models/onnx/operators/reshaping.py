@@ -6,14 +6,10 @@ from math import prod
 
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.keys import LARGEST, Pair
-from convt_cli.models.onnx.operation import Activation, Operation, Translator
-from convt_cli.models.onnx.operators.attributes import (
-    pairs_of,
-    require_bounded,
-    short,
-    short_pairs,
-)
+from convt_cli.models.onnx.operation import Operation, Translator
+from convt_cli.models.onnx.operators.attributes import pairs_of, require_bounded
 from convt_cli.models.onnx.slicing import taken
+from convt_cli.models.translation import Activation, short_pairs
 
 
 def _flatten(operation: Operation) -> Activation:
@@ -38,23 +34,12 @@ def _reshape(operation: Operation) -> Activation:
         asked = tuple(prod(full) // known if size == -1 else size for size in asked)
     if prod(asked) != prod(full) or min(asked, default=0) < 1:
         operation.refuse(f"{list(full)} has no shape {list(asked)}", code="E120")
-    return _in_shape(operation, source, asked)
+    return operation.in_shape(source, asked)
 
 
 def _size(shape: Shape, axis: int) -> int:
     """The size of an axis; 0, which no element count allows, for one that is not there."""
     return shape[axis] if axis < len(shape) else 0
-
-
-def _in_shape(operation: Operation, source: Activation, full: Shape) -> Activation:
-    """A layer with the same elements in the shape `full`, whose first axis has to be the batch."""
-    if len(full) < 2 or full[0] != source.batch:
-        operation.refuse(f"the first axis of {list(full)} is not the batch")
-    if full[1:] == source.shape:
-        return operation.layer("identity", source)
-    if len(full) == 2:
-        return operation.layer("flatten", source)
-    return operation.layer("reshape", source, shape=full[1:])
 
 
 def _squeeze(operation: Operation) -> Activation:
@@ -67,7 +52,7 @@ def _squeeze(operation: Operation) -> Activation:
     if any(full[axis] != 1 for axis in axes):
         operation.refuse(f"{list(full)} has more than one element along axes {sorted(axes)}")
     kept = tuple(size for axis, size in enumerate(full) if axis not in axes)
-    return _in_shape(operation, source, kept if 0 not in axes else ())  # () is refused
+    return operation.in_shape(source, kept if 0 not in axes else ())  # () is refused
 
 
 def _unsqueeze(operation: Operation) -> Activation:
@@ -77,7 +62,7 @@ def _unsqueeze(operation: Operation) -> Activation:
     axes = {operation.counted(axis, rank) for axis in given}
     sizes = iter(source.full_shape)
     full = tuple(1 if axis in axes else next(sizes, 1) for axis in range(rank))
-    return _in_shape(operation, source, full if 0 not in axes else ())  # () is refused
+    return operation.in_shape(source, full if 0 not in axes else ())  # () is refused
 
 
 def _transpose(operation: Operation) -> Activation:
@@ -102,7 +87,7 @@ def _pad(operation: Operation) -> Activation:
     # a negative pad cuts off: one (before, after) pair for each spatial axis
     cut = tuple((max(0, -before), max(0, -after)) for before, after in pairs[2:])
     added = tuple((max(0, before), max(0, after)) for before, after in pairs[2:])
-    cropped = _cropped(operation, source, cut)
+    cropped = operation.cropped(source, cut)
     if any(map(any, added)):
         return _added(operation, cropped, added)
     return cropped if any(map(any, cut)) else operation.layer("identity", source)
@@ -139,13 +124,6 @@ def _on_all_axes(
     return tuple(found.get(axis, (0, 0)) for axis in range(rank))
 
 
-def _cropped(operation: Operation, source: Activation, cut: tuple[Pair, ...]) -> Activation:
-    """A crop of `source` by one (before, after) pair per spatial axis; `source` if all are 0."""
-    if not any(map(any, cut)):
-        return source
-    return operation.layer("crop", source, padding=short_pairs(cut))
-
-
 def _slice(operation: Operation) -> Activation:
     source = operation.activation()
     full = source.full_shape
@@ -153,18 +131,7 @@ def _slice(operation: Operation) -> Activation:
         ranges = taken(full, operation.integers)
     except ValueError as error:
         operation.refuse(f"its axes do not fit {list(full)}: {error}")
-    if any(len(one) < size for one, size in zip(ranges[:2], full)):
-        operation.refuse("it takes some of the channels or of the batch")
-    if any(not one or one.step < 1 for one in ranges):
-        operation.refuse("it takes nothing, or goes backwards")
-    # what lies before the first place taken and behind the last, per spatial axis
-    cut = tuple((one[0], size - 1 - one[-1]) for one, size in zip(ranges[2:], full[2:]))
-    steps = tuple(one.step if len(one) > 1 else 1 for one in ranges[2:])
-    cropped = _cropped(operation, source, cut)
-    if any(step > 1 for step in steps):
-        # every step-th element: a pool of single elements with a stride
-        return operation.layer("max_pool", cropped, kernel_size=1, stride=short(steps))
-    return cropped if any(map(any, cut)) else operation.layer("identity", source)
+    return operation.taken(source, ranges)
 
 
 OPERATORS: dict[str, Translator] = {

@@ -9,8 +9,9 @@ import numpy as np
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.keys import LARGEST, Ratio
 from convt_cli.models.onnx.nearest import Sampling
-from convt_cli.models.onnx.operation import Activation, Operation, Translator
-from convt_cli.models.onnx.operators.attributes import require_bounded, short
+from convt_cli.models.onnx.operation import Operation, Translator
+from convt_cli.models.onnx.operators.attributes import require_bounded
+from convt_cli.models.translation import Activation, short
 
 _T = TypeVar("_T", int, float)
 

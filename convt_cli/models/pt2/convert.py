@@ -1,0 +1,171 @@
+"""The graph of a `.pt2` file as an imported model.
+
+Sizes that are computed from sizes are computed on the spot, so that an input can be given another
+shape.  Every shape that the file records is held against the one that the arithmetic gives.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from math import prod
+
+from convt_cli.arithmetic.convolution import Shape
+from convt_cli.arithmetic.dialects.frameworks import FRAMEWORKS
+from convt_cli.arithmetic.keys import LARGEST
+from convt_cli.models.imported import ImportedLayer, ImportedModel
+from convt_cli.models.importer import Importer
+from convt_cli.models.pt2.aliases import stale_reads
+from convt_cli.models.pt2.graph import Constant, Graph, Node
+from convt_cli.models.pt2.operation import Operation, Value
+from convt_cli.models.pt2.operators import OPERATORS
+from convt_cli.models.translation import Activation, Cut, Translation, Untranslatable
+
+_ARITHMETIC: dict[str, Callable[[int, int], int]] = {
+    "_operator.add": operator.add,
+    "_operator.sub": operator.sub,
+    "_operator.mul": operator.mul,
+    "_operator.floordiv": operator.floordiv,
+    "_operator.mod": operator.mod,
+    "torch.sym_max": max,
+    "torch.sym_min": min,
+}
+"""Operations on two sizes, by the names that a file has for them."""
+
+_SAME_NUMBERS = ("detach", "clone", "alias", "contiguous", "lift_fresh_copy", "to", "_to_copy")
+"""Operators that keep the numbers of a constant."""
+
+
+def convert(
+    graph: Graph,
+    reference: str,
+    *,
+    override: Mapping[str, Shape] | None = None,
+    partial: bool = False,
+) -> ImportedModel:
+    """The network of `graph`, its weights named as arrays of the file `reference`.
+
+    `override` gives inputs another shape, "" being the only input there is.  Raises Unsayable
+    with all that a spec cannot say, RequestError (E505, E506), FileError (E405).
+    """
+    return _Importer(graph, reference, partial=partial).run(override or {})
+
+
+class _Importer(Importer[Node, "Constant | int | float"]):
+    """The walk over the graph; layers get the names of the modules that they belong to."""
+
+    origin = "a PyTorch model"
+
+    def __init__(self, graph: Graph, reference: str, *, partial: bool) -> None:
+        values: dict[str, Value | Cut] = dict(graph.constants)
+        super().__init__(graph, graph.needed, FRAMEWORKS["pytorch"], values, partial=partial)
+        self._recorded = graph.sizes
+        self._reference = reference
+        self._is_example = True  # no input has another shape than the example's
+        self._stale = stale_reads(graph.nodes)
+        self._parts: dict[int, tuple[str, str]] = {}  # by a layer's number: its name, and its call
+
+    def run(self, override: Mapping[str, Shape]) -> ImportedModel:
+        """As `Importer.run`."""
+        self._is_example = not override
+        imported = super().run(override)
+        return replace(imported, layers=_named(imported.layers, self._parts))
+
+    def flattening(self, name: str) -> Translation:
+        return Translation(name, "flatten", self.rules, self.next_layer)
+
+    def value(self, node: Node, given: list[Value | Cut]) -> Activation | Constant | int | float:
+        """What `node` gives: a size, a constant, or the last of its layers."""
+        if node.name in self._stale:
+            raise Untranslatable(self._stale[node.name])
+        operation = Operation(node, self.values, self.rules, self._reference, self.next_layer)
+        if node.operator in ("sym_size", "sym_numel"):
+            return _size(operation)
+        if node.operator in _ARITHMETIC:
+            return _computed(node, operation)
+        if not any(isinstance(one, Activation) for one in given):
+            return self._constant(node, operation)
+        return self._translated(node, operation)
+
+    def _constant(self, node: Node, operation: Operation) -> Constant:
+        """The constant that a node gives which reads constants alone."""
+        output = next(iter(node.outputs), "")
+        sizes = tuple(size or 0 for size in self._recorded.get(output, ()))
+        source = operation.argument("self", "input")
+        if (
+            isinstance(source, Constant)
+            and source.sizes == sizes
+            and (node.operator in _SAME_NUMBERS)
+        ):
+            return source
+        if isinstance(source, Constant) and _is_transposed(node, operation, source):
+            return replace(source, sizes=sizes, is_transposed=not source.is_transposed)
+        return Constant(sizes=sizes)
+
+    def _translated(self, node: Node, operation: Operation) -> Activation | Constant | int | float:
+        translate = OPERATORS.get(node.operator)
+        if translate is None:
+            raise Untranslatable("no layer type does what it does")
+        result = translate(operation)
+        output = next(iter(node.outputs), "")
+        recorded = self._recorded.get(output)
+        if self._is_example and isinstance(result, Activation) and recorded != result.full_shape:
+            listed = f"{list(result.full_shape)}, the file records {list(recorded or ())}"
+            raise Untranslatable(f"its layer gives {listed}")
+        first = self.next_layer
+        self.add_layers(operation, node.module or node.name, output)
+        name, call = node.module or node.name, node.call or node.name
+        self._parts.update(dict.fromkeys(range(first, self.next_layer), (name, call)))
+        return result
+
+
+def _named(
+    layers: Mapping[int, ImportedLayer], parts: Mapping[int, tuple[str, str]]
+) -> dict[int, ImportedLayer]:
+    """`layers`, the last one of each call with the call's name, those before as NAME/TYPE."""
+    last = {call: number for number, (_, call) in parts.items()}
+    return {
+        number: replace(layer, name=f"{parts[number][0]}/{layer.type}")
+        if number in parts and last[parts[number][1]] != number
+        else layer
+        for number, layer in layers.items()
+    }
+
+
+def _size(operation: Operation) -> int:
+    """A size of an activation or a constant, or the number of its elements."""
+    value = operation.argument("self", "input")
+    full = value.full_shape if isinstance(value, Activation) else ()
+    if isinstance(value, Constant):
+        full = value.sizes
+    if operation.node.operator == "sym_numel":
+        return prod(full)
+    return full[operation.counted(operation.integer(0, "dim"), len(full))]
+
+
+def _computed(node: Node, operation: Operation) -> int:
+    """A size that is computed from two numbers."""
+    values = [operation.integer(0, name) for name in node.arguments]
+    try:
+        found = _ARITHMETIC[node.operator](*values)
+    except (ArithmeticError, TypeError):
+        raise Untranslatable(f"it computes no size of {values}") from None
+    if abs(found) > LARGEST:
+        raise Untranslatable("it leads to numbers beyond 2^53", code="E107")
+    return found
+
+
+def _is_transposed(node: Node, operation: Operation, source: Constant) -> bool:
+    """Whether a node exchanges the two axes of a matrix."""
+    if len(source.sizes) != 2:
+        return False
+    match node.operator:
+        case "t":
+            return True
+        case "permute":
+            return operation.integers("dims") in ((1, 0), (-1, -2), (-1, 0), (1, -2))
+        case "transpose":
+            axes = {operation.integer(0, name) % 2 for name in ("dim0", "dim1")}
+            return axes == {0, 1}
+    return False
