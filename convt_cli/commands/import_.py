@@ -17,7 +17,7 @@ from convt_cli.models.formats import FORMATS
 
 @click.command(
     "import",
-    short_help="Write an ONNX model as a spec.",
+    short_help="Write a model file as a spec.",
     epilog="""\b
 Examples:
   convt import model.onnx -o model.yaml
@@ -41,9 +41,9 @@ def command(
     allow_outside: bool,
     force: bool,
 ) -> int:
-    """Write an ONNX model as a spec, its weights by reference into the model's file.
+    """Write a model file as a spec, its weights by reference into it.
 
-    Needs the extra onnx.  The batch axis is dropped.  What the spec says differently from the
+    An .onnx needs the extra onnx, a .pt2 nothing.  The batch axis is dropped.  What the spec says differently from the
     model, and with --partial what it lacks, is told on standard error.
     """
     from convt_cli.models.load import load_model
