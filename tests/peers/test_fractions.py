@@ -15,6 +15,7 @@ from convt_cli.arithmetic.layers import Spans
 from convt_cli.arithmetic.layers.resampling import Upsample, scaled_size
 from convt_cli.spec.load import load_spec
 from tests.conftest import WriteSpec
+from tests.rows import for_each
 
 pytestmark = pytest.mark.peers
 
@@ -71,7 +72,7 @@ def test_sizes_that_people_reported(
     assert SIZES[framework](size, scale) == expected
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@for_each("seed", SEEDS)
 @pytest.mark.parametrize("framework", SIZES)
 def test_sizes_that_are_drawn(framework: str, seed: int) -> None:
     """Half of the scales are quotients of integers, whose products come next to an integer."""
@@ -83,7 +84,7 @@ def test_sizes_that_are_drawn(framework: str, seed: int) -> None:
     assert scaled_size(size, scale, FRAMEWORKS[framework]) == SIZES[framework](size, scale)
 
 
-@pytest.mark.parametrize("seed", range(60))
+@for_each("seed", range(60))
 def test_nearest_elements_are_pytorchs(seed: int) -> None:
     torch = pytest.importorskip("torch")
     draw = random.Random(seed)
