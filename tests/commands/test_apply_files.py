@@ -132,7 +132,7 @@ class TestThreads:
     def test_and_routes_do_not_change_a_byte(
         self, shell: Shell, spec: WriteSpec, options: tuple[str, ...]
     ) -> None:
-        np.save("y.npy", normal(10, 100, 37, 41))
+        np.save("y.npy", normal(2, 100, 37, 41))
         found = set()
         for threads in ("1", "2", "4"):
             env = {"OPENBLAS_NUM_THREADS": threads}
@@ -146,7 +146,7 @@ class TestThreads:
         assert [len(content) for content in found] == [Path("x1.npy").stat().st_size]
 
     def test_nor_does_splitting_a_batch(self, shell: Shell, spec: WriteSpec) -> None:
-        batch = normal(5, 100, 37, 41)
+        batch = normal(2, 100, 37, 41)
         np.save("y.npy", batch)
         assert_quiet(shell("apply", spec(ODD), "y.npy", "-o", "x.npy", "--dtype", "float32"))
         together = np.load("x.npy")

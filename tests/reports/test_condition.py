@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import product
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
@@ -15,8 +15,17 @@ from convt_cli.reports.code_lines import code_line, layer_line, target_of
 from convt_cli.reports.code_lines.condition import Condition, Sizes
 from tests.written import TYPES, layer_of, layers, on_sizes
 
-LARGEST = {1: 40, 2: 18, 3: 8}
-"""Per number of axes: sizes below it are tried, which is beyond the largest window drawn."""
+LARGEST = 18
+"""Sizes below it are tried, which is beyond the largest window drawn."""
+
+
+def sizes_of(condition: Condition, own: Shape) -> Iterator[Shape]:
+    """Every size of the condition on each axis alone, and on all of them in step."""
+    each = [[n for n in range(1, LARGEST) if n in axis] for axis in condition.axes]
+    for number, sizes in enumerate(each):
+        yield from ((*own[:number], size, *own[number + 1 :]) for size in sizes)
+    for step in range(LARGEST):
+        yield tuple(sizes[step * (number + 1) % len(sizes)] for number, sizes in enumerate(each))
 
 
 def text_on(layer: NetworkLayer, own: str, sizes: Shape, framework: str) -> str | None:
@@ -65,9 +74,9 @@ def test_every_size_of_a_condition_has_the_same_line(framework: str, layer_type:
         line = layer_line(layer, FRAMEWORKS[own], framework)
         assume(line.condition is not None)
         assert line.condition is not None
-        axes, most = line.condition.axes, LARGEST[len(line.condition.axes)]
-        assert all(size in axis for size, axis in zip(layer.inputs[0][1:], axes, strict=True))
-        for sizes in product(*([n for n in range(1, most) if n in axis] for axis in axes)):
+        drawn_on = layer.inputs[0][1:]
+        assert all(n in axis for n, axis in zip(drawn_on, line.condition.axes, strict=True))
+        for sizes in sizes_of(line.condition, drawn_on):
             written = text_on(layer, own, sizes, framework)
             assert written in (line.text, None), (sizes, str(line.condition))
 
