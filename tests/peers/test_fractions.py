@@ -15,6 +15,7 @@ from convt_cli.arithmetic.layers import Spans
 from convt_cli.arithmetic.layers.resampling import Upsample, scaled_size
 from convt_cli.spec.load import load_spec
 from tests.conftest import WriteSpec
+from tests.peers.frameworks import onnx_session
 from tests.rows import for_each
 
 pytestmark = pytest.mark.peers
@@ -41,7 +42,8 @@ def torch_size(size: int, scale: float) -> int:
 
 
 def onnx_size(size: int, scale: float) -> int:
-    onnx, runtime = pytest.importorskip("onnx"), pytest.importorskip("onnxruntime")
+    onnx = pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
     helper: Any = onnx.helper
     value = helper.make_tensor_value_info
     graph = helper.make_graph(
@@ -52,10 +54,7 @@ def onnx_size(size: int, scale: float) -> int:
         [onnx.numpy_helper.from_array(np.array([1, 1, scale], np.float32), "scales")],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
-    session = runtime.InferenceSession(
-        model.SerializeToString(), providers=["CPUExecutionProvider"]
-    )
-    (result,) = session.run(None, {"x": np.zeros((1, 1, size), np.float32)})
+    (result,) = onnx_session(model).run(None, {"x": np.zeros((1, 1, size), np.float32)})
     return int(result.shape[2])
 
 
