@@ -113,7 +113,7 @@ class TestRoutes:
         self, run: Run, spec: WriteSpec, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(memory, "available", lambda: 10**6)
-        np.save("y.npy", np.ones((10**6, 1, 2, 2)))
+        np.save("y.npy", np.ones((10**5, 1, 2, 2)))
         assert_quiet(run("apply", spec(GUIDE), "y.npy", "-o", "x.npy"))
         assert_refused(run("apply", "net.yaml", "y.npy", "-o", "x.npz"), "E501")
 

@@ -198,7 +198,7 @@ class TestBadFiles:
     ) -> None:
         """Flipped bytes in the model's structure; those in the weights change numbers only."""
         generator = random.Random(7)
-        for place in structure(content):
+        for place in structure(content)[::2]:
             data = bytearray(content)
             data[place] ^= 1 << generator.randrange(8)
             (folder / "m.onnx").write_bytes(data)
