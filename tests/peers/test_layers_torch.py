@@ -138,7 +138,7 @@ def test_mul_broadcasts_as_in_pytorch(seed: int) -> None:
     assert ours(Elementwise(), one, other) == product
 
 
-@for_each("seed", range(30))
+@for_each("seed", SEEDS)
 @pytest.mark.parametrize("name", ["adaptive mean", "upsample", "shuffle", "unshuffle"])
 def test_pytorch_reads_nothing_outside_the_field(name: str, seed: int) -> None:
     """And where no border cuts a position short, some position reads all of the field's extent."""

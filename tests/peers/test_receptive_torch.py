@@ -32,7 +32,7 @@ pytestmark = pytest.mark.peers
 
 PYTORCH = FRAMEWORKS["pytorch"]
 INPUT: Shape = (4, 8, 8)
-MOST = 400
+MOST = 1000
 """Elements of an output, each of which has a gradient of its own."""
 Call = Callable[[Any], Any]
 Drawn = tuple[Definition, Call]
