@@ -177,10 +177,9 @@ def sparse(name: str, shape: tuple[int, ...], dtype: str) -> None:
 @pytest.mark.slow
 @needs_a_measure
 class TestMemory:
-    @pytest.mark.parametrize("dtype", ["<f4", "<i4"])
     @pytest.mark.parametrize(
-        ("batch", "item", "kernel_size"),
-        [((), (4, 16384, 6000), 8), ((120_000,), (3, 32, 32), 3)],
+        ("batch", "item", "kernel_size", "dtype"),
+        [((), (4, 16384, 6000), 8, "<f4"), ((120_000,), (3, 32, 32), 3, "<i4")],
         ids=["one item", "many items"],
     )
     def test_is_bounded(
