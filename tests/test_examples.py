@@ -256,10 +256,6 @@ class TestMake:
 @pytest.mark.slow
 def test_make_takes_every_config(tmp_path: Path) -> None:
     project = copied(tmp_path)
-    make(project)
-    assert_nothing_to_do(project)
-    once = built(project)
-    make(project, "clean")
     make(project, "-j2")
-    assert built(project) == once
-    assert {f"{path.stem}.shapes.md" for path in (ROOT / "configs").iterdir()} < once.keys()
+    assert_nothing_to_do(project)
+    assert {f"{path.stem}.shapes.md" for path in (ROOT / "configs").iterdir()} < set(built(project))

@@ -113,7 +113,7 @@ class TestRoutes:
         self, run: Run, spec: WriteSpec, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(memory, "available", lambda: 10**6)
-        np.save("y.npy", np.ones((10**6, 1, 2, 2)))
+        np.save("y.npy", np.ones((10**5, 1, 2, 2)))
         assert_quiet(run("apply", spec(GUIDE), "y.npy", "-o", "x.npy"))
         assert_refused(run("apply", "net.yaml", "y.npy", "-o", "x.npz"), "E501")
 
@@ -132,7 +132,7 @@ class TestThreads:
     def test_and_routes_do_not_change_a_byte(
         self, shell: Shell, spec: WriteSpec, options: tuple[str, ...]
     ) -> None:
-        np.save("y.npy", normal(10, 100, 37, 41))
+        np.save("y.npy", normal(2, 100, 37, 41))
         found = set()
         for threads in ("1", "2", "4"):
             env = {"OPENBLAS_NUM_THREADS": threads}
@@ -146,7 +146,7 @@ class TestThreads:
         assert [len(content) for content in found] == [Path("x1.npy").stat().st_size]
 
     def test_nor_does_splitting_a_batch(self, shell: Shell, spec: WriteSpec) -> None:
-        batch = normal(5, 100, 37, 41)
+        batch = normal(2, 100, 37, 41)
         np.save("y.npy", batch)
         assert_quiet(shell("apply", spec(ODD), "y.npy", "-o", "x.npy", "--dtype", "float32"))
         together = np.load("x.npy")
@@ -177,10 +177,9 @@ def sparse(name: str, shape: tuple[int, ...], dtype: str) -> None:
 @pytest.mark.slow
 @needs_a_measure
 class TestMemory:
-    @pytest.mark.parametrize("dtype", ["<f4", "<i4"])
     @pytest.mark.parametrize(
-        ("batch", "item", "kernel_size"),
-        [((), (4, 16384, 6000), 8), ((120_000,), (3, 32, 32), 3)],
+        ("batch", "item", "kernel_size", "dtype"),
+        [((), (4, 16384, 6000), 8, "<f4"), ((120_000,), (3, 32, 32), 3, "<i4")],
         ids=["one item", "many items"],
     )
     def test_is_bounded(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
 import pytest
 
 from convt_cli.errors.codes import EXPLANATIONS
 from tests.conftest import PACKAGE, Run
+from tests.rows import for_each
 
 CODES = sorted(EXPLANATIONS)
 SOURCES = {
@@ -17,22 +19,23 @@ SOURCES = {
 }
 
 
+@cache
 def codes_in_the_sources() -> set[str]:
     """Every code that some module hands to an error."""
     return {code for text in SOURCES.values() for code in re.findall(r'"([EW]\d{3})"', text)}
 
 
 class TestTable:
-    @pytest.mark.parametrize("code", CODES)
+    @for_each("code", CODES)
     def test_every_explanation_is_of_a_code_in_use(self, code: str) -> None:
         message = f"take {code} out of errors/codes.py: no module raises it"
         assert code in codes_in_the_sources(), message
 
-    @pytest.mark.parametrize("code", sorted(codes_in_the_sources()))
+    @for_each("code", sorted(codes_in_the_sources()))
     def test_every_code_in_use_is_explained(self, code: str) -> None:
         assert code in EXPLANATIONS, f"say in errors/codes.py why there is {code}"
 
-    @pytest.mark.parametrize("code", CODES)
+    @for_each("code", CODES)
     def test_a_rule_is_one_sentence_and_a_reason_whole_ones(self, code: str) -> None:
         rule, reason = EXPLANATIONS[code]
         assert rule
@@ -45,7 +48,7 @@ class TestTable:
 
 
 class TestCommand:
-    @pytest.mark.parametrize("code", CODES)
+    @for_each("code", CODES)
     def test_every_code_is_explained_in_lines_that_fit(self, run: Run, code: str) -> None:
         outcome = run("explain", code)
         assert (outcome.status, outcome.err) == (0, "")

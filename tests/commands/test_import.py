@@ -186,7 +186,7 @@ class TestBadFiles:
         assert_refused(run("import", "m.onnx", "-o", "m.yaml"), "E405")
 
     def test_no_cut_is_a_model(self, run: Run, folder: Path, content: bytes) -> None:
-        for length in structure(content):
+        for length in [*structure(content)[::3], *range(len(content) - 9, len(content))]:
             (folder / "m.onnx").write_bytes(content[:length])
             outcome = run("import", "m.onnx", "-o", "m.yaml", "--force")
             assert outcome.status in ({0, 2} if length > len(content) - 9 else {2})
@@ -197,7 +197,7 @@ class TestBadFiles:
     ) -> None:
         """Flipped bytes in the model's structure; those in the weights change numbers only."""
         generator = random.Random(7)
-        for place in structure(content):
+        for place in structure(content)[::2]:
             data = bytearray(content)
             data[place] ^= 1 << generator.randrange(8)
             (folder / "m.onnx").write_bytes(data)

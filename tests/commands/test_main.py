@@ -24,6 +24,7 @@ from tests.conftest import (
     command_line,
     environment,
 )
+from tests.rows import for_each
 
 ARGUMENTS = {
     "shapes": ("net.yaml",),
@@ -115,14 +116,13 @@ class TestUsage:
         assert_usage(run(command, "net.yaml", "--format", "xml"), "'xml' is not one of")
 
     @pytest.mark.parametrize("command", ["shapes", "check", "table", "matrix", "apply"])
-    @pytest.mark.parametrize(
+    @for_each(
         "shape",
         [
             *("", "3", "3,", "a", "3,x", "3,0", "0,3", "-1,3", "3,2.5", "3 4", "1,2,3,4,5"),
             *("3,1e3", "3,0x10", "3,٣", "3;4", "x=", "=", "a=b=c", "3," + "9" * 5000),
             "3,9007199254740993",
         ],
-        ids=lambda shape: shape[:12],
     )
     def test_a_shape_that_is_none_is_refused(self, run: Run, command: str, shape: str) -> None:
         arguments = ("net.yaml", *(("x.csv", "-o", "y.csv") if command == "apply" else ()))

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import termios
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +71,7 @@ def read_all(terminal: int) -> bytes:
     return content
 
 
+@cache
 def on_terminal(columns: int, *arguments: str, **env: str) -> str:
     """What convt writes to a terminal of this width."""
     ours, theirs = pty.openpty()
@@ -171,10 +173,14 @@ def interpreted(*command: str, **env: str) -> Outcome:
 
 class TestInterpreters:
     @pytest.mark.slow
-    @pytest.mark.parametrize("option", ["-OO", "-Xdev", "-Werror", "-bb", "-u", "-B"])
     @pytest.mark.parametrize(
-        "arguments",
-        ["shapes net.yaml", "apply net.yaml x.npy --forward -o -", "matrix net.yaml -o -"],
+        ("option", "arguments"),
+        [
+            ("-OO", "shapes net.yaml"),
+            ("-OO", "apply net.yaml x.npy --forward -o -"),
+            *((option, "matrix net.yaml -o -") for option in ("-OO", "-Xdev", "-Werror", "-bb")),
+            ("-uB", "matrix net.yaml -o -"),
+        ],
     )
     def test_options_of_python_change_nothing(
         self, ready: Path, run: Run, option: str, arguments: str

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -9,3 +11,10 @@ import pytest
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     return True if "not peers" in str(config.getoption("markexpr")) else None
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _torch_on_one_thread() -> None:
+    """On layers of a few numbers, more threads only take processors from the other workers."""
+    if find_spec("torch"):
+        import_module("torch").set_num_threads(1)

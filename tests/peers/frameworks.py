@@ -352,16 +352,20 @@ def _old(case: Case) -> bool:
     return (case.opset or 22) < 15
 
 
-def _onnxruntime(case: Case) -> Array:
+def onnx_session(model: Any) -> Any:
+    """ONNX Runtime's session for a model, on one thread: more take longer to start than to run."""
     runtime = import_module("onnxruntime")
     runtime.set_default_logger_severity(4)
     options = runtime.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 4
-    model = _onnx_model(case).SerializeToString()
-    session = runtime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    content = model.SerializeToString()
+    return runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+
+
+def _onnxruntime(case: Case) -> Array:
     x = source_of(case).astype(np.float32)[None]
-    return np.asarray(session.run(None, {"x": x})[0][0])
+    return np.asarray(onnx_session(_onnx_model(case)).run(None, {"x": x})[0][0])
 
 
 def _onnx_reference(case: Case) -> Array:

@@ -27,6 +27,7 @@ from convt_cli.reports.code_lines import Target, code_line, layer_line, target_o
 from convt_cli.reports.code_lines.condition import Condition
 from tests import oracle
 from tests.oracle import Array
+from tests.peers.frameworks import onnx_session
 from tests.strategies import geometry, window
 from tests.written import TYPES, layer_of, layers, on_sizes
 
@@ -124,7 +125,7 @@ def stored(weight: Array) -> Array:
 
 
 def by_onnxruntime(line: str, x: Array, weight: Array, b: Array) -> Array:
-    onnx, runtime = import_module("onnx"), import_module("onnxruntime")
+    onnx = import_module("onnx")
     helper, floating = onnx.helper, onnx.TensorProto.FLOAT
     said = eval(line, {"helper": helper})
     nodes = said if isinstance(said, list) else [said]
@@ -138,11 +139,7 @@ def by_onnxruntime(line: str, x: Array, weight: Array, b: Array) -> Array:
     result = helper.make_tensor_value_info("y", floating, [None] * (x.ndim + 1))
     graph = helper.make_graph(nodes, "one", [source], [result], constants)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 22)], ir_version=10)
-    runtime.set_default_logger_severity(4)
-    session = runtime.InferenceSession(
-        model.SerializeToString(), providers=["CPUExecutionProvider"]
-    )
-    return np.asarray(session.run(None, {"x": x[None].astype(np.float32)})[0][0])
+    return np.asarray(onnx_session(model).run(None, {"x": x[None].astype(np.float32)})[0][0])
 
 
 def by_tensorflow(line: str, x: Array, weight: Array, b: Array) -> Array:

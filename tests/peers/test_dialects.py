@@ -5,15 +5,17 @@ Each tool is skipped by its name where it is not installed; they live in two env
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from itertools import product
 
 import pytest
 
 from tests.dialects import TRUTH, case_of, expected, ours
 from tests.peers.cases import Case
 from tests.peers.drawing import drawn
-from tests.peers.frameworks import TOOLS, Tool
-from tests.peers.make_cases import DRAWN, Record, read, result_of
+from tests.peers.frameworks import TOOLS
+from tests.peers.make_cases import DRAWN, Record, Result, read, result_of
+from tests.rows import assert_each
 
 pytestmark = [
     pytest.mark.peers,
@@ -23,54 +25,53 @@ pytestmark = [
 BEYOND = 1000
 """The file's configurations are numbered below this."""
 LIVE = 120
-"""How many configurations of each type are asked about."""
+"""How many configurations of each type are asked about; some tools have no argument for some."""
 
 RECORDS = read()
 
 
-def live(tool: str, layer_type: str) -> list[Any]:
+def live(tool: str) -> Iterator[tuple[Case, Result]]:
+    """Configurations of every type that the tool can be asked, and what it says."""
     framework = TOOLS[tool].framework
-    return [
-        pytest.param(tool, drawn(framework, layer_type, number), id=f"{tool}-{layer_type}-{number}")
-        for number in range(BEYOND, BEYOND + LIVE)
-    ]
+    for layer_type, number in product(DRAWN, range(BEYOND, BEYOND + LIVE)):
+        case = drawn(framework, layer_type, number)
+        said = result_of(tool, case)
+        if said is not None:
+            yield case, said
 
 
 FOLLOWED = [tool for tool in TRUTH.values() if tool in TOOLS]
 
 
-def require(tool: str) -> Tool:
+def require(tool: str) -> None:
     if not TOOLS[tool].installed:
         pytest.skip(f"{TOOLS[tool].module} is not installed")
-    return TOOLS[tool]
 
 
-def assert_agree(mine: list[Any] | None, theirs: list[Any] | None) -> None:
+def assert_agree(row: tuple[Case, Result]) -> None:
+    case, said = row
+    mine, theirs = ours(case), expected(case, said)
     assert (mine is None) == (theirs is None)
     if mine is not None and theirs is not None:
         known = min(len(mine), len(theirs))
         assert mine[:known] == theirs[:known]
 
 
-@pytest.mark.parametrize(
-    ("tool", "case"), [each for tool in FOLLOWED for kind in DRAWN for each in live(tool, kind)]
-)
-def test_convt_answers_as_the_framework(tool: str, case: Case) -> None:
+@pytest.mark.parametrize("tool", FOLLOWED)
+def test_convt_answers_as_the_framework(tool: str) -> None:
     require(tool)
-    said = result_of(tool, case)
-    if said is None:
-        pytest.skip("the framework has no argument for this")
-    assert_agree(ours(case), expected(case, said))
+    assert_each(live(tool), assert_agree)
 
 
-@pytest.mark.parametrize(
-    ("tool", "record"),
-    [(tool, record) for record in RECORDS for tool in record["results"] if tool in TOOLS],
-)
-def test_the_reference_file_is_what_the_tools_say(tool: str, record: Record) -> None:
+@pytest.mark.parametrize("tool", TOOLS)
+def test_the_reference_file_is_what_the_tools_say(tool: str) -> None:
     """But for the words of a refusal, which change with the version."""
+
+    def check(record: Record) -> None:
+        kept, said = record["results"][tool], result_of(tool, case_of(record))
+        assert isinstance(kept, str) == isinstance(said, str)
+        if not isinstance(kept, str):
+            assert kept == said
+
     require(tool)
-    kept, said = record["results"][tool], result_of(tool, case_of(record))
-    assert isinstance(kept, str) == isinstance(said, str)
-    if not isinstance(kept, str):
-        assert kept == said
+    assert_each([record for record in RECORDS if tool in record["results"]], check)

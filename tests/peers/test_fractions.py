@@ -15,6 +15,8 @@ from convt_cli.arithmetic.layers import Spans
 from convt_cli.arithmetic.layers.resampling import Upsample, scaled_size
 from convt_cli.spec.load import load_spec
 from tests.conftest import WriteSpec
+from tests.peers.frameworks import onnx_session
+from tests.rows import for_each
 
 pytestmark = pytest.mark.peers
 
@@ -40,7 +42,8 @@ def torch_size(size: int, scale: float) -> int:
 
 
 def onnx_size(size: int, scale: float) -> int:
-    onnx, runtime = pytest.importorskip("onnx"), pytest.importorskip("onnxruntime")
+    onnx = pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
     helper: Any = onnx.helper
     value = helper.make_tensor_value_info
     graph = helper.make_graph(
@@ -51,10 +54,7 @@ def onnx_size(size: int, scale: float) -> int:
         [onnx.numpy_helper.from_array(np.array([1, 1, scale], np.float32), "scales")],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
-    session = runtime.InferenceSession(
-        model.SerializeToString(), providers=["CPUExecutionProvider"]
-    )
-    (result,) = session.run(None, {"x": np.zeros((1, 1, size), np.float32)})
+    (result,) = onnx_session(model).run(None, {"x": np.zeros((1, 1, size), np.float32)})
     return int(result.shape[2])
 
 
@@ -71,7 +71,7 @@ def test_sizes_that_people_reported(
     assert SIZES[framework](size, scale) == expected
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@for_each("seed", SEEDS)
 @pytest.mark.parametrize("framework", SIZES)
 def test_sizes_that_are_drawn(framework: str, seed: int) -> None:
     """Half of the scales are quotients of integers, whose products come next to an integer."""
@@ -83,7 +83,7 @@ def test_sizes_that_are_drawn(framework: str, seed: int) -> None:
     assert scaled_size(size, scale, FRAMEWORKS[framework]) == SIZES[framework](size, scale)
 
 
-@pytest.mark.parametrize("seed", range(60))
+@for_each("seed", range(60))
 def test_nearest_elements_are_pytorchs(seed: int) -> None:
     torch = pytest.importorskip("torch")
     draw = random.Random(seed)

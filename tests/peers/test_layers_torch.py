@@ -26,6 +26,7 @@ from convt_cli.arithmetic.questions.receptive import Receptive
 from convt_cli.errors import GeometryError
 from convt_cli.spec.load import load_spec
 from tests.conftest import WriteSpec
+from tests.rows import for_each
 
 torch = pytest.importorskip("torch")
 nn: Any = torch.nn
@@ -150,14 +151,14 @@ def ours(layer: Definition, *shapes: Shape) -> Shape | None:
         return None
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@for_each("seed", SEEDS)
 @pytest.mark.parametrize("name", LAYERS)
 def test_a_layer_has_pytorchs_shape(name: str, seed: int) -> None:
     layer, call, shape = drawn(name, seed)
     assert ours(layer, shape) == theirs(call, shape)
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@for_each("seed", SEEDS)
 def test_mul_broadcasts_as_in_pytorch(seed: int) -> None:
     draw = random.Random(seed)
     sizes = tuple(draw.randint(2, 4) for _ in range(draw.randint(2, 4)))
@@ -166,7 +167,7 @@ def test_mul_broadcasts_as_in_pytorch(seed: int) -> None:
     assert ours(Multiply(), one, other) == product
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@for_each("seed", SEEDS)
 @pytest.mark.parametrize("name", ["adaptive mean", "upsample", "shuffle", "unshuffle"])
 def test_pytorch_reads_nothing_outside_the_field(name: str, seed: int) -> None:
     """And where no border cuts a position short, some position reads all of the field's extent."""

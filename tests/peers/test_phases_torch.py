@@ -10,6 +10,7 @@ import pytest
 from convt_cli.analysis.phases import phase_difference
 from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.convolution import Convolution
+from tests.rows import for_each
 
 torch = pytest.importorskip("torch")
 
@@ -37,7 +38,7 @@ def drawn(seed: int) -> tuple[Convolution, Any, int]:
     return convolution, weight, factor
 
 
-@pytest.mark.parametrize("seed", range(40))
+@for_each("seed", range(40))
 def test_a_constant_stays_constant_where_the_phases_agree(seed: int) -> None:
     convolution, weight, factor = drawn(seed)
     difference = phase_difference(convolution, weight, factor**2)

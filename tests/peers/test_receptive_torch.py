@@ -26,6 +26,7 @@ from convt_cli.arithmetic.layers.rearranging import Crop, Flatten, Reshape, Slic
 from convt_cli.arithmetic.layers.resampling import PixelShuffle, PixelUnshuffle, Upsample
 from convt_cli.arithmetic.questions.receptive import Receptive
 from convt_cli.errors import GeometryError
+from tests.rows import for_each
 
 torch = pytest.importorskip("torch")
 nn: Any = torch.nn
@@ -205,7 +206,7 @@ def span(places: Any) -> int:
     return int(read.max() - read.min() + 1) if len(read) else 0
 
 
-@pytest.mark.parametrize("seed", range(200))
+@for_each("seed", range(200))
 def test_gradients_reach_the_field_and_no_further(seed: int) -> None:
     """A position that sees the whole of an axis sees what is read of it at all."""
     calls, seen = drawn_chain(seed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import Any
 
@@ -11,15 +12,19 @@ import pytest
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.dialects.frameworks import FRAMEWORKS
 from convt_cli.arithmetic.keys import Ratio
+from convt_cli.arithmetic.network import NetworkLayer
 from convt_cli.errors import GeometryError
 from convt_cli.reports.code_lines import layer_line
 from tests.oracle import Array
 from tests.peers.test_code_lines import RUNNERS, numbers
+from tests.rows import assert_each
 from tests.written import layer_of
 
 pytestmark = pytest.mark.peers
 
 NOTHING = np.zeros((1, 1))
+Row = tuple[NetworkLayer, dict[str, str], dict[str, str]]
+"""A layer, its own framework's line and another's, each under the framework's name."""
 MODES = ("nearest", "linear", "cubic", "area")
 LAYERS: list[tuple[str, dict[str, Any], Shape]] = [
     *(
@@ -50,25 +55,39 @@ LAYERS: list[tuple[str, dict[str, Any], Shape]] = [
 ]
 
 
-@pytest.mark.parametrize(("layer_type", "keys", "source"), LAYERS)
-@pytest.mark.parametrize("own", RUNNERS)
 @pytest.mark.parametrize("other", RUNNERS)
-def test_a_line_gives_what_the_own_line_gives(
-    own: str, other: str, layer_type: str, keys: dict[str, Any], source: Shape
-) -> None:
-    for name in {own, other}:
-        if find_spec(RUNNERS[name][0]) is None:
-            pytest.skip(f"{name} is not installed")
-    try:
-        layer = layer_of(own, layer_type, source, keys)
-    except GeometryError:
-        pytest.skip("refused")
-    lines = [layer_line(layer, FRAMEWORKS[own], name).text for name in (own, other)]
-    if None in lines:
-        pytest.skip("no line")
-    mine, theirs = (run(str(line), name, source) for line, name in zip(lines, (own, other)))
+def test_a_line_gives_what_the_own_line_gives(other: str) -> None:
+    """Whichever of the frameworks that are installed is the layer's own."""
+    if not installed(other):
+        pytest.skip(f"{other} is not installed")
+    own = filter(installed, RUNNERS)
+    assert_each([row for framework in own for row in lines_of(framework, other)], assert_same)
+
+
+def installed(framework: str) -> bool:
+    return find_spec(RUNNERS[framework][0]) is not None
+
+
+def lines_of(own: str, other: str) -> Iterator[Row]:
+    """The layers that `own` takes and that both have a line for."""
+    for layer_type, keys, source in LAYERS:
+        try:
+            layer = layer_of(own, layer_type, source, keys)
+        except GeometryError:
+            continue
+        mine, theirs = (layer_line(layer, FRAMEWORKS[own], name).text for name in (own, other))
+        if mine is not None and theirs is not None:
+            yield layer, {own: mine}, {other: theirs}
+
+
+def assert_same(row: Row) -> None:
+    layer, *lines = row
+    (source,) = layer.inputs
+    mine, theirs = (
+        run(line, framework, source) for each in lines for framework, line in each.items()
+    )
     assert mine.shape == layer.output
-    np.testing.assert_allclose(theirs, mine, rtol=1e-4, atol=1e-4, err_msg=str(lines))
+    np.testing.assert_allclose(theirs, mine, rtol=1e-4, atol=1e-4)
 
 
 def run(line: str, framework: str, source: Shape) -> Array:

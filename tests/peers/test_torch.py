@@ -23,6 +23,7 @@ from convt_cli.operators.functions import conv, conv_matrix, conv_transpose
 from convt_cli.operators.matrix.build import build_matrix
 from convt_cli.operators.matrix_free import apply_forward, apply_transpose
 from tests.oracle import Array
+from tests.rows import for_each
 from tests.strategies import FOLDING_MODES
 
 torch = pytest.importorskip("torch")
@@ -243,19 +244,19 @@ def test_many_of_the_cases_are_legal_and_many_are_not(
 
 
 class TestConv:
-    @pytest.mark.parametrize("seed", range(400))
+    @for_each("seed", range(400))
     def test_values(self, seed: int) -> None:
         case = drawn(seed)
         mine = ours(conv, direct_input(case), weight_of(case), **case.window)
         assert_agree(mine, torch_conv(case))
 
-    @pytest.mark.parametrize("seed", range(400))
+    @for_each("seed", range(400))
     def test_layer(self, seed: int) -> None:
         case = drawn(seed)
         layer = Conv(out_channels=case.channels, kernel_size=case.kernel_size, **case.window)
         assert_same_shape(shape_of(layer, direct_input(case).shape), torch_conv(case))
 
-    @pytest.mark.parametrize("seed", range(200))
+    @for_each("seed", range(200))
     def test_matrix(self, seed: int) -> None:
         case = drawn(seed)
         x, peers = direct_input(case), torch_conv(case)
@@ -264,14 +265,14 @@ class TestConv:
 
 
 class TestConvTranspose:
-    @pytest.mark.parametrize("seed", range(400))
+    @for_each("seed", range(400))
     def test_values(self, seed: int) -> None:
         case = drawn(seed)
         keys = {**case.window, "output_padding": case.output_padding}
         mine = ours(conv_transpose, transposed_input(case), weight_of(case), **keys)
         assert_agree(mine, torch_conv_transpose(case))
 
-    @pytest.mark.parametrize("seed", range(400))
+    @for_each("seed", range(400))
     def test_layer(self, seed: int) -> None:
         case = drawn(seed)
         layer = ConvTranspose(
@@ -283,7 +284,7 @@ class TestConvTranspose:
         shape = shape_of(layer, transposed_input(case).shape)
         assert_same_shape(shape, torch_conv_transpose(case))
 
-    @pytest.mark.parametrize("seed", range(200))
+    @for_each("seed", range(200))
     def test_output_size(self, seed: int) -> None:
         """Around the sizes that a layer can reach, from one too small to one too large."""
         case, draw = drawn(seed), random.Random(seed)
@@ -305,7 +306,7 @@ class TestConvTranspose:
 
 @pytest.mark.parametrize("mode", FOLDING_MODES)
 class TestPaddingModes:
-    @pytest.mark.parametrize("seed", range(150))
+    @for_each("seed", range(150))
     def test_values_and_matrix(self, mode: str, seed: int) -> None:
         case = drawn(seed)
         layer = Conv(
@@ -324,7 +325,7 @@ class TestPaddingModes:
 @pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")
 class TestSame:
     @pytest.mark.parametrize("stride", [1, 2])
-    @pytest.mark.parametrize("seed", range(120))
+    @for_each("seed", range(120))
     def test_values(self, seed: int, stride: int) -> None:
         case = drawn(seed)
         keys: dict[str, Any] = {"stride": stride, "dilation": case.dilation, "groups": case.groups}
@@ -338,7 +339,7 @@ class TestSame:
 
 @pytest.mark.parametrize("ceil_mode", [False, True])
 class TestPools:
-    @pytest.mark.parametrize("seed", range(300))
+    @for_each("seed", range(300))
     def test_max_pool(self, seed: int, ceil_mode: bool) -> None:
         case = drawn(seed)
         keys: dict[str, Any] = {
@@ -352,7 +353,7 @@ class TestPools:
         peers = theirs(getattr(torch.nn.functional, f"max_pool{case.rank}d"), x, **keys)
         assert_same_shape(shape_of(MaxPool(**keys), x.shape), peers)
 
-    @pytest.mark.parametrize("seed", range(300))
+    @for_each("seed", range(300))
     def test_avg_pool(self, seed: int, ceil_mode: bool) -> None:
         case = drawn(seed)
         keys: dict[str, Any] = {
@@ -374,7 +375,7 @@ class TestPools:
 
 
 class TestMaxUnpool:
-    @pytest.mark.parametrize("seed", range(60))
+    @for_each("seed", range(60))
     def test_output_size(self, seed: int) -> None:
         """Around the sizes within a stride of the pool's own, which PyTorch accepts."""
         draw = random.Random(seed)
@@ -385,7 +386,7 @@ class TestMaxUnpool:
         peers = theirs(torch_max_unpool, numbers(*pooled), pool=pool, size=wanted)
         assert_same_shape(shape_of(unpool, pooled, (2, size)), peers)
 
-    @pytest.mark.parametrize("seed", range(200))
+    @for_each("seed", range(200))
     def test_the_size_that_nobody_names(self, seed: int) -> None:
         pool, size = drawn_pool(random.Random(seed))
         pooled = pool.resolve(((2, size),), PYTORCH).output

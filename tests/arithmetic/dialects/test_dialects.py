@@ -16,6 +16,7 @@ from convt_cli.spec.load import load_spec
 from tests.dialects import DEPARTURES, TRUTH, Departure, case_of, expected, ours, spec_text
 from tests.peers.cases import Case
 from tests.peers.make_cases import Record, read
+from tests.rows import assert_each, for_each
 
 RECORDS = [record for record in read() if TRUTH[record["framework"]] in record["results"]]
 SOME = RECORDS[::37]
@@ -42,12 +43,20 @@ def assert_answers(record: Record) -> None:
         assert mine[:known] == wanted[:known]
 
 
-@pytest.mark.parametrize("record", RECORDS, ids=name_of)
-def test_convt_answers_as_the_framework(record: Record) -> None:
-    assert_answers(record)
+@pytest.mark.parametrize(
+    ("framework", "layer_type"),
+    sorted({(record["framework"], record["layer"]["type"]) for record in RECORDS}),
+)
+def test_convt_answers_as_the_framework(framework: str, layer_type: str) -> None:
+    of_both = [
+        record
+        for record in RECORDS
+        if (record["framework"], record["layer"]["type"]) == (framework, layer_type)
+    ]
+    assert_each(of_both, assert_answers, name_of)
 
 
-@pytest.mark.parametrize("record", SOME, ids=name_of)
+@for_each("record", SOME)
 def test_a_spec_answers_as_its_layer(record: Record, tmp_path: Path) -> None:
     case = case_of(record)
     path = tmp_path / "case.yaml"
