@@ -140,9 +140,7 @@ def with_option(command: str, option: str, value: str) -> list[str]:
 
 
 @pytest.mark.parametrize(("command", "option"), list(numeric_options()))
-def test_12_every_option_refuses_them(
-    run: Run, spec: WriteSpec, command: str, option: str
-) -> None:
+def test_12_every_option_refuses_them(run: Run, spec: WriteSpec, command: str, option: str) -> None:
     spec(GUIDE)
     for form in FORMS:
         with trying(form):
