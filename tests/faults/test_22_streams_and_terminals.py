@@ -94,7 +94,7 @@ def test_22_tables_can_be_read_in_any_environment(shell: Shell, env: dict[str, s
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("env", [LOCALES[1], LOCALES[3]], ids=str)
+@pytest.mark.parametrize("env", [LOCALES[3], TERMINALS[4]], ids=str)
 @pytest.mark.parametrize("command", [*SAID[1::4], *STREAMS[::3]])
 def test_22_every_command_ends_well_in_any_environment(
     ready: Path, shell: Shell, run: Run, command: str, env: dict[str, str]

@@ -17,7 +17,6 @@ import select
 import signal
 import socket
 import subprocess
-import sys
 import termios
 import threading
 import time
@@ -32,6 +31,7 @@ import pytest
 from convt_cli.io.streams import Waiting
 from tests.commands.test_streams import read_all, size_of, without_codes
 from tests.conftest import GUIDE, Outcome, Run, WriteSpec, command_line, environment
+from tests.faults.waiting import has_nothing_to_do, wait_until
 
 RELUS = "input: [1, 8, 8]\nlayers:\n" + "".join(
     f"  - {{type: relu, name: layer{number}}}\n" for number in range(40)
@@ -80,23 +80,6 @@ def unread(descriptor: int) -> int:
     count = array.array("i", [0])
     fcntl.ioctl(descriptor, termios.FIONREAD, count)
     return count[0]
-
-
-def wait_until(condition: Callable[[], object]) -> None:
-    """Return once `condition` holds; fail after a minute."""
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, "it never came to that"
-        time.sleep(0.005)
-
-
-def has_nothing_to_do(started: subprocess.Popen[bytes]) -> bool:
-    """Whether a process sleeps, as one does that waits for a stream, or has ended."""
-    if sys.platform != "linux":
-        time.sleep(0.2)  # the system does not tell; most likely it waits by now
-        return True
-    status = Path(f"/proc/{started.pid}/stat").read_text(encoding="ascii")
-    return status.rpartition(")")[2].split()[0] in "SZ"
 
 
 def wait_until_read(started: subprocess.Popen[bytes], descriptor: int) -> None:
