@@ -100,7 +100,7 @@ def sealed(tmp_path_factory: pytest.TempPathFactory) -> Path:
             path.chmod(0o555)
     where = "import convt_cli, sys; sys.stdout.write(convt_cli.__file__)"
     env = environment(PYTHONPATH=str(folder))
-    assert process(sys.executable, "-c", where, env=env).out.startswith(str(folder))
+    assert process(sys.executable, "-c", where, env=env, cwd=Path("/")).out.startswith(str(folder))
     return folder
 
 
