@@ -49,9 +49,12 @@ def _run() -> int:
 
 def _is_limited() -> bool:
     """Whether the process has a memory limit, which then may be why a module did not load."""
-    from convt_cli.io.memory import least_limit  # noqa: PLC0415  # it may itself not load
+    try:
+        from convt_cli.io.memory import least_limit  # noqa: PLC0415  # it may itself not load
 
-    return least_limit() is not None
+        return least_limit() is not None
+    except (MemoryError, SystemError):  # so there is one
+        return True
 
 
 if __name__ == "__main__":

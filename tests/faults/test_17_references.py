@@ -15,11 +15,11 @@ import socket
 import struct
 import subprocess
 import sys
-import time
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import combinations_with_replacement
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,7 @@ from tests.conftest import (
     command_line,
     environment,
 )
+from tests.faults.rows import trying
 
 WEIGHT = np.arange(9.0).reshape(1, 1, 3, 3)
 
@@ -161,12 +162,13 @@ def make_links(box: Path, suffix: str) -> None:
 
 
 class TestContainment:
-    @pytest.mark.parametrize("suffix", FORMATS)
     @pytest.mark.parametrize("stem", ["w", "./w", "sub/../w", "{outside}/box/w"])
     def test_17_a_file_beside_the_spec_is_read(
-        self, matrix_of: MatrixOf, folder: Path, stem: str, suffix: str
+        self, matrix_of: MatrixOf, folder: Path, stem: str
     ) -> None:
-        assert_read(matrix_of(stem.format(outside=folder) + suffix))
+        for suffix in FORMATS:
+            with trying(suffix):
+                assert_read(matrix_of(stem.format(outside=folder) + suffix))
 
     @pytest.mark.parametrize("suffix", FORMATS)
     @pytest.mark.parametrize("way", WAYS_OUT)
@@ -373,16 +375,42 @@ SWAPS = {
 }
 """A weight, what is swapped to and fro on the way to it, and where the link that comes leads."""
 
-SWAPPING = """\
-import os, sys
-place, link = sys.argv[1:]
-os.symlink(link, "link")
-while True:
-    os.rename(place, "away")
-    os.rename("link", place)
-    os.rename(place, "link")
-    os.rename("away", place)
-"""
+CALLS = ("open", "stat", "lstat", "readlink")
+"""The calls to the system by which a path is looked at, and a file opened."""
+
+
+class Swapping:
+    """Puts the link in its place before the call of one number, and takes it away before another.
+
+    A call is any of `CALLS`; with all pairs of numbers the link is there at all times that matter.
+    """
+
+    def __init__(self, place: str, come: int, go: int) -> None:
+        self.count = 0
+        self._place = place
+        self._times = (come, go)
+
+    def __call__(self) -> None:
+        self.count += 1
+        for _ in range(self._times.count(self.count)):
+            os.rename(self._place, "away")
+            os.rename("link", self._place)
+            os.rename("away", "link")
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Within the block the calls are counted."""
+        with pytest.MonkeyPatch.context() as patch:
+            for name in CALLS:
+                patch.setattr(os, name, self._counted(getattr(os, name)))
+            yield
+
+    def _counted(self, real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any, **options: Any) -> Any:
+            self()
+            return real(*arguments, **options)
+
+        return call
 
 
 def save_for_swaps(folder: Path, array: NDArray[np.float64]) -> None:
@@ -416,16 +444,27 @@ class TestAttacks:
         (box / "near").symlink_to("sub")
         (box / "net.yaml").write_text(spec_with_weight(reference), encoding="utf-8")
         network = load_spec("net.yaml")
+        weights = Swapping(place, 0, 0)
+        with weights.watching():
+            assert self.weight_of(network) == "inside"
         outcomes = Counter[str]()
-        with subprocess.Popen([sys.executable, "-c", SWAPPING, place, link]) as swapping:
-            try:
-                end = time.monotonic() + 2
-                while time.monotonic() < end:
-                    outcomes[self.weight_of(network)] += 1
-            finally:
-                swapping.kill()
+        for come, go in combinations_with_replacement(range(1, weights.count + 2), 2):
+            outcomes[self.weight_while_swapped(network, place, link, come, go)] += 1
         assert set(outcomes) <= {"inside", "E401", "E404"}
         assert len(outcomes) > 1  # it was swapped
+
+    def weight_while_swapped(
+        self, network: Network, place: str, link: str, come: int, go: int
+    ) -> str:
+        """What is read where the link comes and goes before these calls; then all is as before."""
+        os.symlink(link, "link")
+        swapping = Swapping(place, come, go)
+        with trying(come, go), swapping.watching():
+            found = self.weight_of(network)
+            while swapping.count < go:
+                swapping()
+        os.unlink("link")
+        return found
 
     def weight_of(self, network: Network) -> str:
         """Where the weight came from, or the code of the refusal."""

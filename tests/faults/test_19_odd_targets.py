@@ -23,6 +23,7 @@ from convt_cli.files.arrays import write_array
 from convt_cli.io.writing import output
 from tests.conftest import Outcome, Run, assert_quiet, assert_refused
 from tests.faults.outputs import FILES, Output, write_inputs
+from tests.faults.rows import trying
 
 OLD = b"what stood there before"
 NOBODY = 65534
@@ -68,36 +69,33 @@ def listed(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
-@pytest.mark.parametrize("force", [True, False])
 @pytest.mark.parametrize("one", FILES)
-def test_19_a_folder_without_permission_is_refused(
-    run: Run, powerless: Path, one: Output, force: bool
-) -> None:
-    if force:
-        Path(one.name).write_bytes(OLD)
-    names = listed(powerless)
-    powerless.chmod(0o555)
-    outcome = run(*one.arguments(one.name, force=force))
-    assert_refused(outcome, "E402")
-    assert "permission denied" in outcome.err
-    powerless.chmod(0o755)
-    assert listed(powerless) == names
-    assert not force or Path(one.name).read_bytes() == OLD
-
-
-@pytest.mark.parametrize("one", FILES)
-def test_19_a_target_without_permission_is_refused_unless_forced(
+def test_19_what_there_is_no_permission_for_is_refused(
     run: Run, powerless: Path, one: Output
 ) -> None:
-    """With --force it is replaced, as by mv: that takes permission of the folder alone."""
+    """With --force a target is replaced, as by mv: that takes permission of the folder alone."""
     run(*one.arguments("other-" + one.name))
+    powerless.chmod(0o555)
+    assert_not_permitted(run(*one.arguments(one.name)))
+    powerless.chmod(0o755)
     Path(one.name).write_bytes(OLD)
+    names = listed(powerless)
+    powerless.chmod(0o555)
+    assert_not_permitted(run(*one.arguments(one.name, force=True)))
+    powerless.chmod(0o755)
+    assert listed(powerless) == names
+    assert Path(one.name).read_bytes() == OLD
     Path(one.name).chmod(0o444)
     assert_refused(run(*one.arguments(one.name)), "E403")
     assert Path(one.name).read_bytes() == OLD
     assert run(*one.arguments(one.name, force=True)).status == 0
     assert Path(one.name).read_bytes() == Path("other-" + one.name).read_bytes()
     assert stat.S_IMODE(Path(one.name).stat().st_mode) == 0o444
+
+
+def assert_not_permitted(outcome: Outcome) -> None:
+    assert_refused(outcome, "E402")
+    assert "permission denied" in outcome.err
 
 
 @pytest.mark.parametrize("force", [True, False])
@@ -116,23 +114,21 @@ def test_19_a_file_system_that_is_read_only_is_refused(
     assert "read-only file system" in outcome.err
 
 
-@pytest.mark.skipif(not Path("/proc/self").exists(), reason="there is no /proc")
-@pytest.mark.parametrize("force", [True, False])
 @pytest.mark.parametrize("one", FILES)
-def test_19_a_folder_in_which_nobody_can_write_is_refused(
-    run: Run, ready: Path, one: Output, force: bool
-) -> None:
+def test_19_where_no_file_can_be_made_is_refused(run: Run, ready: Path, one: Output) -> None:
+    """A folder that is missing, a folder's own name, and where not even root can write."""
+    Path(one.name).mkdir()
     names = listed(ready)
-    assert_refused(run(*one.arguments(f"/proc/{one.name}", force=force)), "E402")
+    places = [("missing/", "E402"), ("", "E403")]
+    if Path("/proc/self").exists():
+        places.append(("/proc/", "E402"))
+    for place, code in places:
+        for force in (False, True):
+            with trying(place, force):
+                outcome = run(*one.arguments(f"{place}{one.name}", force=force))
+                assert_refused(outcome, "E402" if force else code)
     assert listed(ready) == names
-
-
-@pytest.mark.parametrize("force", [True, False])
-@pytest.mark.parametrize("one", FILES)
-def test_19_a_missing_folder_is_refused(run: Run, ready: Path, one: Output, force: bool) -> None:
-    names = listed(ready)
-    assert_refused(run(*one.arguments(f"missing/{one.name}", force=force)), "E402")
-    assert listed(ready) == names
+    assert list(Path(one.name).iterdir()) == []
 
 
 @pytest.mark.parametrize("one", FILES)
@@ -168,16 +164,6 @@ def test_19_a_link_to_a_file_stays_and_the_file_is_replaced(run: Run, ready: Pat
     assert Path("real").read_bytes() != OLD
 
 
-@pytest.mark.parametrize(("force", "code"), [(True, "E402"), (False, "E403")])
-@pytest.mark.parametrize("one", FILES)
-def test_19_a_folder_is_no_target(
-    run: Run, ready: Path, one: Output, force: bool, code: str
-) -> None:
-    Path(one.name).mkdir()
-    assert_refused(run(*one.arguments(one.name, force=force)), code)
-    assert list(Path(one.name).iterdir()) == []
-
-
 @pytest.mark.parametrize("name", ["", "new/"])
 def test_19_a_name_that_only_a_folder_can_have_is_refused(folder: Path, name: str) -> None:
     with pytest.raises(FileError):
@@ -198,18 +184,19 @@ def test_19_where_nothing_can_be_written_is_refused(tmp_path: Path, name: str, f
 ODD = [os.fsdecode(b"\xff\n"), "-o", "a\nb", "a b", "--", "~", "é日𝕏", "%s", "$(x)", "a'b"]
 
 
-@pytest.mark.parametrize("odd", ODD[:2], ids=ascii)
 @pytest.mark.parametrize("one", FILES)
-def test_19_a_command_writes_any_name(run: Run, ready: Path, one: Output, odd: str) -> None:
-    names = listed(ready)
-    name = odd + Path(one.name).suffix
-    target = f"./{name}" if name.startswith("-") else name
-    outcome = run(*one.arguments(target))
-    assert (outcome.status, outcome.codes) == (0, [])
-    assert listed(ready) == names | {name}
-    again = run(*one.arguments(target))
-    assert_refused(again, "E403")
-    assert_lines_are_printable(again)
+def test_19_a_command_writes_any_name(run: Run, ready: Path, one: Output) -> None:
+    for odd in ODD[:2]:
+        with trying(odd):
+            names = listed(ready)
+            name = odd + Path(one.name).suffix
+            target = f"./{name}" if name.startswith("-") else name
+            outcome = run(*one.arguments(target))
+            assert (outcome.status, outcome.codes) == (0, [])
+            assert listed(ready) == names | {name}
+            again = run(*one.arguments(target))
+            assert_refused(again, "E403")
+            assert_lines_are_printable(again)
 
 
 @pytest.mark.parametrize("name", [*ODD, "x" * 251, "日" * 83], ids=ascii)
@@ -225,15 +212,16 @@ def assert_lines_are_printable(outcome: Outcome) -> None:
     assert 1 <= len(lines) <= 2
 
 
-@pytest.mark.parametrize("odd", ODD, ids=ascii)
 @pytest.mark.parametrize("command", ["shapes", "check", "deps", "matrix --dry-run"])
-def test_19_a_spec_may_have_any_name(run: Run, ready: Path, command: str, odd: str) -> None:
-    name = f"{odd}.yaml"
-    Path(name).write_bytes(Path("net.yaml").read_bytes())
-    outcome = run(*command.split(), "--", name)
-    unspeakable = command == "deps" and set("\n~%$()'") & set(name) - {"$"}
-    assert outcome.status == (2 if unspeakable else 0)
-    assert "Traceback" not in outcome.err
+def test_19_a_spec_may_have_any_name(run: Run, ready: Path, command: str) -> None:
+    for odd in ODD:
+        with trying(odd):
+            name = f"{odd}.yaml"
+            Path(name).write_bytes(Path("net.yaml").read_bytes())
+            outcome = run(*command.split(), "--", name)
+            unspeakable = command == "deps" and set("\n~%$()'") & set(name) - {"$"}
+            assert outcome.status == (2 if unspeakable else 0)
+            assert "Traceback" not in outcome.err
 
 
 def test_19_names_may_begin_with_a_dash(run: Run, ready: Path) -> None:

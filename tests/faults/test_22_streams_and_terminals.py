@@ -32,6 +32,7 @@ from tests.conftest import (
     environment,
 )
 from tests.faults.outputs import FILES, SAID, STREAMS, Output, write_inputs
+from tests.faults.rows import trying
 
 ZFNET = str(PACKAGE.parent / "configs" / "zfnet.yaml")
 BAD = "input: [1, 4]\nlayers: [{type: conv, out_channels: 1, kernel_size: 9}]\n"
@@ -71,16 +72,17 @@ def ready(folder: Path) -> Path:
 # --- variables --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("env", TERMINALS, ids=str)
 @pytest.mark.parametrize("command", [*SAID[:-2], "check bad.yaml", "shapes bad.yaml", "deps -x"])
 def test_22_no_variable_changes_what_goes_into_a_pipe(
-    run: Run, ready: Path, monkeypatch: pytest.MonkeyPatch, command: str, env: dict[str, str]
+    run: Run, ready: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     expected = run(*command.split())
-    for name, value in env.items():
-        monkeypatch.setenv(name, value)
-    assert run(*command.split()) == expected
     assert b"\x1b" not in expected.stdout + expected.stderr
+    for env in TERMINALS:
+        with trying(env), monkeypatch.context() as patch:
+            for name, value in env.items():
+                patch.setenv(name, value)
+            assert run(*command.split()) == expected
 
 
 @pytest.mark.parametrize("env", [*LOCALES, *TERMINALS[::4]], ids=str)
@@ -92,8 +94,8 @@ def test_22_tables_can_be_read_in_any_environment(shell: Shell, env: dict[str, s
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("env", [LOCALES[1], LOCALES[3], TERMINALS[4]], ids=str)
-@pytest.mark.parametrize("command", [*SAID[::3], *STREAMS[::3]])
+@pytest.mark.parametrize("env", [LOCALES[3], TERMINALS[4]], ids=str)
+@pytest.mark.parametrize("command", [*SAID[1::4], *STREAMS[::3]])
 def test_22_every_command_ends_well_in_any_environment(
     ready: Path, shell: Shell, run: Run, command: str, env: dict[str, str]
 ) -> None:
@@ -104,13 +106,10 @@ def test_22_every_command_ends_well_in_any_environment(
     assert b"\x1b" not in outcome.stderr
 
 
-@pytest.mark.parametrize("columns", ["1", "79"])
 @pytest.mark.parametrize("command", [f"shapes {ZFNET} --wide", "table", f"table {ZFNET}"])
-def test_22_a_table_in_a_pipe_is_never_cut(
-    run: Run, shell: Shell, command: str, columns: str
-) -> None:
+def test_22_a_table_in_a_pipe_is_never_cut(run: Run, shell: Shell, command: str) -> None:
     """What a pipe gets is what a file gets, and that is every number there is."""
-    piped = shell(*command.split(), env={"COLUMNS": columns})
+    piped = shell(*command.split(), env={"COLUMNS": "1"})
     assert_quiet(run(*command.split(), "-o", "out"))
     assert piped.stdout == Path("out").read_bytes()
     assert "…" not in piped.out
@@ -166,8 +165,10 @@ def test_22_no_colour_where_none_is_wanted(env: dict[str, str]) -> None:
 # --- encodings --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "utf-16"])
-@pytest.mark.parametrize("arguments", ["--help", "apply -h"])
+@pytest.mark.parametrize(
+    ("encoding", "arguments"),
+    [("ascii", "--help"), ("latin-1", "apply -h"), ("cp1252", "--help"), ("utf-16", "apply -h")],
+)
 def test_22_help_can_be_read_in_any_encoding(shell: Shell, encoding: str, arguments: str) -> None:
     outcome = shell(*arguments.split(), env={"PYTHONIOENCODING": encoding})
     assert (outcome.status, outcome.stderr) == (0, b"")
@@ -175,8 +176,10 @@ def test_22_help_can_be_read_in_any_encoding(shell: Shell, encoding: str, argume
     assert "Usage: convt" in outcome.stdout.decode(plain)
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
-@pytest.mark.parametrize("arguments", ["check bad.yaml", "explain E305", "table"])
+@pytest.mark.parametrize(
+    ("encoding", "arguments"),
+    [("ascii", "check bad.yaml"), ("cp1252", "explain E305"), ("ascii", "table")],
+)
 def test_22_so_can_findings_and_tables(
     ready: Path, shell: Shell, run: Run, encoding: str, arguments: str
 ) -> None:
@@ -228,23 +231,20 @@ def with_closed(patch: pytest.MonkeyPatch, names: tuple[str, ...], arguments: li
         return main.run(arguments)
 
 
-@pytest.mark.parametrize("names", CLOSED, ids="+".join)
 @pytest.mark.parametrize("command", [*SAID, *STREAMS])
 def test_22_without_a_stream_a_command_is_quiet_or_says_so(
-    ready: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
-    command: str,
-    names: tuple[str, ...],
+    ready: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], command: str
 ) -> None:
-    status = with_closed(monkeypatch, names, command.split())
-    said = capfd.readouterr()
-    assert "Traceback" not in said.err
     shows_help = command in ("--help", "--version")  # which click prints, and says nothing
-    assert status == (2 if "stdout" in names and not shows_help else 0)
-    if "stdout" in names:
-        assert said.out == ""
-        assert said.err.count("error[E402]") == ("stderr" not in names and not shows_help)
+    for names in CLOSED:
+        with trying(*names):
+            status = with_closed(monkeypatch, names, command.split())
+            said = capfd.readouterr()
+            assert "Traceback" not in said.err
+            assert status == (2 if "stdout" in names and not shows_help else 0)
+            if "stdout" in names:
+                assert said.out == ""
+                assert said.err.count("error[E402]") == ("stderr" not in names and not shows_help)
 
 
 @pytest.mark.parametrize("one", FILES)
@@ -321,7 +321,7 @@ def test_22_with_all_closed_the_status_still_tells(
     assert redirected("<&- >&- 2>&-", *arguments.split()) == Outcome(status, b"", b"")
 
 
-@pytest.mark.parametrize("arguments", ["nonsense", "shapes", "explain E999", "shapes -x"])
+@pytest.mark.parametrize("arguments", ["nonsense", "explain E999", "shapes -x"])
 def test_22_without_standard_error_a_wrong_use_does_not_go_to_the_data(
     folder: Path, arguments: str
 ) -> None:
@@ -341,8 +341,16 @@ def test_22_closed_standard_output_does_not_matter_to_a_file(ready: Path) -> Non
     assert np.load("out.npy").shape == (1, 4, 4)
 
 
-@pytest.mark.parametrize("redirection", ["2>&-", "2>/dev/full", "2> >(true)"])
-@pytest.mark.parametrize("arguments", ["shapes none.yaml", "bogus", "shapes -h="])
+@pytest.mark.parametrize(
+    ("arguments", "redirection"),
+    [
+        ("shapes none.yaml", "2>&-"),
+        ("shapes none.yaml", "2>/dev/full"),
+        ("bogus", "2>/dev/full"),
+        ("bogus", "2> >(true)"),
+        ("shapes -h=", "2>/dev/full"),
+    ],
+)
 def test_22_standard_error_that_cannot_be_written_changes_no_status(
     folder: Path, arguments: str, redirection: str
 ) -> None:
@@ -354,13 +362,13 @@ def test_22_standard_error_that_cannot_be_written_changes_no_status(
     ("command", "kind"), [("check", "pipe"), ("shapes", "device"), ("table", "socket")]
 )
 def test_22_a_stream_in_a_folder_of_specs_is_not_waited_for(
-    shell: Shell, folder: Path, command: str, kind: str
+    shell: Shell, run: Run, folder: Path, command: str, kind: str
 ) -> None:
     """A folder stands for the files in it; a pipe that is named itself is read."""
     inside = folder / "specs"
     inside.mkdir()
     (inside / "net.yaml").write_text("input: [1, 4]\nlayers: [{type: relu}]", encoding="utf-8")
-    expected = shell(command, "specs")
+    expected = run(command, "specs")
     if kind == "pipe":
         os.mkfifo(inside / "x.yaml")
     elif kind == "device":

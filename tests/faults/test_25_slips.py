@@ -16,6 +16,7 @@ from convt_cli.render.diagnostics import diagnostic_text
 from convt_cli.spec.layer_spec import COMMON_KEYS, fields_of
 from convt_cli.spec.reader import TOP_KEYS
 from tests.conftest import GUIDE, Found, Outcome, Run, WriteSpec, assert_refused, environment
+from tests.faults.rows import trying
 from tests.spec.texts import CONV, INPUT, layer, net, required
 
 
@@ -24,21 +25,15 @@ def slip(word: str) -> str:
     return word[:2] + (word[1:] or word)
 
 
-def misspelt_keys() -> Iterator[tuple[str, str]]:
-    """(type, key) for every key that a layer may have."""
-    for layer_type in LAYER_TYPES:
-        yield from ((layer_type, key) for key in (*COMMON_KEYS, *fields_of(layer_type)))
-
-
-@pytest.mark.parametrize(("layer_type", "key"), list(misspelt_keys()))
-def test_25_every_key_of_a_layer_is_suggested_for_a_slip(
-    found: Found, layer_type: str, key: str
-) -> None:
-    text = net(layer(layer_type, {slip(key): "1"}))
-    (problem,) = [one for one in found(text) if one.code == "E101"]
-    assert problem.message == f"unknown key in {layer_type}"
-    assert problem.value == f"got '{slip(key)}'"
-    assert problem.help == f"did you mean '{key}'?"
+@pytest.mark.parametrize("layer_type", LAYER_TYPES)
+def test_25_every_key_of_a_layer_is_suggested_for_a_slip(found: Found, layer_type: str) -> None:
+    for key in (*COMMON_KEYS, *fields_of(layer_type)):
+        with trying(key):
+            text = net(layer(layer_type, {slip(key): "1"}))
+            (problem,) = [one for one in found(text) if one.code == "E101"]
+            assert problem.message == f"unknown key in {layer_type}"
+            assert problem.value == f"got '{slip(key)}'"
+            assert problem.help == f"did you mean '{key}'?"
 
 
 @pytest.mark.parametrize("key", TOP_KEYS)
@@ -47,27 +42,31 @@ def test_25_every_key_of_a_spec_is_suggested_for_a_slip(found: Found, key: str) 
     assert (problem.code, problem.help) == ("E101", f"did you mean '{key}'?")
 
 
-def misspelt_words() -> Iterator[tuple[str, str]]:
-    """(word, spec with a slip in it) for every word that a value may be."""
-    for name in LAYER_TYPES:
-        yield name, net(f"type: {slip(name)}")
-        yield name, net("type: relu", top=f"{INPUT}\ndefaults: {{{slip(name)}: {{}}}}")
+def misspelt_words(layer_type: str) -> Iterator[tuple[str, str]]:
+    """(word, spec with a slip in it) for a type of layers, and every word in a layer of it."""
+    yield layer_type, net(f"type: {slip(layer_type)}")
+    yield layer_type, net("type: relu", top=f"{INPUT}\ndefaults: {{{slip(layer_type)}: {{}}}}")
+    for key, field in fields_of(layer_type).items():
+        kind = field.kind
+        words = kind.choices if isinstance(kind, Word) else ()
+        for word in kind.words if isinstance(kind, PaddingPerAxis) else words:
+            yield word, net(layer(layer_type, required(layer_type) | {key: slip(word)}))
+
+
+def other_misspelt_words() -> Iterator[tuple[str, str]]:
+    """The same for the words that are of no type of layers."""
     for name in FRAMEWORKS:
         yield name, net("type: relu", top=f"framework: {slip(name)}\n{INPUT}")
     for name in FILLS:
         yield name, net(f"{CONV}, weight: {{fill: {slip(name)}}}")
-    for layer_type in LAYER_TYPES:
-        for key, field in fields_of(layer_type).items():
-            kind = field.kind
-            words = kind.choices if isinstance(kind, Word) else ()
-            for word in kind.words if isinstance(kind, PaddingPerAxis) else words:
-                yield word, net(layer(layer_type, required(layer_type) | {key: slip(word)}))
 
 
-@pytest.mark.parametrize(("word", "text"), list(misspelt_words()))
-def test_25_every_word_is_suggested_for_a_slip(found: Found, word: str, text: str) -> None:
-    (problem,) = [one for one in found(text) if one.code == "E104"]
-    assert problem.help == f"did you mean '{word}'?"
+@pytest.mark.parametrize("layer_type", [None, *LAYER_TYPES])
+def test_25_every_word_is_suggested_for_a_slip(found: Found, layer_type: str | None) -> None:
+    for word, text in misspelt_words(layer_type) if layer_type else other_misspelt_words():
+        with trying(word, text):
+            (problem,) = [one for one in found(text) if one.code == "E104"]
+            assert problem.help == f"did you mean '{word}'?"
 
 
 @pytest.mark.parametrize(
@@ -142,9 +141,9 @@ WITHOUT = """
 import sys
 sys.modules.update(dict.fromkeys(sys.argv[1].split(",")))
 from convt_cli.commands.main import run
-sys.exit(run(sys.argv[2:]))
+sys.exit(max(run(command.split()) for command in sys.argv[2:]))
 """
-"""convt where importing some packages fails as it does when they are not installed."""
+"""Commands of convt where importing some packages fails as it does when they are not installed."""
 
 EXTRAS = [
     ("onnx", "import m.onnx -o m.yaml", "'convt-cli[onnx]'"),
@@ -183,10 +182,10 @@ def test_25_a_missing_package_is_named_with_how_to_get_it(
     assert f"install it with: pip install {install}" in " ".join(outcome.err.split())
 
 
-def without(packages: str, *arguments: str) -> Outcome:
-    """What convt comes to, as a process in the working folder, where packages are missing."""
+def without(packages: str, *commands: str) -> Outcome:
+    """What commands come to in one process in the working folder, where packages are missing."""
     done = subprocess.run(
-        [sys.executable, "-c", WITHOUT, packages, *arguments],
+        [sys.executable, "-c", WITHOUT, packages, *commands],
         env=environment(),
         capture_output=True,
         timeout=60,
@@ -197,22 +196,19 @@ def without(packages: str, *arguments: str) -> Outcome:
 
 @pytest.mark.usefixtures("ready")
 def test_25_a_process_without_a_package_says_so() -> None:
-    assert_refused(without("onnx", "import", "m.onnx", "-o", "m.yaml"), "E504")
+    assert_refused(without("onnx", "import m.onnx -o m.yaml"), "E504")
 
 
 @pytest.mark.usefixtures("ready")
-@pytest.mark.parametrize(
-    "arguments",
-    [
+def test_25_what_needs_no_package_works_without_any(spec: WriteSpec) -> None:
+    spec("1,2,3,4\n" * 4, "image.csv")
+    outcome = without(
+        ALL,
         "shapes net.yaml",
         "apply net.yaml x.csv -o y.csv",
         "matrix net.yaml -o C.npz",
         "reconstruct net.yaml image.csv --layer conv1",
-    ],
-)
-def test_25_what_needs_no_package_works_without_any(spec: WriteSpec, arguments: str) -> None:
-    spec("1,2,3,4\n" * 4, "image.csv")
-    outcome = without(ALL, *arguments.split())
+    )
     assert (outcome.status, outcome.codes) == (0, []), outcome.err
 
 

@@ -13,6 +13,7 @@ import io
 import os
 import pty
 import re
+import select
 import signal
 import socket
 import subprocess
@@ -21,6 +22,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +31,7 @@ import pytest
 from convt_cli.io.streams import Waiting
 from tests.commands.test_streams import read_all, size_of, without_codes
 from tests.conftest import GUIDE, Outcome, Run, WriteSpec, command_line, environment
+from tests.faults.waiting import has_nothing_to_do, wait_until
 
 RELUS = "input: [1, 8, 8]\nlayers:\n" + "".join(
     f"  - {{type: relu, name: layer{number}}}\n" for number in range(40)
@@ -79,12 +82,16 @@ def unread(descriptor: int) -> int:
     return count[0]
 
 
-def wait_until_read(descriptor: int) -> None:
-    """Return once all that was written has been read, and a little later."""
-    deadline = time.monotonic() + 30
-    while unread(descriptor) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    time.sleep(0.2)
+def wait_until_read(started: subprocess.Popen[bytes], descriptor: int) -> None:
+    """Return once a process has read all that was written, and waits for more or has ended."""
+    wait_until(lambda: not unread(descriptor) or started.poll() is not None)
+    wait_until(lambda: has_nothing_to_do(started))
+
+
+def wait_until_full(started: subprocess.Popen[bytes], descriptor: int) -> None:
+    """Return once a stream takes no more from a process, which waits or has ended."""
+    wait_until(lambda: not select.select([], [descriptor], [], 0)[1] or started.poll() is not None)
+    wait_until(lambda: has_nothing_to_do(started))
 
 
 def write_all(descriptor: int, data: bytes) -> None:
@@ -98,53 +105,57 @@ def fed(ends: Ends, parts: list[bytes], *arguments: str) -> Outcome:
     watched = os.dup(reading)
     os.set_blocking(reading, False)
     with process(*arguments, stdin=reading) as started:
-        if not parts[0]:
-            time.sleep(1)  # until there is somebody who finds nothing
         for part in parts:
             write_all(writing, part)
-            wait_until_read(watched)
+            wait_until_read(started, watched)
         os.close(writing)
         out, err = started.communicate(timeout=60)
     os.close(watched)
     return Outcome(started.returncode, out, err)
 
 
+def cut(content: bytes, *places: int) -> list[bytes]:
+    """The parts of `content` between the places, an empty one first."""
+    bounds = (0, 0, *places, len(content))
+    return [content[begin:end] for begin, end in pairwise(bounds)]
+
+
 @KINDS
-@pytest.mark.parametrize("first", [0, 10, len(RELUS)])
 def test_34_a_spec_that_arrives_in_parts_is_read_to_its_end(
-    run: Run, folder: Path, ends: Ends, first: int
+    run: Run, folder: Path, ends: Ends
 ) -> None:
     content = WRONG.encode()
     expected = run("check", "-", stdin=content)
     assert expected.status == 1
-    assert fed(ends, [content[:first], content[first:]], "check", "-") == expected
+    assert fed(ends, cut(content, 10, len(RELUS)), "check", "-") == expected
 
 
 @KINDS
-@pytest.mark.parametrize("first", [0, 5, 100, 1000])
 def test_34_an_array_that_arrives_in_parts_is_read_to_its_end(
-    run: Run, folder: Path, spec: WriteSpec, ends: Ends, first: int
+    run: Run, folder: Path, spec: WriteSpec, ends: Ends
 ) -> None:
     spec(GUIDE)
     stream = io.BytesIO()
     np.save(stream, np.arange(16_000.0).reshape(1000, 1, 4, 4))
     content = stream.getvalue()
     run("apply", "net.yaml", "-", "--forward", "-o", "whole.npy", stdin=content)
-    parts = [content[:first], content[first:50_000], content[50_000:]]
+    parts = cut(content, 5, 100, 1000, 50_000)
     outcome = fed(ends, parts, "apply", "net.yaml", "-", "--forward", "-o", "parts.npy")
     assert (outcome.status, outcome.err) == (0, "")
     assert Path("parts.npy").read_bytes() == Path("whole.npy").read_bytes()
 
 
 def drained(ends: Ends, stream: str, *arguments: str) -> bytes:
-    """What convt writes to a stream that does not block and whose reader is slow."""
+    """What convt writes to a stream that does not block, once it is full and has to be read."""
     reading, writing = ends()
+    watched = os.dup(writing)
     os.set_blocking(writing, False)
     other = {"stdout": "stderr", "stderr": "stdout"}[stream]
     silence = os.open(os.devnull, os.O_WRONLY)
     content = b""
     with process(*arguments, **{stream: writing, other: silence}) as started:
-        time.sleep(0.8)
+        wait_until_full(started, watched)
+        os.close(watched)
         while more := os.read(reading, 30_000):
             content += more
             time.sleep(0.001)
@@ -156,12 +167,11 @@ def drained(ends: Ends, stream: str, *arguments: str) -> bytes:
 SWEEP = "table --type conv --input-size 4..80 --kernel-size 1..9 --stride 1..4"
 
 
-@KINDS
 @pytest.mark.parametrize(
-    "command", ["matrix large.yaml -o -", SWEEP, "matrix large.yaml --dry-run", "apply --help"]
+    ("command", "ends"), [("matrix large.yaml -o -", pipe), (SWEEP, pipe), (SWEEP, sockets)]
 )
 def test_34_a_slow_reader_gets_all_of_standard_output(
-    run: Run, spec: WriteSpec, ends: Ends, command: str
+    run: Run, spec: WriteSpec, command: str, ends: Ends
 ) -> None:
     spec(
         """
@@ -173,13 +183,12 @@ def test_34_a_slow_reader_gets_all_of_standard_output(
     assert drained(ends, "stdout", *command.split()) == run(*command.split()).stdout
 
 
-@KINDS
-def test_34_a_slow_reader_gets_all_of_standard_error(run: Run, folder: Path, ends: Ends) -> None:
+def test_34_a_slow_reader_gets_all_of_standard_error(run: Run, folder: Path) -> None:
     problems = "".join(f"  - {{type: conv{number}}}\n" for number in range(900))
     Path("net.yaml").write_text("input: [1, 8]\nlayers:\n" + problems, encoding="utf-8")
     expected = run("shapes", "net.yaml").stderr
     assert len(expected) > 150_000
-    assert drained(ends, "stderr", "shapes", "net.yaml") == expected
+    assert drained(pipe, "stderr", "shapes", "net.yaml") == expected
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -189,16 +198,22 @@ def test_34_a_signal_ends_the_wait(
 ) -> None:
     reading, writing = os.pipe()
     ours, theirs = (writing, reading) if stream == "stdin" else (reading, writing)
+    watched = os.dup(theirs)
     os.set_blocking(theirs, False)
     arguments = ("check", "-") if stream == "stdin" else SWEEP.split()
     with process(*arguments, **{stream: theirs}) as started:
-        time.sleep(1.5)
+        if stream == "stdin":
+            write_all(writing, b"input:")
+            wait_until_read(started, watched)
+        else:
+            wait_until_full(started, watched)
         assert started.poll() is None
         started.send_signal(number)
         assert started.wait(60) == status
         assert started.stderr is not None
         assert started.stderr.read() == b""
     os.close(ours)
+    os.close(watched)
 
 
 # --- terminals --------------------------------------------------------------------------------
@@ -208,14 +223,16 @@ def typed(content: bytes, *arguments: str) -> Outcome:
     """convt whose standard input is a terminal where `content` is typed, and the end of it."""
     ours, theirs = pty.openpty()
     os.set_blocking(theirs, False)
+    watched = os.dup(theirs)
+    half = content.index(b"\n", len(content) // 2) + 1
     with process(*arguments, stdin=theirs) as started:
-        for line in content.splitlines(keepends=True):
-            write_all(ours, line)
-            time.sleep(0.005)
-        time.sleep(0.5)
+        for part in (content[:half], content[half:]):
+            write_all(ours, part)
+            wait_until_read(started, watched)
         write_all(ours, b"\x04")
         out, err = started.communicate(timeout=60)
     os.close(ours)
+    os.close(watched)
     return Outcome(started.returncode, out, err)
 
 
@@ -228,9 +245,11 @@ def test_34_what_is_typed_at_a_terminal_is_read_until_its_end_is_typed(
 def test_34_half_a_spec_from_a_terminal_that_is_gone_is_no_spec(folder: Path) -> None:
     """A read from it says "end", as for a whole one.  Whoever ignores SIGHUP lives to see that."""
     ours, theirs = pty.openpty()
+    watched = os.dup(theirs)
     with process("shapes", "-", stdin=theirs) as started:
         write_all(ours, RELUS.encode()[:3000])
-        time.sleep(1.5)
+        wait_until_read(started, watched)
+        os.close(watched)
         os.close(ours)
         out, err = started.communicate(timeout=60)
     outcome = Outcome(started.returncode, out, err)
@@ -252,8 +271,10 @@ def test_34_a_terminal_that_does_not_block_shows_all(run: Run, folder: Path) -> 
     ours, theirs = pty.openpty()
     size_of(theirs, 200)
     os.set_blocking(theirs, False)
+    watched = os.dup(theirs)
     with process(*SWEEP.split(), stdout=theirs) as started:
-        time.sleep(1)
+        wait_until_full(started, watched)
+        os.close(watched)
         shown = read_all(ours).decode().replace("\r\n", "\n")
         assert started.wait(60) == 0
     assert without_codes(shown) == run(*SWEEP.split()).out
@@ -264,9 +285,11 @@ def test_34_a_socket_that_is_reset_is_one_error(folder: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         client = socket.create_connection(server.getsockname())
         served, _ = server.accept()
+    watched = os.dup(served.fileno())
     with process("shapes", "-", stdin=served.detach()) as started:
         client.sendall(RELUS.encode())
-        time.sleep(1.5)
+        wait_until_read(started, watched)
+        os.close(watched)
         reset = b"\x01\x00\x00\x00\x00\x00\x00\x00"  # linger: on, for no time
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
         client.close()

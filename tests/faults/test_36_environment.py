@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from itertools import cycle
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from convt_cli.io import environment as door
 from tests.commands.test_streams import on_terminal
 from tests.conftest import PACKAGE, Outcome, Run, Shell, environment
 from tests.faults.outputs import SAID, STREAMS, write_inputs
+from tests.faults.rows import trying
 
 ZFNET = str(PACKAGE.parent / "configs" / "zfnet.yaml")
 ODD = ["", " ", "0", "-1", "x", "²", "٣", "1e3", "9" * 5000, "1,2", "\x1b[31m", "é", "\udcff", "%s"]
@@ -41,27 +43,29 @@ def ready(folder: Path) -> Path:
     return write_inputs(folder)
 
 
-@pytest.mark.parametrize("text", ODD, ids=ascii)
-def test_36_a_number_is_a_few_plain_digits_or_none(
-    monkeypatch: pytest.MonkeyPatch, text: str
-) -> None:
-    monkeypatch.setenv("COLUMNS", text)
-    assert door.integer("COLUMNS") == (0 if text == "0" else None)
-    assert door.integer("COLUMNS", separator=",") == {"0": 0, "1,2": 1}.get(text)
+def test_36_a_number_is_a_few_plain_digits_or_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    for text in ODD:
+        with trying(text):
+            monkeypatch.setenv("COLUMNS", text)
+            assert door.integer("COLUMNS") == (0 if text == "0" else None)
+            assert door.integer("COLUMNS", separator=",") == {"0": 0, "1,2": 1}.get(text)
 
 
-@pytest.mark.parametrize("text", ODD, ids=ascii)
 @pytest.mark.parametrize("name", ["COLUMNS", "LINES", "JUPYTER_COLUMNS", "MPLBACKEND"])
 def test_36_what_no_library_can_read_is_taken_away(
-    monkeypatch: pytest.MonkeyPatch, name: str, text: str
+    monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    monkeypatch.setenv(name, text)
-    door.tidy()
-    assert os.environ.get(name) == ("0" if text == "0" and name != "MPLBACKEND" else None)
+    for text in ODD:
+        with trying(text):
+            monkeypatch.setenv(name, text)
+            door.tidy()
+            assert os.environ.get(name) == ("0" if text == "0" and name != "MPLBACKEND" else None)
 
 
-@pytest.mark.parametrize("text", ["²", "9" * 5000, "é\udcff"], ids=ascii)
-@pytest.mark.parametrize("command", ["shapes net.yaml", "analyze net.yaml"])
+@pytest.mark.parametrize(
+    ("command", "text"),
+    [("shapes net.yaml", "²"), ("analyze net.yaml", "é\udcff"), ("verify net.yaml", "9" * 5000)],
+)
 def test_36_no_variable_changes_a_byte(
     ready: Path, shell: Shell, run: Run, command: str, text: str
 ) -> None:
@@ -70,26 +74,30 @@ def test_36_no_variable_changes_a_byte(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("text", ["²", "9" * 5000, "", "-1"], ids=ascii)
-@pytest.mark.parametrize("command", [*SAID, *STREAMS])
-def test_36_nor_of_any_other_command(
-    ready: Path, shell: Shell, run: Run, command: str, text: str
-) -> None:
-    env = dict.fromkeys([*NUMBERS, *SWITCHES], text)
+@pytest.mark.parametrize("command", [*SAID[3::2], *STREAMS[::2]])
+def test_36_nor_of_any_other_command(ready: Path, shell: Shell, run: Run, command: str) -> None:
+    texts = cycle(["²", "9" * 5000, "", "-1"])
+    env = dict(zip([*NUMBERS, *SWITCHES], texts))
     assert shell(*command.split(), env=env) == run(*command.split())
 
 
-@pytest.mark.parametrize("columns", ["²", "9" * 5000, "99999", "x"], ids=ascii)
+@pytest.mark.parametrize("columns", ["²", "9" * 5000, "99999"], ids=ascii)
 def test_36_a_terminal_has_its_own_width_then(columns: str) -> None:
     expected = on_terminal(100, "shapes", ZFNET)
     assert on_terminal(100, "shapes", ZFNET, COLUMNS=columns, LINES=columns) == expected
 
 
 @pytest.mark.parametrize("env", PYTHONS_OWN, ids=str)
-@pytest.mark.parametrize("command", ["shapes net.yaml", "analyze net.yaml", "matrix net.yaml -o -"])
 def test_36_python_s_own_variables_change_no_byte(
-    ready: Path, shell: Shell, run: Run, command: str, env: dict[str, str]
+    ready: Path, shell: Shell, run: Run, env: dict[str, str]
 ) -> None:
+    """Of a command that loads NumPy and SciPy."""
+    assert shell("matrix", "net.yaml", "-o", "-", env=env) == run("matrix", "net.yaml", "-o", "-")
+
+
+@pytest.mark.parametrize("command", ["shapes net.yaml", "analyze net.yaml"])
+def test_36_nor_do_all_of_them(ready: Path, shell: Shell, run: Run, command: str) -> None:
+    env = dict(pair for one in PYTHONS_OWN for pair in one.items())
     assert shell(*command.split(), env=env) == run(*command.split())
 
 
@@ -147,14 +155,19 @@ text.usetex: True
 
 
 @pytest.mark.parametrize(
-    "content", [OTHER_PICTURE.encode(), b"\xff\xfe", b"nonsense: 1\nfont.size: x\n", b"\x00"]
+    ("place", "content"),
+    [
+        ("here", OTHER_PICTURE.encode()),
+        ("here", b"\xff\xfe"),
+        ("MATPLOTLIBRC", OTHER_PICTURE.encode()),
+        ("MPLCONFIGDIR", b"nonsense: 1\nfont.size: x\n"),
+    ],
 )
-@pytest.mark.parametrize("place", ["here", "MATPLOTLIBRC", "MPLCONFIGDIR"])
 def test_36_a_picture_is_the_same_whatever_a_matplotlibrc_says(
-    ready: Path, shell: Shell, place: str, content: bytes
+    ready: Path, shell: Shell, run: Run, place: str, content: bytes
 ) -> None:
     pytest.importorskip("matplotlib")
-    assert shell(*SHEET, "plain.png").status == 0
+    assert run(*SHEET, "plain.png").status == 0
     (ready / "rc").mkdir()
     folder = ready if place == "here" else ready / "rc"
     (folder / "matplotlibrc").write_bytes(content)
@@ -164,11 +177,9 @@ def test_36_a_picture_is_the_same_whatever_a_matplotlibrc_says(
     assert Path("other.png").read_bytes() == Path("plain.png").read_bytes()
 
 
-def test_36_nor_does_it_matter_what_others_told_matplotlib(
-    ready: Path, run: Run, shell: Shell
-) -> None:
+def test_36_nor_does_it_matter_what_others_told_matplotlib(ready: Path, run: Run) -> None:
     matplotlib = pytest.importorskip("matplotlib")
-    assert shell(*SHEET, "plain.png").status == 0
+    assert run(*SHEET, "plain.png").status == 0
     with matplotlib.rc_context({"figure.facecolor": "red", "axes.titlesize": 40}):
         assert run(*SHEET, "other.png").status == 0
         assert matplotlib.rcParams["axes.titlesize"] == 40
@@ -207,9 +218,8 @@ def test_36_nor_which_number_a_file_has(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["shapes net.yaml --format json", "check deep.yaml", "compare deep.yaml", "nonsense",
-     "deps deep.yaml", "verify net.yaml", "matrix net.yaml -o -", "import m.onnx -o -"],
-)  # fmt: skip
+    ["check deep.yaml", "nonsense", "deps deep.yaml", "verify net.yaml", "import m.onnx -o -"],
+)
 def test_36_no_order_depends_on_the_seed_of_hashes(ready: Path, shell: Shell, command: str) -> None:
     if command.startswith("import"):
         pytest.importorskip("onnx")

@@ -14,7 +14,7 @@ import re
 import shutil
 import string
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from convt_cli.render.formats import as_csv, as_json, as_markdown
 from convt_cli.render.text import as_text
 from convt_cli.reports.table import Report, Table, column
 from tests.conftest import GUIDE, Outcome, Run, WriteSpec, assert_quiet, assert_refused
+from tests.faults.rows import trying
 
 needs_make = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 
@@ -43,22 +44,26 @@ SPECIAL = [
     *(".SECONDEXPANSION", ".DELETE_ON_ERROR", ".IGNORE", ".SILENT", ".ONESHELL", ".POSIX"),
     *(".EXPORT_ALL_VARIABLES", ".NOTPARALLEL", ".LOW_RESOLUTION_TIME", ".WAIT", ".NOTINTERMEDIATE"),
 ]
-MAKE_NAMES = [
-    *(f"a{letter}b" for letter in PRINTABLE),
-    *(f"{letter}touch ran" for letter in PRINTABLE if letter not in string.ascii_letters),
-    *(f"a{letter}" for letter in string.punctuation if letter != "/"),
-    *(
-        "`touch ran`",
-        "$(shell touch ran)",
-        "$$(shell touch ran)",
-        "${shell touch ran}",
-        "a;touch ran",
-    ),
-    *("a\\ b", "a\\\\ b", "a\\#b", "~root", "-f", "--eval=x", "a: b", "a\nran:\n\ttouch ran"),
-    *("a\udcffb", "\udc9b", "\u202ea", "a\u2066", "é日", "a\u00a0b", ".npy", ".c.o", "a\x1b[2J"),
-    *DIRECTIVES,
-    *SPECIAL,
-]
+MAKE_NAMES = {
+    "letters": [f"a{letter}b" for letter in "azAZ"],
+    "in the middle": [f"a{letter}b" for letter in PRINTABLE if letter not in string.ascii_letters],
+    "in front": [
+        f"{letter}touch ran" for letter in PRINTABLE if letter not in string.ascii_letters
+    ],
+    "at the end": [f"a{letter}" for letter in string.punctuation if letter != "/"],
+    "programs": [
+        *("`touch ran`", "$(shell touch ran)", "$$(shell touch ran)", "${shell touch ran}"),
+        *("a;touch ran", "a\nran:\n\ttouch ran"),
+    ],
+    "escapes": ["a\\ b", "a\\\\ b", "a\\#b", "~root", "-f", "--eval=x", "a: b"],
+    "odd": [
+        *("a\udcffb", "\udc9b", "\u202ea", "a\u2066", "é日", "a\u00a0b", ".npy", ".c.o"),
+        "a\x1b[2J",
+    ],
+    "directives": DIRECTIVES,
+    "special": SPECIAL,
+}
+"""Names of files by what is odd about them; a letter as any other stands for all the letters."""
 
 SPOOFS = ["\x1b[2J", "\x1b]0;x\x07", "\x9b2J", "\r", "\n", "\x7f", "\x00"]
 SPOOFS += [*map(chr, range(0x202A, 0x202F)), *map(chr, range(0x2066, 0x206A))]
@@ -103,41 +108,56 @@ def assert_refused_visibly(outcome: Outcome, code: str) -> None:
     assert not Path("rules.d").exists()
 
 
+def each_in_a_folder(kind: str, folder: Path) -> Iterator[str]:
+    """The names of a kind, each with an empty working folder of its own."""
+    for number, name in enumerate(MAKE_NAMES[kind]):
+        (folder / str(number)).mkdir()
+        os.chdir(folder / str(number))
+        yield name
+
+
 @needs_make
-@pytest.mark.parametrize("name", MAKE_NAMES, ids=ascii)
+@pytest.mark.parametrize("kind", MAKE_NAMES)
 class TestMake:
     def test_36_a_weight_file_s_name_is_right_or_refused(
-        self, run: Run, spec: WriteSpec, name: str
+        self, run: Run, folder: Path, kind: str
     ) -> None:
-        outcome = run("deps", spec(with_weight(name)), "--target", "out", "-o", "rules.d")
-        if outcome.status:
-            assert_refused_visibly(outcome, outcome.codes[0])
-            return
+        for name in each_in_a_folder(kind, folder):
+            with trying(name):
+                Path("net.yaml").write_text(with_weight(name), encoding="utf-8")
+                outcome = run("deps", "net.yaml", "--target", "out", "-o", "rules.d")
+                if outcome.status:
+                    assert_refused_visibly(outcome, outcome.codes[0])
+                    continue
+                assert_quiet(outcome)
+                assert_makes_after("out", name.partition("#")[0])
+                Path("Makefile").write_text(
+                    "out:\n\t@ls -d -- $^ && touch out\ninclude rules.d\n", encoding="utf-8"
+                )
+                make("out")
+                assert not Path("ran").exists()
+
+    def test_36_so_is_a_target_s(self, run: Run, folder: Path, kind: str) -> None:
+        for name in each_in_a_folder(kind, folder):
+            with trying(name):
+                Path("net.yaml").write_text(with_weight("w.bin"), encoding="utf-8")
+                arguments = ("deps", "net.yaml", "--target", name, "--target", "x")
+                assert_right_or_refused(run(*arguments, "-o", "rules.d"), name)
+
+    def test_36_and_a_spec_s(self, run: Run, folder: Path, kind: str) -> None:
+        for name in each_in_a_folder(kind, folder):
+            with trying(name):
+                Path(name).write_text(with_weight("w.bin"), encoding="utf-8")
+                assert_right_or_refused(run("deps", "-o", "rules.d", "--", name), name)
+
+
+def assert_right_or_refused(outcome: Outcome, target: str) -> None:
+    """The rule makes the target, or there is none."""
+    if outcome.status:
+        assert_refused_visibly(outcome, "E503")
+    else:
         assert_quiet(outcome)
-        assert_makes_after("out", name.partition("#")[0])
-        Path("Makefile").write_text(
-            "out:\n\t@ls -d -- $^ && touch out\ninclude rules.d\n", encoding="utf-8"
-        )
-        make("out")
-        assert not Path("ran").exists()
-
-    def test_36_so_is_a_target_s(self, run: Run, spec: WriteSpec, name: str) -> None:
-        path = spec(with_weight("w.bin"))
-        outcome = run("deps", path, "--target", name, "--target", "x", "-o", "rules.d")
-        if outcome.status:
-            assert_refused_visibly(outcome, "E503")
-        else:
-            assert_quiet(outcome)
-            assert_makes_after(name, "w.bin")
-
-    def test_36_and_a_spec_s(self, run: Run, spec: WriteSpec, name: str) -> None:
-        spec(with_weight("w.bin"), name)
-        outcome = run("deps", "-o", "rules.d", "--", name)
-        if outcome.status:
-            assert_refused_visibly(outcome, "E503")
-        else:
-            assert_quiet(outcome)
-            assert_makes_after(name, "w.bin")
+        assert_makes_after(target, "w.bin")
 
 
 @needs_make
@@ -168,33 +188,37 @@ def assert_shows(outcome: Outcome) -> None:
         assert text.replace("\n", "").isprintable(), ascii(text)
 
 
-@pytest.mark.parametrize("spoof", SPOOFS, ids=ascii)
 class TestWhatNoLineShows:
     @pytest.mark.parametrize("rendered", [as_text, as_csv, as_markdown, as_json])
-    def test_36_no_format_has_it(self, spoof: str, rendered: Callable[[Report], str]) -> None:
-        name = f"a{spoof}b"
-        text = rendered(report_of(name))
-        assert text.replace("\n", "").isprintable()
-        assert text.count("\n") == rendered(report_of("ab")).count("\n")
-        text.encode()
+    def test_36_no_format_has_it(self, rendered: Callable[[Report], str]) -> None:
+        for spoof in SPOOFS:
+            with trying(spoof):
+                text = rendered(report_of(f"a{spoof}b"))
+                assert text.replace("\n", "").isprintable()
+                assert text.count("\n") == rendered(report_of("ab")).count("\n")
+                text.encode()
 
-    def test_36_json_reads_back(self, spoof: str) -> None:
-        name = f"a{spoof}b"
-        assert json.loads(as_json(report_of(name))) == {name: [name, {name: name}]}
+    def test_36_json_reads_back(self) -> None:
+        for spoof in SPOOFS:
+            with trying(spoof):
+                name = f"a{spoof}b"
+                assert json.loads(as_json(report_of(name))) == {name: [name, {name: name}]}
 
     @pytest.mark.parametrize("text", ["input: [", GUIDE], ids=["bad", "good"])
     @pytest.mark.parametrize(
         "command", ["shapes", "check", "table", "compare --format json", "shapes --format csv"]
     )
     def test_36_a_spec_s_name_is_shown(
-        self, run: Run, spec: WriteSpec, spoof: str, text: str, command: str
+        self, run: Run, spec: WriteSpec, text: str, command: str
     ) -> None:
-        name = f"a{spoof}b.yaml"
-        if spoof != "\0":
-            spec(text, name)
-        outcome = run(*command.split(), name)
-        assert outcome.status in (0, 1, 2)
-        assert_shows(outcome)
+        for spoof in SPOOFS:
+            with trying(spoof):
+                name = f"a{spoof}b.yaml"
+                if spoof != "\0":
+                    spec(text, name)
+                outcome = run(*command.split(), name)
+                assert outcome.status in (0, 1, 2)
+                assert_shows(outcome)
 
     @pytest.mark.parametrize(
         "arguments",
@@ -214,27 +238,29 @@ class TestWhatNoLineShows:
         ids=" ".join,
     )
     def test_36_an_argument_is_shown_and_adds_no_line(
-        self, run: Run, spec: WriteSpec, spoof: str, arguments: tuple[str, ...]
+        self, run: Run, spec: WriteSpec, arguments: tuple[str, ...]
     ) -> None:
         spec(GUIDE)
         np.save("x.npy", np.ones((1, 2, 2)))
-        written = spoof.encode(errors="replace").decode()
-        arrays: dict[str, Any] = {f"a{written}b": np.ones(1), "c": np.ones(1)}
-        np.savez("keys.npz", **arrays)
-        plain = run(*(one.format(*["aXb"] * 2) for one in arguments))
-        outcome = run(*(one.format(*[f"a{spoof}error[E000]: b"] * 2) for one in arguments))
-        assert outcome.status == plain.status == 2
-        assert_shows(outcome)
-        assert not re.search("^error.E000", outcome.err, re.MULTILINE)
+        assert run(*(one.format(*["aXb"] * 2) for one in arguments)).status == 2
+        for spoof in SPOOFS:
+            with trying(spoof):
+                written = spoof.encode(errors="replace").decode()
+                arrays: dict[str, Any] = {f"a{written}b": np.ones(1), "c": np.ones(1)}
+                np.savez("keys.npz", **arrays)
+                outcome = run(*(one.format(*[f"a{spoof}error[E000]: b"] * 2) for one in arguments))
+                assert outcome.status == 2
+                assert_shows(outcome)
+                assert not re.search("^error.E000", outcome.err, re.MULTILINE)
 
-    def test_36_a_source_line_keeps_its_caret_in_place(
-        self, run: Run, spec: WriteSpec, spoof: str
-    ) -> None:
-        written = spoof.encode(errors="replace").decode()
-        path = spec(f'input: [1, 4]\nlayers: [{{type: "a{written}b", stride: x}}]')
-        outcome = run("shapes", path)
-        assert outcome.status == 2
-        assert_shows(outcome)
+    def test_36_a_source_line_keeps_its_caret_in_place(self, run: Run, spec: WriteSpec) -> None:
+        for spoof in SPOOFS:
+            with trying(spoof):
+                written = spoof.encode(errors="replace").decode()
+                path = spec(f'input: [1, 4]\nlayers: [{{type: "a{written}b", stride: x}}]')
+                outcome = run("shapes", path)
+                assert outcome.status == 2
+                assert_shows(outcome)
 
 
 class TestSpreadsheets:
