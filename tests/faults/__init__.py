@@ -1,7 +1,7 @@
 """What convt survives, by number: no traceback, one coded diagnostic, and nothing lost.
 
-A module's name begins with the number of what it tests; `outputs`, `calls`, `children` and `drawn`
-are what the modules share.
+A module's name begins with the number of what it tests; `outputs`, `calls`, `children`, `drawn`,
+`rows` and `waiting` are what the modules share.
 
  1  readers that leave, of text and of bytes     15  archives with bombs, twins and outside names
  2  disks and quotas that are full               16  pickles, which are never executed
