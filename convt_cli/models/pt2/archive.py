@@ -7,6 +7,7 @@ the directory and nowhere else: no entry is ever written to a disk.
 from __future__ import annotations
 
 import os
+import struct
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -94,8 +95,8 @@ def _entries(found: zipfile.ZipFile, path: str, size: int) -> dict[str, zipfile.
         is_stored = entry.compress_type == zipfile.ZIP_STORED
         if not is_stored or entry.file_size != entry.compress_size or entry.flag_bits & 1:
             raise damaged(path, f"{shown(entry.filename)} is not stored as it is")
-        if entry.header_offset + entry.file_size > size:
-            raise damaged(path, f"{shown(entry.filename)} goes on behind the file's end")
+        if not 0 <= entry.header_offset <= size - entry.file_size:
+            raise damaged(path, f"{shown(entry.filename)} lies outside of the file")
         entries[entry.filename] = entry
     return entries
 
@@ -146,7 +147,7 @@ def _reporting_damage(path: str) -> Iterator[None]:
     """Raise FileError (E405) in place of what zipfile raises for bytes that are no zip file."""
     try:
         yield
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError, OverflowError) as error:
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, ValueError, struct.error) as error:
         if isinstance(error, ConvtError):
             raise
         raise damaged(path, shown(str(error))) from None

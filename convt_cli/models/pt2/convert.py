@@ -58,7 +58,11 @@ class _Importer(Importer[Node, "Constant | int | float"]):
     origin = "a PyTorch model"
 
     def __init__(self, graph: Graph, reference: str, *, partial: bool) -> None:
-        values: dict[str, Value | Cut] = dict(graph.constants)
+        values: dict[str, Value | Cut] = {
+            name: Cut(cause=f"the input '{name}', which is no tensor", is_known=False)
+            for name in graph.others
+        }
+        values.update(graph.constants)
         super().__init__(graph, graph.needed, FRAMEWORKS["pytorch"], values, partial=partial)
         self._recorded = graph.sizes
         self._reference = reference

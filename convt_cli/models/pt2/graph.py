@@ -98,7 +98,8 @@ def _names_in(arguments: Any) -> Iterator[str]:
 class Graph:
     """A model: its inputs, weights and nodes.
 
-    `sizes` are those of every tensor by its name, for the example that the model was exported with.
+    `sizes` are those of every tensor by its name, for the example that the model was exported with;
+    `others` are the names of inputs that are no tensors.
     """
 
     inputs: tuple[Input, ...]
@@ -107,6 +108,7 @@ class Graph:
     nodes: tuple[Node, ...]
     sizes: Mapping[str, tuple[int | None, ...]]
     producer: str
+    others: tuple[str, ...] = ()
 
     @cached_property
     def needed(self) -> tuple[Node, ...]:
@@ -137,8 +139,9 @@ def read_graph(archive: Archive) -> Graph:
         nodes=tuple(_node(entry) for entry in each(graph, "nodes")),
         sizes=sizes,
         producer=f"PyTorch {version}" if isinstance(version, str) and version else "PyTorch",
+        others=tuple(_names_of_others(specs)),
     )
-    _require_given(found, specs)
+    _require_given(found)
     return found
 
 
@@ -208,10 +211,10 @@ def _constants(
             yield name, Constant(sizes=known, key=key, is_parameter=kind == "parameter")
 
 
-def _require_given(graph: Graph, specs: list[tuple[str, Any]]) -> None:
+def _require_given(graph: Graph) -> None:
     """Raise FileError (E405) where something is read that is not given before."""
     given = {one.name for one in graph.inputs} | set(graph.constants)
-    given.update(_names_of_others(specs))
+    given.update(graph.others)
     for node in graph.nodes:
         _require(node.reads, given, f"what {node.title} reads")
         given.update(node.outputs)

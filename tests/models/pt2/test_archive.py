@@ -79,7 +79,17 @@ def test_an_entry_that_claims_more_than_the_file_has_is_refused(run: Run, folder
     (folder / "m.pt2").write_bytes(content[: begin + 20] + claimed + content[begin + 28 :])
     outcome = run("shapes", "m.pt2")
     assert_refused(outcome, "E405")
-    assert "goes on behind the file's end" in outcome.err
+    assert "lies outside of the file" in outcome.err
+
+
+def test_an_entry_in_front_of_the_file_is_refused(run: Run, folder: Path) -> None:
+    content = bytearray(Path(write_entries(conv_entries())).read_bytes())
+    end = content.rindex(b"PK\5\6")
+    begin = int.from_bytes(content[end + 16 : end + 20], "little")
+    # a directory that claims to begin later moves all entries by as much to the front
+    content[end + 16 : end + 20] = (begin + 900).to_bytes(4, "little")
+    (folder / "m.pt2").write_bytes(content)
+    assert_refused(run("shapes", "m.pt2"), "E405")
 
 
 def test_an_entry_that_stands_twice_is_refused(run: Run) -> None:

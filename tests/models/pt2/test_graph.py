@@ -222,3 +222,11 @@ def test_a_value_given_by_no_input_is_no_network() -> None:
     nothing = node("zeros.default", "y", size=[1, 3])
     with pytest.raises(FileError, match="no output depends on one"):
         load_spec(write_program(program([nothing], {"x": IMAGE, "y": (1, 3)}, {})))
+
+
+def test_an_input_that_is_no_tensor_is_refused_where_it_is_read() -> None:
+    changed = conv_program()
+    specs = changed["graph_module"]["signature"]["input_specs"]
+    specs[0] = {"custom_obj": {"arg": {"name": "w", "class_fqn": "a.B"}, "custom_obj_name": "w"}}
+    with pytest.raises(SpecError, match="it reads the input 'w', which is no tensor"):
+        load_spec(write_program(changed))

@@ -58,7 +58,11 @@ def _scale(
     key = _SCALE_KEYS.get(operation.node.operator)
     if key is None or factor != 1 or not isinstance(other, Constant) or other.key is None:
         return None
-    return {key: operation.reference(other)} if _is_per_channel(source, other) else None
+    if not _is_per_channel(source, other):
+        return None
+    if not other.is_parameter:
+        operation.notes.append("a scale counts the numbers of a buffer as parameters")
+    return {key: operation.reference(other)}
 
 
 def _of_number(operator: str, number: float, factor: float, *, first: bool) -> dict[str, float]:
