@@ -125,11 +125,7 @@ _RECIPES: dict[str, tuple[str, str]] = {
         ("separable", "separableconv", "depthwiseseparable", "depthwiseseparableconv"),
         ("conv", f"use two convs: one with {_DEPTHWISE}, then one with `kernel_size: 1`"),
     ),
-    **dict.fromkeys(
-        ("celu", "hardsigmoid", "hardswish", "logsigmoid", "logsoftmax", "mish", "selu"),
-        ("identity", _ACTIVATION),
-    ),
-    **dict.fromkeys(("softplus", "softsign"), ("identity", _ACTIVATION)),
+    **dict.fromkeys(("celu", "logsigmoid", "logsoftmax", "softsign"), ("identity", _ACTIVATION)),
 }
 """Layer types of other tools that convt has no type for: the type to use, and how to use it."""
 

@@ -66,7 +66,7 @@ class TestWordsOfOtherTools:
             "Concatenate",
         ),
         *("Permute", "PixelShuffle", "DepthToSpace", "SpaceToDepth", "LeakyReLU", "ReLU", "ReLU6"),
-        *("SELU", "mish", "Hardswish", "LogSoftmax", "Dropout2d", "Lrn", "Identity"),
+        *("SELU", "Hardswish", "Softsign", "LogSoftmax", "Dropout2d", "Lrn", "Identity"),
     )
     KEYS: ClassVar[dict[str, str]] = {
         "conv": "out_channels: 4, kernel_size: 3",
@@ -174,16 +174,6 @@ class TestDeclaredSizes:
         last = layers[-1]
         assert found(net(*layers[:-1], last.replace(f"{key}: 3", quoted(remedy)))) == ()
         assert found(net(*layers[:-1], last.replace(f", {key}: 3", ""))) == ()
-
-
-class TestInputs:
-    """E119: a vector is written with its channel."""
-
-    def test_of_one_axis_get_a_channel(self, found: Found) -> None:
-        problems = found(net("type: relu", top="input: [400]\n"))
-        assert [one.code for one in problems] == ["E119"]
-        shape = problems[0].help.removeprefix("write ")
-        assert found(net("type: relu", top=f"input: {shape}\n")) == ()
 
 
 SKIP = """
