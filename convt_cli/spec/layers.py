@@ -14,6 +14,7 @@ from convt_cli.arithmetic.keys import EarlierLayer, EarlierShape
 from convt_cli.arithmetic.layers import LAYER_TYPES, Definition
 from convt_cli.errors import shown
 from convt_cli.errors.suggestions import closest, suggestion
+from convt_cli.spec.kinds import read_value
 from convt_cli.spec.layer_spec import COMMON_KEYS, LayerSpec, fields_of
 from convt_cli.spec.nodes import Mapping, Node, Scalar, Sequence
 from convt_cli.spec.source import Place, Problems
@@ -23,7 +24,6 @@ from convt_cli.spec.values import (
     read_each,
     read_name,
     read_sizes,
-    read_value,
     read_word,
 )
 
