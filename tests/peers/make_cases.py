@@ -15,13 +15,11 @@ Input and weight come from `tests.peers.cases.numbers`.  Caffe's tool is `by_han
 
 from __future__ import annotations
 
-import gzip
 import json
 import re
 import sys
 from collections.abc import Iterator
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 from tests import oracle
@@ -30,14 +28,14 @@ from tests.peers.cases import Case, Shape, digest, source_of, weight_of, whole_n
 from tests.peers.drawing import drawn
 from tests.peers.edges import edges
 from tests.peers.frameworks import TOOLS, Refused, Unsayable, run
+from tests.records import DATA, Record, read, write
 
-PATH = Path(__file__).parent.parent / "data" / "dialects.jsonl.gz"
+PATH = DATA / "dialects.jsonl.gz"
 
 DRAWN = {"conv": 80, "conv_transpose": 130, "max_pool": 40, "avg_pool": 40}
 """How many configurations of each type are drawn for a framework."""
 
 Result = list[Any] | str
-Record = dict[str, Any]
 
 
 def by_hand() -> Iterator[Record]:
@@ -124,30 +122,16 @@ def records(framework: str) -> Iterator[Record]:
             yield _record(case, results)
 
 
-def read() -> list[Record]:
-    """The records of the file; none where there is no file."""
-    if not PATH.exists():
-        return []
-    return [json.loads(line) for line in gzip.decompress(PATH.read_bytes()).splitlines()]
-
-
-def write(kept: list[Record]) -> None:
-    """The file, byte for byte the same for the same records."""
-    lines = (json.dumps(record, separators=(",", ":")) + "\n" for record in kept)
-    PATH.parent.mkdir(exist_ok=True)
-    PATH.write_bytes(gzip.compress("".join(lines).encode(), mtime=0))
-
-
 def main() -> None:
     """Replace the cases of every framework that is installed."""
     made: dict[str, list[Record]] = {}
-    for record in read():
+    for record in read(PATH):
         made.setdefault(record["framework"], []).append(record)
     made["caffe"] = list(by_hand())
     for framework in ("pytorch", "tensorflow", "keras", "onnx", "jax"):
         if all(tool.installed for tool in TOOLS.values() if tool.framework == framework):
             made[framework] = list(records(framework))
-    write([record for framework in sorted(made) for record in made[framework]])
+    write(PATH, [record for framework in sorted(made) for record in made[framework]])
     for framework, of_it in sorted(made.items()):
         sys.stdout.write(f"{framework}: {len(of_it)}\n")
 

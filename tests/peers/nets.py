@@ -134,6 +134,51 @@ class Scaled(nn.Module):  # type: ignore[misc]  # PyTorch is skipped
         return (self.gamma * x + self.beta) * 2 - 1 + (3 - x) / 4
 
 
+class Products(nn.Module):  # type: ignore[misc]  # PyTorch is skipped
+    """Products with a matrix, as it is and the other way round."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Parameter(torch.randn(5, 8))
+        self.second = nn.Parameter(torch.randn(6, 5))
+        self.third = nn.Parameter(torch.randn(3, 6))
+        self.shift = nn.Parameter(torch.randn(5))
+
+    def forward(self, x: Any) -> Any:
+        y = torch.addmm(self.shift, x, self.first.t())
+        return torch.mm(torch.matmul(y, self.second.transpose(0, 1)), self.third.permute(1, 0))
+
+
+class Stored(nn.Module):  # type: ignore[misc]  # PyTorch is skipped
+    """A product with a matrix that is stored as (in, out)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.matrix = nn.Parameter(torch.randn(8, 5))
+
+    def forward(self, x: Any) -> Any:
+        return x @ self.matrix
+
+
+def _shared() -> Any:
+    module = nn.Sequential(nn.Conv2d(4, 4, 3), nn.Conv2d(4, 4, 3))
+    module[1].weight = module[0].weight
+    return module
+
+
+def _parts() -> Any:
+    """Weights that are parts of another tensor."""
+    module = nn.Sequential(nn.Conv2d(4, 6, 3), nn.Conv2d(6, 4, 3))
+    stored = torch.randn(500)
+    module[0].weight = nn.Parameter(stored[100:316].view(6, 4, 3, 3))
+    module[1].weight = nn.Parameter(stored[7:439:2].view(4, 6, 3, 3))
+    return module
+
+
+def _typed(change: Callable[[Any], Any]) -> Callable[[], Any]:
+    return lambda: change(nn.Sequential(nn.Conv2d(4, 6, 3), nn.ConvTranspose2d(6, 4, (2, 3))))
+
+
 def _seq(*layers: Any) -> Callable[[], Any]:
     return lambda: nn.Sequential(*layers)
 
@@ -222,6 +267,15 @@ FUNCTIONS: dict[str, tuple[Callable[[Any], Any], tuple[int, ...]]] = {
     "max_pool indices": (lambda x: functional.max_pool2d(x, 2, return_indices=True)[0], IMAGE),
     "softmax": (lambda x: functional.softmax(x.flatten(1), -1), IMAGE),
     "scalar tensor": (lambda x: x * torch.tensor(0.5), IMAGE),
+    "sub alpha": (lambda x: torch.sub(x, 3, alpha=2), IMAGE),
+    "power": (lambda x: x**2 / (x * x + 1), IMAGE),
+    "relu6": (lambda x: functional.relu6(x) + functional.hardtanh(x), IMAGE),
+    "unflatten": (lambda x: x.flatten(1).unflatten(1, (4, -1)).swapaxes(1, 2), IMAGE),
+    "divisor": (lambda x: functional.avg_pool2d(x, 2, divisor_override=3), IMAGE),
+    "crop": (lambda x: functional.pad(x, (-1, 0, 0, -2)), IMAGE),
+    "nothing": (lambda x: functional.pad(torch.cat([x], 1), (0, 0)).permute(0, 1, 2, 3), IMAGE),
+    "shuffled": (lambda x: functional.channel_shuffle(x, 2), IMAGE),
+    "means": (lambda x: x - torch.tensor([1.0, 2, 3, 4]).view(4, 1, 1), IMAGE),
 }
 """Functions of tensors."""
 
@@ -231,8 +285,20 @@ WHOLE: dict[str, Net] = {
     "inverted": (Inverted, (1, 8, 9, 9)),
     "shuffle": (ShuffleUnit, (3, 8, 5, 5)),
     "scaled": (Scaled, IMAGE),
+    "products": (Products, (2, 8)),
+    "stored": (Stored, (2, 8)),
 }
 """Whole networks."""
+
+STORED: dict[str, Net] = {
+    "channels_last": (_typed(lambda one: one.to(memory_format=torch.channels_last)), IMAGE),
+    "bfloat16": (_typed(lambda one: one.to(torch.bfloat16)), IMAGE),
+    "float16": (_typed(lambda one: one.half()), IMAGE),
+    "float64": (_typed(lambda one: one.double()), IMAGE),
+    "one weight for two": (_shared, IMAGE),
+    "parts of a tensor": (_parts, IMAGE),
+}
+"""Weights of other types, and in other places."""
 
 NETS: dict[str, Net] = {
     **LAYERS,
@@ -241,4 +307,44 @@ NETS: dict[str, Net] = {
         for name, (function, shape) in FUNCTIONS.items()
     },
     **WHOLE,
+    **STORED,
 }
+
+DECOMPOSED = (
+    *("resnet", "unet", "inverted", "conv_transpose1d", "group_norm", "instance_norm", "products"),
+    *("upsample nearest", "pads", "adaptive_avg_pool2d", "function: softmax", "shuffle"),
+)
+"""The networks that are recorded a second time, in the operators of `run_decompositions`."""
+
+OPEN: dict[str, tuple[tuple[int, ...], dict[int, Any]]] = {
+    "resnet": (
+        (2, 3, 48, 32),
+        {0: torch.export.Dim("b"), 2: torch.export.Dim("h", min=33, max=200)},
+    ),
+    "shuffle": ((3, 8, 5, 5), {2: torch.export.Dim("h", min=2, max=64)}),
+}
+"""Networks exported with open sizes: the shape of the example, and the sizes by their axis."""
+
+
+def _einsum(x: Any) -> Any:
+    return torch.einsum("nchw,nchv->nhwv", x, x).sum() + torch.linalg.norm(x)
+
+
+def _changed(x: Any) -> Any:
+    y = x.relu()
+    part = y[:, :, 1:]
+    y.mul_(2)
+    return part.sigmoid()
+
+
+REFUSED: dict[str, Net] = {
+    "operators": (lambda: Calls(_einsum), IMAGE),
+    "changed in place": (lambda: Calls(_changed), IMAGE),
+    "a part": (lambda: nn.Sequential(nn.Conv2d(4, 6, 3), Calls(lambda x: x.sort(1)[0])), IMAGE),
+    "the batch joined": (lambda: Calls(lambda x: torch.cat([x, x])), IMAGE),
+    "a constant joined": (lambda: Calls(lambda x: torch.cat([x, torch.ones(2, 1, 12, 10)], 1)), IMAGE),
+    "the batch flattened": (lambda: Calls(lambda x: x.flatten(0, 1)), IMAGE),
+    "a scaled product": (lambda: Calls(lambda x: torch.addmm(torch.ones(3), x, torch.ones(8, 3), alpha=2)), (2, 8)),
+    "a norm over batches": (lambda: nn.LayerNorm((2, 8), elementwise_affine=False), (2, 8)),
+}  # fmt: skip
+"""Networks that a spec cannot say, whole or in part."""

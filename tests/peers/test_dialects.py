@@ -14,7 +14,8 @@ from tests.dialects import TRUTH, case_of, expected, ours
 from tests.peers.cases import Case
 from tests.peers.drawing import drawn
 from tests.peers.frameworks import TOOLS
-from tests.peers.make_cases import DRAWN, Record, Result, read, result_of
+from tests.peers.make_cases import DRAWN, PATH, Result, result_of
+from tests.records import Record, read
 from tests.rows import assert_each
 
 pytestmark = [
@@ -27,7 +28,7 @@ BEYOND = 1000
 LIVE = 120
 """How many configurations of each type are asked about; some tools have no argument for some."""
 
-RECORDS = read()
+RECORDS = read(PATH)
 
 
 def live(tool: str) -> Iterator[tuple[Case, Result]]:

@@ -1,207 +1,56 @@
-"""`.pt2` files that PyTorch writes: shapes, parameters, names and numbers, as modules have them."""
+"""What is kept of the networks that PyTorch exports is what it says, and exports, today."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pytest
 
-from convt_cli.arithmetic.network import Network
-from convt_cli.errors import SpecError
-from convt_cli.files.weights import Weights
-from convt_cli.models.load import load_model, load_spec
-from convt_cli.models.text import spec_text
-from tests.conftest import Run
-from tests.models.same import assert_same_network
+from convt_cli.models.load import load_spec
+from tests.models.pt2.records import (
+    PATH,
+    assert_has_pytorchs_shapes,
+    assert_has_pytorchs_weights,
+    assert_is_its_import,
+    gives_pytorchs_values,
+    saved,
+)
+from tests.models.pt2.test_pytorch import REFUSED
+from tests.records import Record, read
 
 torch = pytest.importorskip("torch")
-nn: Any = torch.nn
 
-from tests.peers.nets import IMAGE, NETS, WHOLE, Calls, ResNet  # noqa: E402  # they need torch
+from tests.peers.exporting import names, record_of  # noqa: E402  # it needs torch
 
 pytestmark = [
     pytest.mark.peers,
     pytest.mark.filterwarnings("ignore"),  # PyTorch's words about its own export
+    pytest.mark.usefixtures("folder"),
 ]
 
-
-Exported = tuple[Any, tuple[int, ...], str]
-"""(module, shape of its input with the batch, path of its file)."""
+RECORDS = {record["name"]: record for record in read(PATH)}
 
 
-def saved(module: Any, shape: tuple[int, ...], path: str = "net.pt2", **options: Any) -> Any:
-    """`module`, as it is for use, after it was exported to `path`."""
-    module.eval()
-    torch.manual_seed(1)
-    torch.export.save(torch.export.export(module, (torch.randn(shape),), **options), path)
-    return module
+def facts(record: Record) -> Record:
+    """All that is exact, but for the file, where every version of PyTorch may write other texts."""
+    return {k: v for k, v in record.items() if k not in ("texts", "arrays", "values")}
 
 
-def watched(module: Any, shape: tuple[int, ...]) -> dict[str, tuple[Any, Any]]:
-    """(input, output) of every module inside of `module`, by its path, for a random input."""
-    found: dict[str, tuple[Any, Any]] = {}
-    for name, inner in module.named_modules():
-        inner.register_forward_hook(
-            lambda _, given, result, name=name: found.__setitem__(
-                name, (given[0].clone(), result.clone() if torch.is_tensor(result) else result)
-            )
-        )
-    for inner in module.modules():
-        if hasattr(inner, "inplace"):
-            inner.inplace = False  # so that what was watched stays as it was
-    with torch.no_grad():
-        module(torch.randn(shape))
-    return found
+def test_every_network_is_recorded() -> None:
+    assert list(RECORDS) == names()
 
 
-def numel(module: Any) -> int:
-    return sum(one.numel() for one in module.parameters())
-
-
-def parameters(network: Network) -> int:
-    return sum(layer.geometry.parameters for layer in network.layers)
-
-
-@pytest.fixture(scope="module", params=NETS)
-def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Exported:
-    """Each of the networks, exported once for all tests of this file."""
-    make, shape = NETS[request.param]
-    path = str(tmp_path_factory.mktemp("net") / "net.pt2")
-    return saved(make(), shape, path), shape, path
-
-
-class TestWhole:
-    def test_shapes_parameters_and_names_are_pytorchs(self, exported: Exported) -> None:
-        module, shape, path = exported
-        network = load_spec(path)
-        assert parameters(network) == numel(module)
-        seen = watched(module, shape)
-        shapes = {layer.name: layer.output for layer in network.layers}
-        assert network.output == tuple(seen[""][1].shape[1:])
-        own = [
-            name
-            for name, inner in module.named_modules()
-            if type(inner).__module__.startswith("torch.nn") and not [*inner.children()]
-        ]
-        for name in own:
-            if not isinstance(module.get_submodule(name), nn.Identity):
-                assert shapes[name] == tuple(seen[name][1].shape[1:]), name
-
-    def test_it_is_the_network_of_its_import(self, exported: Exported) -> None:
-        imported = load_model(exported[2], "net.pt2")
-        assert_same_network(imported, spec_text(imported, title="net", model="net.pt2"))
-
-    def test_the_numbers_of_convolutions(self, exported: Exported) -> None:
-        module, _, path = exported
-        assert_same_numbers(path, module)
-
-
-def assert_same_numbers(path: str, module: Any) -> None:
-    """Weights and biases of all conv layers are those of the modules of their names."""
-    network = load_spec(path)
-    weights = Weights(network)
-    for layer in network.matrix_layers:
-        found = module.get_submodule(layer.name)
-        np.testing.assert_array_equal(weights.weight(layer), found.weight.detach().float().numpy())
-        if found.bias is not None:
-            np.testing.assert_array_equal(weights.bias(layer), found.bias.detach().float().numpy())
-
-
-class TestApply:
-    @pytest.mark.parametrize("name", WHOLE)
-    def test_it_gives_what_the_module_gives(self, run: Run, name: str) -> None:
-        make, shape = WHOLE[name]
-        module = saved(make(), shape)
-        seen = watched(module, shape)
-        for layer in load_spec("net.pt2").matrix_layers:
-            given, expected = (one.detach().numpy() for one in seen[layer.name])
-            np.save("x.npy", given)
-            forward = [] if layer.require_convolution().adjoint else ["--forward"]
-            arguments = ["net.pt2", "x.npy", "--layer", layer.name, "-o", "y.npy", "--force"]
-            outcome = run("apply", *arguments, "--bias", *forward)
-            assert outcome.status == 0, outcome.err
-            np.testing.assert_allclose(np.load("y.npy"), expected, rtol=1e-4, atol=1e-5)
-
-
-@pytest.mark.usefixtures("folder")
-class TestWeights:
-    @pytest.mark.parametrize(
-        "change",
-        [
-            lambda one: one.to(memory_format=torch.channels_last),
-            lambda one: one.to(torch.bfloat16).float().to(torch.bfloat16),
-            lambda one: one.half(),
-            lambda one: one.double(),
-        ],
-        ids=["channels_last", "bfloat16", "float16", "float64"],
+@pytest.mark.parametrize("name", names())
+def test_the_record_is_what_pytorch_says(name: str) -> None:
+    """And what this PyTorch exports is held to the same laws."""
+    record, kept = record_of(name), RECORDS[name]
+    assert facts(record) == facts(kept)
+    np.testing.assert_allclose(
+        record.get("values", []), kept.get("values", []), rtol=1e-6, atol=1e-9
     )
-    def test_strides_and_types(self, change: Callable[[Any], Any]) -> None:
-        module = change(nn.Sequential(nn.Conv2d(4, 6, 3), nn.ConvTranspose2d(6, 4, (2, 3))))
-        example = torch.randn(IMAGE).to(module[0].weight.dtype)
-        torch.export.save(torch.export.export(module, (example,)), "net.pt2")
-        assert_same_numbers("net.pt2", module)
-
-    def test_two_layers_of_one_weight(self) -> None:
-        module = nn.Sequential(nn.Conv2d(4, 4, 3), nn.Conv2d(4, 4, 3))
-        module[1].weight = module[0].weight
-        saved(module, IMAGE)
-        assert_same_numbers("net.pt2", module)
-
-    def test_a_part_of_another_tensor(self) -> None:
-        module = nn.Sequential(nn.Conv2d(4, 6, 3), nn.Conv2d(6, 4, 3))
-        stored = torch.randn(500)
-        module[0].weight = nn.Parameter(stored[100:316].view(6, 4, 3, 3))
-        module[1].weight = nn.Parameter(stored[7:439:2].view(4, 6, 3, 3))
-        saved(module, IMAGE)
-        assert_same_numbers("net.pt2", module)
-
-
-@pytest.mark.usefixtures("folder")
-class TestSizes:
-    def test_an_input_can_be_given_where_the_graph_computes_its_sizes(self) -> None:
-        batch, height = torch.export.Dim("b"), torch.export.Dim("h", min=33, max=200)
-        saved(ResNet(), (2, 3, 64, 64), dynamic_shapes=({0: batch, 2: height},))
-        assert load_spec("net.pt2").inputs == (("input", (3, 64, 64)),)
-        assert load_spec("net.pt2", input={"": (3, 96, 64)}).output == (10,)
-
-    def test_a_shuffle_of_any_size(self) -> None:
-        make, shape = NETS["shuffle"]
-        saved(make(), shape, dynamic_shapes=({2: torch.export.Dim("h", min=2, max=64)},))
-        assert load_spec("net.pt2", input={"": (8, 7, 5)}).output == (8, 7, 5)
-
-
-@pytest.mark.usefixtures("folder")
-class TestRefused:
-    def causes(self, module: Any, shape: tuple[int, ...] = IMAGE) -> list[str]:
-        saved(module, shape)
-        with pytest.raises(SpecError) as caught:
-            load_spec("net.pt2")
-        return [f"{one.message}: {one.value}" for one in caught.value.diagnostics]
-
-    def test_every_operator_in_the_way_is_named_with_its_line(self) -> None:
-        def function(x: Any) -> Any:
-            y = torch.einsum("nchw,nchv->nhwv", x, x)
-            return y.sum() + torch.linalg.norm(x)
-
-        first, *_, last = self.causes(Calls(function))
-        assert "(einsum) at " in first
-        assert "nets.py:" in first  # the line of the module, as PyTorch records it
-        assert "(linalg_vector_norm) at " in last or "(linalg_norm)" in last
-
-    def test_what_was_changed_behind_its_name(self) -> None:
-        def function(x: Any) -> Any:
-            y = x.relu()
-            part = y[:, :, 1:]
-            y.mul_(2)
-            return part.sigmoid()
-
-        (cause,) = self.causes(Calls(function))
-        assert "has changed in place" in cause
-
-    def test_partial_keeps_the_rest(self) -> None:
-        saved(nn.Sequential(nn.Conv2d(4, 6, 3), Calls(lambda x: x.sort(1)[0])), IMAGE)
-        network = load_spec("net.pt2", partial=True)
-        assert [layer.name for layer in network.layers] == ["0"]
-        assert [one.code for one in network.warnings] == ["W003"]
+    if name not in REFUSED:
+        path = saved(record)
+        network = load_spec(path)
+        assert_has_pytorchs_shapes(record, network)
+        assert_has_pytorchs_weights(record, network)
+        gives_pytorchs_values(record, path)
+        assert_is_its_import(path)

@@ -15,10 +15,11 @@ from convt_cli.errors import SpecError
 from convt_cli.spec.load import load_spec
 from tests.dialects import DEPARTURES, TRUTH, Departure, case_of, expected, ours, spec_text
 from tests.peers.cases import Case
-from tests.peers.make_cases import Record, read
+from tests.peers.make_cases import PATH
+from tests.records import Record, read
 from tests.rows import assert_each, for_each
 
-RECORDS = [record for record in read() if TRUTH[record["framework"]] in record["results"]]
+RECORDS = [record for record in read(PATH) if TRUTH[record["framework"]] in record["results"]]
 SOME = RECORDS[::37]
 """A part of the records, enough to show that specs are read into the same layers."""
 

@@ -69,7 +69,8 @@ def _transpose(operation: Operation) -> Activation:
     source = operation.activation()
     order = list(range(len(source.full_shape)))
     first, second = (
-        operation.counted(operation.integer(axis, f"dim{axis}"), len(order)) for axis in (0, 1)
+        operation.counted(operation.integer(axis, f"dim{axis}", f"axis{axis}"), len(order))
+        for axis in (0, 1)
     )
     order[first], order[second] = order[second], order[first]
     return _in_order(operation, source, tuple(order))

@@ -1,0 +1,127 @@
+"""Networks exported by PyTorch to `.pt2` files, and what their modules say of them.
+
+    python -m tests.peers.exporting
+
+writes tests/data/models.jsonl.gz anew; `tests.models.pt2.records` says what a record holds.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+import zipfile
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from tests.models.pt2.records import PATH, Record, digest_of, example_of, sampled
+from tests.peers.cases import numbers
+from tests.peers.nets import DECOMPOSED, NETS, OPEN, REFUSED
+from tests.records import write
+
+ROOT = Path(__file__).parents[2]
+
+_LEFT_OUT = ("sample_inputs/model.pt", ".data/version", ".data/serialization_id")
+"""The ends of the names of entries that convt does not open; the first is a pickle."""
+
+
+def record_of(name: str) -> Record:
+    """The record of a network of `tests.peers.nets`, made anew."""
+    kind, _, own = name.partition(": ")
+    make, shape = {**NETS, **REFUSED}[own if kind in ("decomposed", "open", "refused") else name]
+    shape, sizes = OPEN[own] if kind == "open" else (shape, {})
+    module = filled(make().eval())
+    entries = exported(module, shape, sizes, decomposed=kind == "decomposed")
+    facts = {} if kind == "refused" else facts_of(module, shape)
+    return {"name": name, "input": list(shape), **facts, **entries}
+
+
+def names() -> list[str]:
+    """The networks that are recorded: all of them, some of them a second time in other words."""
+    others = {"decomposed": DECOMPOSED, "open": OPEN, "refused": REFUSED}
+    return [*NETS, *(f"{kind}: {name}" for kind, nets in others.items() for name in nets)]
+
+
+def filled(module: Any) -> Any:
+    """The module with parameters and statistics of few different numbers, which pack well."""
+    with torch.no_grad():
+        for salt, (name, one) in enumerate(module.state_dict(keep_vars=True).items()):
+            if not torch.is_floating_point(one):
+                continue
+            found = torch.from_numpy(numbers(one.shape, 1000 * salt) / 8.0)
+            one.copy_(found.abs() + 0.5 if name.endswith("running_var") else found)
+    return module
+
+
+def exported(
+    module: Any, shape: tuple[int, ...], open_sizes: dict[int, Any], *, decomposed: bool
+) -> Record:
+    """{"texts", "arrays"}: the entries of the file, numbers in hexadecimal."""
+    dtype = next((one.dtype for one in module.parameters()), torch.float32)
+    example = torch.zeros(shape, dtype=dtype)
+    program = torch.export.export(module, (example,), dynamic_shapes=(open_sizes,))
+    if decomposed:
+        program = program.run_decompositions()
+    file = io.BytesIO()
+    torch.export.save(program, file)
+    texts, arrays = {}, {}
+    with zipfile.ZipFile(file) as archive:
+        for entry in archive.namelist():
+            content = archive.read(entry)
+            if entry.endswith(_LEFT_OUT):
+                continue
+            if "/weights/weight_" in entry or "/constants/tensor_" in entry:
+                arrays[entry] = content.hex()
+            else:
+                texts[entry] = content.decode().replace(f"{ROOT}/", "")
+    return {"texts": texts, "arrays": arrays}
+
+
+def facts_of(module: Any, shape: tuple[int, ...]) -> Record:
+    """What the module says: its shapes, parameters and weights, and some values of its output."""
+    module = deepcopy(module).double()
+    seen = watched(module, torch.from_numpy(example_of(shape)))
+    trained = dict(module.named_parameters(remove_duplicate=False))
+    kept = {**trained, **dict(module.named_buffers(remove_duplicate=False))}
+    return {
+        "output": list(seen[""].shape),
+        "modules": {name: list(seen[name].shape) for name in own_modules(module) if name in seen},
+        "parameters": sum(one.numel() for one in trained.values()),
+        "weights": {name: digest_of(one.detach().numpy()) for name, one in kept.items()},
+        "values": sampled(seen[""].numpy()),
+    }
+
+
+def own_modules(module: Any) -> Iterator[str]:
+    """The paths of the innermost modules of torch.nn that do something."""
+    for name, inner in module.named_modules():
+        is_own = type(inner).__module__.startswith("torch.nn") and not [*inner.children()]
+        if name and is_own and not isinstance(inner, nn.Identity):
+            yield name
+
+
+def watched(module: Any, x: Any) -> dict[str, Any]:
+    """The output of every module inside of `module`, by its path; that of `module` is at ""."""
+    found: dict[str, Any] = {}
+
+    def keeps(name: str) -> Callable[..., None]:
+        def keep(_: Any, __: Any, result: Any) -> None:
+            if torch.is_tensor(result):
+                found[name] = result.clone()
+
+        return keep
+
+    for name, inner in module.named_modules():
+        inner.register_forward_hook(keeps(name))
+    with torch.no_grad():
+        module(x)
+    return found
+
+
+if __name__ == "__main__":
+    write(PATH, map(record_of, names()))
+    sys.stdout.write(f"{PATH}: {PATH.stat().st_size:,} bytes, PyTorch {torch.__version__}\n")
