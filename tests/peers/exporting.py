@@ -18,10 +18,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from tests.models.pt2.records import PATH, Record, digest_of, example_of, sampled
+from tests.models.pt2.records import PATH, digest_of, example_of, sampled
 from tests.peers.cases import numbers
 from tests.peers.nets import DECOMPOSED, NETS, OPEN, REFUSED
-from tests.records import write
+from tests.records import Record, write
 
 ROOT = Path(__file__).parents[2]
 

@@ -20,6 +20,20 @@ PATH = DATA / "expressions.jsonl.gz"
 COUNT = 600
 
 
+EDGES: list[tuple[str, list[int]]] = [
+    ("nn.InstanceNorm2d(3)", [3, 1, 1]),
+    ("nn.InstanceNorm1d(3)", [3, 2]),
+    ("nn.Flatten(1, 5)", [3, 4, 4]),
+    ("nn.Flatten(-5)", [3, 4, 4]),
+    ("nn.Unflatten(4, (2, 2))", [3, 4, 4]),
+    ("nn.Softmax2d()", [3, 4, 4]),
+    ("nn.Linear(5, 3)", [5]),
+    ("nn.Linear(5, 3, bias=False)", [4]),
+    ("nn.Hardtanh(-2, 2)", [3, 4]),
+]
+"""Calls that are hardly ever drawn, and their sources."""
+
+
 def record_of(seed: int) -> Record:
     """A random call on a random source, and PyTorch's result."""
     draw = random.Random(seed)
@@ -110,6 +124,8 @@ def records() -> Iterator[Record]:
         record = record_of(seed)
         found[record["call"], tuple(record["source"])] = record
     yield from found.values()
+    for call, source in EDGES:
+        yield {"call": call, "source": source, "result": of_torch(call, source)}
 
 
 if __name__ == "__main__":

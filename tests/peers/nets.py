@@ -275,6 +275,7 @@ FUNCTIONS: dict[str, tuple[Callable[[Any], Any], tuple[int, ...]]] = {
     "crop": (lambda x: functional.pad(x, (-1, 0, 0, -2)), IMAGE),
     "nothing": (lambda x: functional.pad(torch.cat([x], 1), (0, 0)).permute(0, 1, 2, 3), IMAGE),
     "shuffled": (lambda x: functional.channel_shuffle(x, 2), IMAGE),
+    "sizes": (lambda x: x.reshape(2, 4, x.shape[2] * x.shape[3]), IMAGE),
     "means": (lambda x: x - torch.tensor([1.0, 2, 3, 4]).view(4, 1, 1), IMAGE),
 }
 """Functions of tensors."""
@@ -322,6 +323,7 @@ OPEN: dict[str, tuple[tuple[int, ...], dict[int, Any]]] = {
         {0: torch.export.Dim("b"), 2: torch.export.Dim("h", min=33, max=200)},
     ),
     "shuffle": ((3, 8, 5, 5), {2: torch.export.Dim("h", min=2, max=64)}),
+    "function: sizes": (IMAGE, {2: torch.export.Dim("h", min=2, max=64)}),
 }
 """Networks exported with open sizes: the shape of the example, and the sizes by their axis."""
 
@@ -337,14 +339,22 @@ def _changed(x: Any) -> Any:
     return part.sigmoid()
 
 
+def _scaled_product(x: Any) -> Any:
+    return torch.addmm(torch.ones(3), x, torch.ones(8, 3), alpha=2)
+
+
+def _joined(x: Any) -> Any:
+    return torch.cat([x, torch.ones(2, 4, 1, 10)], 2)
+
+
 REFUSED: dict[str, Net] = {
     "operators": (lambda: Calls(_einsum), IMAGE),
     "changed in place": (lambda: Calls(_changed), IMAGE),
     "a part": (lambda: nn.Sequential(nn.Conv2d(4, 6, 3), Calls(lambda x: x.sort(1)[0])), IMAGE),
     "the batch joined": (lambda: Calls(lambda x: torch.cat([x, x])), IMAGE),
-    "a constant joined": (lambda: Calls(lambda x: torch.cat([x, torch.ones(2, 1, 12, 10)], 1)), IMAGE),
+    "a constant joined": (lambda: Calls(_joined), IMAGE),
     "the batch flattened": (lambda: Calls(lambda x: x.flatten(0, 1)), IMAGE),
-    "a scaled product": (lambda: Calls(lambda x: torch.addmm(torch.ones(3), x, torch.ones(8, 3), alpha=2)), (2, 8)),
+    "a scaled product": (lambda: Calls(_scaled_product), (2, 8)),
     "a norm over batches": (lambda: nn.LayerNorm((2, 8), elementwise_affine=False), (2, 8)),
-}  # fmt: skip
+}
 """Networks that a spec cannot say, whole or in part."""

@@ -109,7 +109,11 @@ def test_partial_keeps_what_does_not_depend_on_it() -> None:
 
 @pytest.mark.parametrize(
     ("name", "shape", "output"),
-    [("open: resnet", (3, 96, 64), (10,)), ("open: shuffle", (8, 7, 5), (8, 7, 5))],
+    [
+        ("open: resnet", (3, 96, 64), (10,)),
+        ("open: shuffle", (8, 7, 5), (8, 7, 5)),
+        ("open: function: sizes", (4, 5, 10), (4, 50)),
+    ],
 )
 def test_open_sizes_can_be_given(
     name: str, shape: tuple[int, ...], output: tuple[int, ...]
