@@ -216,6 +216,7 @@ LAYERS: dict[str, Net] = {
     "adaptive_max_pool2d": (_seq(nn.AdaptiveMaxPool2d(4)), IMAGE),
     "adaptive_max_pool1d": (_seq(nn.AdaptiveMaxPool1d(1)), WAVE),
     "linear": (_seq(nn.Flatten(), nn.Linear(480, 7), nn.Linear(7, 3, bias=False)), IMAGE),
+    "linear on an axis": (_seq(nn.Linear(20, 3)), WAVE),
     "unflatten": (_seq(nn.Flatten(), nn.Unflatten(1, (4, 10, 12))), IMAGE),
     "activations": (
         _seq(
@@ -355,6 +356,10 @@ REFUSED: dict[str, Net] = {
     "a constant joined": (lambda: Calls(_joined), IMAGE),
     "the batch flattened": (lambda: Calls(lambda x: x.flatten(0, 1)), IMAGE),
     "a scaled product": (lambda: Calls(_scaled_product), (2, 8)),
+    "a larger constant": (
+        lambda: Calls(lambda x: x.mean((2, 3), True) + torch.ones(4, 5, 5)),
+        IMAGE,
+    ),
     "a norm over batches": (lambda: nn.LayerNorm((2, 8), elementwise_affine=False), (2, 8)),
 }
 """Networks that a spec cannot say, whole or in part."""

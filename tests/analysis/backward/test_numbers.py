@@ -51,7 +51,7 @@ def by_channel(function: Callable[[float, int], float]) -> Layer:
     def layer(x: Array) -> Array:
         y = np.zeros(x.shape)
         for index in np.ndindex(x.shape):
-            y[index] = function(x[index], index[0])
+            y[index] = function(float(x[index]), index[0])
         return y
 
     return layer

@@ -11,7 +11,7 @@ from convt_cli.errors import ConvtError, FileError, SpecError
 from convt_cli.models.load import load_model, load_spec
 from convt_cli.models.text import spec_text
 from tests.conftest import Run, assert_refused
-from tests.models.pt2.samples import conv_program, node, program, write_program
+from tests.models.pt2.samples import conv_program, meta, node, program, write_program
 from tests.models.same import assert_same_network
 
 pytestmark = pytest.mark.usefixtures("folder")
@@ -203,6 +203,23 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "no product": (node("matmul.default", "y", self="x", other="x"), "computed from"),
     "a stride of 0": (node("max_pool2d.default", "y", self="x", kernel_size=[2], stride=[0]), "0"),
     "a list too long": (node("avg_pool2d.default", "y", self="x", kernel_size=[2] * 3), "2 axes"),
+    "other elements": (node("view.default", "y", self="x", size=[2, 5, -1]), "has no shape [2, 5"),
+    "no shape": (node("view.default", "y", self="x"), "its shape is missing"),
+    "half a pad": (node("pad.default", "y", self="x", pad=[1, 2, 3]), "3 numbers for 4 axes"),
+    "an endless pad": (node("pad.default", "y", self="x", pad=[2**60, 0]), "beyond 2^53"),
+    "groups": (node("channel_shuffle.default", "y", self="x", groups=3), "do not divide its 4"),
+    "three scales": (
+        node("upsample_nearest2d.vec", "y", input="x", scale_factors={"as_floats": [2.0] * 3}),
+        "it has 3 scale_factors for 2 axes",
+    ),
+    "a scale of 0": (
+        node("upsample_nearest2d.vec", "y", input="x", scale_factors={"as_floats": [0.0, 1.0]}),
+        "its scale_factors are not known",
+    ),
+    "a text for a number": (
+        node("leaky_relu.default", "y", self="x", negative_slope={"as_string": "0.1"}),
+        "its negative_slope is not known",
+    ),
     "an illegal layer": (node("pixel_shuffle.default", "y", self="x", upscale_factor=3), "9"),
     "not known": (node("lstm.input", "y", input="x"), "no layer type does what it does"),
 }  # fmt: skip
@@ -216,6 +233,24 @@ def test_what_a_spec_cannot_say_is_refused_with_the_reason(name: str) -> None:
         load_spec(path)
     (problem,) = caught.value.diagnostics
     assert reason in f"{problem.message}: {problem.value}"
+
+
+@pytest.mark.parametrize(
+    ("sizes", "reason"),
+    [
+        ((2, 3, 3), "its weight is [2, 3, 3], its source [1, 3, 5, 5]"),
+        ((2, 3, 0, 3), "its weight is [2, 3, 0, 3]"),
+        ((2, 4, 3, 3), "its weight is for 4 channels, its source has 3"),
+    ],
+)
+def test_a_weight_that_does_not_fit_its_source_is_refused(
+    sizes: tuple[int, ...], reason: str
+) -> None:
+    changed = conv_program()
+    graph(changed)["tensor_values"]["w"] = meta(sizes)
+    with pytest.raises(SpecError) as caught:
+        load_spec(write_program(changed))
+    assert reason in caught.value.diagnostics[0].value
 
 
 def test_a_value_given_by_no_input_is_no_network() -> None:

@@ -37,6 +37,8 @@ REFUSED = {
     "refused: the batch flattened": ["not the batch"],
     "refused: a scaled product": ["it scales its product"],
     "refused: a norm over batches": ["it normalises over the batch"],
+    "refused: a larger constant": ["its constant [4, 5, 5] does not fit its source [2, 4, 1, 1]"],
+    "linear on an axis": ["it is no product of a flat source with a matrix"],
     "decomposed: instance_norm": ["the first axis of [1, 8, 12, 10] is not the batch"],
     "decomposed: pads": ["(index)"],
 }
