@@ -105,6 +105,29 @@ class TestSources:
         assert bias.tolist() == [1, 2, 3, 4]
 
 
+class TestRearranged:
+    """`axes` first, then `shape`, as numpy.transpose and numpy.reshape have them."""
+
+    def test_axes_and_shape(self, find: Find) -> None:
+        np.save("w.npy", numbers(6, 4))
+        weight, _ = find("weight: {from: w.npy, axes: [1, 0], shape: [4, 2, 3]}")
+        # stored is (input and tap, output): element (o, i, t) is row 3i + t of column o
+        assert weight[2, 1, 0] == 4 * (3 * 1 + 0) + 2
+        assert weight[3, 0, 2] == 4 * (3 * 0 + 2) + 3
+
+    @pytest.mark.parametrize(
+        ("keys", "wanted"),
+        [("axes: [2, 1, 0]", "axes [2, 1, 0]"), ("shape: [4, 2, 4]", "shape [4, 2, 4]")],
+    )
+    def test_what_does_not_fit_is_refused(self, find: Find, keys: str, wanted: str) -> None:
+        np.save("w.npy", numbers(6, 4))
+        with pytest.raises(ArrayError) as caught:
+            find(f"weight: {{from: w.npy, {keys}}}")
+        assert caught.value.code == "E121"
+        assert caught.value.message == f"an array that is brought to {wanted} must fit it"
+        assert "is (6, 4)" in caught.value.value
+
+
 class TestRefused:
     @pytest.mark.parametrize(
         "shape", [(4, 2), (4, 2, 3, 1), (2, 4, 3), (3, 2, 4), (24,), (4, 2, 4)], ids=str

@@ -263,6 +263,7 @@ FUNCTIONS: dict[str, tuple[Callable[[Any], Any], tuple[int, ...]]] = {
     "narrow": (lambda x: x.narrow(3, 2, 5), IMAGE),
     "pad": (lambda x: functional.pad(x, (1, 0, 2, 1)), IMAGE),
     "clamp": (lambda x: x.clamp(0, 6).clamp(min=0.5), IMAGE),
+    "clamp to infinity": (lambda x: x.clamp(float("-inf"), 0.5), IMAGE),
     "clone": (lambda x: x.clone().contiguous().detach().relu(), IMAGE),
     "in place": (lambda x: x.relu().add_(x).mul_(2), IMAGE),
     "max_pool indices": (lambda x: functional.max_pool2d(x, 2, return_indices=True)[0], IMAGE),
