@@ -20,10 +20,62 @@ from torch import nn
 
 from tests.models.pt2.records import PATH, digest_of, example_of, sampled
 from tests.peers.cases import numbers
-from tests.peers.nets import DECOMPOSED, NETS, OPEN, REFUSED
+from tests.peers.nets import IMAGE, NETS, Calls, Net
 from tests.records import Record, write
 
 ROOT = Path(__file__).parents[2]
+
+DECOMPOSED = (
+    *("resnet", "unet", "inverted", "conv_transpose1d", "group_norm", "instance_norm", "products"),
+    *("upsample nearest", "pads", "adaptive_avg_pool2d", "function: softmax", "shuffle"),
+)
+"""The networks that are recorded a second time, in the operators of `run_decompositions`."""
+
+OPEN: dict[str, tuple[tuple[int, ...], dict[int, Any]]] = {
+    "resnet": (
+        (2, 3, 48, 32),
+        {0: torch.export.Dim("b"), 2: torch.export.Dim("h", min=33, max=200)},
+    ),
+    "shuffle": ((3, 8, 5, 5), {2: torch.export.Dim("h", min=2, max=64)}),
+    "function: sizes": (IMAGE, {2: torch.export.Dim("h", min=2, max=64)}),
+}
+"""Networks exported with open sizes: the shape of the example, and the sizes by their axis."""
+
+
+def _einsum(x: Any) -> Any:
+    return torch.einsum("nchw,nchv->nhwv", x, x).sum() + torch.linalg.norm(x)
+
+
+def _changed(x: Any) -> Any:
+    y = x.relu()
+    part = y[:, :, 1:]
+    y.mul_(2)
+    return part.sigmoid()
+
+
+def _scaled_product(x: Any) -> Any:
+    return torch.addmm(torch.ones(3), x, torch.ones(8, 3), alpha=2)
+
+
+def _joined(x: Any) -> Any:
+    return torch.cat([x, torch.ones(2, 4, 1, 10)], 2)
+
+
+REFUSED: dict[str, Net] = {
+    "operators": (lambda: Calls(_einsum), IMAGE),
+    "changed in place": (lambda: Calls(_changed), IMAGE),
+    "a part": (lambda: nn.Sequential(nn.Conv2d(4, 6, 3), Calls(lambda x: x.sort(1)[0])), IMAGE),
+    "the batch joined": (lambda: Calls(lambda x: torch.cat([x, x])), IMAGE),
+    "a constant joined": (lambda: Calls(_joined), IMAGE),
+    "the batch flattened": (lambda: Calls(lambda x: x.flatten(0, 1)), IMAGE),
+    "a scaled product": (lambda: Calls(_scaled_product), (2, 8)),
+    "a larger constant": (
+        lambda: Calls(lambda x: x.mean((2, 3), True) + torch.ones(4, 5, 5)),
+        IMAGE,
+    ),
+    "a norm over batches": (lambda: nn.LayerNorm((2, 8), elementwise_affine=False), (2, 8)),
+}
+"""Networks that a spec cannot say, whole or in part."""
 
 _LEFT_OUT = ("sample_inputs/model.pt", ".data/version", ".data/serialization_id")
 """The ends of the names of entries that convt does not open; the first is a pickle."""

@@ -44,6 +44,18 @@ REFUSED = {
 }
 """What is said of the networks that a spec cannot say: a part of the message of each cause."""
 
+LOST = (
+    *("conv reflect", "conv circular", "pads", "function: divisor", "function: power"),
+    *("batch_norm", "instance_norm", "group_norm", "layer_norm", "decomposed: group_norm"),
+    *("upsample fraction", "upsample linear", "upsample bicubic", "upsample trilinear"),
+    *("upsample corners", "upsample exact", "unet", "decomposed: unet"),
+    *("activations", "function: relu6", "function: clamp", "function: clamp to infinity"),
+    *("function: sub", "function: sub alpha", "function: add alpha", "function: scalar tensor"),
+    *("function: means", "stored", "inverted", "decomposed: inverted"),
+    *("resnet", "decomposed: resnet", "open: resnet"),
+)
+"""The networks of which convt leaves numbers out, and says so, or that it does not run forward."""
+
 WHOLE = [record for name, record in RECORDS.items() if name not in REFUSED]
 
 
@@ -65,14 +77,11 @@ def test_every_weight_is_the_modules() -> None:
     assert_each(WHOLE, check, name_of)
 
 
-def test_whatever_is_known_in_full_gives_pytorchs_values() -> None:
-    found = []
-
+def test_a_network_of_which_nothing_is_lost_gives_pytorchs_values() -> None:
     def check(record: Record) -> None:
-        found.append(gives_pytorchs_values(record, saved(record)))
+        assert gives_pytorchs_values(record, saved(record)) or record["name"] in LOST
 
     assert_each(WHOLE, check, name_of)
-    assert sum(found) >= len(WHOLE) // 2
 
 
 def test_every_network_is_that_of_its_import() -> None:
