@@ -82,9 +82,9 @@ def _reading(mode: str, size: int, output: int, factor: Ratio, facts: Upsampling
         taps, weights = np.arange(-1, 3), _cubic(distance, facts.cubic_kernel)
     places = before + taps[:, None]
     if kind == "cubic" and facts.cubic_kernel != "-3/4":
-        weights = weights * ((places >= 0) & (places < size))
+        weights = np.where((places >= 0) & (places < size), weights, 0)
         weights = weights / weights.sum(0)
-    return places.clip(0, size - 1), weights
+    return np.clip(places, 0, size - 1), weights
 
 
 def _cubic(distance: Array, kernel: str) -> Array:
@@ -114,4 +114,5 @@ def _returned(signal: Array, axis: int, places: Array, weights: Array, size: int
     result = np.zeros((size, *rows.shape[1:]), signal.dtype)
     for place, weight in zip(places, weights.astype(signal.dtype), strict=True):
         np.add.at(result, place, rows * weight.reshape(-1, *(1,) * (rows.ndim - 1)))
-    return np.moveaxis(result, 0, axis)
+    moved: Array = np.moveaxis(result, 0, axis)
+    return moved
