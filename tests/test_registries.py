@@ -44,7 +44,6 @@ from convt_cli.operators.kernels import KERNELS
 from convt_cli.operators.kernels.kernel import Kernel
 from convt_cli.render.formats import RENDERERS
 from convt_cli.reports.code_lines import WRITERS, layer_line
-from convt_cli.spec.load import load_spec
 from tests.analysis.backward import test_layers as steps
 from tests.arithmetic.dialects.test_dialects import RECORDS
 from tests.commands.test_warnings import COMMANDS as WARNED
@@ -175,10 +174,6 @@ def readme_types() -> dict[str, dict[str, bool]]:
 
 def one_layer(spec: WriteSpec, layer_type: str) -> NetworkLayer:
     """A layer of this type in a network, from the keys that the tests of steps have for it."""
-    if layer_type == "max_unpool":
-        pool = "{name: p, type: max_pool, kernel_size: 2}"
-        text = f"input: [4, 6, 8]\nlayers: [{pool}, {{type: max_unpool, pool: p}}]"
-        return load_spec(spec(text)).layers[-1]
     try:
         return steps.network_of(spec, layer_type).layers[-1]
     except SpecError as error:

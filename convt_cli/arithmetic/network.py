@@ -30,7 +30,8 @@ class NetworkLayer:
 
     `definition` holds its keys as written, `inputs` the shapes of its `sources`, and `line` its
     place in the spec, 0 in a model.  `stands_for` names the operation that the layer replaces: one
-    with the same shapes, which computes something else.
+    with the same shapes, which computes something else.  `pool_sources` names what the pool reads
+    that a max_unpool undoes: where its maxima stand decides where values go back to.
     """
 
     name: str
@@ -41,6 +42,12 @@ class NetworkLayer:
     inputs: tuple[Shape, ...]
     geometry: Geometry
     stands_for: str | None = None
+    pool_sources: tuple[str, ...] = ()
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The names of all layers and inputs whose numbers the layer needs, its sources first."""
+        return (*self.sources, *self.pool_sources)
 
     @property
     def output(self) -> Shape:

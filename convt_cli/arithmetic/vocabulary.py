@@ -42,6 +42,8 @@ MATRIX_DTYPES = (
 """The dtypes of C's entries; scipy.sparse has no float16."""
 APPLY_DTYPES = ("int32", "int64", "float16", "float32", "float64", "complex64", "complex128")
 """The dtypes in which C and Cᵀ are applied."""
+RUN_DTYPES = ("float32", "float64")
+"""The dtypes in which a network is run."""
 INVERSE_DTYPES = ("float16", "float32", "float64")
 """The dtypes in which an inverse is written; the solver computes in float64."""
 

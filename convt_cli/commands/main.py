@@ -26,7 +26,7 @@ from convt_cli.io.signals import Unwinding
 
 # In the order of the help; each is a module of this folder.
 COMMANDS = (
-    *("shapes", "check", "table", "solve", "compare", "matrix", "apply"),
+    *("shapes", "check", "table", "solve", "compare", "matrix", "apply", "run"),
     *("verify", "analyze", "invert", "reconstruct", "stimulus"),
     *("import", "deps", "explain"),
 )

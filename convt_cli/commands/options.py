@@ -22,7 +22,8 @@ TABLE_FORMATS = ("text", "json", "csv", "markdown")
 _F = TypeVar("_F", bound=Callable[..., Any])
 _Inputs = tuple[tuple[str, Shape], ...]
 _MOST_VALUES = 100_000  # integers that one option can stand for
-_PARTIAL, _OUTSIDE = "convt.partial", "convt.allow_outside"  # where a command's context keeps them
+_PARTIAL, _OUTSIDE, _SETTINGS = "convt.partial", "convt.allow_outside", "convt.settings"
+"""Where a command's context keeps the options that say how specs are read."""
 
 
 class Reading(NamedTuple):
@@ -30,18 +31,23 @@ class Reading(NamedTuple):
 
     partial: bool
     allow_outside: bool
+    settings: tuple[str, ...]
 
 
 def reading() -> Reading:
-    """What --partial and --allow-outside say to the running command."""
+    """What --partial, --allow-outside and --set say to the running command."""
     kept = click.get_current_context().meta
-    return Reading(partial=kept.get(_PARTIAL, False), allow_outside=kept.get(_OUTSIDE, False))
+    return Reading(
+        partial=kept.get(_PARTIAL, False),
+        allow_outside=kept.get(_OUTSIDE, False),
+        settings=kept.get(_SETTINGS, ()),
+    )
 
 
-def _kept_as(key: str) -> Callable[[click.Context, click.Parameter, bool], bool]:
+def _kept_as(key: str) -> Callable[[click.Context, click.Parameter, Any], Any]:
     """A callback that keeps an option's value for `reading`."""
 
-    def keep(context: click.Context, _: click.Parameter, value: bool) -> bool:
+    def keep(context: click.Context, _: click.Parameter, value: Any) -> Any:
         context.meta[key] = value
         return value
 
@@ -91,27 +97,36 @@ def integers(minimum: int) -> Callable[[str], list[int]]:
 
 
 def spec_argument(function: _F) -> _F:
-    """The argument SPEC, and --partial."""
-    return click.argument("spec", metavar="SPEC")(partial_option(function))
+    """The argument SPEC, and the options that say how it is read."""
+    return click.argument("spec", metavar="SPEC")(reading_options(function))
 
 
 def specs_argument(*, required: bool) -> Callable[[_F], _F]:
-    """The argument SPEC..., any number of specs, and --partial."""
+    """The argument SPEC..., any number of specs, and the options that say how they are read."""
     argument = click.argument(
         "specs", nargs=-1, required=required, metavar="SPEC..." if required else "[SPEC]..."
     )
-    return lambda function: argument(partial_option(function))
+    return lambda function: argument(reading_options(function))
 
 
-def partial_option(function: _F) -> _F:
-    """--partial, for `reading` alone."""
-    return click.option(
+def reading_options(function: _F) -> _F:
+    """--set and --partial, for `reading` alone."""
+    partial = click.option(
         "--partial",
         is_flag=True,
         expose_value=False,
         callback=_kept_as(_PARTIAL),
         help="Of a model, leave out what a spec cannot say.",
-    )(function)
+    )
+    setting = click.option(
+        "--set",
+        multiple=True,
+        expose_value=False,
+        callback=_kept_as(_SETTINGS),
+        metavar="[LAYER.]KEY=VALUE",
+        help="Give a key of the spec, or of a layer, this value.",
+    )
+    return setting(partial(function))
 
 
 def input_option(function: _F) -> _F:

@@ -24,8 +24,8 @@ from convt_cli.commands.options import (
     integers,
     model_outside_option,
     output_options,
-    partial_option,
     reading,
+    reading_options,
 )
 from convt_cli.errors import RequestError
 from convt_cli.models.load import load_open_network
@@ -114,7 +114,7 @@ Examples:
     help=f"With --sizes: list them up to SIZE; {_UP_TO:,} if not given.",
 )
 @input_option
-@partial_option
+@reading_options
 @model_outside_option
 @format_option()
 @output_options
@@ -152,7 +152,7 @@ def command(
     else:
         if inputs or up_to or any(reading()):
             raise click.UsageError(
-                "--input, --up-to, --partial and --allow-outside go with --sizes"
+                "--input, --up-to, --set, --partial and --allow-outside go with --sizes"
             )
         question = _question(input_size, output_size, layer_type, framework, given)
         if limit is None and output_format in ("text", "markdown"):

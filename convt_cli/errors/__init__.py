@@ -151,7 +151,8 @@ class Diagnostic:
     A warning is about a spec that is legal but probably not what was meant; it changes no exit
     status.
     `line` and `column` count from 1, and are 0 for a model, which has no lines; `width` is the
-    number of characters the caret underlines.
+    number of characters the caret underlines.  With a line of 0 an `excerpt` is an option of the
+    command line.
     """
 
     code: str
@@ -181,7 +182,7 @@ class Diagnostic:
             "code": self.code,
             "spec": self.spec,
             "line": self.line or None,
-            "column": self.column or None,
+            "column": self.column if self.line else None,
             "layer": self.layer,
             "message": f"{self.message}: {self.value}" if self.value else self.message,
             "help": self.help,

@@ -301,12 +301,13 @@ EXPLANATIONS: dict[str, Explanation] = {
         "its sizes open, give them with --input.",
     ),
     "E507": Explanation(
-        "a signal can go back through every layer in its way",
-        "Going down from a layer to the input, every layer in between is passed backwards.  "
-        "max_unpool, the interpolating upsamples, a group_norm whose num_groups is not known and "
-        "what only stands for an operation have no way back; deconvnet has none through smooth "
-        "functions such as sigmoid, softmax and the norms that look at their input, and without an "
-        "image a stimulus goes through linear layers alone.",
+        "every layer in the way can be computed",
+        "A run needs the numbers of every layer up to the one that is wanted: a batch_norm without "
+        "running_mean and running_var, a group_norm without num_groups and what only stands for an "
+        "operation have none.  Going down from a layer to the input, every layer in between is "
+        "passed backwards: what only stands for an operation has no way back; deconvnet has none "
+        "through smooth functions such as sigmoid, softmax and the norms that look at their input, "
+        "and without an image a stimulus goes through linear layers alone.",
     ),
     "W001": Explanation(
         "channels come first in an input",

@@ -81,6 +81,18 @@ def write_array(name: str, array: Array, *, force: bool) -> None:
         write_into(file, name, array)
 
 
+def require_archive(name: str) -> None:
+    """Raise FileError (E401) unless `name` is a whole file that holds several arrays."""
+    place = locate(name)
+    if place.key or not place.format.has_keys:
+        raise FileError(
+            "E401",
+            "several arrays are in an .npz, each by its name",
+            value=f"got {shown(name)}",
+            help="name a file.npz",
+        )
+
+
 def write_into(file: BinaryIO, name: str, array: Array) -> None:
     """Write `array` into the open file of the output `name`.  Raises as `write_array`."""
     place = locate(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 from convt_cli.library.network import Network
 from convt_cli.models import load
@@ -16,6 +17,7 @@ def load_spec(
     input: InputOverride = NO_OVERRIDE,
     partial: bool = False,
     allow_outside: bool = False,
+    settings: Sequence[str] = (),
 ) -> Network:
     """The network in the spec or the model file at `path`, every shape resolved.
 
@@ -23,7 +25,8 @@ def load_spec(
     "nn.Conv2d(3, 64, 7); nn.ReLU()".  `input` maps names of inputs to other shapes; "" stands for
     the only one.  With `partial` a model's network lacks what a spec cannot say, and its
     `warnings` tell what that is.  With `allow_outside` weights, and a model's data, may lie outside
-    the folder of `path`.  Whether every `expect` holds is `convt check`'s business.
+    the folder of `path`.  `settings` such as "conv1.stride=2" change one value each before
+    it is read.  Whether every `expect` holds is `convt check`'s business.
 
     Raises SpecError with every problem of the spec, or all that a spec cannot say of the model;
     FileError when it cannot be read; RequestError for an input that it does not have, for too
@@ -33,5 +36,7 @@ def load_spec(
     >>> network["c1"].output, network["c1"].matrix().shape
     ((6, 28, 28), (4704, 1024))
     """
-    network = load.load_spec(path, input=input, partial=partial, allow_outside=allow_outside)
+    network = load.load_spec(
+        path, input=input, partial=partial, allow_outside=allow_outside, settings=settings
+    )
     return Network.of(network)

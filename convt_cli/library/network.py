@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from convt_cli.arithmetic import network as resolved
 from convt_cli.arithmetic.network import layer_called, with_matrix
 from convt_cli.library.layer import Layer, Numbers
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import ArrayLike, DTypeLike
+
     from convt_cli.reports.table import Report, Table
 
 
@@ -37,6 +41,26 @@ class Network(resolved.Network):
     def matrix_layers(self) -> tuple[Layer, ...]:
         """The conv and conv_transpose layers, in order."""
         return with_matrix(self.layers)
+
+    def run(
+        self,
+        x: ArrayLike | Mapping[str, ArrayLike],
+        *,
+        layers: Sequence[str] | None = None,
+        dtype: DTypeLike | None = None,
+    ) -> Any:
+        """The network's output for `x`; with `layers` their activations, by name.
+
+        `x` is ([batch], *input shape), or with several inputs a mapping of their names to such
+        arrays; the batch axis comes back.  Numbers are in `dtype`, or else in the
+        np.result_type of `x`, the weights and float32.  Raises RequestError (E501, E502, E503, and
+        E507 for a layer whose numbers are not known), ArrayError (E301, E302), and what reading
+        the weights raises.
+        """
+        from convt_cli.analysis.forward import run_network
+
+        found = run_network(self, x, layers=layers or (), dtype=dtype)
+        return found[self.outputs[0]] if layers is None else found
 
     def table(self) -> Table:
         """The table of `convt shapes --wide`: `columns`, each with a name, and `rows` of cells."""

@@ -6,7 +6,7 @@ Tests are in tests/models/test_load.py.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module
 from types import MappingProxyType
@@ -32,12 +32,14 @@ def load_spec(
     input: Mapping[str, Shape] = _NO_OVERRIDE,
     partial: bool = False,
     allow_outside: bool = False,
+    settings: Sequence[str] = (),
 ) -> Network:
     """The network in the spec or the model file at `path`, every shape resolved.
 
     `input` maps names of inputs to other shapes; "" stands for the only one.  With `partial` a
     model's network has what a spec can say of it, and a warning (W003) of what it lacks.  With
-    `allow_outside` weights, and a model's data, may lie outside the folder of `path`.
+    `allow_outside` weights, and a model's data, may lie outside the folder of `path`.  `settings`
+    are values of keys, such as `conv1.stride=2`, in place of those that stand there.
 
     Raises SpecError with every problem of the spec, or all that a spec cannot say of the model;
     FileError when it cannot be read; RequestError for an input that it does not have, and what
@@ -45,10 +47,10 @@ def load_spec(
     """
     path = os.fspath(path)
     if is_model(path):
-        spec = _read(path, input, partial=partial, allow_outside=allow_outside)
+        spec = _read(path, input, partial=partial, allow_outside=allow_outside, settings=settings)
         network = specs.network_of(*spec)
     else:
-        network = specs.load_spec(path, input=input)
+        network = specs.load_spec(path, input=input, settings=settings)
     return replace(network, allow_outside=allow_outside)
 
 
@@ -58,12 +60,15 @@ def check_spec(
     input: Mapping[str, Shape] = _NO_OVERRIDE,
     partial: bool = False,
     allow_outside: bool = False,
+    settings: Sequence[str] = (),
 ) -> tuple[Diagnostic, ...]:
     """All that is wrong with the spec or the model file at `path`, `expect` included."""
     if not is_model(path):
-        return specs.check_spec(path, input=input)
+        return specs.check_spec(path, input=input, settings=settings)
     try:
-        return specs.problems_of(*_read(path, input, partial=partial, allow_outside=allow_outside))
+        return specs.problems_of(
+            *_read(path, input, partial=partial, allow_outside=allow_outside, settings=settings)
+        )
     except SpecError as error:
         return error.diagnostics
 
@@ -74,18 +79,26 @@ def load_open_network(
     input: Mapping[str, Shape] = _NO_OVERRIDE,
     partial: bool = False,
     allow_outside: bool = False,
+    settings: Sequence[str] = (),
 ) -> OpenNetwork:
     """The spec or the model file at `path` with its sizes left open."""
     if not is_model(path):
-        return open_specs.load_open_network(path, input=input)
-    return open_specs.opened(*_read(path, input, partial=partial, allow_outside=allow_outside))
+        return open_specs.load_open_network(path, input=input, settings=settings)
+    return open_specs.opened(
+        *_read(path, input, partial=partial, allow_outside=allow_outside, settings=settings)
+    )
 
 
 def _read(
-    path: str, override: Mapping[str, Shape], *, partial: bool, allow_outside: bool
+    path: str,
+    override: Mapping[str, Shape],
+    *,
+    partial: bool,
+    allow_outside: bool,
+    settings: Sequence[str],
 ) -> tuple[NetworkSpec, Problems]:
     """The model in the file `path` as a spec, and the warnings about it."""
-    from convt_cli.models.network_spec import network_spec  # noqa: PLC0415  # for models alone
+    from convt_cli.models.network_spec import network_spec, with_settings  # noqa: PLC0415  # for models alone
 
     title, _ = os.path.splitext(os.path.basename(path))
     imported = load_model(
@@ -95,7 +108,8 @@ def _read(
         partial=partial,
         allow_outside=allow_outside,
     )
-    return network_spec(imported, path, title)
+    spec, problems = network_spec(imported, path, title)
+    return with_settings(spec, settings, problems), problems
 
 
 def load_model(

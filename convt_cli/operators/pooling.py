@@ -154,6 +154,28 @@ def _max_pool_transpose(y: Array, switches: Array, shape: tuple[int, ...]) -> Ar
     return x.reshape(shape)
 
 
+def max_unpool(y: Array, switches: Array, sizes: Sequence[int]) -> Array:
+    """(batch, channels, *sizes): each element of y at the position of its switch, else zeros.
+
+    A switch counts in the row-major order of `sizes`, whatever the sizes were that it was found
+    in, as in `torch.nn.MaxUnpool2d`; of several elements for one position the last one stays.
+    """
+    x = np.zeros((*y.shape[:2], prod(sizes)), y.dtype)
+    np.put_along_axis(x, _in_rows(switches), _in_rows(y), axis=2)
+    return x.reshape(*y.shape[:2], *sizes)
+
+
+def max_unpool_transpose(x: Array, switches: Array) -> Array:
+    """The element of x at the position of each switch, of the switches' shape."""
+    taken: Array = np.take_along_axis(_in_rows(x), _in_rows(switches), axis=2)
+    return taken.reshape(switches.shape)
+
+
+def _in_rows(x: Array) -> Array:
+    """(batch, channels, positions)."""
+    return x.reshape(*x.shape[:2], -1)
+
+
 # --- sums and means ---------------------------------------------------------------------------
 
 

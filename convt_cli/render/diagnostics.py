@@ -25,12 +25,13 @@ def diagnostic_text(one: Diagnostic, width: int = UNKNOWN_WIDTH) -> str:
 
     The source line is cut around the caret to fit `width` columns; a value that does not fit
     behind the caret stands below it.  A problem of a model, which has no lines, is its message and
-    its remedy, if there is one.
+    its remedy, if there is one.  The source line may be an option, which has no number.
     """
-    if not one.line:
+    if not one.excerpt and not one.line:
         first = f"{shown(one.spec)}: {one.severity}[{one.code}]: {_message(one)}"
         return f"{first}\n{_help_line('', one.help, one.code)}" if one.help else first
-    margin = " " * len(str(one.line))
+    number = str(one.line) if one.line else ""
+    margin = " " * len(number)
     room = max(NARROWEST, width) - len(margin) - 3
     part, start = _around(one.excerpt, one.column - 1, room)
     excerpt = _on_one_line(part)
@@ -39,12 +40,12 @@ def diagnostic_text(one: Diagnostic, width: int = UNKNOWN_WIDTH) -> str:
     value = visible(one.value)
     fits = len(pointer) + 1 + columns_of(value) <= room
     below = [f"{pointer} {value}".rstrip()] if fits else [pointer, value]
-    place = f"{shown(one.spec)}:{one.line}:{one.column}"
+    place = shown(one.spec) + (f":{one.line}:{one.column}" if one.line else "")
     return "\n".join(
         (
             f"{place}: {one.severity}[{one.code}]: {visible(one.message)}",
             f"{margin} |",
-            f"{one.line} | {excerpt}",
+            f"{number} | {excerpt}",
             *(f"{margin} | {line}" for line in below),
             _help_line(margin + " ", one.help, one.code),
         )

@@ -9,19 +9,28 @@ from __future__ import annotations
 import ast
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from convt_cli.arithmetic.convolution import Shape
-from convt_cli.arithmetic.dialects.frameworks import FRAMEWORKS
+from convt_cli.arithmetic.dialects.frameworks import Framework
 from convt_cli.errors import GeometryError, shown
 from convt_cli.errors.suggestions import suggestion
 from convt_cli.spec.calls import Call
 from convt_cli.spec.layer_spec import LayerSpec
-from convt_cli.spec.layers import LayerReader
+from convt_cli.spec.layers import LayerReader, note_unknown
 from convt_cli.spec.misread import input_warning
 from convt_cli.spec.modules import MODULES, Module, require_fitting, stands_for_call
 from convt_cli.spec.nodes import Mapping, Node, Scalar, Sequence
-from convt_cli.spec.reader import InputOverride, NetworkSpec, overridden
+from convt_cli.spec.reader import (
+    InputOverride,
+    NetworkSpec,
+    defaults_of,
+    framework_of,
+    inputs_of,
+    name_of,
+    overridden,
+)
+from convt_cli.spec.settings import Settings
 from convt_cli.spec.source import Place, Problems
 from convt_cli.spec.values import Refusal
 
@@ -30,21 +39,30 @@ _MOST_LETTERS = 2**16
 
 _START = Place(0, 0)
 
+_TOP_KEYS = ("name", "framework", "opset", "input", "defaults")
+"""The keys of a whole spec that settings give to an expression."""
+
 
 def is_expression(path: str) -> bool:
     """Whether `path` is an expression: it calls something, and no file has that name."""
     return "(" in path and not os.path.lexists(path)
 
 
-def read_expression(text: str, override: InputOverride) -> tuple[NetworkSpec, Problems]:
+def read_expression(
+    text: str, override: InputOverride, settings: Iterable[str]
+) -> tuple[NetworkSpec, Problems]:
     """The network that the expression `text` spells, and its problems so far.
 
-    The input has the shape in `override`.  Raises SpecError where `text` is no expression at all,
-    RequestError for an input with a name.
+    The input has the shape in `override`, and `settings` change values of keys.  Raises SpecError
+    where `text` is no expression at all, RequestError for an input with a name.
     """
     problems = Problems(text, text)
     calls = list(_calls(_parsed(problems), problems))
-    inputs = {name: shape for name, shape in overridden({}, override).items() if shape is not None}
+    changes = Settings(settings, problems)
+    root = changes.on_top(Mapping({}, _START))
+    note_unknown(root, _TOP_KEYS, problems, "an expression")
+    given = overridden(inputs_of(root, problems), override)
+    inputs = {name: shape for name, shape in given.items() if shape is not None}
     if not inputs:
         problems.add(
             _START,
@@ -53,13 +71,16 @@ def read_expression(text: str, override: InputOverride) -> tuple[NetworkSpec, Pr
             value="got none",
             help="add --input CHANNELS,HEIGHT,WIDTH, as in --input 3,224,224",
         )
-    chain = _Chain(problems, inputs)
+    framework = framework_of(root, problems)
+    reader = LayerReader(problems, inputs or ["input"], defaults_of(root, problems), changes)
+    chain = _Chain(problems, reader, framework, next(iter(inputs.values()), None))
     for call in calls:
         chain.add(call)
+    changes.require_layers()
     _warn_of_input(inputs, chain.layers, problems)
     spec = NetworkSpec(
-        name="network",
-        framework=FRAMEWORKS["pytorch"],
+        name=name_of(root, problems) or "network",
+        framework=framework,
         inputs=inputs,
         layers=tuple(chain.layers),
         outputs=(),
@@ -126,11 +147,18 @@ def _calls(tree: ast.Module, problems: Problems) -> Iterator[ast.Call]:
 class _Chain:
     """The layers so far, each of which reads the one before; `shape` is what the last gives."""
 
-    def __init__(self, problems: Problems, inputs: dict[str, Shape]) -> None:
+    def __init__(
+        self,
+        problems: Problems,
+        reader: LayerReader,
+        framework: Framework,
+        shape: Shape | None,
+    ) -> None:
         self.layers: list[LayerSpec] = []
         self._problems = problems
-        self._reader = LayerReader(problems, inputs or ["input"], {})
-        self._shape = next(iter(inputs.values()), None)
+        self._reader = reader
+        self._framework = framework
+        self._shape = shape
 
     def add(self, call: ast.Call) -> None:
         """Read one more layer; what is wrong with it is noted, and the shape then not known."""
@@ -139,7 +167,7 @@ class _Chain:
         except Refusal as refusal:
             refusal.note(self._problems)
             layer = None
-        self._shape = _output(layer, self._shape)
+        self._shape = _output(layer, self._shape, self._framework)
         if layer is not None:
             self.layers.append(layer)
 
@@ -162,12 +190,12 @@ class _Chain:
         return self._reader.read(_mapping(layer_type, keys, place))
 
 
-def _output(layer: LayerSpec | None, source: Shape | None) -> Shape | None:
+def _output(layer: LayerSpec | None, source: Shape | None, framework: Framework) -> Shape | None:
     """The shape that a layer gives; None where it is not known."""
     if layer is None or layer.definition is None or source is None:
         return None
     try:
-        return layer.definition.resolve((source,), FRAMEWORKS["pytorch"]).output
+        return layer.definition.resolve((source,), framework).output
     except GeometryError:  # noted when the network is resolved
         return None
 

@@ -17,6 +17,7 @@ from convt_cli.errors.suggestions import closest, suggestion
 from convt_cli.spec.kinds import read_value
 from convt_cli.spec.layer_spec import COMMON_KEYS, LayerSpec, fields_of
 from convt_cli.spec.nodes import Mapping, Node, Scalar, Sequence
+from convt_cli.spec.settings import Settings
 from convt_cli.spec.source import Place, Problems
 from convt_cli.spec.values import (
     Refusal,
@@ -75,10 +76,15 @@ class LayerReader:
     """Reads the layers of one spec in their order, and remembers those above for `from`."""
 
     def __init__(
-        self, problems: Problems, inputs: Iterable[str], defaults: dict[str, KeyValues]
+        self,
+        problems: Problems,
+        inputs: Iterable[str],
+        defaults: dict[str, KeyValues],
+        settings: Settings,
     ) -> None:
         self.problems = problems
         self.defaults = defaults
+        self.settings = settings
         # by name: what has it already, for a message
         self._names = dict.fromkeys(inputs, "an input")
         self._above: dict[str, LayerSpec] = {}
@@ -88,6 +94,7 @@ class LayerReader:
 
     def read(self, node: Node) -> LayerSpec | None:
         """The layer that `node` describes; None where not even its type is known."""
+        node = self.settings.on_layer(node)
         layer_type = self._type(node)
         if layer_type is None or not isinstance(node, Mapping):
             self._pass_over(node)

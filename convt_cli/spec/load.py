@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from types import MappingProxyType
 
 from convt_cli.arithmetic.network import Network
@@ -18,19 +19,27 @@ NO_OVERRIDE: InputOverride = MappingProxyType({})
 """The inputs have the shapes that the spec gives them."""
 
 
-def load_spec(path: str | os.PathLike[str], *, input: InputOverride = NO_OVERRIDE) -> Network:
+def load_spec(
+    path: str | os.PathLike[str],
+    *,
+    input: InputOverride = NO_OVERRIDE,
+    settings: Iterable[str] = (),
+) -> Network:
     """The network in the spec at `path` ('-' is standard input), every shape resolved.
 
-    `input` maps names of inputs to other shapes; "" stands for the only one.  Whether every
+    `input` maps names of inputs to other shapes; "" stands for the only one.  `settings` are
+    values of keys, such as `conv1.stride=2`, in place of the spec's.  Whether every
     `expect` holds is `convt check`'s business.
 
     Raises SpecError with every problem of the spec, FileError when it cannot be read,
     RequestError for an input that it does not have.
     """
-    return network_of(*read_spec(os.fspath(path), input))
+    return network_of(*read_spec(os.fspath(path), input, settings))
 
 
-def check_spec(path: str, *, input: InputOverride = NO_OVERRIDE) -> tuple[Diagnostic, ...]:
+def check_spec(
+    path: str, *, input: InputOverride = NO_OVERRIDE, settings: Iterable[str] = ()
+) -> tuple[Diagnostic, ...]:
     """All that is wrong with the spec at `path`, `expect` included, in the order of its lines.
 
     Among them, as warnings, are inputs that are likely not meant as they are written.
@@ -38,7 +47,7 @@ def check_spec(path: str, *, input: InputOverride = NO_OVERRIDE) -> tuple[Diagno
     Raises FileError when the spec cannot be read, RequestError for an input that it does not have.
     """
     try:
-        return problems_of(*read_spec(path, input))
+        return problems_of(*read_spec(path, input, settings))
     except SpecError as error:
         return error.diagnostics
 
@@ -67,13 +76,15 @@ def _resolved(spec: NetworkSpec, problems: Problems) -> tuple[Network | None, Pr
     return network, mismatches
 
 
-def read_spec(path: str, override: InputOverride) -> tuple[NetworkSpec, Problems]:
+def read_spec(
+    path: str, override: InputOverride, settings: Iterable[str] = ()
+) -> tuple[NetworkSpec, Problems]:
     """The spec at `path`, or the expression that it is, as written, and its problems so far.
 
     Raises FileError, SpecError, RequestError.
     """
     if is_expression(path):
-        return read_expression(path, override)
+        return read_expression(path, override, settings)
     problems = decode(path, read_bytes(path, MOST_BYTES))
     stem = "network" if path == STDIN else os.path.splitext(os.path.basename(path))[0]
-    return read(problems, stem, override), problems
+    return read(problems, stem, override, settings), problems

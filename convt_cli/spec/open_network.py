@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from convt_cli.arithmetic.questions.closing import OpenLayer, OpenNetwork
 from convt_cli.spec.load import NO_OVERRIDE, read_spec
 from convt_cli.spec.reader import InputOverride, NetworkSpec
@@ -9,13 +11,15 @@ from convt_cli.spec.resolve import resolve
 from convt_cli.spec.source import Problems
 
 
-def load_open_network(path: str, *, input: InputOverride = NO_OVERRIDE) -> OpenNetwork:
+def load_open_network(
+    path: str, *, input: InputOverride = NO_OVERRIDE, settings: Iterable[str] = ()
+) -> OpenNetwork:
     """The spec at `path` ('-' is standard input), whose sizes need not fit as they are written.
 
     Raises SpecError where the spec is wrong whatever its sizes are, FileError when it cannot be
     read, RequestError for an input that it does not have.
     """
-    return opened(*read_spec(path, input))
+    return opened(*read_spec(path, input, settings))
 
 
 def opened(spec: NetworkSpec, problems: Problems) -> OpenNetwork:

@@ -17,6 +17,7 @@ from convt_cli.spec.layer_spec import LayerSpec, fields_of
 from convt_cli.spec.layers import KeyValues, LayerReader, note_unknown, optional, read_keys
 from convt_cli.spec.misread import input_warning
 from convt_cli.spec.nodes import Mapping, Node, Sequence, describe, parse
+from convt_cli.spec.settings import Settings
 from convt_cli.spec.source import Problems
 from convt_cli.spec.values import (
     Refusal,
@@ -52,24 +53,29 @@ class NetworkSpec:
     outputs: tuple[str, ...]
 
 
-def read(problems: Problems, stem: str, override: InputOverride) -> NetworkSpec:
+def read(
+    problems: Problems, stem: str, override: InputOverride, settings: Iterable[str] = ()
+) -> NetworkSpec:
     """The spec in `problems.text`; its name is `stem` if it has none of its own.
 
-    The shapes in `override` replace those of the spec's inputs.  Raises SpecError where the text
+    The shapes in `override` replace those of the spec's inputs, and `settings`, such as
+    `conv1.stride=2`, values of its keys.  Raises SpecError where the text
     is no mapping in YAML at all, RequestError for an input that the spec does not have; all else
     is noted in `problems`.
     """
-    root = _root(problems)
+    changes = Settings(settings, problems)
+    root = changes.on_top(_root(problems))
     note_unknown(root, TOP_KEYS, problems, "a spec")
     if not override:
         _note_missing(root, "input", problems, "input: [channels, height, width]")
     _note_missing(root, "layers", problems, "a list of layers")
-    inputs = overridden(_inputs(root, problems), override)
-    layers = LayerReader(problems, inputs, _defaults(root, problems))
+    inputs = overridden(inputs_of(root, problems), override)
+    layers = LayerReader(problems, inputs, defaults_of(root, problems), changes)
     found = [layers.read(node) for node in optional(problems, root, "layers", _layers) or ()]
+    changes.require_layers()
     spec = NetworkSpec(
-        name=optional(problems, root, "name", _name) or stem,
-        framework=_framework(root, problems),
+        name=name_of(root, problems) or stem,
+        framework=framework_of(root, problems),
         inputs={name: shape for name, shape in inputs.items() if shape is not None},
         layers=tuple(layer for layer in found if layer is not None),
         outputs=optional(problems, root, "outputs", layers.read_outputs) or (),
@@ -93,11 +99,16 @@ def _root(problems: Problems) -> Mapping:
     raise problems.error()
 
 
+def name_of(root: Mapping, problems: Problems) -> str | None:
+    """The name that the spec gives itself; None without one."""
+    return optional(problems, root, "name", _name)
+
+
 def _name(node: Node) -> str:
     return read_name(node, "name")
 
 
-def _framework(root: Mapping, problems: Problems) -> Framework:
+def framework_of(root: Mapping, problems: Problems) -> Framework:
     """The framework that the spec names, else pytorch; onnx's has the spec's opset."""
     name = optional(problems, root, "framework", _framework_name) or DEFAULT_FRAMEWORK
     framework = FRAMEWORKS[name]
@@ -127,7 +138,7 @@ def _layers(node: Node) -> list[Node]:
     return node.items
 
 
-def _inputs(root: Mapping, problems: Problems) -> dict[str, Shape | None]:
+def inputs_of(root: Mapping, problems: Problems) -> dict[str, Shape | None]:
     """The shapes of the inputs by name, in order; None for one that was refused."""
     if "input" not in root.entries:
         return {}
@@ -238,7 +249,7 @@ def _require_shape(shape: Shape) -> None:
         )
 
 
-def _defaults(root: Mapping, problems: Problems) -> dict[str, KeyValues]:
+def defaults_of(root: Mapping, problems: Problems) -> dict[str, KeyValues]:
     """The values under `defaults`, by layer type."""
     if "defaults" not in root.entries:
         return {}
@@ -260,11 +271,11 @@ def _defaults(root: Mapping, problems: Problems) -> dict[str, KeyValues]:
             of_wrong_kind(entry, f"the defaults of {name} are a mapping").note(problems)
         else:
             note_unknown(entry, fields_of(name), problems, f"the defaults of {name}")
-            found[name] = read_keys(entry, name, problems, None, _no_layer_yet)
+            found[name] = read_keys(entry, name, problems, None, no_layer_yet)
     return found
 
 
-def _no_layer_yet(node: Node, field: str, _kind: EarlierLayer | EarlierShape) -> None:
+def no_layer_yet(node: Node, field: str, _kind: EarlierLayer | EarlierShape) -> None:
     """Refuse a default that names a layer: it stands in front of all of them."""
     raise Refusal(node.place, "E108", f"{field} names a layer, which no default can")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.layers import Definition, Geometry
+from convt_cli.arithmetic.layers.pools import MaxUnpool
 from convt_cli.arithmetic.network import Network, NetworkLayer
 from convt_cli.errors import GeometryError, SourcesError, shown
 from convt_cli.spec.layer_spec import LayerSpec
@@ -46,6 +47,7 @@ def resolve(spec: NetworkSpec, problems: Problems, mismatches: Problems) -> Netw
                 inputs=tuple(shapes[name] for name in layer.sources or ()),
                 geometry=geometry,
                 stands_for=layer.stands_for,
+                pool_sources=_pool_sources(layer),
             )
         )
     if problems.has_errors:
@@ -59,6 +61,11 @@ def resolve(spec: NetworkSpec, problems: Problems, mismatches: Problems) -> Netw
         outputs=spec.outputs or (layers[-1].name,),
         warnings=problems.diagnostics,
     )
+
+
+def _pool_sources(layer: LayerSpec) -> tuple[str, ...]:
+    """What the pool reads that the layer undoes; other links are to shapes, not to numbers."""
+    return (layer.linked or ()) if isinstance(layer.definition, MaxUnpool) else ()
 
 
 def _geometry(definition: Definition, here: Situation, problems: Problems) -> Geometry | None:

@@ -15,18 +15,22 @@ MOST_BYTES = 4 * 2**20
 MOST_PROBLEMS = 1000
 """How many problems are collected before reading ends."""
 
-_NOT_YAML = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+NOT_YAML = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """A character that YAML does not allow."""
 
 _LINE_END = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 
 
 class Place(NamedTuple):
-    """`width` characters of a line; `line` and `column` count from 0, as YAML's marks do."""
+    """`width` characters of a line; `line` and `column` count from 0, as YAML's marks do.
+
+    With an `option` they are in that text of the command line, and not in the spec's.
+    """
 
     line: int
     column: int
     width: int = 1
+    option: str = ""
 
 
 @dataclass(slots=True)
@@ -40,7 +44,7 @@ class Problems:
     spec: str
     text: str
     is_model: bool = False
-    _found: dict[tuple[str, str, int, int], Diagnostic] = field(default_factory=dict)
+    _found: dict[tuple[str, str, Place], Diagnostic] = field(default_factory=dict)
     _lines: list[str] | None = None
 
     def add(
@@ -57,12 +61,12 @@ class Problems:
 
         Raises SpecError when there are `MOST_PROBLEMS` of them: nobody reads on.
         """
-        place, excerpt = (place, "") if self.is_model else self._in_range(place)
+        place, excerpt = self._in_range(place)
         diagnostic = Diagnostic(
             code=code,
             spec=self.spec,
             line=self.line(place),
-            column=0 if self.is_model else place.column + 1,
+            column=place.column + 1 if excerpt or not self.is_model else 0,
             width=max(1, place.width),
             layer=layer,
             message=message,
@@ -70,15 +74,15 @@ class Problems:
             help=help,
             excerpt=excerpt,
         )
-        self._found.setdefault((code, message, place.line, place.column), diagnostic)
+        self._found.setdefault((code, message, place), diagnostic)
         if len(self._found) == MOST_PROBLEMS:
             self.add(place, "E007", f"a spec is read up to its first {MOST_PROBLEMS:,} problems")
         if len(self._found) > MOST_PROBLEMS:
             raise self.error()
 
     def line(self, place: Place) -> int:
-        """The number of a place's line, counted from 1; 0 in a model."""
-        return 0 if self.is_model else place.line + 1
+        """The number of a place's line, counted from 1; 0 in a model, and in an option."""
+        return 0 if self.is_model or place.option else place.line + 1
 
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
@@ -100,7 +104,12 @@ class Problems:
         return SpecError(self.diagnostics)
 
     def _in_range(self, place: Place) -> tuple[Place, str]:
-        """`place`, or the end of the text where it lies behind, and the beginning of its line."""
+        """`place`, or the end of the text where it lies behind, and the text of its line.
+
+        The line of a place in an option is the option; a model has none.
+        """
+        if place.option or self.is_model:
+            return place, place.option
         if self._lines is None:
             self._lines = _LINE_END.split(self.text)
         if place.line >= len(self._lines):
@@ -131,7 +140,7 @@ def decode(spec: str, content: bytes) -> Problems:
             help="convert the file, for example with iconv -t UTF-8",
         )
         raise problems.error() from None
-    wrong = _NOT_YAML.search(problems.text)
+    wrong = NOT_YAML.search(problems.text)
     if wrong:
         problems.add(
             place_of(problems.text[: wrong.start()]),

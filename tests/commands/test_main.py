@@ -32,6 +32,7 @@ ARGUMENTS = {
     "table": ("net.yaml",),
     "matrix": ("net.yaml", "--dry-run"),
     "apply": ("net.yaml", "x.csv", "-o", "y.csv"),
+    "run": ("net.yaml", "image.csv", "-o", "y.csv"),
     "deps": ("net.yaml",),
     "explain": ("E105",),
     "solve": ("--sizes", "net.yaml"),

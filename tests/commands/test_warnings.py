@@ -26,6 +26,7 @@ COMMANDS = {
     "analyze": ("analyze", "net.yaml"),
     "matrix": ("matrix", "net.yaml", "-o", "out.npz"),
     "apply": ("apply", "net.yaml", "x.npy", "--forward", "-o", "out.npy"),
+    "run": ("run", "net.yaml", "x.npy", "-o", "out.npy"),
     "invert": ("invert", "net.yaml", "y.npy", "-o", "out.npy"),
     "reconstruct": ("reconstruct", "net.yaml", "x.npy", "--layer", "conv1", "-o", "out.npy"),
     "stimulus": ("stimulus", "net.yaml", "--layer", "conv1", "--unit", "0,0,0"),

@@ -96,6 +96,19 @@ def test_apply(run: Run, path: str, network: Network, name: str, own: bool) -> N
     assert_same(np.load("y.npy"), (layer.apply if own else layer.apply_transpose)(array))
 
 
+def test_run(run: Run, path: str, network: Network) -> None:
+    x = RNG.standard_normal((2, 2, 9, 8))
+    np.save("x.npy", x)
+    assert_quiet(run("run", path, "x.npy", "-o", "y.npy"))
+    assert_same(np.load("y.npy"), network.run(x))
+    assert_quiet(run("run", path, "x.npy", "--layer", "act", "--layer", "down", "-o", "all.npz"))
+    found = network.run(x, layers=["act", "down"])
+    with np.load("all.npz") as written:
+        assert list(written) == list(found) == ["act", "down"]
+        for name, activations in found.items():
+            assert_same(written[name], activations)
+
+
 @pytest.mark.parametrize("name", LAYERS)
 def test_verify(run: Run, path: str, network: Network, name: str) -> None:
     document = run("verify", path, "--layer", name, "--format", "json").document

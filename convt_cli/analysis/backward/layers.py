@@ -7,12 +7,15 @@ A max pool sends it to where the maximum was found.  `activations` go back by a 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import prod
 from typing import cast
 
 import numpy as np
 
 from convt_cli.analysis.backward.activations import ACTIVATIONS
 from convt_cli.analysis.backward.norms import NORMS
+from convt_cli.analysis.backward.resizing import has_resize, resize
 from convt_cli.analysis.backward.selecting import SELECTIONS
 from convt_cli.analysis.backward.step import (
     BackKind,
@@ -25,6 +28,7 @@ from convt_cli.analysis.backward.step import (
 from convt_cli.arithmetic.averages import asked_pads, counts_padding
 from convt_cli.arithmetic.convolution import Convolution
 from convt_cli.arithmetic.dialects.frameworks import Framework
+from convt_cli.arithmetic.keys import FILL_NOTE
 from convt_cli.arithmetic.layers import (
     Conv,
     ConvTranspose,
@@ -42,11 +46,12 @@ from convt_cli.arithmetic.layers.joins import Add, Concat, Multiply
 from convt_cli.arithmetic.layers.linear import Linear
 from convt_cli.arithmetic.layers.norms import GroupNorm
 from convt_cli.arithmetic.layers.pointwise import Dropout, Identity, Scale
-from convt_cli.arithmetic.layers.pools import AveragePool, MaxPool
+from convt_cli.arithmetic.layers.pools import AveragePool, MaxPool, MaxUnpool
 from convt_cli.arithmetic.layers.rearranging import Flatten, Reshape, Transpose
 from convt_cli.arithmetic.layers.resampling import PixelShuffle, PixelUnshuffle, Upsample
 from convt_cli.arithmetic.network import NetworkLayer
 from convt_cli.arithmetic.vocabulary import Rule
+from convt_cli.errors import RequestError
 from convt_cli.operators.dtypes import Array
 from convt_cli.operators.matrix_free import own_actions
 from convt_cli.operators.pooling import (
@@ -55,6 +60,8 @@ from convt_cli.operators.pooling import (
     elements_met,
     max_pool,
     max_pool_transpose,
+    max_unpool,
+    max_unpool_transpose,
     span_walk,
     taps_within,
     window_sum,
@@ -128,12 +135,33 @@ def _average_pool(prepared: PreparedLayer[AveragePool], sources: Sources) -> Ste
 
 
 def _mean(prepared: PreparedLayer[Definition], sources: Sources) -> Step:
-    """The mean of each window: those of a global or an adaptive pool, or of an upsample.
-
-    The windows of an upsample are one element (nearest) or those of an adaptive pool (area).
-    """
+    """The mean of each window: those of a global or an adaptive pool, or of an upsample by area."""
     walks = _walks(prepared)
     return _divided_sums(sources[0], walks, elements_met(walks))
+
+
+def _upsample(prepared: PreparedLayer[Upsample], sources: Sources) -> Step:
+    by_area = prepared.definition.mode == "area"
+    return _mean(prepared, sources) if by_area else resize(prepared, sources)
+
+
+def _max_unpool(prepared: PreparedLayer[MaxUnpool], sources: Sources) -> Step:
+    """Each value where its pool found the maximum in its own source, which is `sources[1]`.
+
+    Raises RequestError (E507) where a maximum lies behind the end of the output.
+    """
+    x, pooled = sources
+    sizes = prepared.layer.output[1:]
+    _, switches = max_pool(pooled, _walks(prepared))
+    if switches.max() >= prod(sizes):
+        raise RequestError(
+            "E507",
+            "a max_unpool puts values back where its pool found them",
+            value=f"{prepared.layer.name} gives {list(sizes)}, the pool read {pooled.shape[2:]}",
+            help="add `output_size: source`",
+        )
+    value = max_unpool(x, switches, sizes)
+    return Step(value, lambda signal, _: (max_unpool_transpose(signal, switches),))
 
 
 def _divided_sums(x: Array, walks: tuple[Walk, ...], counts: list[Array]) -> Step:
@@ -143,7 +171,7 @@ def _divided_sums(x: Array, walks: tuple[Walk, ...], counts: list[Array]) -> Ste
 
 
 def _walks(prepared: PreparedLayer[Definition]) -> tuple[Walk, ...]:
-    """How the windows of a pool or upsample move along each axis."""
+    """How the windows of a pool, or of the pool that is undone, move along each axis."""
     dependence = prepared.layer.geometry.dependence
     if isinstance(dependence, Windows):
         return tuple(map(window_walk, dependence.axes))
@@ -267,7 +295,8 @@ _STEP_TYPES = (
     step_of(AveragePool, BackKind.LINEAR, _average_pool),
     step_of(GlobalAveragePool, BackKind.LINEAR, _mean),
     step_of(AdaptiveAveragePool, BackKind.LINEAR, _mean),
-    step_of(Upsample, BackKind.LINEAR, _mean),
+    step_of(MaxUnpool, BackKind.SWITCHED, _max_unpool),
+    step_of(Upsample, BackKind.LINEAR, _upsample),
     *SELECTIONS,
     step_of(PixelShuffle, BackKind.LINEAR, _shuffle),
     step_of(PixelUnshuffle, BackKind.LINEAR, _unshuffle),
@@ -286,12 +315,8 @@ _STEP_TYPES = (
 STEPS: dict[type[Definition], StepType] = {one.definition: one for one in _STEP_TYPES}
 """The step of each layer type that a signal can go back through, by the class of its keys.
 
-Not in it is max_unpool; `test_every_type_is_known_or_known_to_have_no_way_back` names it, and fails
-for a layer type that is in neither list.
+`TestLayerTypes` of tests/test_registries.py fails for a layer type that is not in it.
 """
-
-_WINDOWED_MODES = ("nearest", "area")
-"""The modes of upsample that are means over windows, which `_average` computes."""
 
 
 def step_type(layer: NetworkLayer, rules: Framework) -> StepType | None:
@@ -299,8 +324,30 @@ def step_type(layer: NetworkLayer, rules: Framework) -> StepType | None:
     if layer.stands_for is not None:
         return None
     definition = layer.definition
-    if isinstance(definition, Upsample) and definition.mode not in _WINDOWED_MODES:
-        return None
+    if isinstance(definition, Upsample):
+        pairs = list(zip(layer.inputs[0][1:], layer.output[1:], strict=True))
+        if not has_resize(definition, pairs, rules):
+            return None
     if isinstance(definition, GroupNorm) and definition.groups(rules) is None:
         return None
     return STEPS.get(type(definition))
+
+
+def notes_of(layers: Sequence[NetworkLayer], rules: Framework) -> tuple[str, ...]:
+    """What is assumed about layers for which the spec does not say enough."""
+    layers_by_note: dict[str, list[str]] = {}
+    for layer in layers:
+        known = step_type(layer, rules)
+        said = known.note(layer.definition, rules) if known else ""
+        if said:
+            layers_by_note.setdefault(f"{layer.type} {said}", []).append(layer.name)
+    filled = [layer.name for layer in layers if layer.is_filled]
+    if filled:
+        layers_by_note[FILL_NOTE] = filled
+    return tuple(f"{_listed(names)}: {note}" for note, names in layers_by_note.items())
+
+
+def _listed(names: list[str]) -> str:
+    """Names for a message: the first six, and how many more there are."""
+    more = f" and {len(names) - 6} more" if len(names) > 6 else ""
+    return ", ".join(names[:6]) + more

@@ -2,13 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from convt_cli.analysis.backward.step import PreparedLayer
 from convt_cli.arithmetic.dialects.frameworks import Framework
 from convt_cli.arithmetic.keys import WeightSource
+from convt_cli.arithmetic.layers import Definition
 from convt_cli.arithmetic.layers.norms import BatchNorm, Norm
 from convt_cli.arithmetic.layers.pointwise import PRelu, stored_order
 from convt_cli.arithmetic.network import NetworkLayer
+from convt_cli.errors import ArrayError
 from convt_cli.files.weights import Weights
 from convt_cli.operators.dtypes import Array
+
+
+def with_numbers(
+    layers: Sequence[NetworkLayer],
+    rules: Framework,
+    weights: Weights,
+    given: np.dtype[Any],
+    dtype: np.dtype[Any] | None = None,
+) -> tuple[tuple[PreparedLayer[Definition], ...], np.dtype[Any]]:
+    """The layers with their numbers, and the dtype that all of these are in.
+
+    It is `dtype`, or else the numpy.result_type of the numbers, of what is `given` and of float32.
+    Raises what reading the numbers raises, and ArrayError (E302) where they are complex.
+    """
+    stored = [parameters_of(layer, rules, weights) for layer in layers]
+    dtypes = [array.dtype for parameters in stored for array in parameters.values()]
+    working = np.result_type(given, np.float32, *dtypes)
+    if working.kind != "f":
+        raise ArrayError(
+            "E302",
+            "images and weights must hold real numbers",
+            value=f"together they are {working}",
+            help="take their real parts",
+        )
+    working = working if dtype is None else dtype
+    prepared = tuple(
+        PreparedLayer(
+            layer=layer,
+            definition=layer.definition,
+            rules=rules,
+            parameters={key: array.astype(working, copy=False) for key, array in arrays.items()},
+        )
+        for layer, arrays in zip(layers, stored, strict=True)
+    )
+    return prepared, working
 
 
 def parameters_of(layer: NetworkLayer, rules: Framework, weights: Weights) -> dict[str, Array]:

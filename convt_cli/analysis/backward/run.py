@@ -14,11 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from convt_cli.analysis.backward.layers import step_type
-from convt_cli.analysis.backward.parameters import parameters_of
+from convt_cli.analysis.backward.layers import notes_of, step_type
+from convt_cli.analysis.backward.parameters import with_numbers
 from convt_cli.analysis.backward.step import Back, BackKind, PreparedLayer, StepType
 from convt_cli.arithmetic.convolution import Shape
-from convt_cli.arithmetic.keys import FILL_NOTE
 from convt_cli.arithmetic.layers import Definition
 from convt_cli.arithmetic.network import Network, NetworkLayer
 from convt_cli.arithmetic.vocabulary import Rule
@@ -79,16 +78,7 @@ class Way:
     @property
     def notes(self) -> tuple[str, ...]:
         """What was assumed about layers for which the spec does not say enough."""
-        layers_by_note: dict[str, list[str]] = {}
-        for layer, known in self._steps():
-            said = known.note(layer.definition, self.network.rules) if known else ""
-            if said:
-                note = f"{layer.type} {said}"
-                layers_by_note.setdefault(note, []).append(layer.name)
-        filled = [layer.name for layer in self.layers if layer.is_filled]
-        if filled:
-            layers_by_note[FILL_NOTE] = filled
-        return tuple(f"{_listed(names)}: {note}" for note, names in layers_by_note.items())
+        return notes_of(self.layers, self.network.rules)
 
     def _steps(self) -> Iterator[tuple[NetworkLayer, StepType | None]]:
         return ((layer, step_type(layer, self.network.rules)) for layer in self.layers)
@@ -104,7 +94,7 @@ def way_to(network: Network, name: str) -> Way:
     for layer in reversed(network.layers):
         if layer.name in needed:
             layers.append(layer)
-            needed |= set(layer.sources)
+            needed |= set(layer.reads)
     inputs = [(source, shape) for source, shape in network.inputs if source in needed]
     if len(inputs) > 1:
         raise RequestError(
@@ -123,11 +113,11 @@ def way_of(network: Network, name: str) -> Way:
     Raises RequestError: E502 for an unknown layer, E503 for one with several sources.
     """
     layer = network[name]
-    if len(layer.sources) > 1:
+    if len(layer.reads) > 1:
         raise RequestError(
             "E503",
             "the own action of a layer with several sources has several inputs",
-            value=f"{name} joins {', '.join(layer.sources)}",
+            value=f"{name} joins {', '.join(layer.reads)}",
             help="choose another layer, or go down to the network's input",
         )
     return Way(
@@ -149,25 +139,7 @@ def prepared(way: Way, weights: Weights, dtype: np.dtype[Any]) -> Prepared:
 
     Raises what reading the weights raises, and ArrayError (E302) where they are complex.
     """
-    stored = [parameters_of(layer, way.network.rules, weights) for layer in way.layers]
-    dtypes = [array.dtype for parameters in stored for array in parameters.values()]
-    working = np.result_type(dtype, np.float32, *dtypes)
-    if working.kind != "f":
-        raise ArrayError(
-            "E302",
-            "images and weights must hold real numbers",
-            value=f"together they are {working}",
-            help="take their real parts",
-        )
-    layers = tuple(
-        PreparedLayer(
-            layer=layer,
-            definition=layer.definition,
-            rules=way.network.rules,
-            parameters={key: array.astype(working, copy=False) for key, array in arrays.items()},
-        )
-        for layer, arrays in zip(way.layers, stored, strict=True)
-    )
+    layers, working = with_numbers(way.layers, way.network.rules, weights, dtype)
     return Prepared(way=way, layers=layers, dtype=working)
 
 
@@ -185,6 +157,8 @@ class Recorded:
         signals = {self.way.layer.name: signal}
         with np.errstate(all="ignore"):
             for layer, back in reversed(self._backs):
+                if layer.name not in signals:  # a max_unpool alone reads it: where its maxima are
+                    continue
                 at_output = signals.pop(layer.name)
                 for source, part in zip(layer.sources, back(at_output, rule), strict=True):
                     signals[source] = signals[source] + part if source in signals else part
@@ -205,7 +179,7 @@ def run(prepared: Prepared, images: Array) -> Recorded:
     with np.errstate(all="ignore"):  # inf and nan are refused below
         for one in prepared.layers:
             layer = one.layer
-            sources = tuple(values[source] for source in layer.sources)
+            sources = tuple(values[source] for source in layer.reads)
             value, back = way.step(layer).take(one, sources)
             values[layer.name] = value
             backs.append((layer, back))
@@ -244,9 +218,3 @@ def _require_memory(prepared: Prepared, batch: int) -> None:
         f"a run up to {way.layer.name}",
         help="use a smaller --input, or a layer further down",
     )
-
-
-def _listed(names: list[str]) -> str:
-    """Names for a message: the first six, and how many more there are."""
-    more = f" and {len(names) - 6} more" if len(names) > 6 else ""
-    return ", ".join(names[:6]) + more

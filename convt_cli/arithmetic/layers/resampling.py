@@ -106,6 +106,13 @@ class Upsample(Layer):
         spans = (self._span(*axis) for axis in zip(sizes, output, factors))
         return Geometry(output=(channels, *output), dependence=Spans(axes=tuple(spans)))
 
+    def factors(self, sizes: Shape, framework: Framework) -> tuple[Ratio, ...]:
+        """By how much each axis grows, as the framework scales positions."""
+        output, factors = self._sizes_and_factors(sizes, framework)
+        if framework.upsampling.scales_by == "factor":
+            return factors
+        return tuple(map(Ratio.of, output, sizes))
+
     def _sizes_and_factors(
         self, sizes: tuple[int, ...], framework: Framework
     ) -> tuple[tuple[int, ...], tuple[Ratio, ...]]:

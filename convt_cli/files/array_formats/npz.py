@@ -36,7 +36,7 @@ class Npz(ArrayFormat):
                 return read_npy(stream, f"{shown(path)}#{shown(member.filename)}", member.file_size)
 
     def write(self, file: BinaryIO, array: Array, key: str) -> None:
-        if key and (_leads_out(key) or len(key) > _MOST_KEY):
+        if key and (leads_out(key) or len(key) > _MOST_KEY):
             raise FileError(
                 "E402",
                 "the key of an .npz is the name of an array in it",
@@ -49,7 +49,7 @@ class Npz(ArrayFormat):
 def _member(archive: zipfile.ZipFile, path: str, key: str) -> zipfile.ZipInfo:
     """The member that holds the array `key`; without a key, the only member."""
     names = [info.filename for info in archive.infolist()]
-    if any(map(_leads_out, names)):
+    if any(map(leads_out, names)):
         raise damaged(path, "it has a member whose name leads out of it")
     keys = [name.removesuffix(".npy") for name in names]
     if len(set(keys)) < len(keys):
@@ -63,6 +63,6 @@ def _member(archive: zipfile.ZipFile, path: str, key: str) -> zipfile.ZipInfo:
     return member
 
 
-def _leads_out(name: str) -> bool:
+def leads_out(name: str) -> bool:
     """Whether unpacking a member of this name would leave the folder, or have no file name."""
     return not {"", ".."}.isdisjoint(re.split(r"[/\\]", name))

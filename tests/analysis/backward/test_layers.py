@@ -39,6 +39,7 @@ KEYS = {
     "avg_pool": "type: avg_pool, kernel_size: 3, stride: 2, padding: 1, ceil_mode: true",
     "adaptive_max_pool": "type: adaptive_max_pool, output_size: [2, 4]",
     "adaptive_avg_pool": "type: adaptive_avg_pool, output_size: [2, 7]",
+    "max_unpool": "type: max_unpool, pool: p",
     "lrn": "type: lrn, size: 3, alpha: 2, beta: 0.6",
     "group_norm": "type: group_norm, num_groups: 2, weight: [1, 2, 3, 4], bias: [1, 0, 2, 1]",
     "layer_norm": "type: layer_norm, normalized_axes: [0, 2], eps: 0.1",
@@ -60,11 +61,15 @@ KEYS = {
     "add": "type: add, from: [a, b, a]",
     "mul": "type: mul, from: [a, b]",
 }
-WITHOUT_STEP = ("max_unpool",)
-"""The layer types through which no signal goes back; `tests.test_registries` holds all others
-to a step.
-"""
-TEXTS = {"linear": FLAT, **dict.fromkeys(("concat", "add", "mul"), TWO)}
+WITHOUT_STEP = ()
+"""The layer types that do nothing to arrays; `tests.test_registries` holds all others to a step."""
+UNPOOLED = """
+    input: {shape}
+    layers:
+      - {{name: p, type: max_pool, kernel_size: 2}}
+      - {{name: last, {keys}}}
+    """
+TEXTS = {"linear": FLAT, "max_unpool": UNPOOLED, **dict.fromkeys(("concat", "add", "mul"), TWO)}
 
 
 def network_of(spec: WriteSpec, name: str) -> Network:
@@ -167,15 +172,35 @@ def test_a_rectifier_by_each_rule(
 
 class TestTable:
     @pytest.mark.parametrize(
-        ("mode", "known"), [("nearest", True), ("area", True), ("linear", False), ("cubic", False)]
+        ("framework", "mode", "size", "known"),
+        [
+            ("pytorch", "bicubic", 3, True),
+            ("jax", "linear", 9, True),
+            ("jax", "linear", 3, False),
+            ("jax", "nearest", 3, True),
+            ("tensorflow", "area", 2, True),
+            ("tensorflow", "area", 3, False),
+        ],
     )
-    def test_an_upsample_has_one_unless_it_interpolates(
-        self, spec: WriteSpec, mode: str, known: bool
+    def test_an_upsample_has_one_unless_its_weights_are_not_known(
+        self, spec: WriteSpec, framework: str, mode: str, size: int, known: bool
     ) -> None:
-        text = ONE.format(shape="[1, 4, 4]", keys=f"type: upsample, scale_factor: 2, mode: {mode}")
-        assert (
-            step_type(load_spec(spec(text)).layers[0], FRAMEWORKS["pytorch"]) is not None
-        ) is known
+        keys = f"type: upsample, output_size: {size}, mode: {mode}"
+        text = f"framework: {framework}\n" + ONE.format(shape="[1, 4, 4]", keys=keys)
+        network = load_spec(spec(text))
+        assert (step_type(network.layers[0], FRAMEWORKS[framework]) is not None) is known
+
+    @pytest.mark.parametrize("mode", ["nearest", "bilinear", "bicubic", "area"])
+    @pytest.mark.parametrize("size", ["[9, 11]", "[3, 17]"])
+    def test_an_upsample_goes_back_by_its_transpose(
+        self, spec: WriteSpec, mode: str, size: str
+    ) -> None:
+        keys = f"type: upsample, output_size: {size}, mode: {mode}"
+        network = load_spec(spec(ONE.format(shape="[2, 6, 8]", keys=keys)))
+        there = recorded(network, x := normal((1, 2, 6, 8)))
+        y = normal(there.activations.shape, seed=1)
+        down = there.down(y, "gradient")
+        assert (there.activations * y).sum() == pytest.approx((x * down).sum(), rel=1e-10)
 
 
 class TestPools:
