@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from convt_cli.analysis.backward.layers import step_type
+from convt_cli.analysis.backward.run import prepared, way_to
+from convt_cli.analysis.backward.run import run as run_network
 from convt_cli.arithmetic.network import Network
 from convt_cli.errors import SpecError
 from convt_cli.files.weights import Weights
@@ -27,6 +30,9 @@ pytestmark = [
 ]
 
 
+NOT_RUN = ()
+"""Networks of which convt runs no layer that has a module's name."""
+
 Exported = tuple[Any, tuple[int, ...], str]
 """(module, shape of its input with the batch, path of its file)."""
 
@@ -39,8 +45,8 @@ def saved(module: Any, shape: tuple[int, ...], path: str = "net.pt2", **options:
     return module
 
 
-def watched(module: Any, shape: tuple[int, ...]) -> dict[str, tuple[Any, Any]]:
-    """(input, output) of every module inside of `module`, by its path, for a random input."""
+def watched(module: Any, images: Any) -> dict[str, tuple[Any, Any]]:
+    """(input, output) of every module inside of `module`, by its path, for `images`."""
     found: dict[str, tuple[Any, Any]] = {}
     for name, inner in module.named_modules():
         inner.register_forward_hook(
@@ -52,7 +58,7 @@ def watched(module: Any, shape: tuple[int, ...]) -> dict[str, tuple[Any, Any]]:
         if hasattr(inner, "inplace"):
             inner.inplace = False  # so that what was watched stays as it was
     with torch.no_grad():
-        module(torch.randn(shape))
+        module(images)
     return found
 
 
@@ -77,7 +83,7 @@ class TestWhole:
         module, shape, path = exported
         network = load_spec(path)
         assert parameters(network) == numel(module)
-        seen = watched(module, shape)
+        seen = watched(module, torch.randn(shape))
         shapes = {layer.name: layer.output for layer in network.layers}
         assert network.output == tuple(seen[""][1].shape[1:])
         own = [
@@ -92,6 +98,14 @@ class TestWhole:
     def test_it_is_the_network_of_its_import(self, exported: Exported) -> None:
         imported = load_model(exported[2], "net.pt2")
         assert_same_network(imported, spec_text(imported, title="net", model="net.pt2"))
+
+    def test_every_layer_gives_what_its_module_gives(
+        self, request: pytest.FixtureRequest, exported: Exported
+    ) -> None:
+        module, shape, path = exported
+        name = request.node.callspec.params["exported"]
+        compared = assert_same_values(path, module, shape)
+        assert (compared == 0) == (name in NOT_RUN), compared
 
     def test_the_numbers_of_convolutions(self, exported: Exported) -> None:
         module, _, path = exported
@@ -109,12 +123,39 @@ def assert_same_numbers(path: str, module: Any) -> None:
             np.testing.assert_array_equal(weights.bias(layer), found.bias.detach().float().numpy())
 
 
+def assert_same_values(path: str, module: Any, shape: tuple[int, ...]) -> int:
+    """Every layer that convt runs gives what the module of its name gives, to rounding.
+
+    The last layer's module is the whole.  The number of layers that were compared comes back.
+    """
+    network = load_spec(path)
+    weights, dtype = (
+        Weights(network),
+        next(iter(module.state_dict().values()), torch.zeros(1)).dtype,
+    )
+    images = torch.randn(shape, dtype=dtype if dtype.is_floating_point else torch.float32)
+    seen = watched(module, images)
+    seen[network.layers[-1].name] = seen[""]
+    compared = 0
+    for layer in network.layers:
+        way = way_to(network, layer.name)
+        if layer.name in seen and all(step_type(one, network.rules) for one in way.layers):
+            ready = prepared(way, weights, images.numpy().dtype)
+            found = run_network(ready, images.numpy()).activations
+            expected = seen[layer.name][1].numpy()
+            scale = abs(expected).max()
+            exact = 200 * np.finfo(images.numpy().dtype).eps * max(1.0, scale)
+            np.testing.assert_allclose(found, expected, rtol=0, atol=exact, err_msg=layer.name)
+            compared += 1
+    return compared
+
+
 class TestApply:
     @pytest.mark.parametrize("name", WHOLE)
     def test_it_gives_what_the_module_gives(self, run: Run, name: str) -> None:
         make, shape = WHOLE[name]
         module = saved(make(), shape)
-        seen = watched(module, shape)
+        seen = watched(module, torch.randn(shape))
         for layer in load_spec("net.pt2").matrix_layers:
             given, expected = (one.detach().numpy() for one in seen[layer.name])
             np.save("x.npy", given)

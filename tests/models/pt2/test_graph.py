@@ -149,7 +149,11 @@ def test_a_problem_names_the_line_of_the_models_code(trace: object, place: str) 
 
 IMAGE = (2, 4, 6, 8)
 LINES: list[tuple[dict[str, Any], tuple[int, ...], str]] = [
-    (node("leaky_relu.default", "y", self="x", negative_slope=0.01), IMAGE, "leaky_relu"),
+    (
+        node("leaky_relu.default", "y", self="x", negative_slope=0.01),
+        IMAGE,
+        "leaky_relu, alpha: 0.01",
+    ),
     (node("add.Tensor", "y", self="x", other=2), IMAGE, "scale, bias: 2.0"),
     (node("rsub.Scalar", "y", self="x", other=2.0), IMAGE, "scale, weight: -1.0, bias: 2.0"),
     (node("div.Tensor", "y", self="x", other=4), IMAGE, "scale, weight: 0.25"),
@@ -173,7 +177,7 @@ LINES: list[tuple[dict[str, Any], tuple[int, ...], str]] = [
     (
         node("slice.Tensor", "y", self="x", dim=3, start=1, end=-1),
         (2, 4, 6, 6),
-        "crop, padding: [0, 1]",
+        "slice, axis: 2, begin: 1, end: 7",
     ),
 ]
 """(node, shape that it gives, the layer that it becomes)."""
@@ -192,11 +196,23 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "the batch moved": (node("transpose.int", "y", self="x", dim0=0, dim1=1), "the batch axis"),
     "the batch reshaped": (node("view.default", "y", self="x", size=[8, 6, 8]), "not the batch"),
     "an axis that is not there": (node("squeeze.dim", "y", self="x", dim=9), "axis 9 of 4"),
-    "some channels": (node("slice.Tensor", "y", self="x", dim=1, end=2), "some of the channels"),
-    "padded channels": (
-        node("constant_pad_nd.default", "y", self="x", pad=[0, 0, 0, 0, 1, 1]), "pads the batch",
+    "a part of the batch": (node("slice.Tensor", "y", self="x", dim=0, end=1), "of the batch"),
+    "one of the batch": (node("select.int", "y", self="x", dim=0, index=1), "of the batch"),
+    "nothing": (node("slice.Tensor", "y", self="x", dim=1, start=3, end=2), "takes [3:2:1] of 4"),
+    "a part beyond": (node("narrow.default", "y", self="x", dim=1, start=2, length=5), "[2:7:1]"),
+    "a padded batch": (
+        node("constant_pad_nd.default", "y", self="x", pad=[0, 0, 0, 0, 0, 0, 1, 1]),
+        "pads the batch",
     ),
-    "a mean over channels": (node("mean.dim", "y", self="x", dim=[1]), "not all spatial"),
+    "a mean over the batch": (node("mean.dim", "y", self="x", dim=[0]), "reduces the batch"),
+    "a softmax over the batch": (node("softmax.int", "y", self="x", dim=0), "over the batch"),
+    "parts of no length": (node("split.Tensor", "y", self="x", split_size=0), "have 0 elements"),
+    "more parts than it has": (
+        node("chunk.default", "y", self="x", chunks=4, dim=1), "4 has not 1 parts of 1",
+    ),
+    "repeated channels": (
+        node("expand.default", "y", self="x", size=[2, 8, 6, 8]), "repeats channels",
+    ),
     "no weight": (node("conv2d.default", "y", input="x"), "its weight is missing"),
     "a weight that is computed": (node("conv2d.default", "y", input="x", weight="x"), "computed"),
     "batches joined": (node("cat.default", "y", tensors=["x", "x"]), "joins batches"),
