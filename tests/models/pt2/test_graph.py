@@ -149,11 +149,7 @@ def test_a_problem_names_the_line_of_the_models_code(trace: object, place: str) 
 
 IMAGE = (2, 4, 6, 8)
 LINES: list[tuple[dict[str, Any], tuple[int, ...], str]] = [
-    (
-        node("leaky_relu.default", "y", self="x", negative_slope=0.01),
-        IMAGE,
-        "leaky_relu, alpha: 0.01",
-    ),
+    (node("leaky_relu.default", "y", self="x", negative_slope=2), IMAGE, "leaky_relu, alpha: 2"),
     (node("add.Tensor", "y", self="x", other=2), IMAGE, "scale, bias: 2.0"),
     (node("rsub.Scalar", "y", self="x", other=2.0), IMAGE, "scale, weight: -1.0, bias: 2.0"),
     (node("div.Tensor", "y", self="x", other=4), IMAGE, "scale, weight: 0.25"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import isfinite, prod
 from typing import Any
 
@@ -139,7 +140,9 @@ def _scale(
     axis = varied[0] if varied else 1
     if axis == 0 or (varied and sizes[axis] != source.full_shape[axis]):
         return None
-    keys: dict[str, Any] = {key: operation.reference(constant, (prod(sizes),))}
+    place = operation.reference(constant, (prod(sizes),))
+    # one number is for all channels where a shape says that it is one
+    keys: dict[str, Any] = {key: replace(place, shape=(1,)) if place and not varied else place}
     if factor != 1:
         keys["weight"] = Inline(shape=(), values=(float(factor),))
     if not constant.is_parameter:
