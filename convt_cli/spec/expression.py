@@ -7,7 +7,6 @@ its place in the text, and from there on it is read as a layer of a YAML spec is
 from __future__ import annotations
 
 import ast
-import os
 import warnings
 from collections.abc import Iterator
 
@@ -29,11 +28,6 @@ _MOST_LETTERS = 2**16
 """Characters of an expression."""
 
 _START = Place(0, 0)
-
-
-def is_expression(path: str) -> bool:
-    """Whether `path` is an expression: it calls something, and no file has that name."""
-    return "(" in path and not os.path.lexists(path)
 
 
 def read_expression(text: str, override: InputOverride) -> tuple[NetworkSpec, Problems]:
