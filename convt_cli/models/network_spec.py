@@ -20,7 +20,9 @@ _TOP = Place(0, 0)
 def network_spec(imported: ImportedModel, path: str, title: str) -> tuple[NetworkSpec, Problems]:
     """The spec that the model in the file `path` is, and its warnings.
 
-    They say what it lacks (W003), and what it says differently than the model (W004).  `title` is the network's name.  Whether its inputs are meant as they are is not asked, as of
+    They say what it lacks (W003), and what it says differently than the model (W004).
+
+    `title` is the network's name.  Whether its inputs are meant as they are is not asked, as of
     one that a person wrote: the model's own layers take them so.
     """
     problems = Problems(path, "", is_model=True)
