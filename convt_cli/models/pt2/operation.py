@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from math import prod
+from math import isfinite, prod
 
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.dialects.frameworks import Framework
@@ -86,13 +86,15 @@ class Operation(Translation):
         return (self.integers(*names) or (default,))[0]
 
     def number(self, default: float, *names: str) -> float:
-        """The argument as a number.  Raises Untranslatable."""
+        """The argument as a finite number.  Raises Untranslatable."""
         value = self.argument(*names)
         if value is None:
             return default
         if not isinstance(value, int | float):
             self.refuse(f"its {names[0]} is not known")
-        return value
+        if not isfinite(value):
+            self.refuse(f"its {names[0]} is {value}")
+        return float(value)
 
     def flag(self, name: str, *, default: bool = False) -> bool:
         """The argument as true or false."""
@@ -149,6 +151,8 @@ class Operation(Translation):
     def scaled(self, source: Activation, factor: float, addend: float = 0) -> Activation:
         """`source` times a number plus a number, as a layer unless that changes nothing."""
         numbers = {"weight": (factor, 1), "bias": (addend, 0)}
+        if not isfinite(factor) or not isfinite(addend):
+            self.refuse(f"it multiplies by {factor} and adds {addend}")
         keys = {
             key: Inline(shape=(), values=(float(number),))
             for key, (number, nothing) in numbers.items()

@@ -149,8 +149,39 @@ def test_a_problem_names_the_line_of_the_models_code(trace: object, place: str) 
 
 IMAGE = (2, 4, 6, 8)
 LINES: list[tuple[dict[str, Any], tuple[int, ...], str]] = [
-    (node("leaky_relu.default", "y", self="x", negative_slope=2), IMAGE, "leaky_relu, alpha: 2"),
+    (node("leaky_relu.default", "y", self="x", negative_slope=2), IMAGE, "leaky_relu, alpha: 2.0"),
     (node("add.Tensor", "y", self="x", other=2), IMAGE, "scale, bias: 2.0"),
+    (node("elu.default", "y", self="x", alpha=1e-7), IMAGE, "elu, alpha: 1e-07"),
+    (
+        node("clamp.default", "y", self="x", min=-1.5, max=2),
+        IMAGE,
+        "clip, minimum: -1.5, maximum: 2.0",
+    ),
+    (node("relu6.default", "y", self="x"), IMAGE, "clip, minimum: 0.0, maximum: 6.0"),
+    (node("clamp.default", "y", self="x", max=float("inf")), IMAGE, "identity"),
+    (node("softmax.int", "y", self="x", dim=-1), IMAGE, "softmax, axis: 2"),
+    (
+        node("layer_norm.default", "y", input="x", normalized_shape=[8], eps=0.1),
+        IMAGE,
+        "layer_norm, normalized_axes: [2], eps: 0.1, affine: false",
+    ),
+    (
+        node("batch_norm.default", "y", input="x", training=False, eps=0.5),
+        IMAGE,
+        "batch_norm, eps: 0.5, affine: false,\n"
+        '     stands_for: "batch_norm by the numbers of its batch"',
+    ),
+    (
+        node("reflection_pad2d.default", "y", self="x", padding=[1, 1, 2, 2]),
+        (2, 4, 10, 10),
+        "pad, padding: [2, 1], mode: reflect",
+    ),
+    (
+        node("pow.Tensor_Scalar", "y", self="x", exponent=3),
+        IMAGE,
+        "mul, from: [input, input, input]",
+    ),
+    (node("expand.default", "y", self="x", size=[2, -1, 6, 8]), IMAGE, "identity"),
     (node("rsub.Scalar", "y", self="x", other=2.0), IMAGE, "scale, weight: -1.0, bias: 2.0"),
     (node("div.Tensor", "y", self="x", other=4), IMAGE, "scale, weight: 0.25"),
     (node("div.Tensor", "y", self="x", other=0), IMAGE, "identity, stands_for: div"),
@@ -216,6 +247,14 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "a stride of 0": (node("max_pool2d.default", "y", self="x", kernel_size=[2], stride=[0]), "0"),
     "a list too long": (node("avg_pool2d.default", "y", self="x", kernel_size=[2] * 3), "2 axes"),
     "an illegal layer": (node("pixel_shuffle.default", "y", self="x", upscale_factor=3), "9"),
+    "an eps below 0": (node("group_norm.default", "y", input="x", num_groups=2, eps=-1.0), "eps"),
+    "an endless slope": (
+        node("leaky_relu.default", "y", self="x", negative_slope=float("inf")), "slope is inf",
+    ),
+    "a product by what is endless": (
+        node("celu.default", "y", self="x", alpha=1e-320), "it multiplies by inf",
+    ),
+    "nothing of each": (node("expand.default", "y", self="x", size=[2, 4, 0, 8]), "cannot become"),
     "not known": (node("lstm.input", "y", input="x"), "no layer type does what it does"),
 }  # fmt: skip
 

@@ -195,6 +195,8 @@ def _layer_norm(operation: Operation) -> Activation:
 def _affine_keys(operation: Operation, shape: tuple[int, ...]) -> dict[str, Any]:
     """The keys that norms have in common, with a weight and a bias of `shape`."""
     eps = {"eps": operation.number(1e-5, "eps")}
+    if eps["eps"] < 0:
+        operation.refuse(f"its eps is {eps['eps']:g}", code="E107")
     weight = operation.constant("weight")
     bias = operation.bias("bias", shape)
     if weight is None and bias is False:

@@ -97,7 +97,9 @@ def _padded(operation: Operation, source: Activation, pairs: tuple[Pair, ...]) -
     cropped = _sliced(operation, source, pairs)
     if not any(map(any, added)):
         return operation.layer("identity", source) if cropped is source else cropped
-    mode, value = _mode(operation), operation.number(0, "value")
+    mode, value = _mode(operation), operation.argument("value") or 0.0
+    if not isinstance(value, int | float):
+        operation.refuse("its value is not known")
     if mode != "constant":
         return _padded_channels_too(operation, cropped, added, mode)
     if not isfinite(value):
@@ -163,7 +165,7 @@ def _expanded(operation: Operation, source: Activation, wanted: Shape) -> Activa
         return operation.layer("identity", source)
     if len(wanted) != len(full) or wanted[:2] != full[:2]:
         operation.refuse(f"it repeats channels or the batch: {list(full)} to {list(wanted)}")
-    if any(own not in (1, size) for own, size in zip(full, wanted)):
+    if min(wanted) < 1 or any(own not in (1, size) for own, size in zip(full, wanted)):
         operation.refuse(f"{list(full)} cannot become {list(wanted)}", code="E505")
     return operation.layer("upsample", source, output_size=short(wanted[2:]))
 
