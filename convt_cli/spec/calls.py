@@ -12,7 +12,7 @@ from math import prod
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.spec.nodes import Node, Scalar, Sequence
 from convt_cli.spec.source import Place
-from convt_cli.spec.values import Refusal, read_integer, read_real, read_sizes
+from convt_cli.spec.values import Refusal, read_flag, read_integer, read_real, read_sizes
 
 _MOST_WRITTEN = 4096
 """The most numbers of a weight that stand in a layer's keys."""
@@ -131,8 +131,7 @@ def layer_norm_keys(call: Call) -> Keys:
 def norm_keys(call: Call) -> Keys:
     """bias, where it is false: else it goes with affine."""
     given = call.arguments.get("bias")
-    is_off = isinstance(given, Scalar) and given.value is False
-    return {"bias": given} if given is not None and is_off else {}
+    return {} if given is None or read_flag(given, "bias") else {"bias": given}
 
 
 def linear_keys(call: Call) -> Keys:

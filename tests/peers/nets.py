@@ -284,7 +284,7 @@ FUNCTIONS: dict[str, tuple[Callable[[Any], Any], tuple[int, ...]]] = {
     "softmax": (lambda x: functional.softmax(x.flatten(1), -1), IMAGE),
     "scalar tensor": (lambda x: x * torch.tensor(0.5), IMAGE),
     "chunk": (lambda x: torch.mul(*x.chunk(2, 1)), IMAGE),
-    "glu": (lambda x: x.chunk(2, 1)[0] * x.chunk(2, 1)[1].sigmoid(), IMAGE),
+    "glu": (lambda x: functional.glu(x, 1), IMAGE),
     "split": (lambda x: torch.cat(x.split(5, 2)[::-1], 2), IMAGE),
     "split sizes": (lambda x: x.split([1, 3], 1)[1].relu(), IMAGE),
     "parts": (lambda x: x[:, 1:3] + x[:, ::2] + x.narrow(1, 2, 2) + x[:, -3:-1], IMAGE),

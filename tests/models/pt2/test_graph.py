@@ -168,8 +168,10 @@ LINES: list[tuple[dict[str, Any], tuple[int, ...], str]] = [
     (
         node("batch_norm.default", "y", input="x", training=False, eps=0.5),
         IMAGE,
-        "batch_norm, eps: 0.5, affine: false,\n"
-        '     stands_for: "batch_norm by the numbers of its batch"',
+        (
+            "batch_norm, eps: 0.5, affine: false,\n"
+            '     stands_for: "batch_norm by the numbers of its batch"'
+        ),
     ),
     (
         node("reflection_pad2d.default", "y", self="x", padding=[1, 1, 2, 2]),
@@ -267,6 +269,13 @@ def test_what_a_spec_cannot_say_is_refused_with_the_reason(name: str) -> None:
         load_spec(path)
     (problem,) = caught.value.diagnostics
     assert reason in f"{problem.message}: {problem.value}"
+
+
+def test_what_only_stands_in_is_a_warning() -> None:
+    nodes = [node("erf.default", "a", self="x"), node("relu.default", "y", self="a")]
+    path = write_program(program(nodes, dict.fromkeys("xay", IMAGE), {}))
+    (warning,) = load_spec(path).warnings
+    assert (warning.code, warning.value) == ("W004", "identity stands for erf, once")
 
 
 def test_a_value_given_by_no_input_is_no_network() -> None:

@@ -54,6 +54,18 @@ def _chunk(operation: Operation) -> Parts:
     return _parts(operation, source, axis, _equal_lengths(operation, size, -(-size // count)))
 
 
+def _gated(operation: Operation) -> Activation:
+    """The first half of an axis times the sigmoid of the second."""
+    source = operation.activation()
+    axis = operation.counted(operation.integer(-1, "dim"), len(source.full_shape))
+    size = source.full_shape[axis]
+    if size % 2:
+        operation.refuse(f"it halves an axis of {size}", code="E111")
+    kept = _part(operation, source, axis, range(size // 2))
+    gate = _part(operation, source, axis, range(size // 2, size))
+    return operation.layer("mul", kept, operation.layer("sigmoid", gate))
+
+
 def _equal_lengths(operation: Operation, size: int, length: int) -> tuple[int, ...]:
     """The lengths of the parts of an axis of `size`, the last of which may be shorter."""
     if length < 1:
@@ -165,6 +177,7 @@ OPERATORS: dict[str, Translator] = {
     "unbind": _unbind,
     **dict.fromkeys(("split", "split_with_sizes", "unsafe_split"), _split),
     **dict.fromkeys(("chunk", "unsafe_chunk"), _chunk),
+    "glu": _gated,
     "flip": _flip,
     "roll": _roll,
     **dict.fromkeys(("cat", "concat", "concatenate"), _concat),
