@@ -60,6 +60,11 @@ class TestNetworks:
         outcome = run("shapes", "net.ymal")
         assert_refused(outcome, "E401")
 
+    def test_a_vector_is_an_input(self, run: Run) -> None:
+        outcome = run("shapes", "nn.Linear(10, 5)", "--input", "10", "--format", "csv")
+        assert outcome.status == 0
+        assert "linear1,linear,,10,5,55" in outcome.out
+
     def test_what_a_layer_has_not_of_the_numbers_it_stands_for(self) -> None:
         text = "nn.CELU(0.2); nn.CELU(); nn.Softsign(); nn.Hardtanh(0, 6)"
         network = load_spec(text, input={"": (2, 5)})
