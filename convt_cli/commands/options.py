@@ -57,7 +57,7 @@ def _kept_as(key: str) -> Callable[[click.Context, click.Parameter, Any], Any]:
 def input_shape(text: str) -> tuple[str, Shape]:
     """(name, shape) of `name=3,224,224`; the name is "" for `3,224,224` alone."""
     name, _, sizes = text.rpartition("=")
-    if not re.fullmatch(rf"[0-9]{{1,16}}(,[0-9]{{1,16}}){{1,{MAX_RANK}}}", sizes):
+    if not re.fullmatch(rf"[0-9]{{1,16}}(,[0-9]{{1,16}}){{0,{MAX_RANK}}}", sizes):
         raise click.BadParameter(f"'{shown(text)}' is not [channels, *spatial], as in 3,224,224")
     shape = tuple(int(size) for size in sizes.split(","))
     if not 1 <= min(shape) <= max(shape) <= LARGEST:

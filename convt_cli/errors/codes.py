@@ -332,4 +332,11 @@ EXPLANATIONS: dict[str, Explanation] = {
         "of parameters and multiply-adds are without them.  Without --partial every cause is an "
         "error (E505, or the code of the rule that is broken).",
     ),
+    "W004": Explanation(
+        "the network differs from its model",
+        "A layer that stands for an operation has its shapes and not its numbers: shapes and "
+        "receptive fields are the model's, values behind it are not.  Numbers that a model "
+        "computes, and does not keep as a weight, are missing in the layer.  The message counts "
+        "each kind; `convt import` lists them all, and the layers have `stands_for`.",
+    ),
 }

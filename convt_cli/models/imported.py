@@ -139,14 +139,25 @@ class ImportedModel:
             yield f"cut: {self.cut}"
 
     @property
+    def differences(self) -> str:
+        """What the spec says differently than the model, in one line; "" for nothing."""
+        said = [f"{note}, {_times(count)}" for note, count in self.notes.items()]
+        return _first_of([*said, *self.unused], "more difference")
+
+    @property
     def cut(self) -> str:
         """One sentence: how much of the model the spec lacks, and the first causes."""
-        first = "; ".join(map(str, self.causes[:_MOST_LISTED]))
-        others = len(self.causes) - _MOST_LISTED
-        more = f"; and {_counted(others, 'more cause')}" if others > 0 else ""
+        first = _first_of(list(map(str, self.causes)), "more cause")
         # an output can be left out although no node is
         what = _counted(self.left_out or len(self.causes), "node" if self.left_out else "output")
-        return f"{what} left out: {first}{more}"
+        return f"{what} left out: {first}"
+
+
+def _first_of(said: list[str], what: str) -> str:
+    """The first of some sentences, and how many more there are, called `what`."""
+    others = len(said) - _MOST_LISTED
+    more = [f"and {_counted(others, what)}"] if others > 0 else []
+    return "; ".join([*said[:_MOST_LISTED], *more])
 
 
 def _counted(count: int, what: str) -> str:

@@ -110,8 +110,11 @@ class Importer(ABC, Generic[_NodeT, _ConstantT]):
     @abstractmethod
     def value(
         self, node: _NodeT, given: list[Activation | Cut | _ConstantT]
-    ) -> Activation | _ConstantT:
-        """The first value that `node` gives, its layers added.  Raises Untranslatable."""
+    ) -> Activation | _ConstantT | tuple[Activation | None, ...]:
+        """The first value that `node` gives, or all of several, its layers added.
+
+        None stands for a value that nothing reads.  Raises Untranslatable.
+        """
 
     @abstractmethod
     def flattening(self, name: str) -> Translation:
@@ -183,10 +186,12 @@ class Importer(ABC, Generic[_NodeT, _ConstantT]):
             if cut is None or not cut.is_known:
                 self._note(_cause_at(node, error))
             return
-        # layers have one output: what reads a further one is cut
+        results = result if isinstance(result, tuple) else (result,)
+        # what reads an output that no layer gives is cut
         for number, name in enumerate(node.outputs):
-            cause = f"output {number} of {node.title}"
-            self.values[name] = result if number == 0 else Cut(cause=cause, is_known=False)
+            known = results[number] if number < len(results) else None
+            cut = Cut(cause=f"output {number} of {node.title}", is_known=False)
+            self.values[name] = cut if known is None else known
 
     def _note(self, cause: Cause) -> None:
         """Remember a cause; an operator's same reason in several places is one."""

@@ -10,18 +10,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module
 from types import MappingProxyType
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.network import Network
-from convt_cli.arithmetic.questions.closing import OpenNetwork
 from convt_cli.errors import Diagnostic, FileError, SpecError, shown
 from convt_cli.models.formats import FORMATS, Format, is_model
 from convt_cli.models.imported import ImportedModel, Unsayable
 from convt_cli.spec import load as specs
-from convt_cli.spec import open_network as open_specs
 from convt_cli.spec.reader import NetworkSpec
 from convt_cli.spec.source import Problems
+
+if TYPE_CHECKING:
+    from convt_cli.arithmetic.questions.closing import OpenNetwork
 
 _NO_OVERRIDE: Mapping[str, Shape] = MappingProxyType({})
 
@@ -82,6 +83,8 @@ def load_open_network(
     settings: Sequence[str] = (),
 ) -> OpenNetwork:
     """The spec or the model file at `path` with its sizes left open."""
+    from convt_cli.spec import open_network as open_specs  # noqa: PLC0415  # seldom needed
+
     if not is_model(path):
         return open_specs.load_open_network(path, input=input, settings=settings)
     return open_specs.opened(

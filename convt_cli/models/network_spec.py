@@ -28,7 +28,9 @@ _TOP = Place(0, 0)
 
 
 def network_spec(imported: ImportedModel, path: str, title: str) -> tuple[NetworkSpec, Problems]:
-    """The spec that the model in the file `path` is, and the warning (W003) of what it lacks.
+    """The spec that the model in the file `path` is, and its warnings.
+
+    They say what it lacks (W003), and what it says differently than the model (W004).
 
     `title` is the network's name.  Whether its inputs are meant as they are is not asked, as of
     one that a person wrote: the model's own layers take them so.
@@ -48,6 +50,14 @@ def network_spec(imported: ImportedModel, path: str, title: str) -> tuple[Networ
     )
     if imported.causes:
         problems.add(_TOP, "W003", "a part of the model is left out", value=imported.cut)
+    if imported.differences:
+        problems.add(
+            _TOP,
+            "W004",
+            "the network differs from its model",
+            value=imported.differences,
+            help="`convt import` lists every difference",
+        )
     return spec, problems
 
 

@@ -12,7 +12,10 @@ from math import prod
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.spec.nodes import Node, Scalar, Sequence
 from convt_cli.spec.source import Place
-from convt_cli.spec.values import Refusal, read_integer, read_sizes
+from convt_cli.spec.values import Refusal, read_flag, read_integer, read_real, read_sizes
+
+_MOST_WRITTEN = 4096
+"""The most numbers of a weight that stand in a layer's keys."""
 
 Keys = dict[str, Node]
 """Keys of a layer and their values, at their places in the expression."""
@@ -35,17 +38,22 @@ class Call:
         place = self.arguments[at].place if at in self.arguments else self.place
         return Refusal(place, code, message, value, help)
 
-    def node(self, name: str, value: int | tuple[int, ...]) -> Node:
+    def node(self, name: str, value: float | str | tuple[float, ...]) -> Node:
         """A value that follows from the argument `name`, and has its place."""
         place = self.arguments[name].place if name in self.arguments else self.place
-        if isinstance(value, int):
-            return Scalar(value, str(value), place)
-        return Sequence([Scalar(one, str(one), place) for one in value], place)
+        if isinstance(value, tuple):
+            return Sequence([Scalar(one, str(one), place) for one in value], place)
+        return Scalar(value, str(value), place)
 
     def integer(self, name: str, default: int) -> int:
         """An argument that is an integer, also below 0.  Raises Refusal."""
         given = self.arguments.get(name)
         return default if given is None else read_integer(given, name, -(2**53))
+
+    def number(self, name: str, default: float) -> float:
+        """An argument that is a finite number.  Raises Refusal."""
+        given = self.arguments.get(name)
+        return default if given is None else read_real(given, name, None)
 
     def axis(self, name: str, default: int) -> int:
         """An argument that is an axis, from 0, the batch, on.  Raises Refusal (E127, E505)."""
@@ -116,10 +124,63 @@ def layer_norm_keys(call: Call) -> Keys:
             f"write {list(call.source)} to normalise over all of it",
             "normalized_shape",
         )
-    return {"normalized_axes": call.node("normalized_shape", tuple(range(rank))[-len(sizes) :])}
+    axes = tuple(range(rank))[-len(sizes) :]
+    return {"normalized_axes": call.node("normalized_shape", axes), **norm_keys(call)}
 
 
-def padding_keys(rank: int) -> Callable[[Call], Keys]:
+def norm_keys(call: Call) -> Keys:
+    """bias, where it is false: else it goes with affine."""
+    given = call.arguments.get("bias")
+    return {} if given is None or read_flag(given, "bias") else {"bias": given}
+
+
+def linear_keys(call: Call) -> Keys:
+    """The last axis, of a source that has several."""
+    last = len(call.source) - 1
+    return {"axis": call.node("in_features", last)} if last else {}
+
+
+def softmax_keys(call: Call) -> Keys:
+    """axis; without a dim PyTorch takes the batch of a source with one spatial axis."""
+    return {"axis": call.node("dim", call.axis("dim", 0 if len(call.source) == 2 else 1) - 1)}
+
+
+def bound_keys(least: int, greatest: int) -> Callable[[Call], Keys]:
+    """minimum and maximum of a clip: min_val and max_val, or else `least` and `greatest`."""
+
+    def keys(call: Call) -> Keys:
+        low, high = call.number("min_val", least), call.number("max_val", greatest)
+        if low >= high:
+            message, value = "min_val is less than max_val", f"got {low:g} and {high:g}"
+            raise call.refused("E107", message, value, "exchange them", "min_val")
+        return {"minimum": call.node("min_val", low), "maximum": call.node("max_val", high)}
+
+    return keys
+
+
+def random_slope_keys(call: Call) -> Keys:
+    """alpha of a leaky_relu: the mean of the slopes that are drawn in training."""
+    lower, upper = call.number("lower", 1 / 8), call.number("upper", 1 / 3)
+    return {"alpha": call.node("lower", (lower + upper) / 2)}
+
+
+def prelu_keys(call: Call) -> Keys:
+    """num_parameters, and the weight that they all begin with where it is not the layer's own."""
+    slopes = call.integer("num_parameters", 1)
+    if slopes not in (1, call.source[0]):
+        value = f"got {slopes}, the source is {list(call.source)}"
+        message = "num_parameters is 1 or the channels of the source"
+        raise call.refused("E111", message, value, f"use 1 or {call.source[0]}", "num_parameters")
+    keys = {"num_parameters": call.node("num_parameters", slopes)}
+    if "init" not in call.arguments:
+        return keys
+    if slopes > _MOST_WRITTEN:
+        message = f"an init is written out for at most {_MOST_WRITTEN:,} slopes"
+        raise call.refused("E505", message, f"got {slopes:,}", "leave it out", "init")
+    return {**keys, "weight": call.node("init", (call.number("init", 0),) * slopes)}
+
+
+def padding_keys(rank: int, mode: str = "zeros") -> Callable[[Call], Keys]:
     """padding of a pad of the last `rank` axes, which PyTorch gives from the last axis on."""
 
     def keys(call: Call) -> Keys:
@@ -136,34 +197,10 @@ def padding_keys(rank: int) -> Callable[[Call], Keys]:
             Sequence(numbers[at : at + 2], given.place) for at in range(0, 2 * rank, 2)
         ]
         none = [call.node("padding", (0, 0))] * (spatial - rank)
-        return {"padding": Sequence([*none, *reversed(pairs)], given.place)}
+        padding = Sequence([*none, *reversed(pairs)], given.place)
+        return {"padding": padding, "mode": call.node("padding", mode)}
 
     return keys
-
-
-def mirrored_keys(rank: int, spare: int) -> Callable[[Call], Keys]:
-    """As `padding_keys`, of values taken from the source: at most its size less `spare` of them."""
-
-    def keys(call: Call) -> Keys:
-        found = padding_keys(rank)(call)
-        pairs = found["padding"]
-        for size, pair in zip(call.source[1:], pairs.items if isinstance(pairs, Sequence) else ()):
-            most = max(read_sizes(pair, "padding", 0))
-            if most > size - spare:
-                message = f"padding of {call.name} is at most {size - spare} for a size of {size}"
-                raise call.refused("E116", message, f"got {most}", "pad less", "padding")
-        return found
-
-    return keys
-
-
-def group_norm_keys(call: Call) -> Keys:
-    groups = read_integer(call.arguments["num_groups"], "num_groups", 1)
-    if call.source[0] % groups:
-        value = f"got {groups} for {call.source[0]}"
-        message = "num_groups divides the channels"
-        raise call.refused("E111", message, value, "use a divisor of them", "num_groups")
-    return {}
 
 
 def instance_norm_keys(call: Call) -> Keys:
@@ -171,4 +208,4 @@ def instance_norm_keys(call: Call) -> Keys:
         value = f"the source is {list(call.source)}"
         message = f"{call.name} takes more than one position"
         raise call.refused("E119", message, value, "leave it out, or give a larger input")
-    return {}
+    return norm_keys(call)

@@ -7,7 +7,6 @@ its place in the text, and from there on it is read as a layer of a YAML spec is
 from __future__ import annotations
 
 import ast
-import os
 import warnings
 from collections.abc import Iterable, Iterator
 
@@ -41,11 +40,6 @@ _START = Place(0, 0)
 
 _TOP_KEYS = ("name", "framework", "opset", "input", "defaults")
 """The keys of a whole spec that settings give to an expression."""
-
-
-def is_expression(path: str) -> bool:
-    """Whether `path` is an expression: it calls something, and no file has that name."""
-    return "(" in path and not os.path.lexists(path)
 
 
 def read_expression(

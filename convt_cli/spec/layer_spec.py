@@ -6,11 +6,13 @@ Here belong the values that reading a layer gives.  How they are read from nodes
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
 
 from convt_cli.arithmetic.convolution import Shape
+from convt_cli.arithmetic.dialects.frameworks import Framework
 from convt_cli.arithmetic.keys import Kind
 from convt_cli.arithmetic.layers import LAYER_TYPES, Definition
 from convt_cli.spec.source import Place
@@ -70,3 +72,18 @@ def fields_of(layer_type: str) -> dict[str, Field]:
         )
         for field in dataclasses.fields(definition)
     }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """A layer of a spec, the layers above it by name, and all shapes that are known so far."""
+
+    layer: LayerSpec
+    framework: Framework
+    above: Mapping[str, LayerSpec]
+    shapes: Mapping[str, Shape]
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The names of the layer's sources."""
+        return self.layer.sources or ()

@@ -10,7 +10,6 @@ from convt_cli.arithmetic.network import Network
 from convt_cli.errors import Diagnostic, SpecError
 from convt_cli.io.conflicts import note_named
 from convt_cli.io.reading import STDIN, read_bytes, reference_path
-from convt_cli.spec.expression import is_expression, read_expression
 from convt_cli.spec.reader import InputOverride, NetworkSpec, read
 from convt_cli.spec.resolve import resolve
 from convt_cli.spec.source import MOST_BYTES, Problems, decode
@@ -83,7 +82,9 @@ def read_spec(
 
     Raises FileError, SpecError, RequestError.
     """
-    if is_expression(path):
+    if "(" in path and not os.path.lexists(path):
+        from convt_cli.spec.expression import read_expression  # noqa: PLC0415  # seldom needed
+
         return read_expression(path, override, settings)
     problems = decode(path, read_bytes(path, MOST_BYTES))
     stem = "network" if path == STDIN else os.path.splitext(os.path.basename(path))[0]

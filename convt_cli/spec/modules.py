@@ -9,18 +9,22 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from convt_cli.arithmetic.layers.assumed import CLIP_BOUNDS, ELU_ALPHA, LEAKY_SLOPE, PRELU_SLOPE
+from convt_cli.arithmetic.layers.assumed import SOFTPLUS_THRESHOLD
 from convt_cli.errors import shown
 from convt_cli.spec.calls import (
     Call,
     Keys,
     adaptive_keys,
+    bound_keys,
     flatten_keys,
-    group_norm_keys,
     instance_norm_keys,
     layer_norm_keys,
-    mirrored_keys,
+    linear_keys,
+    norm_keys,
     padding_keys,
+    prelu_keys,
+    random_slope_keys,
+    softmax_keys,
     unflatten_keys,
 )
 from convt_cli.spec.nodes import Scalar
@@ -67,7 +71,6 @@ def _module(layer_type: str, signature: str, keys: str = "", **others: object) -
 
 _RANKS = (1, 2, 3)
 _NORM = "eps momentum affine track_running_stats device dtype bias"
-_BIASED = {"bias": True}
 
 _CONVOLUTIONS: dict[str, Module] = {}
 _POOLS: dict[str, Module] = {}
@@ -124,73 +127,70 @@ for _rank in _RANKS:
         assumed={"value": 0},
         further=padding_keys(_rank),
     )
-    for _mode, _further in (
-        ("Reflection", mirrored_keys(_rank, 1)),
-        ("Replication", padding_keys(_rank)),
-        ("Circular", mirrored_keys(_rank, 0)),
+    for _name, _mode in (
+        ("Reflection", "reflect"),
+        ("Replication", "replicate"),
+        ("Circular", "circular"),
     ):
-        _PADS[f"{_mode}Pad{_rank}d"] = _module(
-            "pad", "padding |", ranks=_only, stands_in=True, further=_further
+        _PADS[f"{_name}Pad{_rank}d"] = _module(
+            "pad", "padding |", ranks=_only, further=padding_keys(_rank, _mode)
         )
     _NORMS[f"BatchNorm{_rank}d"] = _module(
         "batch_norm",
         f"num_features | {_NORM}",
-        "affine",
+        "eps affine",
         ranks=(0, 1) if _rank == 1 else _only,
         channels="num_features",
-        fixed=_BIASED,
+        assumed={"track_running_stats": True},
+        further=norm_keys,
     )
     _NORMS[f"InstanceNorm{_rank}d"] = _module(
         "instance_norm",
         f"num_features | {_NORM}",
-        "affine",
+        "eps affine",
         ranks=_only,
         channels="num_features",
-        fixed=_BIASED,
+        assumed={"track_running_stats": False},
         further=instance_norm_keys,
     )
 
 _NORMS["GroupNorm"] = _module(
     "group_norm",
     "num_groups num_channels | eps affine device dtype bias",
-    "affine",
+    "num_groups eps affine",
     channels="num_channels",
-    fixed=_BIASED,
-    further=group_norm_keys,
+    further=norm_keys,
 )
 _NORMS["LayerNorm"] = _module(
     "layer_norm",
     "normalized_shape | eps elementwise_affine bias device dtype",
-    "elementwise_affine:affine",
-    fixed=_BIASED,
+    "eps elementwise_affine:affine",
     further=layer_norm_keys,
 )
-_NORMS["LocalResponseNorm"] = _module("lrn", "size | alpha beta k")
+_NORMS["LocalResponseNorm"] = _module("lrn", "size | alpha beta k", "size alpha beta k")
 
 _ACTIVATIONS = {
     "ReLU": _module("relu", "| inplace"),
-    "ReLU6": _module("clip", "| inplace"),
-    "LeakyReLU": _module(
-        "leaky_relu", "| negative_slope inplace", assumed={"negative_slope": LEAKY_SLOPE}
-    ),
-    "Hardtanh": _module(
-        "clip",
-        "min_val max_val | inplace",
-        assumed=dict(zip(("min_val", "max_val"), CLIP_BOUNDS)),
-    ),
-    "ELU": _module("elu", "| alpha inplace", assumed={"alpha": ELU_ALPHA}),
-    "GELU": _module("gelu", "| approximate", assumed={"approximate": "none"}),
+    "ReLU6": _module("clip", "| inplace", further=bound_keys(0, 6)),
+    "Hardtanh": _module("clip", "| min_val max_val inplace", further=bound_keys(-1, 1)),
+    "LeakyReLU": _module("leaky_relu", "| negative_slope inplace", "negative_slope:alpha"),
+    "RReLU": _module("leaky_relu", "| lower upper inplace", further=random_slope_keys),
+    "PReLU": _module("prelu", "| num_parameters init device dtype", further=prelu_keys),
+    "ELU": _module("elu", "| alpha inplace", "alpha"),
+    "CELU": _module("elu", "| alpha inplace", assumed={"alpha": 1}),
+    "SELU": _module("selu", "| inplace"),
+    "GELU": _module("gelu", "| approximate", "approximate"),
     "SiLU": _module("silu", "| inplace"),
-    "Sigmoid": _module("sigmoid", ""),
-    "Tanh": _module("tanh", ""),
-    "Softmax": _module("softmax", "| dim"),
-    "Softmax2d": _module("softmax", "", ranks=(2,)),
-    "PReLU": _module(
-        "prelu",
-        "| num_parameters init device dtype",
-        "num_parameters",
-        assumed={"init": PRELU_SLOPE},
+    "Mish": _module("mish", "| inplace"),
+    "Softplus": _module(
+        "softplus", "| beta threshold", assumed={"beta": 1, "threshold": SOFTPLUS_THRESHOLD}
     ),
+    "Sigmoid": _module("sigmoid", ""),
+    "Hardsigmoid": _module("hard_sigmoid", "| inplace"),
+    "Hardswish": _module("hard_swish", "| inplace"),
+    "Tanh": _module("tanh", ""),
+    "Softmax": _module("softmax", "| dim", further=softmax_keys),
+    "Softmax2d": _module("softmax", "", ranks=(2,)),
     "Identity": _module("identity", ""),
     **{
         name: _module("dropout", "| p inplace")
@@ -200,15 +200,8 @@ _ACTIVATIONS = {
 }
 
 _STAND_INS = {
-    "Hardswish": "| inplace",
-    "Hardsigmoid": "| inplace",
-    "Mish": "| inplace",
-    "SELU": "| inplace",
-    "CELU": "| alpha inplace",
-    "Softplus": "| beta threshold",
     "Softshrink": "| lambd",
     "Hardshrink": "| lambd",
-    "RReLU": "| lower upper inplace",
     "Threshold": "threshold value | inplace",
     "LogSoftmax": "| dim",
     "Softmin": "| dim",
@@ -226,7 +219,10 @@ MODULES: dict[str, Module] = {
     **_ACTIVATIONS,
     **{name: _module("identity", one, stands_in=True) for name, one in _STAND_INS.items()},
     "Linear": _module(
-        "linear", "in_features out_features | bias device dtype", "in_features out_features bias"
+        "linear",
+        "in_features out_features | bias device dtype",
+        "in_features out_features bias",
+        further=linear_keys,
     ),
     "Flatten": _module("flatten", "| start_dim end_dim", further=flatten_keys),
     "Unflatten": _module("reshape", "dim unflattened_size |", further=unflatten_keys),

@@ -7,12 +7,12 @@ above, or need numbers that only a search finds; a message may name it only if i
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from shlex import quote
 
 from convt_cli.arithmetic.axis import Axis
 from convt_cli.arithmetic.convolution import Shape
-from convt_cli.arithmetic.dialects.frameworks import FRAMEWORKS, Framework
+from convt_cli.arithmetic.dialects.frameworks import FRAMEWORKS
 from convt_cli.arithmetic.layers import (
     Conv,
     ConvTranspose,
@@ -25,7 +25,7 @@ from convt_cli.arithmetic.layers.resampling import Upsample
 from convt_cli.arithmetic.questions.bounds import Bounds
 from convt_cli.arithmetic.questions.solver import Question, has_solution
 from convt_cli.errors import GeometryError, SourcesError
-from convt_cli.spec.layer_spec import LayerSpec
+from convt_cli.spec.layer_spec import LayerSpec, Situation
 from convt_cli.spec.reader import DEFAULT_FRAMEWORK
 
 # Bounds for what is tried out, so that a message costs little time.
@@ -37,21 +37,6 @@ _MOST_SOURCES = 8
 
 _MOST_LAYERS = 32
 """Layers between a join and the layer above that could be resized."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Situation:
-    """A layer of a spec, the layers above it by name, and all shapes that are known so far."""
-
-    layer: LayerSpec
-    framework: Framework
-    above: Mapping[str, LayerSpec]
-    shapes: Mapping[str, Shape]
-
-    @property
-    def sources(self) -> tuple[str, ...]:
-        """The names of the layer's sources."""
-        return self.layer.sources or ()
 
 
 def join_help(error: SourcesError, here: Situation, path: str) -> str:

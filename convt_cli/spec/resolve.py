@@ -12,9 +12,8 @@ from convt_cli.arithmetic.layers import Definition, Geometry
 from convt_cli.arithmetic.layers.pools import MaxUnpool
 from convt_cli.arithmetic.network import Network, NetworkLayer
 from convt_cli.errors import GeometryError, SourcesError, shown
-from convt_cli.spec.layer_spec import LayerSpec
+from convt_cli.spec.layer_spec import LayerSpec, Situation
 from convt_cli.spec.reader import NetworkSpec
-from convt_cli.spec.remedies import Situation, expect_help, join_help
 from convt_cli.spec.source import Problems
 
 
@@ -92,6 +91,8 @@ def _note(error: GeometryError, here: Situation, problems: Problems) -> None:
     """Note an error at the place of its field, with the help of the join where it is one."""
     remedy = error.help
     if isinstance(error, SourcesError) and len(here.sources) > 1:
+        from convt_cli.spec.remedies import join_help  # noqa: PLC0415  # an error alone needs it
+
         remedy = join_help(error, here, problems.spec)
     problems.add(
         here.layer.place(error.field),
@@ -107,6 +108,8 @@ def _compare(geometry: Geometry, here: Situation, mismatches: Problems) -> None:
     """Note an output that is not the expected one (E201)."""
     layer = here.layer
     if layer.expect is not None and layer.expect != geometry.output:
+        from convt_cli.spec.remedies import expect_help  # noqa: PLC0415  # an error alone needs it
+
         mismatches.add(
             layer.place("expect"),
             "E201",

@@ -122,6 +122,52 @@ class ShuffleUnit(nn.Module):  # type: ignore[misc]  # PyTorch is skipped
         return y.view(batch, channels, height, width)
 
 
+class Trained(nn.Module):  # type: ignore[misc]  # PyTorch is skipped
+    """Norms and slopes with numbers that are not those of a new module."""
+
+    def __init__(self, *layers: Any) -> None:
+        super().__init__()
+        self.body = nn.Sequential(*layers)
+        for name, one in (*self.named_parameters(), *self.named_buffers()):
+            if one.is_floating_point():
+                low = 0.5 if "var" in name else -1.0
+                one.data = torch.rand_like(one) * (2 - low) + low
+
+    def forward(self, x: Any) -> Any:
+        return self.body(x)
+
+
+class Fixed(nn.Module):  # type: ignore[misc]  # PyTorch is skipped
+    """Buffers and parameters: a mean, a deviation, one number, and those of the last axis."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.randn(4, 1, 1))
+        self.register_buffer("factor", torch.randn(1, 4, 1, 1))
+        self.register_buffer("number", torch.tensor(0.3))
+        self.gain = nn.Parameter(torch.randn(1))
+        self.gamma = nn.Parameter(torch.randn(10))
+
+    def forward(self, x: Any) -> Any:
+        y = (x - self.mean) * self.factor + self.number
+        return self.gain * (self.mean - y) * self.gamma
+
+
+class Products(nn.Module):  # type: ignore[misc]  # PyTorch is skipped
+    """Products with matrices that are stored one way and the other."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Parameter(torch.randn(10, 6))
+        self.second = nn.Parameter(torch.randn(5, 6))
+        self.bias = nn.Parameter(torch.randn(7))
+        self.third = nn.Parameter(torch.randn(4 * 12 * 5, 7))
+
+    def forward(self, x: Any) -> Any:
+        y = torch.matmul(torch.matmul(x, self.first), self.second.t()).flatten(1)
+        return torch.addmm(self.bias, y, self.third)
+
+
 class Scaled(nn.Module):  # type: ignore[misc]  # PyTorch is skipped
     """A learned scale per channel, a buffer of means, and numbers."""
 
@@ -134,7 +180,7 @@ class Scaled(nn.Module):  # type: ignore[misc]  # PyTorch is skipped
         return (self.gamma * x + self.beta) * 2 - 1 + (3 - x) / 4
 
 
-class Products(nn.Module):  # type: ignore[misc]  # PyTorch is skipped
+class Chained(nn.Module):  # type: ignore[misc]  # PyTorch is skipped
     """Products with a matrix, as it is and the other way round."""
 
     def __init__(self) -> None:
@@ -188,6 +234,14 @@ WAVE = (2, 4, 20)
 VOLUME = (1, 4, 6, 8, 7)
 
 LAYERS: dict[str, Net] = {
+    "trained": (
+        lambda: Trained(
+            *(nn.BatchNorm2d(4, 1e-3), nn.BatchNorm2d(4, affine=False), nn.PReLU(), nn.PReLU(4)),
+            *(nn.BatchNorm2d(4), nn.GroupNorm(2, 4, 0.1), nn.LayerNorm((12, 10)), nn.ELU(0.3)),
+            *(nn.InstanceNorm2d(4, 0.2, affine=True), nn.LayerNorm(10, bias=False), nn.CELU(0.7)),
+            *(nn.InstanceNorm2d(4, affine=True, track_running_stats=True), nn.Linear(10, 3)),
+        ), IMAGE,
+    ),
     "conv1d": (_seq(nn.Conv1d(4, 6, 5, 2, 3, 2)), WAVE),
     "conv2d": (_seq(nn.Conv2d(4, 6, (3, 5), (2, 1), (1, 0), groups=2)), IMAGE),
     "conv3d": (_seq(nn.Conv3d(4, 2, 3, padding=1, bias=False)), VOLUME),
@@ -223,10 +277,17 @@ LAYERS: dict[str, Net] = {
             *(nn.ReLU(), nn.ReLU6(), nn.LeakyReLU(), nn.ELU(), nn.GELU(), nn.SiLU(), nn.Sigmoid()),
             *(nn.Tanh(), nn.Hardswish(), nn.Hardsigmoid(), nn.Mish(), nn.Softplus(), nn.SELU()),
             *(nn.PReLU(), nn.PReLU(4), nn.Hardtanh(0, 6), nn.Softmax(1), nn.Dropout(), nn.CELU()),
-            *(nn.Dropout2d(), nn.LogSoftmax(1), nn.Softsign(), nn.Identity(), nn.GELU("tanh")),
+            *(nn.Dropout2d(), nn.Identity(), nn.GELU("tanh"), nn.LeakyReLU(0.2), nn.Hardtanh()),
+            *(nn.LogSigmoid(), nn.Softplus(2, 40), nn.Tanhshrink(), nn.RReLU(0.1), nn.Softmin(1)),
         ),
         IMAGE,
     ),
+    "functions of one number": (
+        _seq(nn.LogSoftmax(1), nn.Softsign(), nn.Softplus(1, 3), nn.Threshold(0, 1)), IMAGE,
+    ),
+    "softmax": (_seq(nn.Softmax(-1), nn.Softmax2d(), nn.Softmax(2)), IMAGE),
+    "linear of an axis": (_seq(nn.Linear(10, 3), nn.LayerNorm(3), nn.Linear(3, 5, False)), IMAGE),
+    "avg_pool divisor": (_seq(nn.AvgPool2d(3, 2, 1, divisor_override=5)), IMAGE),
     "upsample nearest": (_seq(nn.Upsample(scale_factor=2), nn.Upsample(size=(9, 31))), IMAGE),
     "upsample fraction": (_seq(nn.Upsample(scale_factor=1.15, mode="bilinear")), (1, 4, 100, 20)),
     "upsample linear": (_seq(nn.Upsample(scale_factor=(1.5,), mode="linear")), WAVE),
@@ -279,6 +340,35 @@ FUNCTIONS: dict[str, tuple[Callable[[Any], Any], tuple[int, ...]]] = {
     "shuffled": (lambda x: functional.channel_shuffle(x, 2), IMAGE),
     "sizes": (lambda x: x.reshape(2, 4, x.shape[2] * x.shape[3]), IMAGE),
     "means": (lambda x: x - torch.tensor([1.0, 2, 3, 4]).view(4, 1, 1), IMAGE),
+    "chunk": (lambda x: torch.mul(*x.chunk(2, 1)), IMAGE),
+    "glu": (lambda x: functional.glu(x, 1), IMAGE),
+    "split": (lambda x: torch.cat(x.split(5, 2)[::-1], 2), IMAGE),
+    "split sizes": (lambda x: x.split([1, 3], 1)[1].relu(), IMAGE),
+    "parts": (lambda x: x[:, 1:3] + x[:, ::2] + x.narrow(1, 2, 2) + x[:, -3:-1], IMAGE),
+    "select": (lambda x: x[:, 1] * x[:, -1] + x.select(1, 2), IMAGE),
+    "unbind": (lambda x: torch.stack(x.unbind(1)[1:], 3), IMAGE),
+    "flip and roll": (lambda x: x.flip(1, 3).roll((2, -3), (1, 2)), IMAGE),
+    "pads of all kinds": (
+        lambda x: functional.pad(
+            functional.pad(functional.pad(x, (1, -2, 0, 3, 2, 1)), (2, 1, 0, 1), "circular"),
+            (1, 1, -1, 2),
+            value=-3.5,
+        ),
+        IMAGE,
+    ),
+    "padded steps": (lambda x: functional.pad(x[:, :, ::2], (0, 0, 0, 0, 4, 4)), IMAGE),
+    "expand": (lambda x: x + x.mean((2, 3), keepdim=True).expand(-1, -1, 12, 10), IMAGE),
+    "reductions": (
+        lambda x: x.mean(1, keepdim=True) + x.sum(2, keepdim=True) * x.amax(-1, True),
+        IMAGE,
+    ),
+    "tokens": (lambda x: x.flatten(2).transpose(1, 2).mean(1), IMAGE),
+    "rsub and alpha": (
+        lambda x: torch.rsub(x.relu(), x, alpha=3) - torch.rsub(x, 2, alpha=0.5),
+        IMAGE,
+    ),
+    "powers": (lambda x: x**2 + x.pow(3) - x.square() + (-x), IMAGE),
+    "clamps": (lambda x: x.clamp(min=-0.5).clamp_max(0.7) + x.clamp(-1, 1), IMAGE),
 }
 """Functions of tensors."""
 
@@ -288,8 +378,10 @@ WHOLE: dict[str, Net] = {
     "inverted": (Inverted, (1, 8, 9, 9)),
     "shuffle": (ShuffleUnit, (3, 8, 5, 5)),
     "scaled": (Scaled, IMAGE),
-    "products": (Products, (2, 8)),
+    "chained": (Chained, (2, 8)),
     "stored": (Stored, (2, 8)),
+    "fixed": (Fixed, IMAGE),
+    "products": (Products, IMAGE),
 }
 """Whole networks."""
 

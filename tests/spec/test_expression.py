@@ -60,13 +60,18 @@ class TestNetworks:
         outcome = run("shapes", "net.ymal")
         assert_refused(outcome, "E401")
 
+    def test_a_vector_is_an_input(self, run: Run) -> None:
+        outcome = run("shapes", "nn.Linear(10, 5)", "--input", "10", "--format", "csv")
+        assert outcome.status == 0
+        assert "linear1,linear,,10,5,55" in outcome.out
+
     def test_what_a_layer_has_not_of_the_numbers_it_stands_for(self) -> None:
-        text = "nn.LeakyReLU(0.2); nn.LeakyReLU(); nn.Hardswish(); nn.Hardtanh(0, 6)"
+        text = "nn.CELU(0.2); nn.CELU(); nn.Softsign(); nn.Hardtanh(0, 6)"
         network = load_spec(text, input={"": (2, 5)})
         assert [one.stands_for for one in network.layers] == [
-            "nn.LeakyReLU(0.2)",
+            "nn.CELU(0.2)",
             None,
-            "nn.Hardswish()",
+            "nn.Softsign()",
             None,
         ]
 
@@ -84,13 +89,20 @@ WRONG = [
     ("nn.Conv2d(3, 8, 9)", (3, 8, 8), "E110", "9", ""),
     ("nn.Conv1d(3, 8, 3)", (3, 8, 8), "E119", "nn.Conv1d", "the source is [3, 8, 8]"),
     ("nn.Conv2d(3, 8, 3); nn.BatchNorm2d(4)", (3, 8, 8), "E114", "4", "got 4, the source has 8"),
-    ("nn.BatchNorm2d(3, bias=False)", (3, 8, 8), "E505", "False", "got False"),
+    ("nn.BatchNorm2d(3, bias=1)", (3, 8, 8), "E103", "1", "got 1"),
     ("nn.MaxPool2d(2, return_indices=True)", (3, 8, 8), "E505", "True", "got True"),
     ("nn.LayerNorm(7)", (3, 8, 8), "E114", "7", "got [7], the source is [3, 8, 8]"),
     ("nn.Flatten(0)", (3, 8, 8), "E505", "0", "got 0, the batch"),
     ("nn.Unflatten(1, (2, 2))", (3, 8, 8), "E120", "(2, 2)", "got [2, 2] for 3"),
     ("nn.ZeroPad2d((1, 2))", (3, 8, 8), "E106", "(1, 2)", "got 2"),
-    ("nn.Linear(3, 4)", (3, 8, 8), "E119", "nn.Linear", "the source is [3, 8, 8]"),
+    ("nn.Linear(3, 4)", (3, 8, 8), "E114", "3", "the source has 8"),
+    ("nn.Hardtanh(2, 1)", (3, 8, 8), "E107", "2", "got 2 and 1"),
+    ("nn.Softmax(-4)", (3, 8, 8), "E505", "-4", "the batch"),
+    ("nn.PReLU(2)", (3, 8, 8), "E111", "2", "got 2, the source is"),
+    ("nn.PReLU(5000, 0.5)", (5000, 2), "E505", "0.5", "got 5,000"),
+    ("nn.GroupNorm(2, 3)", (3, 8, 8), "E111", "2", "got 2 with 3"),
+    ("nn.ReflectionPad2d(8)", (3, 8, 8), "E116", "8", "got 8 on 8"),
+    ("nn.LeakyReLU('a')", (3, 8, 8), "E103", "'a'", "got 'a'"),
     ("nn.Convd(3, 8, 3)", (3, 8, 8), "E104", "nn.Convd", "got 'Convd'"),
     ("os.system('ls')", (3, 8, 8), "E104", "os.system", "got 'os.system'"),
     ("nn.ReLU(open('x'))", (3, 8, 8), "E103", "open('x')", "got open('x')"),

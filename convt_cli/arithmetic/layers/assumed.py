@@ -15,3 +15,5 @@ CLIP_BOUNDS = (0.0, 6.0)
 """The least and the greatest value that a clip lets through."""
 CLIP_TEXT = "0 ... 6"
 """`CLIP_BOUNDS` as a message writes them."""
+SOFTPLUS_THRESHOLD = 20
+"""Where PyTorch's softplus becomes x, which is 2e-9 less; the layer has no such place."""

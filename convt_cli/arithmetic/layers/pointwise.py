@@ -7,7 +7,16 @@ from math import prod
 
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.dialects.frameworks import Framework
-from convt_cli.arithmetic.keys import Bias, Inline, Integer, Weight, WeightSource, key
+from convt_cli.arithmetic.keys import (
+    Bias,
+    FileReference,
+    Flag,
+    Inline,
+    Integer,
+    Weight,
+    WeightSource,
+    key,
+)
 from convt_cli.arithmetic.layers.base import Geometry, Layer, check_inline, single_source
 from convt_cli.errors import GeometryError
 
@@ -121,13 +130,16 @@ def stored_order(shape: Shape, framework: Framework) -> Shape:
 class Scale(Layer):
     """Each channel times a factor plus an addend; one that is left out is not applied.
 
-    With neither given both are counted, as a batch norm's are.  A list of one number is for all
-    channels and counts as one parameter.  A number without a list is a constant of the formula,
-    as the 3 and the 6 of x * clip(x + 3) / 6 are, and no parameter.
+    With neither given both are counted, as a batch norm's are.  A list of one number, or a file
+    of `shape: [1]`, is for all channels and counts as one parameter.  A number without a list is
+    a constant of the formula, as the 3 and the 6 of x * clip(x + 3) / 6 are, and no parameter.
     """
 
     weight: WeightSource | None = key(Weight(scalar=True), "a factor per channel", default=None)
     bias: bool | WeightSource | None = key(Bias(scalar=True), "an addend per channel", default=None)
+    learned: bool = key(
+        Flag(), "whether its numbers count as parameters, or are fixed", default=True
+    )
 
     def resolve(self, sources: tuple[Shape, ...], framework: Framework) -> Geometry:
         shape = single_source(sources)
@@ -139,10 +151,12 @@ class Scale(Layer):
             parameters += _numbers_in(self.weight, shape[0])
         if self.bias is not False and (self.bias is not None or self.weight is None):
             parameters += _numbers_in(self.bias, shape[0])
-        return Geometry(output=shape, parameters=parameters)
+        return Geometry(output=shape, parameters=parameters if self.learned else 0)
 
 
 def _is_for_all_channels(source: bool | WeightSource | None) -> bool:
+    if isinstance(source, FileReference):
+        return source.shape == (1,)
     return isinstance(source, Inline) and source.shape in {(), (1,)}
 
 
@@ -150,4 +164,4 @@ def _numbers_in(source: bool | WeightSource | None, channels: int) -> int:
     """How many parameters of a scale `source` holds; one per channel unless the spec has them."""
     if isinstance(source, Inline):
         return len(source.values) if source.shape else 0
-    return channels
+    return 1 if _is_for_all_channels(source) else channels

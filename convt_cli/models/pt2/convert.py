@@ -18,7 +18,7 @@ from convt_cli.models.imported import ImportedLayer, ImportedModel
 from convt_cli.models.importer import Importer
 from convt_cli.models.pt2.aliases import stale_reads
 from convt_cli.models.pt2.graph import Constant, Graph, Node
-from convt_cli.models.pt2.operation import Operation, Value
+from convt_cli.models.pt2.operation import Operation, Value, Values
 from convt_cli.models.pt2.operators import OPERATORS
 from convt_cli.models.translation import Activation, Cut, Translation, Untranslatable
 
@@ -35,6 +35,12 @@ _ARITHMETIC: dict[str, Callable[[int, int], int]] = {
 
 _SAME_NUMBERS = ("detach", "clone", "alias", "contiguous", "lift_fresh_copy", "to", "_to_copy")
 """Operators that keep the numbers of a constant."""
+
+_SAME_ORDER = (
+    *("view", "reshape", "_unsafe_view", "view_copy", "_reshape_alias", "flatten", "unflatten"),
+    *("squeeze", "unsqueeze"),
+)
+"""Operators that keep the numbers of a constant in their order, and change its shape."""
 
 
 def convert(
@@ -68,6 +74,7 @@ class _Importer(Importer[Node, "Constant | int | float"]):
         self._reference = reference
         self._is_example = True  # no input has another shape than the example's
         self._stale = stale_reads(graph.nodes)
+        self._read = {name for node in graph.needed for name in node.reads} | {*graph.outputs}
         self._parts: dict[int, tuple[str, str]] = {}  # by a layer's number: its name, and its call
 
     def run(self, override: Mapping[str, Shape]) -> ImportedModel:
@@ -79,11 +86,13 @@ class _Importer(Importer[Node, "Constant | int | float"]):
     def flattening(self, name: str) -> Translation:
         return Translation(name, "flatten", self.rules, self.next_layer)
 
-    def value(self, node: Node, given: list[Value | Cut]) -> Activation | Constant | int | float:
-        """What `node` gives: a size, a constant, or the last of its layers."""
+    def value(self, node: Node, given: list[Value | Cut]) -> Values:
+        """What `node` gives: a size, a constant, or what its layers give."""
         if node.name in self._stale:
             raise Untranslatable(self._stale[node.name])
-        operation = Operation(node, self.values, self.rules, self._reference, self.next_layer)
+        operation = Operation(
+            node, self.values, self.rules, self._reference, self.next_layer, read=self._read
+        )
         if node.operator in ("sym_size", "sym_numel"):
             return _size(operation)
         if node.operator in _ARITHMETIC:
@@ -97,31 +106,33 @@ class _Importer(Importer[Node, "Constant | int | float"]):
         output = next(iter(node.outputs), "")
         sizes = tuple(size or 0 for size in self._recorded.get(output, ()))
         source = operation.argument("self", "input")
-        if (
-            isinstance(source, Constant)
-            and source.sizes == sizes
-            and (node.operator in _SAME_NUMBERS)
-        ):
-            return source
-        if isinstance(source, Constant) and _is_transposed(node, operation, source):
-            return replace(source, sizes=sizes, is_transposed=not source.is_transposed)
-        return Constant(sizes=sizes)
+        found = None
+        if isinstance(source, Constant):
+            found = _rearranged(node, operation, source, sizes)
+        return found if found is not None and found.sizes == sizes else Constant(sizes=sizes)
 
-    def _translated(self, node: Node, operation: Operation) -> Activation | Constant | int | float:
+    def _translated(self, node: Node, operation: Operation) -> Values:
         translate = OPERATORS.get(node.operator)
         if translate is None:
             raise Untranslatable("no layer type does what it does")
         result = translate(operation)
+        if self._is_example:
+            given = result if isinstance(result, tuple) else (result,)
+            for output, one in zip(node.outputs, given):
+                _require_recorded(one, self._recorded.get(output))
         output = next(iter(node.outputs), "")
-        recorded = self._recorded.get(output)
-        if self._is_example and isinstance(result, Activation) and recorded != result.full_shape:
-            listed = f"{list(result.full_shape)}, the file records {list(recorded or ())}"
-            raise Untranslatable(f"its layer gives {listed}")
         first = self.next_layer
         self.add_layers(operation, node.module or node.name, output)
         name, call = node.module or node.name, node.call or node.name
         self._parts.update(dict.fromkeys(range(first, self.next_layer), (name, call)))
         return result
+
+
+def _require_recorded(value: Value | None, recorded: tuple[int | None, ...] | None) -> None:
+    """Raise Untranslatable for a value that has another shape than the file says."""
+    if isinstance(value, Activation) and recorded != value.full_shape:
+        listed = f"{list(value.full_shape)}, the file records {list(recorded or ())}"
+        raise Untranslatable(f"its layer gives {listed}")
 
 
 def _named(
@@ -160,16 +171,34 @@ def _computed(node: Node, operation: Operation) -> int:
     return found
 
 
-def _is_transposed(node: Node, operation: Operation, source: Constant) -> bool:
-    """Whether a node exchanges the two axes of a matrix."""
-    if len(source.sizes) != 2:
-        return False
+def _rearranged(
+    node: Node, operation: Operation, source: Constant, sizes: Shape
+) -> Constant | None:
+    """The numbers of `source` as a node rearranges them; None where it does more than that.
+
+    `sizes` are those of what the node gives.
+    """
+    if node.operator in _SAME_NUMBERS:
+        return source
+    if node.operator in _SAME_ORDER:
+        return replace(source, sizes=sizes, is_reshaped=True)
+    order = _order(node, operation, len(source.sizes))
+    if order is None or source.is_reshaped:
+        return None
+    axes = order if source.axes is None else tuple(source.axes[axis] for axis in order)
+    return replace(source, sizes=sizes, axes=None if list(axes) == sorted(axes) else axes)
+
+
+def _order(node: Node, operation: Operation, rank: int) -> tuple[int, ...] | None:
+    """The order into which a node brings the axes of a constant; None for another node."""
     match node.operator:
         case "t":
-            return True
+            return tuple(reversed(range(rank)))
         case "permute":
-            return operation.integers("dims") in ((1, 0), (-1, -2), (-1, 0), (1, -2))
-        case "transpose":
-            axes = {operation.integer(0, name) % 2 for name in ("dim0", "dim1")}
-            return axes == {0, 1}
-    return False
+            return tuple(axis % rank for axis in operation.integers("dims") or ())
+        case "transpose" | "swapaxes":
+            order = list(range(rank))
+            first, second = (operation.integer(0, f"dim{axis}") % rank for axis in (0, 1))
+            order[first], order[second] = order[second], order[first]
+            return tuple(order)
+    return None

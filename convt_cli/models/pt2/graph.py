@@ -45,14 +45,16 @@ Argument = Scalar | Reference | Unread | tuple[Scalar | Reference | Unread, ...]
 class Constant:
     """A tensor that no input decides on, of these sizes.
 
-    `key` is its name in the file, None for one that is computed; `is_transposed` says that its
-    two axes are those of the tensor `key` the other way round.  `is_parameter`: it is trained.
+    `key` is its name in the file, None for one that is computed.  It is the tensor `key` with its
+    `axes` in that order, if they are in another one, and with `is_reshaped` then in the shape
+    `sizes`.  `is_parameter`: it is trained.
     """
 
     sizes: tuple[int, ...]
     key: str | None = None
     is_parameter: bool = False
-    is_transposed: bool = False
+    axes: tuple[int, ...] | None = None
+    is_reshaped: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
-from typing import TypeVar
+from collections.abc import Callable, Collection, Mapping, Sequence
+from math import isfinite, prod
 
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.dialects.frameworks import Framework
-from convt_cli.arithmetic.keys import FileReference
+from convt_cli.arithmetic.keys import FileReference, Inline
 from convt_cli.models.pt2.graph import Argument, Constant, Node, Reference, Scalar, Unread
 from convt_cli.models.translation import Activation, Cut, Translation
 
 Value = Activation | Constant | int | float
 """What a node can read or give: a number stands for a size that is computed."""
 
+Values = Value | tuple[Activation | None, ...]
+"""What a node gives: its one output, or all of several; None for one that nothing reads."""
+
 Found = Scalar | Unread | Activation | Constant | tuple["Found", ...]
 """An argument with its values in place of references."""
-
-_T = TypeVar("_T")
 
 
 class Operation(Translation):
@@ -31,10 +31,16 @@ class Operation(Translation):
         rules: Framework,
         reference: str,
         first: int,
+        *,
+        read: Collection[str],
     ) -> None:
-        """`reference` is the model's file as weights name it, `first` the first layer's number."""
+        """`reference` is the model's file as weights name it, `first` the first layer's number.
+
+        `read` are the names of all values of the graph that a node reads or that are outputs.
+        """
         super().__init__(node.name, node.operator, rules, first)
         self.node = node
+        self.are_read = tuple(name in read for name in node.outputs)
         self._reference = reference
         self._arguments = {name: _found(one, values) for name, one in node.arguments.items()}
 
@@ -80,13 +86,15 @@ class Operation(Translation):
         return (self.integers(*names) or (default,))[0]
 
     def number(self, default: float, *names: str) -> float:
-        """The argument as a number.  Raises Untranslatable."""
+        """The argument as a finite number.  Raises Untranslatable."""
         value = self.argument(*names)
         if value is None:
             return default
         if not isinstance(value, int | float):
             self.refuse(f"its {names[0]} is not known")
-        return value
+        if not isfinite(value):
+            self.refuse(f"its {names[0]} is {value}")
+        return float(value)
 
     def flag(self, name: str, *, default: bool = False) -> bool:
         """The argument as true or false."""
@@ -116,12 +124,49 @@ class Operation(Translation):
             self.refuse(f"its {name} is missing")
         return sizes
 
-    def reference(self, constant: Constant) -> FileReference | None:
-        """The place of a constant in the model's file; None, and a note, if it has none."""
-        if constant.key is None or constant.is_transposed:
+    def reference(self, constant: Constant, shape: Shape | None = None) -> FileReference | None:
+        """The place of a constant in the model's file; None, and a note, if it has none.
+
+        `shape` is that in which it is wanted, with the same elements.
+        """
+        if constant.key is None:
             self.notes.append("the numbers of a weight are not kept in the model")
             return None
-        return FileReference(file=self._reference, key=constant.key)
+        wanted = constant.sizes if shape is None else shape
+        if prod(wanted) != prod(constant.sizes):
+            self.refuse(f"its constant is {list(constant.sizes)}, not {list(wanted)}", code="E121")
+        is_reshaped = constant.is_reshaped or wanted != constant.sizes
+        return FileReference(
+            file=self._reference,
+            key=constant.key,
+            axes=constant.axes,
+            shape=wanted if is_reshaped else None,
+        )
+
+    def bias(self, name: str, shape: Shape) -> bool | FileReference:
+        """The key of a bias: its place; False if left out, True if it is not kept in the model."""
+        constant = self.constant(name)
+        return False if constant is None else self.reference(constant, shape) or True
+
+    def scaled(self, source: Activation, factor: float, addend: float = 0) -> Activation:
+        """`source` times a number plus a number, as a layer unless that changes nothing."""
+        numbers = {"weight": (factor, 1), "bias": (addend, 0)}
+        if not isfinite(factor) or not isfinite(addend):
+            self.refuse(f"it multiplies by {factor} and adds {addend}")
+        keys = {
+            key: Inline(shape=(), values=(float(number),))
+            for key, (number, nothing) in numbers.items()
+            if number != nothing
+        }
+        return self.layer("scale", source, **keys) if keys else source
+
+    def in_order(self, source: Activation, order: Sequence[int]) -> Activation:
+        """The axes of `source` in another order, which leaves the batch in front."""
+        if sorted(order) != list(range(len(source.full_shape))) or order[0] != 0:
+            self.refuse(f"{list(order)} does not leave the batch axis where it is")
+        if list(order) == sorted(order):
+            return self.layer("identity", source)
+        return self.layer("transpose", source, axes=tuple(axis - 1 for axis in order[1:]))
 
 
 def _found(argument: Argument, values: Mapping[str, Value | Cut]) -> Found:
@@ -133,10 +178,5 @@ def _found(argument: Argument, values: Mapping[str, Value | Cut]) -> Found:
     return argument
 
 
-def with_batch_kept(source: Activation, shape: Shape) -> Activation:
-    """`source` in another shape, without a layer that says so."""
-    return replace(source, shape=shape)
-
-
-Translator = Callable[[Operation], Value]
-"""Adds the layers that a node turns into, and returns what the last of them gives."""
+Translator = Callable[[Operation], Values]
+"""Adds the layers that a node turns into, and returns what they give."""

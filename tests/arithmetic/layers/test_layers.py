@@ -529,7 +529,9 @@ class TestScale:
     def test_has_one_number_per_channel(self, field: str) -> None:
         keys: Keys = {field: numbers(4)}
         assert_refused(Scale(**keys), ((7, 4, 4),), ("E121", field, None))
-        assert resolved(Scale(**{field: numbers(7)}), (7, 4, 4)).parameters == 7
+        keys = {field: numbers(7)}
+        assert resolved(Scale(**keys), (7, 4, 4)).parameters == 7
+        assert resolved(Scale(**keys, learned=False), (7, 4, 4)).parameters == 0
 
     @pytest.mark.parametrize(("shape", "count"), [((), 0), ((1,), 1)])
     def test_one_number_for_all_channels_counts_once_in_a_list_and_else_not(
@@ -539,6 +541,10 @@ class TestScale:
         assert resolved(Scale(weight=one, bias=False), (7, 4, 4)).parameters == count
         assert resolved(Scale(bias=one), (7, 4, 4)).parameters == count
         assert resolved(Scale(weight=one, bias=self.FILE), (7, 4, 4)).parameters == count + 7
+
+    def test_an_array_of_one_number_is_for_all_channels(self) -> None:
+        one = FileReference(file="w.npy", shape=(1,))
+        assert resolved(Scale(weight=one), (7, 4, 4)).parameters == 1
 
 
 class TestReshaping:

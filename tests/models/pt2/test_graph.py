@@ -149,8 +149,41 @@ def test_a_problem_names_the_line_of_the_models_code(trace: object, place: str) 
 
 IMAGE = (2, 4, 6, 8)
 LINES: list[tuple[dict[str, Any], tuple[int, ...], str]] = [
-    (node("leaky_relu.default", "y", self="x", negative_slope=0.01), IMAGE, "leaky_relu"),
+    (node("leaky_relu.default", "y", self="x", negative_slope=2), IMAGE, "leaky_relu, alpha: 2.0"),
     (node("add.Tensor", "y", self="x", other=2), IMAGE, "scale, bias: 2.0"),
+    (node("elu.default", "y", self="x", alpha=1e-7), IMAGE, "elu, alpha: 1e-07"),
+    (
+        node("clamp.default", "y", self="x", min=-1.5, max=2),
+        IMAGE,
+        "clip, minimum: -1.5, maximum: 2.0",
+    ),
+    (node("relu6.default", "y", self="x"), IMAGE, "clip, minimum: 0.0, maximum: 6.0"),
+    (node("clamp.default", "y", self="x", max=float("inf")), IMAGE, "identity"),
+    (node("softmax.int", "y", self="x", dim=-1), IMAGE, "softmax, axis: 2"),
+    (
+        node("layer_norm.default", "y", input="x", normalized_shape=[8], eps=0.1),
+        IMAGE,
+        "layer_norm, normalized_axes: [2], eps: 0.1, affine: false",
+    ),
+    (
+        node("batch_norm.default", "y", input="x", training=False, eps=0.5),
+        IMAGE,
+        (
+            "batch_norm, eps: 0.5, affine: false,\n"
+            '     stands_for: "batch_norm by the numbers of its batch"'
+        ),
+    ),
+    (
+        node("reflection_pad2d.default", "y", self="x", padding=[1, 1, 2, 2]),
+        (2, 4, 10, 10),
+        "pad, padding: [2, 1], mode: reflect",
+    ),
+    (
+        node("pow.Tensor_Scalar", "y", self="x", exponent=3),
+        IMAGE,
+        "mul, from: [input, input, input]",
+    ),
+    (node("expand.default", "y", self="x", size=[2, -1, 6, 8]), IMAGE, "identity"),
     (node("rsub.Scalar", "y", self="x", other=2.0), IMAGE, "scale, weight: -1.0, bias: 2.0"),
     (node("div.Tensor", "y", self="x", other=4), IMAGE, "scale, weight: 0.25"),
     (node("div.Tensor", "y", self="x", other=0), IMAGE, "identity, stands_for: div"),
@@ -173,7 +206,7 @@ LINES: list[tuple[dict[str, Any], tuple[int, ...], str]] = [
     (
         node("slice.Tensor", "y", self="x", dim=3, start=1, end=-1),
         (2, 4, 6, 6),
-        "crop, padding: [0, 1]",
+        "slice, axis: 2, begin: 1, end: 7",
     ),
 ]
 """(node, shape that it gives, the layer that it becomes)."""
@@ -192,11 +225,23 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "the batch moved": (node("transpose.int", "y", self="x", dim0=0, dim1=1), "the batch axis"),
     "the batch reshaped": (node("view.default", "y", self="x", size=[8, 6, 8]), "not the batch"),
     "an axis that is not there": (node("squeeze.dim", "y", self="x", dim=9), "axis 9 of 4"),
-    "some channels": (node("slice.Tensor", "y", self="x", dim=1, end=2), "some of the channels"),
-    "padded channels": (
-        node("constant_pad_nd.default", "y", self="x", pad=[0, 0, 0, 0, 1, 1]), "pads the batch",
+    "a part of the batch": (node("slice.Tensor", "y", self="x", dim=0, end=1), "of the batch"),
+    "one of the batch": (node("select.int", "y", self="x", dim=0, index=1), "of the batch"),
+    "nothing": (node("slice.Tensor", "y", self="x", dim=1, start=3, end=2), "takes [3:2:1] of 4"),
+    "a part beyond": (node("narrow.default", "y", self="x", dim=1, start=2, length=5), "[2:7:1]"),
+    "a padded batch": (
+        node("constant_pad_nd.default", "y", self="x", pad=[0, 0, 0, 0, 0, 0, 1, 1]),
+        "pads the batch",
     ),
-    "a mean over channels": (node("mean.dim", "y", self="x", dim=[1]), "not all spatial"),
+    "a mean over the batch": (node("mean.dim", "y", self="x", dim=[0]), "reduces the batch"),
+    "a softmax over the batch": (node("softmax.int", "y", self="x", dim=0), "over the batch"),
+    "parts of no length": (node("split.Tensor", "y", self="x", split_size=0), "have 0 elements"),
+    "more parts than it has": (
+        node("chunk.default", "y", self="x", chunks=4, dim=1), "4 has not 1 parts of 1",
+    ),
+    "repeated channels": (
+        node("expand.default", "y", self="x", size=[2, 8, 6, 8]), "repeats channels",
+    ),
     "no weight": (node("conv2d.default", "y", input="x"), "its weight is missing"),
     "a weight that is computed": (node("conv2d.default", "y", input="x", weight="x"), "computed"),
     "batches joined": (node("cat.default", "y", tensors=["x", "x"]), "joins batches"),
@@ -221,6 +266,14 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         "its negative_slope is not known",
     ),
     "an illegal layer": (node("pixel_shuffle.default", "y", self="x", upscale_factor=3), "9"),
+    "an eps below 0": (node("group_norm.default", "y", input="x", num_groups=2, eps=-1.0), "eps"),
+    "an endless slope": (
+        node("leaky_relu.default", "y", self="x", negative_slope=float("inf")), "slope is inf",
+    ),
+    "a product by what is endless": (
+        node("celu.default", "y", self="x", alpha=1e-320), "it multiplies by inf",
+    ),
+    "nothing of each": (node("expand.default", "y", self="x", size=[2, 4, 0, 8]), "cannot become"),
     "not known": (node("lstm.input", "y", input="x"), "no layer type does what it does"),
 }  # fmt: skip
 
@@ -251,6 +304,13 @@ def test_a_weight_that_does_not_fit_its_source_is_refused(
     with pytest.raises(SpecError) as caught:
         load_spec(write_program(changed))
     assert reason in caught.value.diagnostics[0].value
+
+
+def test_what_only_stands_in_is_a_warning() -> None:
+    nodes = [node("erf.default", "a", self="x"), node("relu.default", "y", self="a")]
+    path = write_program(program(nodes, dict.fromkeys("xay", IMAGE), {}))
+    (warning,) = load_spec(path).warnings
+    assert (warning.code, warning.value) == ("W004", "identity stands for erf, once")
 
 
 def test_a_value_given_by_no_input_is_no_network() -> None:

@@ -14,6 +14,7 @@ from convt_cli.models.pt2.operators import (
     convolutions,
     elementwise,
     linear,
+    parts,
     pools,
     preserving,
     reshaping,
@@ -27,6 +28,7 @@ OPERATORS: dict[str, Translator] = {
     **elementwise.OPERATORS,
     **linear.OPERATORS,
     **reshaping.OPERATORS,
+    **parts.OPERATORS,
     **resizing.OPERATORS,
 }
 """By the name of a function of ATen, without its overload and the `_` of one in place."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from convt_cli.arithmetic.keys import FileReference, Padding
+from convt_cli.arithmetic.keys import Padding
 from convt_cli.models.pt2.graph import Constant
 from convt_cli.models.pt2.operation import Operation, Translator
 from convt_cli.models.translation import Activation, short
@@ -65,18 +65,13 @@ def _keys(
         "dilation": short(operation.per_axis("dilation", rank, 1)),
         "groups": groups,
         "weight": operation.reference(weight),
-        "bias": _bias(operation),
+        "bias": operation.bias("bias", (out_channels,)),
     }
 
 
 def _padding(operation: Operation, rank: int) -> Padding:
     word = operation.argument("padding")
     return word if isinstance(word, str) else short(operation.per_axis("padding", rank, 0))
-
-
-def _bias(operation: Operation) -> bool | FileReference:
-    bias = operation.constant("bias")
-    return False if bias is None else operation.reference(bias) or True
 
 
 OPERATORS: dict[str, Translator] = {

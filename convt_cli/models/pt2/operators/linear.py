@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from convt_cli.models.pt2.graph import Constant
@@ -10,52 +11,52 @@ from convt_cli.models.translation import Activation
 
 
 def _linear(operation: Operation) -> Activation:
-    weight = operation.weight()  # (out_features, in_features)
-    keys = {"weight": operation.reference(weight), "bias": _bias(operation, "bias")}
-    return _product(operation, operation.activation(), weight.sizes[::-1], keys)
+    return _product(operation, operation.activation(), operation.weight(), "bias")
 
 
 def _addmm(operation: Operation) -> Activation:
     if any(operation.number(1, name) != 1 for name in ("alpha", "beta")):
         operation.refuse("it scales its product")
-    return _multiplied(operation, "mat1", "mat2", _bias(operation, "self"))
+    return _multiplied(operation, "mat1", "mat2", "self")
 
 
 def _mm(operation: Operation) -> Activation:
-    return _multiplied(operation, "self", "mat2", bias=False)
+    return _multiplied(operation, "self", "mat2")
 
 
 def _matmul(operation: Operation) -> Activation:
-    return _multiplied(operation, "self", "other", bias=False)
+    return _multiplied(operation, "self", "other")
 
 
-def _multiplied(operation: Operation, source: str, matrix: str, bias: Any) -> Activation:
+def _multiplied(operation: Operation, source: str, matrix: str, bias: str = "") -> Activation:
     """A linear layer for a product with a matrix (in_features, out_features)."""
-    weight = operation.weight(matrix)
-    stored = None
-    if weight.is_transposed:
-        stored = operation.reference(
-            Constant(sizes=weight.sizes[::-1], key=weight.key)
-        )  # (out_features, in_features)
-    else:
-        operation.notes.append("the weight of a linear layer is left out, being (in, out)")
-    keys = {"weight": stored, "bias": bias}
-    return _product(operation, operation.activation(source), weight.sizes, keys)
+    return _product(
+        operation, operation.activation(source), _transposed(operation.weight(matrix)), bias
+    )
 
 
-def _product(
-    operation: Operation, source: Activation, sizes: tuple[int, ...], keys: dict[str, Any]
-) -> Activation:
-    """A linear layer for a product with a matrix of `sizes`, (in_features, out_features)."""
-    if len(source.shape) != 1 or len(sizes) != 2 or sizes[0] != source.shape[0] or not sizes[1]:
-        shapes = f"{list(source.full_shape)} and {list(sizes)}"
-        operation.refuse(f"it is no product of a flat source with a matrix: {shapes}")
-    return operation.layer("linear", source, out_features=sizes[1], **keys)
+def _transposed(matrix: Constant) -> Constant:
+    """The matrix with its axes exchanged; without a key where its numbers cannot be named so."""
+    axes = (1, 0) if matrix.axes is None else None
+    key = None if matrix.is_reshaped else matrix.key
+    return replace(matrix, sizes=matrix.sizes[::-1], axes=axes, key=key)
 
 
-def _bias(operation: Operation, name: str) -> Any:
-    bias = operation.constant(name)
-    return False if bias is None else operation.reference(bias) or True
+def _product(operation: Operation, source: Activation, weight: Constant, bias: str) -> Activation:
+    """A linear layer along the last axis, by a weight (out_features, in_features)."""
+    sizes, last = weight.sizes, len(source.shape) - 1
+    if len(sizes) != 2 or sizes[1] != source.shape[last] or not sizes[0]:
+        shapes = f"{list(source.full_shape)} and {list(sizes[::-1])}"
+        operation.refuse(f"it is no product of its source's last axis with a matrix: {shapes}")
+    keys: dict[str, Any] = {"axis": last} if last else {}
+    return operation.layer(
+        "linear",
+        source,
+        out_features=sizes[0],
+        **keys,
+        weight=operation.reference(weight),
+        bias=operation.bias(bias, sizes[:1]),
+    )
 
 
 OPERATORS: dict[str, Translator] = {

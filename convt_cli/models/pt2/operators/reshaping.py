@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from math import prod
+from math import isfinite, prod
 
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.keys import LARGEST, Pair
 from convt_cli.models.pt2.operation import Operation, Translator
-from convt_cli.models.translation import Activation, short_pairs
+from convt_cli.models.translation import Activation, short, short_pairs
 
 
 def _view(operation: Operation) -> Activation:
@@ -62,7 +62,7 @@ def _unsqueeze(operation: Operation) -> Activation:
 
 def _permute(operation: Operation) -> Activation:
     source = operation.activation()
-    return _in_order(operation, source, operation.axes(source, "dims") or ())
+    return operation.in_order(source, operation.axes(source, "dims") or ())
 
 
 def _transpose(operation: Operation) -> Activation:
@@ -73,16 +73,7 @@ def _transpose(operation: Operation) -> Activation:
         for axis in (0, 1)
     )
     order[first], order[second] = order[second], order[first]
-    return _in_order(operation, source, tuple(order))
-
-
-def _in_order(operation: Operation, source: Activation, order: tuple[int, ...]) -> Activation:
-    """The axes of `source` in another order, which leaves the batch in front."""
-    if sorted(order) != list(range(len(source.full_shape))) or order[0] != 0:
-        operation.refuse(f"{list(order)} does not leave the batch axis where it is")
-    if list(order) == sorted(order):
-        return operation.layer("identity", source)
-    return operation.layer("transpose", source, axes=tuple(axis - 1 for axis in order[1:]))
+    return operation.in_order(source, tuple(order))
 
 
 def _pad(operation: Operation) -> Activation:
@@ -96,24 +87,55 @@ def _pad(operation: Operation) -> Activation:
     # PyTorch begins with the last axis
     pairs = [(before, after) for before, after in zip(given[::2], given[1::2])][::-1]
     on_all = ((0, 0),) * (rank - len(pairs)) + tuple(pairs)
-    if any(map(any, on_all[:2])):
-        operation.refuse("it pads the batch or the channels")
-    return _padded(operation, source, on_all[2:])
+    if any(on_all[0]):
+        operation.refuse("it pads the batch")
+    return _padded(operation, source, on_all[1:])
 
 
 def _padded(operation: Operation, source: Activation, pairs: tuple[Pair, ...]) -> Activation:
-    """A crop for what is negative, then a pad; it stands in for one that adds other than zeros."""
-    cut = tuple((max(0, -before), max(0, -after)) for before, after in pairs)
+    """Slices for what is negative, then a pad; it stands in for one that no layer does."""
     added = tuple((max(0, before), max(0, after)) for before, after in pairs)
-    cropped = operation.cropped(source, cut)
+    cropped = _sliced(operation, source, pairs)
     if not any(map(any, added)):
-        return cropped if any(map(any, cut)) else operation.layer("identity", source)
-    mode, value = _mode(operation), operation.number(0, "value")
-    padding = short_pairs(added)
-    if mode == "constant" and not value:
-        return operation.layer("pad", cropped, padding=padding)
-    other = f"pad with {value:g}" if mode == "constant" else f"pad in mode {mode}"
-    return operation.stand_in("pad", cropped, stands_for=other, padding=padding)
+        return operation.layer("identity", source) if cropped is source else cropped
+    mode, value = _mode(operation), operation.argument("value") or 0.0
+    if not isinstance(value, int | float):
+        operation.refuse("its value is not known")
+    if mode != "constant":
+        return _padded_channels_too(operation, cropped, added, mode)
+    if not isfinite(value):
+        operation.notes.append(f"pad with zeros stands for pad with {value:g}")
+        return _padded_channels_too(operation, cropped, added, "zeros")
+    # other numbers than zeros: the zeros of a source that is less by so much
+    lower = operation.scaled(cropped, 1, -value)
+    padded = _padded_channels_too(operation, lower, added, "zeros")
+    return operation.scaled(padded, 1, value)
+
+
+def _sliced(operation: Operation, source: Activation, pairs: tuple[Pair, ...]) -> Activation:
+    """`source` without what negative pads cut off."""
+    for axis, (before, after) in enumerate(pairs):
+        if before < 0 or after < 0:
+            end = after if after < 0 else None
+            source = operation.layer("slice", source, axis=axis, begin=max(0, -before), end=end)
+    return source
+
+
+def _padded_channels_too(
+    operation: Operation, source: Activation, pairs: tuple[Pair, ...], mode: str
+) -> Activation:
+    """A pad of the spatial axes, after one of the channels, for which they become spatial."""
+    if len(pairs) == 1:
+        return operation.layer("pad", source, padding=short_pairs(pairs), mode=mode)
+    if any(pairs[0]):
+        channels, *sizes = source.shape
+        apart = operation.layer("reshape", source, shape=(1, channels, prod(sizes)))
+        padded = operation.layer("pad", apart, padding=(pairs[0], (0, 0)), mode=mode)
+        full = (channels + sum(pairs[0]), *sizes)
+        source = operation.layer("reshape", padded, shape=full)
+    if not any(map(any, pairs[1:])):
+        return source
+    return operation.layer("pad", source, padding=short_pairs(pairs[1:]), mode=mode)
 
 
 def _mode(operation: Operation) -> str:
@@ -124,31 +146,29 @@ def _mode(operation: Operation) -> str:
     return word if isinstance(word, str) else "constant"
 
 
-def _slice(operation: Operation) -> Activation:
-    end = operation.argument("end")
-    return _taken(
-        operation,
-        slice(
-            operation.integer(0, "start"),
-            end if isinstance(end, int) else None,
-            operation.integer(1, "step"),
-        ),
-    )
-
-
-def _narrow(operation: Operation) -> Activation:
-    start = operation.integer(0, "start")
-    return _taken(operation, slice(start, start + operation.integer(1, "length")))
-
-
-def _taken(operation: Operation, part: slice) -> Activation:
-    """`part` of the axis `dim`."""
+def _expand(operation: Operation) -> Activation:
     source = operation.activation()
+    asked = operation.full_sizes("size")
+    missing = len(asked) - len(source.full_shape)
+    full = (1,) * missing + source.full_shape
+    wanted = tuple(own if size == -1 else size for own, size in zip(full, asked))
+    return _expanded(operation, source, wanted)
+
+
+def _expand_as(operation: Operation) -> Activation:
+    return _expanded(operation, operation.activation(), operation.activation("other").full_shape)
+
+
+def _expanded(operation: Operation, source: Activation, wanted: Shape) -> Activation:
+    """A repetition along spatial axes of size 1, which is a nearest upsample."""
     full = source.full_shape
-    axis = operation.counted(operation.integer(0, "dim"), len(full))
-    ranges = [range(size) for size in full]
-    ranges[axis] = ranges[axis][part]
-    return operation.taken(source, ranges)
+    if wanted == full:
+        return operation.layer("identity", source)
+    if len(wanted) != len(full) or wanted[:2] != full[:2]:
+        operation.refuse(f"it repeats channels or the batch: {list(full)} to {list(wanted)}")
+    if min(wanted) < 1 or any(own not in (1, size) for own, size in zip(full, wanted)):
+        operation.refuse(f"{list(full)} cannot become {list(wanted)}", code="E505")
+    return operation.layer("upsample", source, output_size=short(wanted[2:]))
 
 
 def _channel_shuffle(operation: Operation) -> Activation:
@@ -172,7 +192,7 @@ OPERATORS: dict[str, Translator] = {
     **dict.fromkeys(("transpose", "swapaxes"), _transpose),
     **dict.fromkeys(("pad", "constant_pad_nd"), _pad),
     **{f"{mode}_pad{rank}d": _pad for mode in ("reflection", "replication") for rank in (1, 2, 3)},
-    "slice": _slice,
-    "narrow": _narrow,
+    **dict.fromkeys(("expand", "broadcast_to"), _expand),
+    "expand_as": _expand_as,
     "channel_shuffle": _channel_shuffle,
 }
