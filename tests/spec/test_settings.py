@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from convt_cli import load_spec
 from convt_cli.errors import RequestError
-from tests.conftest import Run, WriteSpec, assert_refused
+from tests.commands.test_main import ARGUMENTS
+from tests.conftest import GUIDE, Run, WriteSpec, assert_refused
 
 NET = """
     input: [1, 9, 9]
@@ -95,6 +97,26 @@ def test_a_problem_points_into_the_option(
     assert said in outcome.err
     (problem, *_) = (one for one in outcome.document["problems"] if one["code"] == code)
     assert (problem["spec"], problem["line"], problem["column"]) == ("net.yaml", None, None)
+
+
+@pytest.mark.parametrize("command", [name for name in ARGUMENTS if name != "explain"])
+def test_every_command_that_takes_a_spec_takes_them(
+    run: Run, spec: WriteSpec, command: str
+) -> None:
+    spec(GUIDE)
+    for name in ("x.csv", "image.csv"):
+        Path(name).write_text("1,2\n3,4\n", encoding="utf-8")
+    outcome = run(command, *ARGUMENTS[command], "--set", "conv2.stride=1")
+    assert "error[E108]: a setting names a layer" in outcome.err + outcome.out
+
+
+@pytest.mark.parametrize(
+    "arguments", [(), ("--type", "conv", "--input-size", "4", "--kernel-size", "3")]
+)
+def test_without_a_spec_there_is_nothing_to_set(run: Run, arguments: tuple[str, ...]) -> None:
+    outcome = run("table", *arguments, "--set", "conv1.stride=2")
+    assert (outcome.status, outcome.out) == (2, "")
+    assert "--set" in outcome.err
 
 
 @pytest.mark.parametrize("setting", ["stride", "", "=2", "conv1.=2"])
