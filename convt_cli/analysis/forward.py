@@ -12,7 +12,8 @@ from math import prod
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from convt_cli.analysis.backward.layers import notes_of, step_type
+from convt_cli.analysis.backward.layers import step_type
+from convt_cli.analysis.backward.notes import notes_of
 from convt_cli.analysis.backward.parameters import with_numbers
 from convt_cli.analysis.backward.step import PreparedLayer, StepType
 from convt_cli.arithmetic.convolution import Shape

@@ -16,6 +16,7 @@ from convt_cli.commands.options import (
     integers,
     model_outside_option,
     output_options,
+    reading,
     specs_argument,
 )
 from convt_cli.reports.derivation import derivation_report
@@ -85,8 +86,8 @@ def command(
     given = {name: values for name, values in swept.items() if values is not None}
     if layer_type is None and not given:
         return _print_specs(specs, inputs, output_format, output, force=force)
-    if specs or inputs:
-        raise click.UsageError("a sweep takes no SPEC and no --input")
+    if specs or inputs or reading().settings:
+        raise click.UsageError("a sweep takes no SPEC, no --input and no --set")
     if layer_type is None:
         raise click.UsageError("a sweep needs --type conv or --type conv_transpose")
     if layer_type == "conv" and "output_padding" in given:
@@ -108,8 +109,8 @@ def _print_specs(
     force: bool,
 ) -> int:
     """Print the guide's table without specs, else each layer's formula; returns the status."""
-    if inputs and not specs:
-        raise click.UsageError("--input goes with a SPEC")
+    if (inputs or reading().settings) and not specs:
+        raise click.UsageError("--input and --set go with a SPEC")
     if not specs:
         emit(guide_report(), output_format, output, force=force)
         return 0

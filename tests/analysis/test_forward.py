@@ -103,8 +103,8 @@ class TestMemory:
     def test_is_asked_for_before_it_is_taken(
         self, spec: WriteSpec, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        network, asked = load_spec(spec(CHAIN)), []
-        monkeypatch.setattr(memory, "available", lambda: asked.append(1) or 1000)
+        network = load_spec(spec(CHAIN))
+        monkeypatch.setattr(memory, "available", lambda: 1000)
         with pytest.raises(RequestError) as refused:
             network.run(np.ones((1, 8, 8)))
         assert refused.value.code == "E501"

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import GUIDE, Run, WriteSpec, assert_quiet, assert_refused
+from tests.oracle import Array
 
 NET = """
     input: [2, 6, 5]
@@ -35,28 +36,26 @@ def test_one_convolution_is_what_apply_gives(
     assert Path("a.npy").read_bytes() == Path("r.npy").read_bytes()
 
 
+def in_form(batch: Array, form: str) -> Array:
+    """A batch, or its first image, as a file can hold it."""
+    forms: dict[str, Array] = {
+        "batch": batch,
+        "channels_last": np.moveaxis(batch, 1, -1),
+        "plain": batch[0],
+        "flat": batch[0].ravel(),
+    }
+    return forms[form]
+
+
 @pytest.mark.parametrize("form", ["plain", "batch", "flat", "channels_last"])
 def test_an_array_comes_back_in_its_form(run: Run, spec: WriteSpec, form: str) -> None:
     path = spec(NET)
     np.save("batch.npy", X)
-    assert_quiet(run("run", path, "batch.npy", "-o", "expected.npy"))
-    given = {
-        "batch": X,
-        "channels_last": np.moveaxis(X, 1, -1),
-        "plain": X[0],
-        "flat": X[0].ravel(),
-    }
-    np.save("x.npy", given[form])
+    np.save("x.npy", in_form(X, form))
     layout = ["--layout", "channels_last"] if form == "channels_last" else []
+    assert_quiet(run("run", path, "batch.npy", "-o", "expected.npy"))
     assert_quiet(run("run", path, "x.npy", *layout, "-o", "y.npy"))
-    expected = np.load("expected.npy")
-    changed = {
-        "batch": expected,
-        "channels_last": np.moveaxis(expected, 1, -1),
-        "plain": expected[0],
-        "flat": expected[0].ravel(),
-    }
-    np.testing.assert_array_equal(np.load("y.npy"), changed[form])
+    np.testing.assert_array_equal(np.load("y.npy"), in_form(np.load("expected.npy"), form))
 
 
 class TestSeveral:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from convt_cli import load_spec
 from convt_cli.errors import RequestError
-from tests.conftest import Run, WriteSpec, assert_refused
+from tests.commands.test_main import ARGUMENTS
+from tests.conftest import GUIDE, Run, WriteSpec, assert_refused
 
 NET = """
     input: [1, 9, 9]
@@ -24,25 +26,23 @@ EXPRESSION = "nn.Conv2d(1, 2, 3); nn.ReLU(); nn.Conv2d(2, 4, 3)"
 @pytest.mark.parametrize(
     ("settings", "written"),
     [
-        (["a.b.stride=2"], ("kernel_size: 3}\n      - {type: relu", "kernel_size: 3, stride: 2}\n      - {type: relu")),
+        (["a.b.stride=2"], ("{name: a.b,", "{name: a.b, stride: 2,")),
         (["conv2.out_channels=7"], ("out_channels: 4", "out_channels: 7")),
         (["input=[1, 12, 7]"], ("[1, 9, 9]", "[1, 12, 7]")),
         (["framework=keras"], ("input:", "framework: keras\n    input:")),
-        (["defaults.conv.padding=[[0, 2], 1]"], ("padding: 1", "padding: [[0, 2], [1, 1]]")),
+        (["defaults.conv.padding=[[0, 2], [1, 1]]"], ("padding: 1", "padding: [[0, 2], [1, 1]]")),
         (["defaults.conv={}"], ("{padding: 1}", "{}")),
         (["relu1.type=gelu"], ("type: relu", "type: gelu")),
-        (["a.b.kernel_size=5", "a.b.kernel_size=7"], ("kernel_size: 3}\n      - {type: r", "kernel_size: 7}\n      - {type: r")),
+        (["a.b.name=x", "a.b.name=y"], ("a.b", "y")),
     ],
-)  # fmt: skip
+)
 def test_a_value_is_as_if_it_were_written(
     spec: WriteSpec, settings: list[str], written: tuple[str, str]
 ) -> None:
-    if settings[0].startswith("defaults.conv.padding"):
-        settings = ["defaults.conv.padding=[[0, 2], [1, 1]]"]
     expected = load_spec(spec(NET.replace(*written), "written.yaml"))
     found = load_spec(spec(NET), settings=settings)
-    assert [(one.type, one.definition, one.output) for one in found.layers] == [
-        (one.type, one.definition, one.output) for one in expected.layers
+    assert [(one.name, one.definition, one.output) for one in found.layers] == [
+        (one.name, one.definition, one.output) for one in expected.layers
     ]
     assert found.framework == expected.framework
 
@@ -80,10 +80,11 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("setting", "code", "caret", "said"), BAD)
+@pytest.mark.parametrize("bad", BAD, ids=lambda bad: bad[0])
 def test_a_problem_points_into_the_option(
-    run: Run, spec: WriteSpec, setting: str, code: str, caret: str, said: str
+    run: Run, spec: WriteSpec, bad: tuple[str, str, str, str]
 ) -> None:
+    setting, code, caret, said = bad
     outcome = run("shapes", spec(NET), "--set", setting, "--format", "json")
     assert code in outcome.codes, outcome.err
     lines = outcome.err.splitlines()
@@ -96,6 +97,26 @@ def test_a_problem_points_into_the_option(
     assert said in outcome.err
     (problem, *_) = (one for one in outcome.document["problems"] if one["code"] == code)
     assert (problem["spec"], problem["line"], problem["column"]) == ("net.yaml", None, None)
+
+
+@pytest.mark.parametrize("command", [name for name in ARGUMENTS if name != "explain"])
+def test_every_command_that_takes_a_spec_takes_them(
+    run: Run, spec: WriteSpec, command: str
+) -> None:
+    spec(GUIDE)
+    for name in ("x.csv", "image.csv"):
+        Path(name).write_text("1,2\n3,4\n", encoding="utf-8")
+    outcome = run(command, *ARGUMENTS[command], "--set", "conv2.stride=1")
+    assert "error[E108]: a setting names a layer" in outcome.err + outcome.out
+
+
+@pytest.mark.parametrize(
+    "arguments", [(), ("--type", "conv", "--input-size", "4", "--kernel-size", "3")]
+)
+def test_without_a_spec_there_is_nothing_to_set(run: Run, arguments: tuple[str, ...]) -> None:
+    outcome = run("table", *arguments, "--set", "conv1.stride=2")
+    assert (outcome.status, outcome.out) == (2, "")
+    assert "--set" in outcome.err
 
 
 @pytest.mark.parametrize("setting", ["stride", "", "=2", "conv1.=2"])
@@ -145,5 +166,5 @@ class TestModels:
 
 
 def test_load_spec_refuses_what_is_no_setting(spec: WriteSpec) -> None:
-    with pytest.raises(RequestError, match="a setting is LAYER.KEY=VALUE"):
+    with pytest.raises(RequestError, match="a setting is LAYER"):
         load_spec(spec(NET), settings=["stride"])

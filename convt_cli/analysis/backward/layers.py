@@ -7,7 +7,6 @@ A max pool sends it to where the maximum was found.  `activations` go back by a 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import prod
 from typing import cast
 
@@ -28,7 +27,6 @@ from convt_cli.analysis.backward.step import (
 from convt_cli.arithmetic.averages import asked_pads, counts_padding
 from convt_cli.arithmetic.convolution import Convolution
 from convt_cli.arithmetic.dialects.frameworks import Framework
-from convt_cli.arithmetic.keys import FILL_NOTE
 from convt_cli.arithmetic.layers import (
     Conv,
     ConvTranspose,
@@ -331,23 +329,3 @@ def step_type(layer: NetworkLayer, rules: Framework) -> StepType | None:
     if isinstance(definition, GroupNorm) and definition.groups(rules) is None:
         return None
     return STEPS.get(type(definition))
-
-
-def notes_of(layers: Sequence[NetworkLayer], rules: Framework) -> tuple[str, ...]:
-    """What is assumed about layers for which the spec does not say enough."""
-    layers_by_note: dict[str, list[str]] = {}
-    for layer in layers:
-        known = step_type(layer, rules)
-        said = known.note(layer.definition, rules) if known else ""
-        if said:
-            layers_by_note.setdefault(f"{layer.type} {said}", []).append(layer.name)
-    filled = [layer.name for layer in layers if layer.is_filled]
-    if filled:
-        layers_by_note[FILL_NOTE] = filled
-    return tuple(f"{_listed(names)}: {note}" for note, names in layers_by_note.items())
-
-
-def _listed(names: list[str]) -> str:
-    """Names for a message: the first six, and how many more there are."""
-    more = f" and {len(names) - 6} more" if len(names) > 6 else ""
-    return ", ".join(names[:6]) + more

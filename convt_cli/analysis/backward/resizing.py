@@ -102,7 +102,7 @@ def _cubic(distance: Array, kernel: str) -> Array:
 def _read_along(x: Array, axis: int, places: Array, weights: Array) -> Array:
     """The weighted sum of the places of every tap, along one axis."""
     behind = (1,) * (x.ndim - axis - 1)
-    total = x.take(places[0], axis) * weights[0].reshape(-1, *behind)
+    total: Array = x.take(places[0], axis) * weights[0].reshape(-1, *behind)
     for place, weight in zip(places[1:], weights[1:], strict=True):
         total += x.take(place, axis) * weight.reshape(-1, *behind)
     return total
@@ -114,5 +114,4 @@ def _returned(signal: Array, axis: int, places: Array, weights: Array, size: int
     result = np.zeros((size, *rows.shape[1:]), signal.dtype)
     for place, weight in zip(places, weights.astype(signal.dtype), strict=True):
         np.add.at(result, place, rows * weight.reshape(-1, *(1,) * (rows.ndim - 1)))
-    moved: Array = np.moveaxis(result, 0, axis)
-    return moved
+    return np.moveaxis(result, 0, axis)

@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from convt_cli.analysis.backward.layers import notes_of, step_type
+from convt_cli.analysis.backward.layers import step_type
+from convt_cli.analysis.backward.notes import notes_of
 from convt_cli.analysis.backward.parameters import with_numbers
 from convt_cli.analysis.backward.step import Back, BackKind, PreparedLayer, StepType
 from convt_cli.arithmetic.convolution import Shape
