@@ -110,12 +110,11 @@ class Importer(ABC, Generic[_NodeT, _ConstantT]):
     @abstractmethod
     def value(
         self, node: _NodeT, given: list[Activation | Cut | _ConstantT]
-    ) -> Activation | _ConstantT:
-        """The first value that `node` gives, its layers added.  Raises Untranslatable."""
+    ) -> Activation | _ConstantT | tuple[Activation | None, ...]:
+        """The first value that `node` gives, or all of several, its layers added.
 
-    @abstractmethod
-    def flattening(self, name: str) -> Translation:
-        """An operation that reads the value `name`, for a flatten behind an input."""
+        None stands for a value that nothing reads.  Raises Untranslatable.
+        """
 
     def _add_inputs(self, override: dict[str, Shape]) -> None:
         """Add to the spec every input of the model that an output depends on."""
@@ -134,24 +133,12 @@ class Importer(ABC, Generic[_NodeT, _ConstantT]):
                 self.values[one.name] = Cut(cause=f"the input '{one.name}'")
             else:
                 self._add_input(one, override.get(one.name))
-        # only now, because layers are numbered from behind the last input
-        for one in inputs:
-            if one.shape is not None and len(one.shape) == 2:
-                self._flatten(one.name)
 
     def _add_input(self, one: Input, override: Shape | None) -> None:
         shape = input_shape(one, override)
         batch = (one.shape[0] if one.shape else None) or 1
         self.values[one.name] = Activation(source=len(self.inputs), shape=shape, batch=batch)
         self.inputs.append((one.name, shape))
-
-    def _flatten(self, name: str) -> None:
-        """Put a flatten behind an input (batch, channels), which is (channels, 1) in a spec."""
-        source = self.values[name]
-        if isinstance(source, Activation):
-            operation = self.flattening(name)
-            self.values[name] = operation.layer("flatten", source)
-            self.add_layers(operation, f"{name}_flat", "")
 
     @property
     def next_layer(self) -> int:
@@ -183,10 +170,12 @@ class Importer(ABC, Generic[_NodeT, _ConstantT]):
             if cut is None or not cut.is_known:
                 self._note(_cause_at(node, error))
             return
-        # layers have one output: what reads a further one is cut
+        results = result if isinstance(result, tuple) else (result,)
+        # what reads an output that no layer gives is cut
         for number, name in enumerate(node.outputs):
-            cause = f"output {number} of {node.title}"
-            self.values[name] = result if number == 0 else Cut(cause=cause, is_known=False)
+            known = results[number] if number < len(results) else None
+            cut = Cut(cause=f"output {number} of {node.title}", is_known=False)
+            self.values[name] = cut if known is None else known
 
     def _note(self, cause: Cause) -> None:
         """Remember a cause; an operator's same reason in several places is one."""

@@ -1,4 +1,4 @@
-"""Operators that move, add or drop elements: Reshape, Transpose, Pad, Slice and their kin."""
+"""Operators that move or add elements: Reshape, Transpose, Pad and their kin."""
 
 from __future__ import annotations
 
@@ -8,8 +8,15 @@ from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.keys import LARGEST, Pair
 from convt_cli.models.onnx.operation import Operation, Translator
 from convt_cli.models.onnx.operators.attributes import pairs_of, require_bounded
-from convt_cli.models.onnx.slicing import taken
 from convt_cli.models.translation import Activation, short_pairs
+
+_PAD_MODES = {
+    "constant": "zeros",
+    "reflect": "reflect",
+    "edge": "replicate",
+    "wrap": "circular",
+}
+"""The mode of a pad layer."""
 
 
 def _flatten(operation: Operation) -> Activation:
@@ -82,11 +89,13 @@ def _pad(operation: Operation) -> Activation:
     if len(given) % 2:
         operation.refuse(f"its pads are {len(given)} numbers, which makes no pairs")
     pairs = _on_all_axes(operation, source, pairs_of(given))
-    if any(map(any, pairs[:2])):
+    # the first axis that a pad layer pads: the channels of a vector alone
+    first = min(2, len(source.shape))
+    if any(map(any, pairs[:first])):
         operation.refuse("it pads the batch or the channels")
-    # a negative pad cuts off: one (before, after) pair for each spatial axis
-    cut = tuple((max(0, -before), max(0, -after)) for before, after in pairs[2:])
-    added = tuple((max(0, before), max(0, after)) for before, after in pairs[2:])
+    # a negative pad cuts off: one (before, after) pair for each axis
+    cut = tuple((max(0, -before), max(0, -after)) for before, after in pairs[first:])
+    added = tuple((max(0, before), max(0, after)) for before, after in pairs[first:])
     cropped = operation.cropped(source, cut)
     if any(map(any, added)):
         return _added(operation, cropped, added)
@@ -94,13 +103,15 @@ def _pad(operation: Operation) -> Activation:
 
 
 def _added(operation: Operation, source: Activation, added: tuple[Pair, ...]) -> Activation:
-    """The pad layer after `source`; it adds zeros, and stands in for a Pad that adds others."""
+    """The pad layer after `source`; it stands in for a Pad that adds numbers other than zeros."""
     mode, value = operation.node.word("mode", "constant"), _pads_with(operation)
     padding = short_pairs(added)
-    if mode == "constant" and not value:
-        return operation.layer("pad", source, padding=padding)
-    other = f"Pad with {value:g}" if mode == "constant" else f"Pad in mode {mode}"
-    return operation.stand_in("pad", source, stands_for=other, padding=padding)
+    if mode not in _PAD_MODES:
+        operation.refuse(f"its mode is '{mode}'")
+    if mode == "constant" and value:
+        other = f"Pad with {value:g}"
+        return operation.stand_in("pad", source, stands_for=other, padding=padding)
+    return operation.layer("pad", source, padding=padding, mode=_PAD_MODES[mode])
 
 
 def _pads_with(operation: Operation) -> float:
@@ -124,16 +135,6 @@ def _on_all_axes(
     return tuple(found.get(axis, (0, 0)) for axis in range(rank))
 
 
-def _slice(operation: Operation) -> Activation:
-    source = operation.activation()
-    full = source.full_shape
-    try:
-        ranges = taken(full, operation.integers)
-    except ValueError as error:
-        operation.refuse(f"its axes do not fit {list(full)}: {error}")
-    return operation.taken(source, ranges)
-
-
 OPERATORS: dict[str, Translator] = {
     "Flatten": _flatten,
     "Reshape": _reshape,
@@ -141,5 +142,4 @@ OPERATORS: dict[str, Translator] = {
     "Unsqueeze": _unsqueeze,
     "Transpose": _transpose,
     "Pad": _pad,
-    "Slice": _slice,
 }
