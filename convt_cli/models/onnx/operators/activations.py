@@ -102,14 +102,15 @@ def _softmax(operation: Operation) -> Activation:
     first = operation.axis("axis", 1 if sums_all else -1, len(full))
     if first == 0 and not (sums_all and source.batch == 1):
         operation.refuse("it sums over the batch")
-    axis, last = max(first, 1), len(full) - 1
-    if sums_all:
-        wide = [number for number in range(axis, len(full)) if full[number] > 1]
-        if len(wide) > 1:
-            flat = operation.in_shape(source, (*full[:axis], prod(full[axis:])))
-            return operation.in_shape(operation.layer("softmax", flat), full)
-        axis = wide[0] if wide else last
-    return operation.layer("softmax", source, axis=None if axis == last else axis - 1)
+    last = len(full) - 1
+    if not sums_all:
+        return operation.layer("softmax", source, axis=None if first == last else first - 1)
+    if first <= 1:
+        return operation.layer("softmax", source)
+    if first == last:
+        return operation.layer("softmax", source, axis=last - 1)
+    flat = operation.in_shape(source, (*full[:first], prod(full[first:])))
+    return operation.in_shape(operation.layer("softmax", flat, axis=first - 1), full)
 
 
 OPERATORS: dict[str, Translator] = {

@@ -58,9 +58,9 @@ def _linear(
         "linear",
         source,
         out_features=features,
-        bias=bias,
         axis=axis if len(source.shape) > 1 else None,
         weight=_matrix(operation, weight, is_turned=is_turned) if is_kept else None,
+        bias=bias,
     )
 
 

@@ -88,18 +88,28 @@ def _pad(operation: Operation) -> Activation:
     given = operation.integers(1, "pads") or operation.node.integers("paddings") or ()
     if len(given) % 2:
         operation.refuse(f"its pads are {len(given)} numbers, which makes no pairs")
-    pairs = _on_all_axes(operation, source, pairs_of(given))
-    # the first axis that a pad layer pads: the channels of a vector alone
-    first = min(2, len(source.shape))
-    if any(map(any, pairs[:first])):
-        operation.refuse("it pads the batch or the channels")
-    # a negative pad cuts off: one (before, after) pair for each axis
-    cut = tuple((max(0, -before), max(0, -after)) for before, after in pairs[first:])
-    added = tuple((max(0, before), max(0, after)) for before, after in pairs[first:])
+    batch, *pairs = _on_all_axes(operation, source, pairs_of(given))
+    if any(batch):
+        operation.refuse("it pads the batch")
+    if not any(map(any, pairs)):
+        return operation.layer("identity", source)
+    # a pad layer pads the axes behind the channels, or the one of a vector
+    channels, behind = (pairs[:1], pairs[1:]) if len(pairs) > 1 else ([], pairs)
+    padded = _padded(operation, source, tuple(behind))
+    if not any(map(any, channels)):
+        return padded
+    order = (1, 0, *range(2, len(pairs)))
+    turned = operation.layer("transpose", padded, axes=order)
+    none = ((0, 0),) * (len(pairs) - 2)
+    return operation.layer("transpose", _padded(operation, turned, (*channels, *none)), axes=order)
+
+
+def _padded(operation: Operation, source: Activation, pairs: tuple[Pair, ...]) -> Activation:
+    """`source` with one (before, after) pair of elements more on each axis; below 0, fewer."""
+    cut = tuple((max(0, -before), max(0, -after)) for before, after in pairs)
+    added = tuple((max(0, before), max(0, after)) for before, after in pairs)
     cropped = operation.cropped(source, cut)
-    if any(map(any, added)):
-        return _added(operation, cropped, added)
-    return cropped if any(map(any, cut)) else operation.layer("identity", source)
+    return _added(operation, cropped, added) if any(map(any, added)) else cropped
 
 
 def _added(operation: Operation, source: Activation, added: tuple[Pair, ...]) -> Activation:
