@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import isclose, isfinite, prod
+from math import isfinite, prod
 
 import numpy as np
 
@@ -10,8 +10,8 @@ from convt_cli.arithmetic.keys import Inline
 from convt_cli.models.onnx.operation import Constant, Operation, Translator, decimal, is_per_channel
 from convt_cli.models.translation import Activation, Untranslatable
 
-_SELU = {"alpha": 1.6732632423543772, "gamma": 1.0507009873554805}
-"""The numbers of a selu that says none."""
+_SELU = {"alpha": 1.6732632, "gamma": 1.050701}
+"""The numbers of a selu that says none, in float32."""
 
 _FIRST_ALONE = 13
 """The opset from which a softmax sums along one axis, not along all from that one on."""
@@ -31,11 +31,9 @@ def _selu(operation: Operation) -> Activation:
     """A selu, or with other numbers than its paper's an elu and a scale."""
     source = operation.activation()
     given = {name: operation.number(name, number) for name, number in _SELU.items()}
-    alpha, gamma = (_SELU[name] if one is None else one for name, one in given.items())
-    if isclose(alpha, _SELU["alpha"], rel_tol=1e-6) and isclose(
-        gamma, _SELU["gamma"], rel_tol=1e-6
-    ):
+    if set(given.values()) == {None}:
         return operation.layer("selu", source)
+    alpha, gamma = (_SELU[name] if one is None else one for name, one in given.items())
     bent = operation.layer("elu", source, alpha=alpha)
     return operation.layer("scale", bent, weight=Inline(shape=(), values=(gamma,)))
 

@@ -44,6 +44,11 @@ def _joined(operation: Operation, sources: list[Activation]) -> Activation:
     operator = operation.node.operator
     if operator in _JOINS:
         return operation.layer(_JOINS[operator], *sources)
+    if operator == "Sub" and len(sources) == 2:
+        minus = Inline(shape=(), values=(-1.0,))
+        return operation.layer(
+            "add", sources[0], operation.layer("scale", sources[1], weight=minus)
+        )
     return operation.stand_in(_STAND_INS[operator], *sources)
 
 
