@@ -256,6 +256,27 @@ NETWORKS: dict[str, tuple[list[Any], dict[str, Any], tuple[int, ...], tuple[str,
         (2, 10),
         ("y",),
     ),
+    "dequantized": (
+        [node("DequantizeLinear", "q s z", "w", axis=0), node("Conv", "x w")],
+        {
+            "q": np.arange(-12, 12, dtype=np.int8).reshape(3, 4, 2, 1),
+            "s": np.array([0.5, 0.25, 2], F32),
+            "z": np.array([3, -1, 0], np.int8),
+        },
+        SHAPE,
+        ("y",),
+    ),
+    "tiled": (
+        [node("Tile", "x r", "a"), node("Slice", "a z o o", "b"), node("Expand", "b s")],
+        {
+            "r": np.array([1, 2, 1, 2]),
+            "z": np.array([0]),
+            "o": np.array([1]),
+            "s": np.array([3, 1, 1]),
+        },
+        SHAPE,
+        ("y",),
+    ),
     "difference": ([node("Relu", "x", "a"), node("Sub", "x a")], {}, SHAPE, ("y",)),
     "several-outputs": (
         [node("Relu", "x", "a"), node("Tanh", "a", "b"), node("Sigmoid", "a", "c")],

@@ -534,6 +534,39 @@ CASES: dict[str, tuple[list[Node], dict[str, Tensor], list[str]]] = {
         {"s": constant([0]), "e": constant([2**62])},
         ["identity"],
     ),
+    "expand-of-channels": (
+        [
+            node("GlobalMaxPool", "x", "a"),
+            node("Slice", "a z o o", "b"),
+            node("Expand", "b s", "y"),
+        ],
+        {"z": constant([0]), "o": constant([1]), "s": constant([1, 2, 3, 1])},
+        [
+            "global_max_pool",
+            "slice, axis: 0, begin: 0, end: 1",
+            "concat, from: [b, b]",
+            "upsample, output_size: [3, 1]",
+        ],
+    ),
+    "tile": (
+        [node("Tile", "x r", "y")],
+        {"r": constant([1, 3, 1, 2])},
+        ["concat, from: [input, input, input]", "concat, from: [y_concat, y_concat], axis: 2"],
+    ),
+    "conv-fused": (
+        [node("com.microsoft.FusedConv", "x w", "y", activation="Relu")],
+        {"w": weight(2, 4, 1, 1)},
+        ["conv, out_channels: 2, kernel_size: 1, weight: m.onnx#w, bias: false", "relu"],
+    ),
+    "dequantized-weight": (
+        [node("DequantizeLinear", "q s z", "w"), node("Conv", "x w", "y")],
+        {
+            "q": Tensor(shape=(2, 4, 1, 1), element="int8"),
+            "s": constant(0.5),
+            "z": constant(3, "int8"),
+        },
+        ["conv, out_channels: 2, kernel_size: 1, weight: m.onnx#w, bias: false"],
+    ),
     "expand-to-itself": ([node("Expand", "x s", "y")], {"s": constant([1, 1])}, ["identity"]),
     "divided-by-zero": (
         [node("Div", "x b", "y")],

@@ -23,7 +23,7 @@ _STAND_INS = (
     *("Abs", "Neg", "Sign", "Reciprocal", "Floor", "Ceil", "Round", "Sqrt", "Exp", "Log", "Erf"),
     *("Sin", "Cos", "Tan", "Asin", "Acos", "Atan", "Sinh", "Cosh", "Asinh", "Acosh", "Atanh"),
     *("Celu", "Swish", "Softsign", "ThresholdedRelu", "Shrink", "LogSoftmax", "Hardmax"),
-    *("CumSum", "LpNormalization"),
+    *("CumSum", "LpNormalization", "QuantizeLinear", "DequantizeLinear"),
     *("MeanVarianceNormalization", "RMSNormalization", "com.microsoft.QuickGelu"),
 )
 """Operators that no layer computes, and that keep the shape by the definition of ONNX."""
