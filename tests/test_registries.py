@@ -127,7 +127,6 @@ NOT_IMPORTED = {
     "max_unpool": "its indices come from a max pool with two outputs, which is refused",
     "adaptive_max_pool": "ONNX has no such operator",
     "adaptive_avg_pool": "ONNX has no such operator",
-    "slice": "a Slice becomes a crop, or what has its shapes",
     "silu": "ONNX writes it as a Sigmoid and a Mul; its Swish has an alpha",
 }
 """The layer types that `convt import` never writes, and why."""

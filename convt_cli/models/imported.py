@@ -125,14 +125,10 @@ class ImportedModel:
 
     @property
     def messages(self) -> tuple[str, ...]:
-        """What to tell about the spec: further outputs, what stands in, what is missing."""
+        """What to tell about the spec: what stands in, what is missing."""
         return tuple(self._messages())
 
     def _messages(self) -> Iterator[str]:
-        main, *others = self.outputs or [""]
-        if others:
-            listed = ", ".join(map(shown, others))
-            yield f"note: the spec's output is {shown(main)}; also computed: {listed}"
         yield from (f"note: {note}, {_times(count)}" for note, count in self.notes.items())
         yield from (f"note: {sentence}" for sentence in self.unused)
         if self.causes:

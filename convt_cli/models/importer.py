@@ -116,10 +116,6 @@ class Importer(ABC, Generic[_NodeT, _ConstantT]):
         None stands for a value that nothing reads.  Raises Untranslatable.
         """
 
-    @abstractmethod
-    def flattening(self, name: str) -> Translation:
-        """An operation that reads the value `name`, for a flatten behind an input."""
-
     def _add_inputs(self, override: dict[str, Shape]) -> None:
         """Add to the spec every input of the model that an output depends on."""
         graph = self.graph
@@ -137,24 +133,12 @@ class Importer(ABC, Generic[_NodeT, _ConstantT]):
                 self.values[one.name] = Cut(cause=f"the input '{one.name}'")
             else:
                 self._add_input(one, override.get(one.name))
-        # only now, because layers are numbered from behind the last input
-        for one in inputs:
-            if one.shape is not None and len(one.shape) == 2:
-                self._flatten(one.name)
 
     def _add_input(self, one: Input, override: Shape | None) -> None:
         shape = input_shape(one, override)
         batch = (one.shape[0] if one.shape else None) or 1
         self.values[one.name] = Activation(source=len(self.inputs), shape=shape, batch=batch)
         self.inputs.append((one.name, shape))
-
-    def _flatten(self, name: str) -> None:
-        """Put a flatten behind an input (batch, channels), which is (channels, 1) in a spec."""
-        source = self.values[name]
-        if isinstance(source, Activation):
-            operation = self.flattening(name)
-            self.values[name] = operation.layer("flatten", source)
-            self.add_layers(operation, f"{name}_flat", "")
 
     @property
     def next_layer(self) -> int:

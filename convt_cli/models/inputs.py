@@ -42,14 +42,13 @@ def input_shape(given: Input, override: Shape | None) -> Shape:
     if given.shape is None or not is_image(given):
         raise RequestError(
             "E506",
-            f"an input is [batch, channels, *spatial] with 1 to {MAX_RANK} spatial axes",
+            f"an input is [batch, channels, *spatial] with 0 to {MAX_RANK} spatial axes",
             value=f"'{shown(given.name)}' {axes_of(given)}",
             help="import the part of the model that reads images"
             if given.shape is not None
             else f"give its shape without the batch, as in --input {shown(given.name)}=3,224,224",
         )
-    # A spec's input has at least one spatial axis: (batch, channels) gets one of size 1.
-    sizes = given.shape[1:] if len(given.shape) > 2 else (*given.shape[1:], 1)
+    sizes = given.shape[1:]
     known = tuple(size for size in sizes if size is not None and size <= LARGEST)
     if len(known) < len(sizes):
         example = ",".join("N" if size is None else str(size) for size in sizes)

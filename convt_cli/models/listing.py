@@ -6,44 +6,65 @@ Names are the model's, made unique, printable and short enough for a spec.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from convt_cli.arithmetic.convolution import Shape
 from convt_cli.models.imported import ImportedLayer, ImportedModel
 from convt_cli.spec.reader import DEFAULT_INPUT
 
 _MOST_LETTERS = 160
 """Letters kept of a name.  A spec takes 200, and a number may be put behind."""
 
-Numbered = list[tuple[int, ImportedLayer]]
-"""Layers with their numbers, in the order of the spec."""
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """The layers of a spec by their numbers, in order, and its names.
 
-def listed(imported: ImportedModel) -> Numbered:
-    """The layers in order, the last of which gives the model's main output: a spec's is its last.
-
-    The layer that gives it is moved to the end; an identity is added where that cannot be, because
-    others read it or it is an input.
+    `names` are those of inputs and layers by their numbers, `outputs` those of the layers that give
+    the model's outputs, the main one first; it is empty where the last layer alone does.
     """
-    ordered = list(imported.layers.items())
-    if not imported.outputs:
-        return ordered
-    name, main = next(iter(imported.outputs.items()))
-    if main == ordered[-1][0]:
-        return ordered
-    if main in imported.layers and not any(main in layer.sources for _, layer in ordered):
-        return [entry for entry in ordered if entry[0] != main] + [(main, imported.layers[main])]
-    shape = imported.layers[main].output if main in imported.layers else imported.inputs[main][1]
-    last = ImportedLayer(
-        name=name, type="identity", sources=(main,), keys={}, output=shape, value=name
+
+    layers: dict[int, ImportedLayer]
+    names: dict[int, str]
+    outputs: tuple[str, ...]
+
+
+def listing(imported: ImportedModel) -> Listing:
+    """The layers of `imported` as its spec lists them.
+
+    A spec's outputs are layers, so an identity is added for an output that is an input.
+    """
+    layers = dict(imported.layers)
+    outputs: dict[int, None] = {}  # the numbers of their layers, each once
+    for name, number in imported.outputs.items():
+        if number in imported.layers:
+            outputs[number] = None
+        else:
+            outputs[behind := max(layers) + 1] = None
+            layers[behind] = _repeated(name, number, imported.inputs[number][1])
+    names = _names_of(imported, layers)
+    is_last = [*outputs] == [max(layers)]
+    return Listing(
+        layers=layers,
+        names=names,
+        outputs=() if is_last else tuple(names[number] for number in outputs),
     )
-    return [*ordered, (ordered[-1][0] + 1, last)]
 
 
-def names_of(imported: ImportedModel, layers: Numbered) -> dict[int, str]:
+def _repeated(name: str, number: int, shape: Shape) -> ImportedLayer:
+    """The identity `name` that gives input `number` again."""
+    return ImportedLayer(
+        name=name, type="identity", sources=(number,), keys={}, output=shape, value=name
+    )
+
+
+def _names_of(imported: ImportedModel, layers: dict[int, ImportedLayer]) -> dict[int, str]:
     """The name of every input and layer of the spec, by its number."""
     inputs = [name for name, _ in imported.inputs]
     wanted = [DEFAULT_INPUT] if len(inputs) == 1 else inputs
     used: dict[str, int] = {}
     names = {number: _unique(legal(name) or "input", used) for number, name in enumerate(wanted)}
-    for number, layer in layers:
+    for number, layer in layers.items():
         names[number] = _unique(legal(layer.name) or layer.type, used)
     return names
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from convt_cli.arithmetic.layers import LAYER_TYPES
 from convt_cli.models.imported import ImportedLayer, ImportedModel
-from convt_cli.models.listing import legal, listed, names_of
+from convt_cli.models.listing import legal, listing
 from convt_cli.spec.layer_spec import LayerSpec, fields_of
 from convt_cli.spec.layers import note_unknown, read_keys
 from convt_cli.spec.nodes import Mapping, Node, Scalar
@@ -36,17 +36,17 @@ def network_spec(imported: ImportedModel, path: str, title: str) -> tuple[Networ
     one that a person wrote: the model's own layers take them so.
     """
     problems = Problems(path, "", is_model=True)
-    layers = listed(imported)
-    names = names_of(imported, layers)
+    listed = listing(imported)
+    names = listed.names
     spec = NetworkSpec(
         name=legal(title) or "network",
         framework=imported.rules,
         inputs={names[number]: shape for number, (_, shape) in enumerate(imported.inputs)},
         layers=tuple(
             _layer_spec(layer, names, number, line)
-            for line, (number, layer) in enumerate(layers, 1)
+            for line, (number, layer) in enumerate(listed.layers.items(), 1)
         ),
-        outputs=(),
+        outputs=listed.outputs,
     )
     if imported.causes:
         problems.add(_TOP, "W003", "a part of the model is left out", value=imported.cut)

@@ -15,7 +15,7 @@ from convt_cli.arithmetic.keys import FileReference, Inline
 from convt_cli.arithmetic.layers import LAYER_TYPES
 from convt_cli.errors import shown
 from convt_cli.models.imported import ImportedLayer, ImportedModel
-from convt_cli.models.listing import legal, listed, names_of
+from convt_cli.models.listing import legal, listing
 from convt_cli.spec.nodes import resolve_plain
 
 _WIDTH = 100
@@ -38,8 +38,8 @@ def spec_text(imported: ImportedModel, *, title: str, model: str, expect: bool =
 
 
 def _lines(imported: ImportedModel, title: str, model: str, *, expect: bool) -> Iterator[str]:
-    layers = listed(imported)
-    names = names_of(imported, layers)
+    listed = listing(imported)
+    names = listed.names
     producer = f", written by {shown(imported.producer)[:60]}" if imported.producer else ""
     yield f"# {shown(model)}: {imported.origin}{producer}, as convt imports it."
     if imported.left_out:
@@ -49,9 +49,11 @@ def _lines(imported: ImportedModel, title: str, model: str, *, expect: bool) -> 
     if imported.rules.opset is not None:
         yield f"opset: {imported.rules.opset}"
     yield from _input_lines(imported, names)
+    if listed.outputs:
+        yield f"outputs: [{', '.join(map(quoted, listed.outputs))}]"
     yield "layers:"
     before = 0  # the number of the first input, which is what the first layer reads by default
-    for number, layer in layers:
+    for number, layer in listed.layers.items():
         sources = None if layer.sources == (before,) else [names[one] for one in layer.sources]
         yield from _layer_lines(_items(layer, names[number], sources, expect=expect))
         before = number

@@ -145,20 +145,30 @@ class Translation:
         return self.layer("crop", source, padding=short_pairs(cut))
 
     def taken(self, source: Activation, ranges: Sequence[range]) -> Activation:
-        """A crop, and a pool with a stride where needed, to the places `ranges` of all axes."""
-        full = source.full_shape
-        if any(len(one) < size for one, size in zip(ranges[:2], full)):
-            self.refuse("it takes some of the channels or of the batch")
-        if any(not one or one.step < 1 for one in ranges):
-            self.refuse("it takes nothing, or goes backwards")
-        # what lies before the first place taken and behind the last, per spatial axis
-        cut = tuple((one[0], size - 1 - one[-1]) for one, size in zip(ranges[2:], full[2:]))
-        steps = tuple(one.step if len(one) > 1 else 1 for one in ranges[2:])
-        cropped = self.cropped(source, cut)
-        if any(step > 1 for step in steps):
-            # every step-th element: a pool of single elements with a stride
-            return self.layer("max_pool", cropped, kernel_size=1, stride=short(steps))
-        return cropped if any(map(any, cut)) else self.layer("identity", source)
+        """A crop, or slices, to the places `ranges` of all axes, of which the batch is first."""
+        batch, *wanted = ranges
+        if not all(ranges):
+            self.refuse("it takes nothing")
+        if batch != range(source.batch):
+            self.refuse("it takes some of the batch")
+        # the axes of which not all elements are taken in their order
+        cut = [axis for axis, size in enumerate(source.shape) if wanted[axis] != range(size)]
+        if not cut:
+            return self.layer("identity", source)
+        if 0 not in cut and all(len(one) == one[-1] - one[0] + 1 for one in wanted):
+            sizes = zip(wanted[1:], source.shape[1:])
+            return self.cropped(source, tuple((one[0], size - 1 - one[-1]) for one, size in sizes))
+        for axis in cut:
+            source = self._sliced(source, axis, wanted[axis])
+        return source
+
+    def _sliced(self, source: Activation, axis: int, places: range) -> Activation:
+        """The elements of `source` at `places` along `axis`."""
+        first, last = places[0], places[-1]
+        step = places.step if len(places) > 1 else 1
+        takes_rest = not 0 <= last + step < source.shape[axis]
+        end = None if takes_rest else last + (1 if step > 0 else -1)
+        return self.layer("slice", source, axis=axis, begin=first, end=end, step=step)
 
 
 def _integers(values: tuple[object, ...]) -> Iterator[int]:

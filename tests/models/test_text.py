@@ -83,21 +83,26 @@ class TestSpec:
         ]
 
     @pytest.mark.parametrize(
-        ("number", "last"),
+        ("outputs", "line"),
         [
-            pytest.param(3, "  - {name: twice, type: add, from: [odd, odd]}", id="the last"),
-            pytest.param(2, "  - {name: y, type: identity, from: odd}", id="one that is read"),
-            pytest.param(0, "  - {name: y, type: identity, from: input}", id="the input"),
+            pytest.param({"y": 2}, "outputs: [odd]", id="not the last layer"),
+            pytest.param({"y": 3, "z": 1}, "outputs: [twice, conv1]", id="several"),
+            pytest.param({"y": 1, "z": 3, "v": 1}, "outputs: [conv1, twice]", id="one twice"),
         ],
     )
-    def test_the_main_output_is_the_last_layer_s(self, number: int, last: str) -> None:
-        assert text_of(replace(MODEL, outputs={"y": number})).splitlines()[-1] == last
+    def test_outputs_are_named_unless_the_last_layer_is_the_only_one(
+        self, outputs: dict[str, int], line: str, tmp_path: Path
+    ) -> None:
+        text = text_of(replace(MODEL, outputs=outputs))
+        assert text == SPEC.replace("layers:", f"{line}\nlayers:")
+        path = tmp_path / "net.yaml"
+        path.write_text(text, encoding="utf-8")
+        assert check_spec(str(path)) == ()
 
-    def test_a_layer_that_nothing_reads_can_move_to_the_end(self) -> None:
-        aside = replace(LAYERS[3], name="aside", sources=(1, 1))
-        model = replace(MODEL, layers={**LAYERS, 4: aside})
-        names = [line.split("name: ")[1].split(",")[0] for line in text_of(model).splitlines()[5:]]
-        assert names == ["conv1", "odd", "aside", "twice"]
+    def test_an_input_that_is_an_output_is_repeated(self) -> None:
+        text = text_of(replace(MODEL, outputs={"y": 3, "z": 0}))
+        assert text.splitlines()[-1] == "  - {name: z, type: identity, from: input}"
+        assert "outputs: [twice, z]\n" in text
 
 
 def test_quotes_are_used_where_they_are_needed() -> None:
@@ -114,14 +119,12 @@ class TestMessages:
     def test_each_says_what_kind_it_is(self) -> None:
         model = replace(
             MODEL,
-            outputs={"y": 3, "z": 2, "é\n": 1},
             notes={"pad stands for Mirror": 1, "odd": 1200},
             unused=("no output depends on 1 input (t): left out",),
             causes=(Cause(title="node 'a' (B)", layer="a", operator="B", reason="it is odd"),),
             left_out=2,
         )
         assert model.messages == (
-            "note: the spec's output is y; also computed: z, é\\n",
             "note: pad stands for Mirror, once",
             "note: odd, 1,200 times",
             "note: no output depends on 1 input (t): left out",

@@ -294,6 +294,41 @@ def _mod(folding: _Folding) -> Array:
     return _elementwise(FMOD if folding.node.integer("fmod", 0) else MOD)(folding)
 
 
+def _dequantized(folding: _Folding) -> Array:
+    """(x - zero point) * scale; both are single numbers, or one for each place along an axis."""
+    array, scale, zero = folding.array(0), folding.array(1), folding.optional(2)
+    if folding.shape_only:
+        return folding.only_shape(array.shape, scale.dtype)
+    if array.dtype.kind not in "iu" or folding.node.integer("block_size", 0):
+        raise ValueError("its numbers are no integers, or scaled in blocks")
+    folding.require_memory((3, *array.shape), 4)
+    whole = array.astype(np.int32)
+    if zero is not None:
+        whole -= _along_axis(folding, array, zero).astype(np.int32)
+    return np.asarray(whole.astype(scale.dtype) * _along_axis(folding, array, scale))
+
+
+def _along_axis(folding: _Folding, array: Array, numbers: Array) -> Array:
+    """`numbers` so that they broadcast along the axis of `array` that the node names."""
+    if numbers.size == 1:
+        return numbers.reshape(())
+    axis = counted(folding.node.integer("axis", 1), array.ndim)
+    if numbers.shape != array.shape[axis : axis + 1]:
+        raise ValueError(f"it has {numbers.size} scales along an axis of {array.shape[axis]}")
+    return numbers.reshape(-1, *(1 for _ in array.shape[axis + 1 :]))
+
+
+def _tile(folding: _Folding) -> Array:
+    array, counts = folding.array(0), whole_numbers(folding.known(1))
+    if len(counts) != array.ndim or min(counts, default=1) < 0:
+        raise ValueError(f"it repeats {array.ndim} axes {list(counts)} times")
+    shape = tuple(size * count for size, count in zip(array.shape, counts))
+    if folding.shape_only:
+        return folding.only_shape(shape, array.dtype)
+    folding.require_memory(shape, array.itemsize)
+    return np.tile(array, counts)
+
+
 def _product(folding: _Folding) -> Array:
     array = folding.array(0)
     _require_few(array)
@@ -317,6 +352,8 @@ _FUNCTIONS: dict[str, Callable[[_Folding], Array]] = {
     "Expand": _expand,
     "Range": _range,
     "ReduceProd": _product,
+    "Tile": _tile,
+    "DequantizeLinear": _dequantized,
     "Shape": lambda folding: np.array(
         shape_part(folding.node, folding.array(0).shape), dtype=np.int64
     ),

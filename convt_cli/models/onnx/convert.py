@@ -6,14 +6,16 @@ the arithmetic gives under the framework's own rules, so that all shapes are res
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from math import prod
 
 import numpy as np
 
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.dialects.frameworks import FRAMEWORKS, at_opset
-from convt_cli.arithmetic.keys import LARGEST
+from convt_cli.arithmetic.keys import LARGEST, FileReference
 from convt_cli.errors import FileError, shown
 from convt_cli.models.imported import ImportedModel
 from convt_cli.models.importer import Importer
@@ -27,7 +29,7 @@ from convt_cli.models.onnx.constants import (
     uniform,
 )
 from convt_cli.models.onnx.graph import MOST_VALUES, Graph, Node, Tensor
-from convt_cli.models.onnx.operation import Constant, Operation, Value
+from convt_cli.models.onnx.operation import Constant, Given, Operation, Value
 from convt_cli.models.onnx.operators import OPERATORS
 from convt_cli.models.translation import Activation, Cut, Untranslatable
 
@@ -68,18 +70,39 @@ class _Importer(Importer[Node, Constant]):
         super().__init__(graph, needed, rules, values, partial=partial)
         self.reference = reference
         self.held = 0  # bytes of the constants that have been computed
+        # how often each value is read, by nodes and as an output of the model
+        self._readers = Counter((*graph.outputs, *(name for node in needed for name in node.reads)))
 
-    def flattening(self, name: str) -> Operation:
-        node = Node(name="", operator="Flatten", inputs=(name,), outputs=(), attributes={})
-        return self._operation(node)
-
-    def value(self, node: Node, given: list[Value]) -> Activation | Constant:
+    def value(self, node: Node, given: list[Value]) -> Given | Constant:
         if node.operator in ("Shape", "Size") and given:
             return _of_shape(node, given[0])
         constant = given and all(isinstance(value, Constant) for value in given)
         if constant and is_foldable(node.operator):
             return self._folded(node)
-        return self._translated(node)
+        biased = self._biased(node, given) if node.operator == "Add" else None
+        return biased or self._translated(node)
+
+    def _biased(self, node: Node, given: list[Value]) -> Activation | None:
+        """The linear layer that an Add alone reads, with the Add's constant as its bias.
+
+        None for an Add that is no bias.
+        """
+        match sorted(zip(given, node.reads), key=lambda one: isinstance(one[0], Constant)):
+            case [(Activation() as source, read), (Constant(name=str(key)) as bias, _)]:
+                layer = self.layers.get(source.source)
+            case _:
+                return None
+        if layer is None or layer.type != "linear" or self._readers[read] > 1:
+            return None
+        axis = layer.keys["axis"] or 0
+        # broadcasting aligns shapes at their last axes: a bias varies along the layer's axis alone
+        shape = (layer.output[axis], *(1 for _ in layer.output[axis + 1 :]))
+        fits = bias.shape[-len(shape) :] == shape and bias.array.size == shape[0]
+        if layer.keys["bias"] is not False or not fits:
+            return None
+        keys = {**layer.keys, "bias": FileReference(file=self.reference, key=key)}
+        self.layers[source.source] = replace(layer, keys=keys, value=node.outputs[0])
+        return source
 
     def _folded(self, node: Node) -> Constant:
         """The result of a node of constants; of a large one only the shape."""
@@ -109,19 +132,20 @@ class _Importer(Importer[Node, Constant]):
             raise _TooLarge
         self.held += needed
 
-    def _translated(self, node: Node) -> Activation:
+    def _translated(self, node: Node) -> Given:
         translate = OPERATORS.get(node.operator)
         if translate is None:
             raise Untranslatable("no layer type does what it does")
-        operation = self._operation(node)
+        inputs = tuple(self.values[name] if name else None for name in node.inputs)
+        read = tuple(name if self._readers[name] else "" for name in node.outputs)
+        seen = replace(node, outputs=read)  # an output that nothing reads is as one left out
+        operation = Operation(seen, inputs, self.rules, self.reference, self.next_layer)
         result = translate(operation)
-        output = next(iter(node.outputs), "")
+        outputs = [name for name in read if name] if isinstance(result, tuple) else [*read, ""]
+        # the last layer gives the last of several outputs
+        output = outputs[-1] if isinstance(result, tuple) else outputs[0]
         self.add_layers(operation, node.name or output, output)
         return result
-
-    def _operation(self, node: Node) -> Operation:
-        inputs = tuple(self.values[name] if name else None for name in node.inputs)
-        return Operation(node, inputs, self.rules, self.reference, self.next_layer)
 
 
 class _TooLarge(Exception):

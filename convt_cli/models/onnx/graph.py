@@ -72,6 +72,13 @@ class Node:
             raise self._wrong_kind(name, "an integer")
         return value
 
+    def number(self, name: str, default: float) -> float:
+        """An attribute that is one number.  Raises FileError (E405)."""
+        value = self.attributes.get(name, default)
+        if not isinstance(value, int | float):
+            raise self._wrong_kind(name, "a number")
+        return value
+
     def word(self, name: str, default: str) -> str:
         """An attribute that is a word.  Raises FileError (E405)."""
         value = self.attributes.get(name, default)

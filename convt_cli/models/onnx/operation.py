@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import isfinite, prod
+from typing import Any
+
+import numpy as np
 
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.dialects.frameworks import Framework
@@ -108,6 +112,13 @@ class Operation(Translation):
         except (ValueError, OverflowError) as error:
             self.refuse(f"its input {number} holds no sizes: {error}")
 
+    def number(self, attribute: str, default: float) -> float | None:
+        """The number of an attribute; None where it is `default`.  Raises Untranslatable."""
+        found = decimal(self.node.number(attribute, default), np.dtype("f4"))
+        if not isfinite(found):
+            self.refuse(f"its {attribute} is {found:g}")
+        return None if found == default else found
+
     def axis(self, attribute: str, default: int, rank: int) -> int:
         """The axis that an attribute names, from 0 to `rank` - 1.  Raises Untranslatable."""
         return self.counted(self.node.integer(attribute, default), rank)
@@ -119,10 +130,47 @@ class Operation(Translation):
             return None
         return FileReference(file=self._reference, key=constant.name)
 
+    def array(self, number: int, shape: Shape) -> FileReference | None:
+        """As `reference`, of input `number`, brought to `shape`.
+
+        A vector may be stored with more axes of size 1, or as one number for all its elements.
+        Raises Untranslatable for a constant that does not fit.
+        """
+        constant = self.weight(number)
+        is_vector = len(shape) == 1 and constant.array.size == 1
+        if prod(constant.shape) != prod(shape) and not is_vector:
+            reason = f"its input {number} is {list(constant.shape)}, not {list(shape)}"
+            self.refuse(reason, code="E121")
+        found = self.reference(constant)
+        spreads = len(shape) == 1 and max(constant.shape, default=1) == constant.array.size
+        if found is None or spreads or constant.shape == shape:
+            return found
+        return replace(found, shape=shape)
+
     def _require_known(self, constant: Constant, number: int) -> None:
         if not constant.known or constant.array.size > MOST_VALUES:
             self.refuse(f"the numbers of its input {number} are not known")
 
 
-Translator = Callable[[Operation], Activation]
-"""Adds the layers that a node turns into, and returns what the last of them gives."""
+def decimal(number: float, dtype: np.dtype[Any]) -> float:
+    """The shortest decimal that `dtype` rounds to `number`.
+
+    >>> decimal(0.009999999776482582, np.dtype("f4"))
+    0.01
+    """
+    with np.errstate(over="ignore"):
+        return float(str(dtype.type(number)))
+
+
+def is_per_channel(source: Activation, constant: Constant) -> bool:
+    """Whether the constant is one number, or varies along the channels alone."""
+    # broadcasting aligns shapes at their last axes; axis 1 of the activation is the channels
+    aligned = (1,) * (len(source.full_shape) - len(constant.shape)) + constant.shape
+    return all(size == 1 for axis, size in enumerate(aligned) if axis != 1)
+
+
+Given = Activation | tuple[Activation | None, ...]
+"""The first output of a node, or all of several; None stands for one that nothing reads."""
+
+Translator = Callable[[Operation], Given]
+"""Adds the layers that a node turns into, and returns what they give."""

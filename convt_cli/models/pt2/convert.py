@@ -20,7 +20,7 @@ from convt_cli.models.pt2.aliases import stale_reads
 from convt_cli.models.pt2.graph import Constant, Graph, Node
 from convt_cli.models.pt2.operation import Operation, Value, Values
 from convt_cli.models.pt2.operators import OPERATORS
-from convt_cli.models.translation import Activation, Cut, Translation, Untranslatable
+from convt_cli.models.translation import Activation, Cut, Untranslatable
 
 _ARITHMETIC: dict[str, Callable[[int, int], int]] = {
     "_operator.add": operator.add,
@@ -82,9 +82,6 @@ class _Importer(Importer[Node, "Constant | int | float"]):
         self._is_example = not override
         imported = super().run(override)
         return replace(imported, layers=_named(imported.layers, self._parts))
-
-    def flattening(self, name: str) -> Translation:
-        return Translation(name, "flatten", self.rules, self.next_layer)
 
     def value(self, node: Node, given: list[Value | Cut]) -> Values:
         """What `node` gives: a size, a constant, or what its layers give."""

@@ -11,24 +11,30 @@ from __future__ import annotations
 
 from convt_cli.models.onnx.operation import Translator
 from convt_cli.models.onnx.operators import (
+    activations,
     convolutions,
     elementwise,
     joins,
     linear,
+    norms,
     pools,
     preserving,
     reshaping,
     resizing,
+    selecting,
 )
 
 OPERATORS: dict[str, Translator] = {
     **convolutions.OPERATORS,
     **pools.OPERATORS,
     **preserving.OPERATORS,
+    **activations.OPERATORS,
+    **norms.OPERATORS,
     **elementwise.OPERATORS,
     **joins.OPERATORS,
     **linear.OPERATORS,
     **reshaping.OPERATORS,
     **resizing.OPERATORS,
+    **selecting.OPERATORS,
 }
 """By the operator's name; those of other domains are called DOMAIN.NAME."""

@@ -9,6 +9,9 @@ from convt_cli.models.onnx.operation import Constant, Operation, Translator
 from convt_cli.models.onnx.operators.attributes import attribute_per_axis, padding, require_bounded
 from convt_cli.models.translation import Activation, short, short_pairs
 
+_FUSED = {"Relu": "relu", "Sigmoid": "sigmoid", "Tanh": "tanh"}
+"""The layers of activations without numbers that a convolution is fused with."""
+
 
 def _conv(operation: Operation) -> Activation:
     source, weight = operation.activation(), operation.weight(1)
@@ -18,6 +21,14 @@ def _conv(operation: Operation) -> Activation:
     _require_channels(operation, source, inner * groups)
     keys = _convolution_keys(operation, weight, groups, out_channels)
     return operation.layer("conv", source, **keys, **_weight_and_bias(operation, weight))
+
+
+def _fused_conv(operation: Operation) -> Activation:
+    """A conv and its activation, which ONNX Runtime puts into one node."""
+    word = operation.node.word("activation", "")
+    if operation.constant(3) is not None or word not in _FUSED:
+        operation.refuse(f"its activation is '{word}', or it adds a third array")
+    return operation.layer(_FUSED[word], _conv(operation))
 
 
 def _conv_transpose(operation: Operation) -> Activation:
@@ -100,4 +111,8 @@ def _weight_and_bias(
     return {"weight": kernel, "bias": operation.reference(bias) or True}
 
 
-OPERATORS: dict[str, Translator] = {"Conv": _conv, "ConvTranspose": _conv_transpose}
+OPERATORS: dict[str, Translator] = {
+    "Conv": _conv,
+    "ConvTranspose": _conv_transpose,
+    "com.microsoft.FusedConv": _fused_conv,
+}

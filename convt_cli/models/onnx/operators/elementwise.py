@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from convt_cli.arithmetic.keys import Inline
-from convt_cli.models.onnx.operation import Constant, Operation, Translator
+from convt_cli.models.onnx.operation import Constant, Operation, Translator, is_per_channel
 from convt_cli.models.translation import Activation
 
 _MOST_WRITTEN = 16
@@ -44,6 +44,11 @@ def _joined(operation: Operation, sources: list[Activation]) -> Activation:
     operator = operation.node.operator
     if operator in _JOINS:
         return operation.layer(_JOINS[operator], *sources)
+    if operator == "Sub" and len(sources) == 2:
+        minus = Inline(shape=(), values=(-1.0,))
+        return operation.layer(
+            "add", sources[0], operation.layer("scale", sources[1], weight=minus)
+        )
     return operation.stand_in(_STAND_INS[operator], *sources)
 
 
@@ -69,7 +74,7 @@ def _scale_keys(
     A single number is written out, and so are a few that the node makes of the constant's, as a
     division does.  Otherwise the scale refers to the constant in the model's file.
     """
-    if not _is_per_channel(source, constant):
+    if not is_per_channel(source, constant):
         return None
     written = _written_out(operation, constant) if constant.array.size == 1 else None
     if written is not None:
@@ -114,13 +119,6 @@ def _written(
             return {"weight": [1 / number for number in numbers]}
         case _:
             return {}
-
-
-def _is_per_channel(source: Activation, constant: Constant) -> bool:
-    """Whether the constant is one number, or varies along the channels alone."""
-    # broadcasting aligns shapes at their last axes; axis 1 of the activation is the channels
-    aligned = (1,) * (len(source.full_shape) - len(constant.shape)) + constant.shape
-    return all(size == 1 for axis, size in enumerate(aligned) if axis != 1)
 
 
 OPERATORS: dict[str, Translator] = dict.fromkeys((*_JOINS, *_STAND_INS), _elementwise)

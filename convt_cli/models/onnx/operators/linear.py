@@ -1,43 +1,78 @@
-"""Gemm and MatMul: products with a matrix, which are linear layers."""
+"""Gemm and MatMul: products with a matrix along one axis, which are linear layers."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from convt_cli.arithmetic.keys import FileReference
-from convt_cli.models.onnx.operation import Operation, Translator
+from convt_cli.models.onnx.operation import Constant, Operation, Translator
 from convt_cli.models.translation import Activation
 
 
 def _gemm(operation: Operation) -> Activation:
     if operation.node.integer("transA", 0):
         operation.refuse("it transposes its source")
-    added = operation.constant(2)
-    is_scaled = any(operation.node.attributes.get(name, 1.0) != 1.0 for name in ("alpha", "beta"))
-    transposed = bool(operation.node.integer("transB", 0))  # (out, in) instead of (in, out)
-    bias: bool | FileReference = added is not None
-    if added is not None and not is_scaled:
-        bias = operation.reference(added) or True
-    return _linear(operation, stored=transposed and not is_scaled, transposed=transposed, bias=bias)
+    if len(operation.activation().shape) != 1:
+        operation.refuse("its source is no matrix")
+    is_turned = not operation.node.integer("transB", 0)
+    features = operation.weight(1).shape[-1 if is_turned else 0 :][:1]
+    bias: bool | FileReference = False
+    if operation.constant(2) is not None:
+        bias = operation.array(2, features) or True
+    if all(operation.node.number(name, 1.0) == 1 for name in ("alpha", "beta")):
+        return _linear(operation, 1, axis=0, is_turned=is_turned, bias=bias)
+    operation.notes.append("the weight of a linear layer is left out, being scaled")
+    return _linear(operation, 1, axis=0, is_turned=is_turned, bias=bool(bias), is_kept=False)
 
 
 def _matmul(operation: Operation) -> Activation:
-    return _linear(operation, stored=False, transposed=False, bias=False)
+    if isinstance(operation.inputs[0], Constant):  # W x is along the last axis but one
+        axis = len(operation.activation(1).shape) - 2
+        return _linear(operation, 0, axis=axis, is_turned=False)
+    axis = len(operation.activation().shape) - 1
+    return _linear(operation, 1, axis=axis, is_turned=True)
 
 
 def _linear(
-    operation: Operation, *, stored: bool, transposed: bool, bias: bool | FileReference
+    operation: Operation,
+    number: int,
+    *,
+    axis: int,
+    is_turned: bool,
+    bias: bool | FileReference = False,
+    is_kept: bool = True,
 ) -> Activation:
-    """A linear layer; `stored` says that the model keeps its matrix as a spec does, (out, in)."""
-    source, weight = operation.activation(), operation.weight(1)
-    shape = weight.shape[::-1] if transposed else weight.shape
-    if len(source.shape) != 1 or len(shape) != 2 or shape[0] != source.shape[0] or not shape[1]:
+    """A linear layer along `axis`, whose matrix is input `number`.
+
+    The matrix is (out, in) as a spec has it, or `is_turned`, (in, out); axes of size 1 may lie in
+    front.  Its numbers are left out unless `is_kept`.
+    """
+    source, weight = operation.activation(1 - number), operation.weight(number)
+    *batches, rows, columns = weight.shape if len(weight.shape) > 1 else (0, 0)
+    features, width = (columns, rows) if is_turned else (rows, columns)
+    fits = axis >= 0 and features > 0 and width == source.shape[axis]
+    if not fits or any(size != 1 for size in batches) or len(batches) >= len(source.shape):
         shapes = f"{list(source.full_shape)} and {list(weight.shape)}"
-        operation.refuse(f"it is no product of a flat source with a matrix: {shapes}")
-    if not stored:
-        operation.notes.append(
-            "the weight of a linear layer is left out, being (in, out) or scaled"
-        )
-    matrix = operation.reference(weight) if stored else None
-    return operation.layer("linear", source, out_features=shape[1], weight=matrix, bias=bias)
+        operation.refuse(f"it is no product of its source with a matrix along one axis: {shapes}")
+    return operation.layer(
+        "linear",
+        source,
+        out_features=features,
+        axis=axis if len(source.shape) > 1 else None,
+        weight=_matrix(operation, weight, is_turned=is_turned) if is_kept else None,
+        bias=bias,
+    )
+
+
+def _matrix(operation: Operation, weight: Constant, *, is_turned: bool) -> FileReference | None:
+    """The matrix by reference, brought to (out, in)."""
+    found, rank = operation.reference(weight), len(weight.shape)
+    if found is not None and is_turned:
+        found = replace(found, axes=(*range(rank - 2), rank - 1, rank - 2))
+    if found is not None and rank > 2:
+        rows, columns = weight.shape[-2:]
+        found = replace(found, shape=(columns, rows) if is_turned else (rows, columns))
+    return found
 
 
 OPERATORS: dict[str, Translator] = {"Gemm": _gemm, "MatMul": _matmul}

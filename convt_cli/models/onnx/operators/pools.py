@@ -1,4 +1,4 @@
-"""Pools, and the reductions over all spatial axes that are global pools."""
+"""Pools, and the reductions along axes, which are pools over all of them."""
 
 from __future__ import annotations
 
@@ -38,21 +38,55 @@ def _true_or_default(operation: Operation, attribute: str) -> bool | None:
     return True if operation.node.integer(attribute, 0) else None
 
 
-def _reduction(layer_type: str) -> Translator:
-    """The translator of a reduction: over all spatial axes it is a global pool, `layer_type`."""
+def _reduction(kind: str) -> Translator:
+    """The translator of a reduction: a pool over the axes that it reduces; `kind` is max or avg."""
 
     def translate(operation: Operation) -> Activation:
         source = operation.activation()
-        rank = len(source.full_shape)
-        axes = operation.integers(1, "axes") or ()
-        wanted = {operation.counted(axis, rank) for axis in axes}
-        if rank < 3 or wanted != set(range(2, rank)):
-            operation.refuse(f"it reduces axes {list(axes)} of {rank}, not all spatial ones")
-        pooled = operation.layer(layer_type, source)
-        is_kept = operation.node.integer("keepdims", 1)
-        return pooled if is_kept else operation.layer("flatten", pooled)
+        full = source.full_shape
+        given = operation.integers(1, "axes") or (
+            () if operation.node.integer("noop_with_empty_axes", 0) else range(len(full))
+        )
+        axes = {operation.counted(axis, len(full)) for axis in given}
+        if 0 in axes:
+            operation.refuse("it reduces the batch")
+        if not axes:
+            return operation.layer("identity", source)
+        pooled = _pooled(operation, kind, source, axes)
+        kept = tuple(1 if axis in axes else size for axis, size in enumerate(full))
+        if not operation.node.integer("keepdims", 1):
+            kept = tuple(size for axis, size in enumerate(full) if axis not in axes)
+        return pooled if pooled.full_shape == kept else operation.in_shape(pooled, kept)
 
     return translate
+
+
+def _pooled(operation: Operation, kind: str, source: Activation, axes: set[int]) -> Activation:
+    """`source` with one element along each of `axes`, in which the batch is 0.
+
+    Pools reduce the axes behind the channels.  So an axis that remains is brought to the front, or
+    one of size 1 put there.
+    """
+    rank = len(source.full_shape)
+    if axes == set(range(2, rank)):
+        return operation.layer(f"global_{kind}_pool", source)
+    if axes == set(range(1, rank)):
+        whole = operation.in_shape(source, (source.batch, 1, *source.shape))
+        return operation.layer(f"global_{kind}_pool", whole)
+    if 1 not in axes:
+        window = short(tuple(size if axis in axes else 1 for axis, size in _spatial(source)))
+        return operation.layer(f"{kind}_pool", source, kernel_size=window)
+    front = next(axis for axis in range(1, rank) if axis not in axes) - 1
+    order = list(range(rank - 1))
+    order[0], order[front] = front, 0
+    turned = operation.layer("transpose", source, axes=tuple(order))
+    behind = {1 + order.index(axis - 1) for axis in axes}
+    return operation.layer("transpose", _pooled(operation, kind, turned, behind), axes=tuple(order))
+
+
+def _spatial(source: Activation) -> list[tuple[int, int]]:
+    """The spatial axes with their sizes, counted with the batch."""
+    return list(enumerate(source.full_shape))[2:]
 
 
 def _global_pool(layer_type: str) -> Translator:
@@ -64,6 +98,6 @@ OPERATORS: dict[str, Translator] = {
     "AveragePool": _average_pool,
     "GlobalMaxPool": _global_pool("global_max_pool"),
     "GlobalAveragePool": _global_pool("global_avg_pool"),
-    "ReduceMax": _reduction("global_max_pool"),
-    "ReduceMean": _reduction("global_avg_pool"),
+    "ReduceMax": _reduction("max"),
+    "ReduceMean": _reduction("avg"),
 }

@@ -1,4 +1,4 @@
-"""Operators that move, add or drop elements: Reshape, Transpose, Pad, Slice and their kin."""
+"""Operators that move or add elements: Reshape, Transpose, Pad and their kin."""
 
 from __future__ import annotations
 
@@ -8,8 +8,15 @@ from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.keys import LARGEST, Pair
 from convt_cli.models.onnx.operation import Operation, Translator
 from convt_cli.models.onnx.operators.attributes import pairs_of, require_bounded
-from convt_cli.models.onnx.slicing import taken
 from convt_cli.models.translation import Activation, short_pairs
+
+_PAD_MODES = {
+    "constant": "zeros",
+    "reflect": "reflect",
+    "edge": "replicate",
+    "wrap": "circular",
+}
+"""The mode of a pad layer."""
 
 
 def _flatten(operation: Operation) -> Activation:
@@ -81,26 +88,40 @@ def _pad(operation: Operation) -> Activation:
     given = operation.integers(1, "pads") or operation.node.integers("paddings") or ()
     if len(given) % 2:
         operation.refuse(f"its pads are {len(given)} numbers, which makes no pairs")
-    pairs = _on_all_axes(operation, source, pairs_of(given))
-    if any(map(any, pairs[:2])):
-        operation.refuse("it pads the batch or the channels")
-    # a negative pad cuts off: one (before, after) pair for each spatial axis
-    cut = tuple((max(0, -before), max(0, -after)) for before, after in pairs[2:])
-    added = tuple((max(0, before), max(0, after)) for before, after in pairs[2:])
+    batch, *pairs = _on_all_axes(operation, source, pairs_of(given))
+    if any(batch):
+        operation.refuse("it pads the batch")
+    if not any(map(any, pairs)):
+        return operation.layer("identity", source)
+    # a pad layer pads the axes behind the channels, or the one of a vector
+    channels, behind = (pairs[:1], pairs[1:]) if len(pairs) > 1 else ([], pairs)
+    padded = _padded(operation, source, tuple(behind))
+    if not any(map(any, channels)):
+        return padded
+    order = (1, 0, *range(2, len(pairs)))
+    turned = operation.layer("transpose", padded, axes=order)
+    none = ((0, 0),) * (len(pairs) - 2)
+    return operation.layer("transpose", _padded(operation, turned, (*channels, *none)), axes=order)
+
+
+def _padded(operation: Operation, source: Activation, pairs: tuple[Pair, ...]) -> Activation:
+    """`source` with one (before, after) pair of elements more on each axis; below 0, fewer."""
+    cut = tuple((max(0, -before), max(0, -after)) for before, after in pairs)
+    added = tuple((max(0, before), max(0, after)) for before, after in pairs)
     cropped = operation.cropped(source, cut)
-    if any(map(any, added)):
-        return _added(operation, cropped, added)
-    return cropped if any(map(any, cut)) else operation.layer("identity", source)
+    return _added(operation, cropped, added) if any(map(any, added)) else cropped
 
 
 def _added(operation: Operation, source: Activation, added: tuple[Pair, ...]) -> Activation:
-    """The pad layer after `source`; it adds zeros, and stands in for a Pad that adds others."""
+    """The pad layer after `source`; it stands in for a Pad that adds numbers other than zeros."""
     mode, value = operation.node.word("mode", "constant"), _pads_with(operation)
     padding = short_pairs(added)
-    if mode == "constant" and not value:
-        return operation.layer("pad", source, padding=padding)
-    other = f"Pad with {value:g}" if mode == "constant" else f"Pad in mode {mode}"
-    return operation.stand_in("pad", source, stands_for=other, padding=padding)
+    if mode not in _PAD_MODES:
+        operation.refuse(f"its mode is '{mode}'")
+    if mode == "constant" and value:
+        other = f"Pad with {value:g}"
+        return operation.stand_in("pad", source, stands_for=other, padding=padding)
+    return operation.layer("pad", source, padding=padding, mode=_PAD_MODES[mode])
 
 
 def _pads_with(operation: Operation) -> float:
@@ -124,16 +145,6 @@ def _on_all_axes(
     return tuple(found.get(axis, (0, 0)) for axis in range(rank))
 
 
-def _slice(operation: Operation) -> Activation:
-    source = operation.activation()
-    full = source.full_shape
-    try:
-        ranges = taken(full, operation.integers)
-    except ValueError as error:
-        operation.refuse(f"its axes do not fit {list(full)}: {error}")
-    return operation.taken(source, ranges)
-
-
 OPERATORS: dict[str, Translator] = {
     "Flatten": _flatten,
     "Reshape": _reshape,
@@ -141,5 +152,4 @@ OPERATORS: dict[str, Translator] = {
     "Unsqueeze": _unsqueeze,
     "Transpose": _transpose,
     "Pad": _pad,
-    "Slice": _slice,
 }

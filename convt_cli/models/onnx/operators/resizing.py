@@ -1,4 +1,4 @@
-"""Operators that change the spatial sizes: Resize, Upsample, Expand, DepthToSpace, SpaceToDepth."""
+"""Operators that change sizes: Resize, Upsample, Expand, Tile, DepthToSpace, SpaceToDepth."""
 
 from __future__ import annotations
 
@@ -118,19 +118,45 @@ def _mode(operation: Operation) -> str:
     return mode
 
 
+_MOST_COPIES = 64
+"""How often a layer is named as the source of one concat."""
+
+
 def _expand(operation: Operation) -> Activation:
-    """An upsample for an Expand, which repeats spatial axes of size 1: the nearest neighbour."""
+    """A concat for channels that an Expand repeats, and an upsample for spatial axes of size 1."""
     source = operation.activation()
     asked = operation.integers(1) or ()
     try:
         full = np.broadcast_shapes(source.full_shape, asked)
     except (ValueError, RuntimeError):  # RuntimeError: NumPy broadcasts up to 32 axes
         full = ()
-    if len(full) != len(source.full_shape) or full[:2] != source.full_shape[:2]:
+    if len(full) != len(source.full_shape) or full[0] != source.batch:
         operation.refuse(f"it makes {list(asked)} of {list(source.full_shape)}")
     if full == source.full_shape:
         return operation.layer("identity", source)
-    return operation.layer("upsample", source, output_size=short(full[2:]))
+    widened = _repeated(operation, source, 0, full[1] // source.shape[0])
+    if full == widened.full_shape:
+        return widened
+    return operation.layer("upsample", widened, output_size=short(full[2:]))
+
+
+def _tile(operation: Operation) -> Activation:
+    source = operation.activation()
+    batch, *counts = operation.integers(1) or (0,)
+    if batch != 1 or len(counts) != len(source.shape) or min(counts) < 1:
+        operation.refuse(f"it repeats {list(source.full_shape)} {[batch, *counts]} times")
+    if max(counts) == 1:
+        return operation.layer("identity", source)
+    for axis, count in enumerate(counts):
+        source = _repeated(operation, source, axis, count)
+    return source
+
+
+def _repeated(operation: Operation, source: Activation, axis: int, count: int) -> Activation:
+    """`count` times the whole of `source`, one behind the other along `axis`."""
+    if count > _MOST_COPIES:
+        operation.refuse(f"it repeats its source {count} times")
+    return operation.layer("concat", *[source] * count, axis=axis) if count > 1 else source
 
 
 def _depth_to_space(operation: Operation) -> Activation:
@@ -179,6 +205,7 @@ OPERATORS: dict[str, Translator] = {
     "Resize": _resize,
     "Upsample": _upsample,
     "Expand": _expand,
+    "Tile": _tile,
     "DepthToSpace": _depth_to_space,
     "SpaceToDepth": _space_to_depth,
 }
