@@ -7,7 +7,7 @@ A record is a mapping:
     output          the shape of what the module gives
     modules         the shape of what each module of torch.nn inside gives, by its path
     parameters      how many numbers its modules train, a shared one for each of them
-    weights         [shape, crc32] of each of its tensors, by its path
+    weights         [shape, crc32] of each of its tensors and constants, by its path or name
     values          some elements of what it gives for `example_of` its input, in float64
 
 All shapes have the batch.  Of a network that a spec cannot say there are only the first two lines.
@@ -82,9 +82,15 @@ def assert_has_pytorchs_weights(record: Record, network: Network) -> None:
                 own = f"{layer.name}.{role}"
                 shape, crc = kept[own if own in kept else source.key]
                 found = getattr(weights, role)(layer, np.dtype(np.float64))
-                assert digest_of(found.reshape(shape)) == [shape, crc], layer.name
+                assert digest_of(_as_stored(found, source, shape)) == [shape, crc], layer.name
     for layer in network.matrix_layers:
         assert isinstance(layer.weight_source, FileReference), layer.name
+
+
+def _as_stored(found: Array, source: FileReference, shape: list[int]) -> Array:
+    """The numbers of a layer in the shape, and the order of axes, that the module has."""
+    axes = source.axes or range(len(shape))
+    return found.reshape([shape[axis] for axis in axes]).transpose(np.argsort(axes))
 
 
 def gives_pytorchs_values(record: Record, path: str) -> bool:
