@@ -16,6 +16,7 @@ All shapes have the batch.  Of a network that a spec cannot say there are only t
 
 from __future__ import annotations
 
+from math import prod
 from pathlib import Path
 from zlib import crc32
 
@@ -89,6 +90,8 @@ def assert_has_pytorchs_weights(record: Record, network: Network) -> None:
 
 def _as_stored(found: Array, source: FileReference, shape: list[int]) -> Array:
     """The numbers of a layer in the shape, and the order of axes, that the module has."""
+    if prod(shape) == 1:  # one number can stand for all channels
+        found = np.unique(found)
     axes = source.axes or range(len(shape))
     return found.reshape([shape[axis] for axis in axes]).transpose(np.argsort(axes))
 
