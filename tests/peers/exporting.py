@@ -88,9 +88,11 @@ def record_of(name: str) -> Record:
     make, shape = {**NETS, **REFUSED}[own if kind in ("decomposed", "open", "refused") else name]
     shape, sizes = OPEN[own] if kind == "open" else (shape, {})
     module = filled(make().eval())
-    entries = exported(module, shape, sizes, decomposed=kind == "decomposed")
-    facts = {} if kind == "refused" else facts_of(module, shape)
-    return {"name": name, "input": list(shape), **facts, **entries}
+    program = exported(module, shape, sizes)
+    if kind == "decomposed":
+        program = program.run_decompositions()
+    facts = {} if kind == "refused" else facts_of(module, shape, program.constants)
+    return {"name": name, "input": list(shape), **facts, **entries_of(program)}
 
 
 def names() -> list[str]:
@@ -110,15 +112,14 @@ def filled(module: Any) -> Any:
     return module
 
 
-def exported(
-    module: Any, shape: tuple[int, ...], open_sizes: dict[int, Any], *, decomposed: bool
-) -> Record:
-    """{"texts", "arrays"}: the entries of the file, numbers in hexadecimal."""
+def exported(module: Any, shape: tuple[int, ...], open_sizes: dict[int, Any]) -> Any:
     dtype = next((one.dtype for one in module.parameters()), torch.float32)
     example = torch.zeros(shape, dtype=dtype)
-    program = torch.export.export(module, (example,), dynamic_shapes=(open_sizes,))
-    if decomposed:
-        program = program.run_decompositions()
+    return torch.export.export(module, (example,), dynamic_shapes=(open_sizes,))
+
+
+def entries_of(program: Any) -> Record:
+    """{"texts", "arrays"}: the entries of the file, numbers in hexadecimal."""
     file = io.BytesIO()
     torch.export.save(program, file)
     texts, arrays = {}, {}
@@ -134,12 +135,15 @@ def exported(
     return {"texts": texts, "arrays": arrays}
 
 
-def facts_of(module: Any, shape: tuple[int, ...]) -> Record:
-    """What the module says: its shapes, parameters and weights, and some values of its output."""
+def facts_of(module: Any, shape: tuple[int, ...], constants: dict[str, Any]) -> Record:
+    """What the module says: its shapes, parameters and weights, and some values of its output.
+
+    `constants` are the tensors that its code makes, by their names in the file.
+    """
     module = deepcopy(module).double()
     seen = watched(module, torch.from_numpy(example_of(shape)))
     trained = dict(module.named_parameters(remove_duplicate=False))
-    kept = {**trained, **dict(module.named_buffers(remove_duplicate=False))}
+    kept = {**trained, **dict(module.named_buffers(remove_duplicate=False)), **constants}
     return {
         "output": list(seen[""].shape),
         "modules": {name: list(seen[name].shape) for name in own_modules(module) if name in seen},

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from convt_cli.models.onnx.constants import Unfoldable, fold
+from convt_cli.models.onnx.constants import fold
+from convt_cli.models.onnx.folding import Unfoldable
 from convt_cli.models.onnx.graph import Attribute, Node
 from tests.peers.frameworks import onnx_session
 

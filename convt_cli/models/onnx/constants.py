@@ -1,8 +1,7 @@
 """Constant folding: the result of a node all of whose inputs are constants.
 
 Shapes are computed this way on import (the input of a Reshape, the sizes of a Resize), and
-weights when they are read (a transposed initializer).  An array whose elements are all equal,
-such as a ConstantOfShape, is kept as a view of one element, so that its shape costs no memory.
+weights when they are read (a transposed initializer).
 """
 
 from __future__ import annotations
@@ -15,11 +14,17 @@ import numpy as np
 
 from convt_cli.errors import shown
 from convt_cli.models.onnx.arithmetic import ARITHMETIC, FMOD, MOD, Arithmetic, Array
-from convt_cli.models.onnx.graph import MOST_VALUES, Node, Tensor
+from convt_cli.models.onnx.folding import (
+    Folding,
+    Require,
+    Unfoldable,
+    is_uniform,
+    require_few,
+    uniform,
+    whole_numbers,
+)
+from convt_cli.models.onnx.graph import Node, Tensor
 from convt_cli.models.onnx.slicing import as_slice, counted, taken
-
-Require = Callable[[int], None]
-"""Called with the number of bytes about to be allocated; raises where they are too many."""
 
 _CASTABLE = {
     1: "f4",
@@ -41,10 +46,6 @@ _REFUSALS = (ValueError, ArithmeticError, IndexError, TypeError, KeyError, Runti
 """What NumPy and this module raise on inputs that do not fit; RuntimeError beyond 32 axes."""
 
 
-class Unfoldable(Exception):
-    """The node cannot be computed from constants; the message says why."""
-
-
 def fold(
     node: Node,
     inputs: Sequence[Array | None],
@@ -64,7 +65,7 @@ def fold(
         raise Unfoldable(f"{node.operator} is not computed")
     try:
         with np.errstate(all="ignore"):
-            return function(_Folding(node, inputs, require, shape_only=shape_only, unknown=unknown))
+            return function(Folding(node, inputs, require, shape_only=shape_only, unknown=unknown))
     except _REFUSALS as error:
         raise Unfoldable(shown(str(error).partition("\n")[0])) from None
 
@@ -72,16 +73,6 @@ def fold(
 def is_foldable(operator: str) -> bool:
     """Whether `fold` knows the operator."""
     return operator in _FUNCTIONS
-
-
-def uniform(shape: tuple[int, ...], value: Any) -> Array:
-    """An array of `shape` with `value` everywhere, in the memory of one element."""
-    return np.broadcast_to(np.asarray(value), shape)
-
-
-def is_uniform(array: Array) -> bool:
-    """Whether `array` is a view of one element."""
-    return array.size <= 1 or not any(array.strides)
 
 
 def from_tensor(tensor: Tensor) -> Array:
@@ -92,76 +83,7 @@ def from_tensor(tensor: Tensor) -> Array:
     return np.frombuffer(tensor.packed, stored).reshape(tensor.shape).astype(tensor.element)
 
 
-class _Folding:
-    """One node with its inputs, as the functions of `_FUNCTIONS` get it."""
-
-    def __init__(
-        self,
-        node: Node,
-        inputs: Sequence[Array | None],
-        require: Require,
-        *,
-        shape_only: bool,
-        unknown: Collection[int],
-    ) -> None:
-        self.node = node
-        self.shape_only = shape_only
-        self._inputs = inputs
-        self._require = require
-        self._unknown = unknown
-
-    def __len__(self) -> int:
-        return len(self._inputs)
-
-    def array(self, number: int) -> Array:
-        """Input `number`, which has to be there.  Raises Unfoldable."""
-        found = self.optional(number)
-        if found is None:
-            raise Unfoldable(f"input {number} is missing")
-        return found
-
-    def optional(self, number: int) -> Array | None:
-        """Input `number`; None if it is left out."""
-        return self._inputs[number] if number < len(self._inputs) else None
-
-    def arrays(self) -> list[Array]:
-        """All inputs, none of which may be left out.  Raises Unfoldable."""
-        return [self.array(number) for number in range(len(self))]
-
-    def known(self, number: int) -> Array:
-        """Input `number`, whose numbers decide on the result's shape.  Raises Unfoldable."""
-        if number in self._unknown:
-            raise Unfoldable(f"the numbers of input {number} are not known")
-        return self.array(number)
-
-    def integers(self, number: int, attribute: str) -> tuple[int, ...] | None:
-        """A list that is an input in newer opsets, and an attribute in older ones."""
-        if self.optional(number) is None:
-            return self.node.integers(attribute)
-        return whole_numbers(self.known(number))
-
-    def require_memory(self, shape: tuple[int, ...], itemsize: int) -> None:
-        """Call `require` for an array of `shape` with elements of `itemsize` bytes."""
-        self._require(prod(shape) * itemsize)
-
-    def only_shape(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-        """A result of `shape` without numbers."""
-        return uniform(shape, np.zeros((), dtype))
-
-
-def whole_numbers(array: Array) -> tuple[int, ...]:
-    """The numbers of a small array, cut to integers.  Raises ValueError, OverflowError."""
-    _require_few(array)
-    return tuple(int(value) for value in array.ravel().tolist())
-
-
-def _require_few(array: Array) -> None:
-    """Raise ValueError for more numbers than a shape has: a view of one element can claim any."""
-    if array.size > MOST_VALUES:
-        raise ValueError(f"{array.size} numbers where a few sizes are wanted")
-
-
-def _cast(folding: _Folding) -> Array:
+def _cast(folding: Folding) -> Array:
     array, wanted = folding.array(0), folding.node.integer("to", 0)
     if wanted not in _CASTABLE:
         raise ValueError(f"it casts to ONNX's type {wanted}, which NumPy has not")
@@ -183,7 +105,7 @@ def _as_type(numbers: Array, dtype: np.dtype[Any]) -> Array:
     return converted
 
 
-def _constant_of_shape(folding: _Folding) -> Array:
+def _constant_of_shape(folding: Folding) -> Array:
     shape = whole_numbers(folding.known(0))
     value = folding.node.attributes.get("value")
     if not isinstance(value, Tensor):
@@ -191,11 +113,11 @@ def _constant_of_shape(folding: _Folding) -> Array:
     return uniform(shape, from_tensor(value).reshape(()))
 
 
-def _transpose(folding: _Folding) -> Array:
+def _transpose(folding: Folding) -> Array:
     return folding.array(0).transpose(folding.node.integers("perm"))
 
 
-def _reshape(folding: _Folding) -> Array:
+def _reshape(folding: Folding) -> Array:
     array = folding.array(0)
     asked = folding.integers(1, "shape") or ()
     if not folding.node.integer("allowzero", 0):
@@ -206,15 +128,15 @@ def _reshape(folding: _Folding) -> Array:
     return array.reshape(asked)
 
 
-def _unsqueeze(folding: _Folding) -> Array:
+def _unsqueeze(folding: Folding) -> Array:
     return np.expand_dims(folding.array(0), folding.integers(1, "axes") or ())
 
 
-def _squeeze(folding: _Folding) -> Array:
+def _squeeze(folding: Folding) -> Array:
     return np.squeeze(folding.array(0), folding.integers(1, "axes"))
 
 
-def _concat(folding: _Folding) -> Array:
+def _concat(folding: Folding) -> Array:
     arrays = folding.arrays()
     first, *others = arrays
     if any(one.dtype != first.dtype for one in others):
@@ -231,7 +153,7 @@ def _concat(folding: _Folding) -> Array:
     return np.concatenate(arrays, axis)
 
 
-def _gather(folding: _Folding) -> Array:
+def _gather(folding: Folding) -> Array:
     array, indices = folding.array(0), folding.array(1)
     axis = counted(folding.node.integer("axis", 0), array.ndim)
     shape = (*array.shape[:axis], *indices.shape, *array.shape[axis + 1 :])
@@ -242,18 +164,18 @@ def _gather(folding: _Folding) -> Array:
     return np.take(array, indices.astype(np.int64), axis)
 
 
-def _slice(folding: _Folding) -> Array:
+def _slice(folding: Folding) -> Array:
     array = folding.array(0)
     return array[tuple(map(as_slice, taken(array.shape, folding.integers)))]
 
 
-def _expand(folding: _Folding) -> Array:
+def _expand(folding: Folding) -> Array:
     array = folding.array(0)
     shape = np.broadcast_shapes(array.shape, whole_numbers(folding.known(1)))
     return np.broadcast_to(array, shape)
 
 
-def _range(folding: _Folding) -> Array:
+def _range(folding: Folding) -> Array:
     start, limit, step = (folding.known(number).reshape(()) for number in range(3))
     if not start.dtype == limit.dtype == step.dtype:
         raise ValueError("its inputs have different types")
@@ -272,10 +194,10 @@ def _steps(start: Array, limit: Array, step: Array) -> int:
     return max(0, ceil((float(limit) - float(start)) / float(step)))
 
 
-def _elementwise(arithmetic: Arithmetic) -> Callable[[_Folding], Array]:
+def _elementwise(arithmetic: Arithmetic) -> Callable[[Folding], Array]:
     """The function of an element-wise operation on inputs that broadcast."""
 
-    def function(folding: _Folding) -> Array:
+    def function(folding: Folding) -> Array:
         arrays = folding.arrays()
         shape = np.broadcast_shapes(*(array.shape for array in arrays))
         if folding.shape_only:
@@ -290,11 +212,11 @@ def _elementwise(arithmetic: Arithmetic) -> Callable[[_Folding], Array]:
     return function
 
 
-def _mod(folding: _Folding) -> Array:
+def _mod(folding: Folding) -> Array:
     return _elementwise(FMOD if folding.node.integer("fmod", 0) else MOD)(folding)
 
 
-def _dequantized(folding: _Folding) -> Array:
+def _dequantized(folding: Folding) -> Array:
     """(x - zero point) * scale; both are single numbers, or one for each place along an axis."""
     array, scale, zero = folding.array(0), folding.array(1), folding.optional(2)
     if folding.shape_only:
@@ -308,7 +230,7 @@ def _dequantized(folding: _Folding) -> Array:
     return np.asarray(whole.astype(scale.dtype) * _along_axis(folding, array, scale))
 
 
-def _along_axis(folding: _Folding, array: Array, numbers: Array) -> Array:
+def _along_axis(folding: Folding, array: Array, numbers: Array) -> Array:
     """`numbers` so that they broadcast along the axis of `array` that the node names."""
     if numbers.size == 1:
         return numbers.reshape(())
@@ -318,7 +240,7 @@ def _along_axis(folding: _Folding, array: Array, numbers: Array) -> Array:
     return numbers.reshape(-1, *(1 for _ in array.shape[axis + 1 :]))
 
 
-def _tile(folding: _Folding) -> Array:
+def _tile(folding: Folding) -> Array:
     array, counts = folding.array(0), whole_numbers(folding.known(1))
     if len(counts) != array.ndim or min(counts, default=1) < 0:
         raise ValueError(f"it repeats {array.ndim} axes {list(counts)} times")
@@ -329,16 +251,16 @@ def _tile(folding: _Folding) -> Array:
     return np.tile(array, counts)
 
 
-def _product(folding: _Folding) -> Array:
+def _product(folding: Folding) -> Array:
     array = folding.array(0)
-    _require_few(array)
+    require_few(array)
     axes = folding.integers(1, "axes")
     kept: Array = np.prod(array, axis=axes, keepdims=True, dtype=array.dtype)
     squeezed: Array = np.squeeze(kept, axis=axes)
     return kept if folding.node.integer("keepdims", 1) else squeezed
 
 
-_FUNCTIONS: dict[str, Callable[[_Folding], Array]] = {
+_FUNCTIONS: dict[str, Callable[[Folding], Array]] = {
     "Identity": lambda folding: folding.array(0),
     "Cast": _cast,
     "ConstantOfShape": _constant_of_shape,

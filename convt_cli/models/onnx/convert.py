@@ -20,14 +20,8 @@ from convt_cli.errors import FileError, shown
 from convt_cli.models.imported import ImportedModel
 from convt_cli.models.importer import Importer
 from convt_cli.models.onnx.arithmetic import Array
-from convt_cli.models.onnx.constants import (
-    Unfoldable,
-    fold,
-    from_tensor,
-    is_foldable,
-    shape_part,
-    uniform,
-)
+from convt_cli.models.onnx.constants import fold, from_tensor, is_foldable, shape_part
+from convt_cli.models.onnx.folding import Unfoldable, uniform
 from convt_cli.models.onnx.graph import MOST_VALUES, Graph, Node, Tensor
 from convt_cli.models.onnx.operation import Constant, Given, Operation, Value
 from convt_cli.models.onnx.operators import OPERATORS

@@ -13,7 +13,7 @@ from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.dialects.frameworks import Framework
 from convt_cli.arithmetic.keys import FileReference
 from convt_cli.models.onnx.arithmetic import Array
-from convt_cli.models.onnx.constants import whole_numbers
+from convt_cli.models.onnx.folding import whole_numbers
 from convt_cli.models.onnx.graph import MOST_VALUES, Node, Number
 from convt_cli.models.translation import Activation, Cut, Translation
 

@@ -10,8 +10,9 @@ import numpy as np
 from convt_cli.errors import ArrayError, FileError, shown
 from convt_cli.io import memory
 from convt_cli.io.folders import Folder
-from convt_cli.models.onnx.constants import Unfoldable, fold
+from convt_cli.models.onnx.constants import fold
 from convt_cli.models.onnx.file import Model, open_model
+from convt_cli.models.onnx.folding import Unfoldable
 from convt_cli.models.onnx.graph import Node
 from convt_cli.operators.dtypes import Array, widened
 

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from convt_cli.models.onnx.constants import Require, Unfoldable, fold, is_uniform
+from convt_cli.models.onnx.constants import fold
+from convt_cli.models.onnx.folding import Require, Unfoldable, is_uniform
 from convt_cli.models.onnx.graph import Attribute, Node
 from convt_cli.models.onnx.slicing import as_slice
 

@@ -7,7 +7,7 @@ A record is a mapping:
     output          the shape of what the module gives
     modules         the shape of what each module of torch.nn inside gives, by its path
     parameters      how many numbers its modules train, a shared one for each of them
-    weights         [shape, crc32] of each of its tensors, by its path
+    weights         [shape, crc32] of each of its tensors and constants, by its path or name
     values          some elements of what it gives for `example_of` its input, in float64
 
 All shapes have the batch.  Of a network that a spec cannot say there are only the first two lines.
@@ -16,6 +16,7 @@ All shapes have the batch.  Of a network that a spec cannot say there are only t
 
 from __future__ import annotations
 
+from math import prod
 from pathlib import Path
 from zlib import crc32
 
@@ -78,19 +79,21 @@ def assert_has_pytorchs_weights(record: Record, network: Network) -> None:
     weights, kept = Weights(network), record["weights"]
     for layer in network.layers:
         for role, source in (("weight", layer.weight_source), ("bias", layer.bias_source)):
-            # the values of a network hold the constants of its graph, which no module has
-            if isinstance(source, FileReference) and not source.key.startswith("lifted_tensor"):
+            if isinstance(source, FileReference):
                 own = f"{layer.name}.{role}"
                 shape, crc = kept[own if own in kept else source.key]
                 found = getattr(weights, role)(layer, np.dtype(np.float64))
-                if source.axes is not None:
-                    found = found.transpose(np.argsort(source.axes))
-                if source.shape == (1,):  # one number for all channels
-                    assert np.ptp(found) == 0, layer.name
-                    found = found.ravel()[:1]
-                assert digest_of(found.reshape(shape)) == [shape, crc], layer.name
+                assert digest_of(_as_stored(found, source, shape)) == [shape, crc], layer.name
     for layer in network.matrix_layers:
         assert isinstance(layer.weight_source, FileReference), layer.name
+
+
+def _as_stored(found: Array, source: FileReference, shape: list[int]) -> Array:
+    """The numbers of a layer in the shape, and the order of axes, that the module has."""
+    if prod(shape) == 1:  # one number can stand for all channels
+        found = np.unique(found)
+    axes = source.axes or range(len(shape))
+    return found.reshape([shape[axis] for axis in axes]).transpose(np.argsort(axes))
 
 
 def gives_pytorchs_values(record: Record, path: str) -> bool:
