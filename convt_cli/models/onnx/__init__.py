@@ -5,8 +5,9 @@ The way of a file: `wire` counts the memory that parsing will take, `file` parse
 and `file` alone imports onnx.
 
 The way of a graph: `convert` walks over its nodes.  Those that depend on constants alone are
-computed by `constants`, with the `arithmetic` and `slicing` of ONNX Runtime.  Every other is an
-`operation`, which `operators` turn into layers, with the help of `nearest` for a Resize.
+computed by `constants`, each as a `folding`, with the `arithmetic` and `slicing` of ONNX Runtime.
+Every other is an `operation`, which `operators` turn into layers, with the help of `nearest` for a
+Resize.
 
 `read` is both ways in one call, for `models.load`.  `weights` reads the arrays that a spec names in
 a model.
