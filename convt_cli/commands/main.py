@@ -81,14 +81,16 @@ class _LazyGroup(click.Group):
 @click.group(
     cls=_LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Begin with:  convt shapes SPEC.yaml",
+    epilog="Begin with:  convt shapes SPEC",
 )
 @click.version_option(__version__, prog_name="convt")
 def group() -> None:
     """Convolution arithmetic, the matrix C of a convolution, and its transpose.
 
-    A convolution is a matrix, y = Cx, and a transposed convolution is Cᵀy.  convt reads YAML
-    layer specs, computes and checks their shapes, exports C, and applies C or Cᵀ to arrays.
+    A convolution is a matrix, y = Cx, and a transposed convolution is Cᵀy.  convt computes and
+    checks the shapes of networks, exports C, and applies C or Cᵀ to arrays.
+
+    SPEC is a YAML file, a model (.onnx, .pt2), or one line such as 'nn.Conv2d(3, 64, 7)'.
     """
 
 
