@@ -116,7 +116,7 @@ def test_a_layer(spec: WriteSpec, keys: str) -> None:
 @pytest.mark.parametrize("name", NETS)
 def test_a_network_of_pytorch(folder: Path, name: str) -> None:
     make, shape = NETS[name]
-    module, x = make().eval(), torch.randn(shape)
+    module, x = make().double().eval(), torch.randn(shape).double()
     torch.export.save(torch.export.export(module, (x,)), "net.pt2")
     if name in NOT_RUN:
         with pytest.raises(RequestError) as caught:
@@ -127,7 +127,7 @@ def test_a_network_of_pytorch(folder: Path, name: str) -> None:
         expected = module(x).numpy()
     found = load_spec("net.pt2").run(x.numpy())
     assert found.shape == expected.shape
-    np.testing.assert_allclose(found, expected, rtol=2e-4, atol=2e-5 * (1 + abs(expected).max()))
+    np.testing.assert_allclose(found, expected, rtol=1e-7, atol=1e-9 * (1 + abs(expected).max()))
 
 
 @pytest.mark.parametrize(
