@@ -39,6 +39,12 @@ def node(operator: str, inputs: str, outputs: str = "y", **attributes: Any) -> A
     return onnx.helper.make_node(operator, given, outputs.split(), domain=domain, **attributes)
 
 
+def branch(operator: str) -> Any:
+    """A graph in a node that reads x."""
+    given = onnx.helper.make_tensor_value_info(operator, onnx.TensorProto.FLOAT, None)
+    return onnx.helper.make_graph([node(operator, "x", operator)], operator, [], [given])
+
+
 def write_model(
     path: Path,
     nodes: list[Any],
@@ -274,6 +280,17 @@ NETWORKS: dict[str, tuple[list[Any], dict[str, Any], tuple[int, ...], tuple[str,
             "o": np.array([1]),
             "s": np.array([3, 1, 1]),
         },
+        SHAPE,
+        ("y",),
+    ),
+    "branch": (
+        [
+            node("Shape", "x", "s"),
+            node("Gather", "s one", "c"),
+            node("Equal", "c four", "is_four"),
+            node("If", "is_four", then_branch=branch("Neg"), else_branch=branch("Relu")),
+        ],
+        {"one": np.array(1), "four": np.array(4)},
         SHAPE,
         ("y",),
     ),

@@ -7,7 +7,7 @@ the arithmetic gives under the framework's own rules, so that all shapes are res
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from math import prod
 
@@ -22,7 +22,7 @@ from convt_cli.models.importer import Importer
 from convt_cli.models.onnx.arithmetic import Array
 from convt_cli.models.onnx.constants import fold, from_tensor, is_foldable, shape_part
 from convt_cli.models.onnx.folding import Unfoldable, uniform
-from convt_cli.models.onnx.graph import MOST_VALUES, Graph, Node, Tensor
+from convt_cli.models.onnx.graph import MOST_VALUES, Body, Graph, Node, Tensor
 from convt_cli.models.onnx.operation import Constant, Given, Operation, Value
 from convt_cli.models.onnx.operators import OPERATORS
 from convt_cli.models.translation import Activation, Cut, Untranslatable
@@ -64,10 +64,32 @@ class _Importer(Importer[Node, Constant]):
         super().__init__(graph, needed, rules, values, partial=partial)
         self.reference = reference
         self.held = 0  # bytes of the constants that have been computed
-        # how often each value is read, by nodes and as an output of the model
-        self._readers = Counter((*graph.outputs, *(name for node in needed for name in node.reads)))
+        # how often each value is read, by nodes and as an output of the model or of a branch
+        self._readers = Counter(graph.outputs)
+        for node in needed:
+            self._readers.update(_read(node))
+
+    def _add(self, node: Node) -> None:
+        branch = self._branch(node)
+        if branch is None:
+            super()._add(node)
+            return
+        for one in branch.nodes:
+            self._add(one)
+        self.values.update(zip(node.outputs, (self.values[name] for name in branch.outputs)))
+
+    def _branch(self, node: Node) -> Body | None:
+        """The branch that an If takes, where its condition is a constant."""
+        if node.operator != "If" or not node.inputs:
+            return None
+        condition = self.values[node.inputs[0]]
+        if not isinstance(condition, Constant) or not condition.known or condition.array.size != 1:
+            return None
+        return node.bodies.get("then_branch" if condition.array.any() else "else_branch")
 
     def value(self, node: Node, given: list[Value]) -> Given | Constant:
+        if node.operator == "If":
+            raise Untranslatable("which of its branches it takes is not known without an input")
         if node.operator in ("Shape", "Size") and given:
             return _of_shape(node, given[0])
         constant = given and all(isinstance(value, Constant) for value in given)
@@ -144,6 +166,15 @@ class _Importer(Importer[Node, Constant]):
 
 class _TooLarge(Exception):
     """A constant is too large for its numbers to be computed."""
+
+
+def _read(node: Node) -> Iterator[str]:
+    """The names of the values that a node reads, and those that the nodes inside it read."""
+    yield from node.inputs
+    for body in node.bodies.values():
+        yield from body.outputs
+        for one in body.nodes:
+            yield from _read(one)
 
 
 def _constant(name: str, tensor: Tensor) -> Constant:

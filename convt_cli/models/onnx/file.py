@@ -20,7 +20,7 @@ from convt_cli.io.conflicts import note_named
 from convt_cli.io.folders import Folder
 from convt_cli.io.reading import Opened, open_regular
 from convt_cli.models.onnx.graph import Graph
-from convt_cli.models.onnx.nodes import input_of, node_of, text
+from convt_cli.models.onnx.nodes import MOST_PARTS, NodeReader, input_of, text
 from convt_cli.models.onnx.tensors import (
     byte_count,
     content_of,
@@ -34,12 +34,6 @@ from convt_cli.models.onnx.wire import MOST_FIELDS, parsing_needs
 
 MOST_BYTES = 2**31
 """Bytes of a file; protobuf has no larger messages."""
-
-_MOST_PARTS = 200_000
-"""How many nodes a graph may have, and how many constants, inputs and outputs."""
-
-_INT64, _FLOAT32 = 7, 1
-"""ONNX's numbers of these types."""
 
 _MORE_MEMORY = "use a machine with more memory"
 
@@ -109,10 +103,10 @@ def open_model(path: str, *, allow_outside: bool = False, within: Folder | None 
         if not proto.HasField("graph"):
             raise ValueError("it holds no graph")
         _require_bounded(proto.graph)
-        tensors = dict(_tensors(proto.graph))
+        graph, tensors = _graph(proto)
         model = Model(
             path=path,
-            graph=_graph(proto, tensors),
+            graph=graph,
             _tensors=tensors,
             _folder=folder,
         )
@@ -166,79 +160,26 @@ def _require_parsable(path: str, content: bytes, descriptor: Any) -> None:
 def _require_bounded(graph: Any) -> None:
     """Raise ValueError for a graph of too many parts."""
     for part in ("node", "initializer", "sparse_initializer", "input", "output"):
-        if len(getattr(graph, part)) > _MOST_PARTS:
-            raise ValueError(f"it has more than {_MOST_PARTS:,} entries of {part}")
+        if len(getattr(graph, part)) > MOST_PARTS:
+            raise ValueError(f"it has more than {MOST_PARTS:,} entries of {part}")
 
 
-def _graph(proto: Any, tensors: dict[str, Any]) -> Graph:
-    """The plain value of a ModelProto's graph, whose constants are `tensors`."""
+def _graph(proto: Any) -> tuple[Graph, dict[str, Any]]:
+    """The plain value of a ModelProto's graph, and the tensors of its constants by name."""
     graph = proto.graph
     opsets = [one.version for one in proto.opset_import if one.domain in ("", "ai.onnx")]
-    return Graph(
-        opset=max(opsets, default=1),
+    opset = max(opsets, default=1)
+    reader = NodeReader(proto.functions, opset)
+    nodes, tensors = reader.graph(graph), reader.tensors
+    found = Graph(
+        opset=opset,
         inputs=tuple(input_of(one) for one in graph.input if one.name not in tensors),
         outputs=tuple(text(one.name) for one in graph.output),
         constants={name: tensor_of(name, tensor) for name, tensor in tensors.items()},
-        nodes=tuple(node_of(one) for one in graph.node if not _is_constant(one)),
+        nodes=nodes,
         producer=f"{text(proto.producer_name)} {text(proto.producer_version)}".strip(),
     )
-
-
-def _tensors(graph: Any) -> Iterator[tuple[str, Any]]:
-    """The constants of a graph by name.  Raises ValueError for a name that is given twice."""
-    names: set[str] = set()
-    for name, tensor in _all_tensors(graph):
-        if name in names:
-            raise ValueError(f"the constant '{name}' is given twice")
-        names.add(name)
-        yield name, tensor
-
-
-def _all_tensors(graph: Any) -> Iterator[tuple[str, Any]]:
-    """The initializers, dense and sparse, and the tensors of the Constant nodes, by name."""
-    yield from ((text(tensor.name), tensor) for tensor in graph.initializer)
-    yield from ((text(tensor.values.name), tensor) for tensor in graph.sparse_initializer)
-    for node in filter(_is_constant, graph.node):
-        yield text(node.output[0]), _constant(node.attribute[0])
-
-
-def _is_constant(node: Any) -> bool:
-    """Whether a node is a Constant that holds numbers; one of text is not."""
-    return (
-        node.op_type == "Constant"
-        and node.domain in ("", "ai.onnx")
-        and len(node.output) == len(node.attribute) == 1
-        and node.attribute[0].name in _CONSTANT_FIELDS
-    )
-
-
-_CONSTANT_FIELDS = {
-    "value": "",
-    "sparse_value": "",
-    "value_int": "int64_data",
-    "value_ints": "int64_data",
-    "value_float": "float_data",
-    "value_floats": "float_data",
-}
-"""By the attribute of a Constant: the field of a tensor for its numbers, "" if it is a tensor."""
-
-
-def _constant(attribute: Any) -> Any:
-    """The tensor in a Constant node's attribute, made of its numbers where it is none."""
-    if attribute.name == "value":
-        return attribute.t
-    if attribute.name == "sparse_value":
-        return attribute.sparse_tensor
-    whole = attribute.name.startswith("value_int")
-    tensor = type(attribute.t)()
-    tensor.data_type = _INT64 if whole else _FLOAT32
-    if attribute.name.endswith("s"):
-        numbers = attribute.ints if whole else attribute.floats
-        tensor.dims.append(len(numbers))
-    else:
-        numbers = [attribute.i if whole else attribute.f]
-    getattr(tensor, _CONSTANT_FIELDS[attribute.name]).extend(numbers)
-    return tensor
+    return found, tensors
 
 
 def _external_locations(tensors: dict[str, Any]) -> dict[str, None]:

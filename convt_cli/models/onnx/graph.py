@@ -8,7 +8,7 @@ computed.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from heapq import heappop, heappush
 
 from convt_cli.errors import FileError, shown
@@ -43,8 +43,7 @@ Attribute = int | float | str | tuple[int, ...] | tuple[float, ...] | Tensor | N
 class Node:
     """One operation; an input that is left out has the name "".
 
-    If, Loop and Scan have graphs of their own inside, with `inner` nodes altogether; `captured`
-    are the names that these graphs read from the one around them.
+    If, Loop and Scan have graphs of their own inside: `bodies`, by the attribute.
     """
 
     name: str
@@ -52,8 +51,25 @@ class Node:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     attributes: Mapping[str, Attribute]
-    captured: tuple[str, ...] = ()
-    inner: int = 0
+    bodies: Mapping[str, Body] = field(default_factory=dict)
+
+    @property
+    def inside(self) -> Iterator[Node]:
+        """All nodes of the graphs inside, and inside of those."""
+        for body in self.bodies.values():
+            for node in body.nodes:
+                yield node
+                yield from node.inside
+
+    @property
+    def inner(self) -> int:
+        """How many nodes the graphs inside have."""
+        return sum(1 for _ in self.inside)
+
+    @property
+    def captured(self) -> tuple[str, ...]:
+        """The names that the graphs inside read from the one around them, each once."""
+        return tuple({name: None for body in self.bodies.values() for name in body.captured})
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -112,6 +128,29 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Body:
+    """A graph inside a node, its nodes in an order in which they can be computed.
+
+    `given` are the names of its inputs and constants, and of all that its nodes give.
+    """
+
+    nodes: tuple[Node, ...]
+    outputs: tuple[str, ...]
+    given: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        inside = {name for node in self.nodes for name in node.outputs}
+        outside = {name for node in self.nodes for name in node.reads if name not in inside}
+        object.__setattr__(self, "nodes", in_order(self.nodes, outside))
+
+    @property
+    def captured(self) -> tuple[str, ...]:
+        """The names that it reads from the graph around it, each once."""
+        read = (*self.outputs, *(name for node in self.nodes for name in node.reads))
+        return tuple(name for name in dict.fromkeys(read) if name not in self.given)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Graph:
     """A model: its nodes, in an order in which they can be computed, and their constants."""
 
@@ -142,11 +181,17 @@ class Graph:
         for node in self.nodes:
             yield from filter(None, node.outputs)
 
-    def needed_for(self, names: Iterable[str]) -> tuple[Node, ...]:
-        """The nodes on which the values `names` depend, in an order to compute them in."""
+    def needed_for(self, names: Iterable[str], *, inside: bool = False) -> tuple[Node, ...]:
+        """The nodes on which the values `names` depend, in an order to compute them in.
+
+        With `inside`, the names may be of values that graphs inside of nodes give.
+        """
         wanted = set(names)
         found = []
-        for node in reversed(self.nodes):
+        nodes = self.nodes
+        if inside:
+            nodes = tuple(one for node in nodes for one in (*node.inside, node))
+        for node in reversed(nodes):
             if wanted.intersection(node.outputs):
                 wanted.update(node.reads)
                 found.append(node)

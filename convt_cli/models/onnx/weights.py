@@ -38,7 +38,7 @@ class OnnxWeights:
         Raises FileError (E401, E404, E405), ArrayError (E302), RequestError (E501).
         """
         graph = self._model.graph
-        nodes = graph.needed_for((name,))
+        nodes = graph.needed_for((name,), inside=True)
         if name not in graph.constants and not nodes:
             raise _unknown(self._model, name)
         given = {*graph.constants, *(one for node in nodes for one in node.outputs)}

@@ -26,12 +26,6 @@ def value(name: str, shape: Any = None) -> Any:
     return onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
 
 
-def body(*nodes: Any, outputs: str, inputs: str = "", constants: Any = ()) -> Any:
-    """A graph inside a node."""
-    names = [[value(name) for name in text.split()] for text in (inputs, outputs)]
-    return onnx.helper.make_graph(list(nodes), "body", *names, list(constants))
-
-
 def model_of(*nodes: Any, constants: Any = (TRUE,), **parts: Any) -> Any:
     """A model that reads x and gives y."""
     graph = onnx.helper.make_graph(
@@ -49,60 +43,6 @@ def opened(model: Any) -> Graph:
 @pytest.fixture(autouse=True)
 def _in_the_folder(folder: Path) -> None:
     pass
-
-
-def branches(then: Any, other: Any) -> Any:
-    return make("If", ["flag"], ["y"], "if1", then_branch=then, else_branch=other)
-
-
-RELU = make("Relu", ["a"], ["t"])
-PLAIN = body(make("Constant", [], ["e"], value_float=1.0), outputs="e")
-
-
-class TestGraphsInside:
-    @pytest.mark.parametrize(
-        ("inside", "captured", "inner"),
-        [
-            (branches(body(RELU, outputs="t"), PLAIN), "a", 2),
-            (branches(body(outputs="a"), PLAIN), "a", 1),
-            (branches(body(outputs="a"), body(outputs="x")), "x a", 0),
-            (branches(body(branches(body(RELU, outputs="t"), PLAIN), outputs="y"), PLAIN),
-             "flag a", 4),
-            (make("Loop", ["", "flag", "x"], ["y"], "if1",
-                  body=body(make("Add", ["v", "a"], ["w"]), inputs="i c v", outputs="c w")),
-             "a", 1),
-            (make("Scan", ["x", "x"], ["z", "y"], "if1", num_scan_inputs=1,
-                  body=body(make("Add", ["v", "k"], ["w"]), make("Relu", ["a"], ["u"]),
-                            inputs="v s", outputs="w u",
-                            constants=[onnx.numpy_helper.from_array(np.float32(1), "k")])), "a", 2),
-            (make("Cases", ["x"], ["y"], "if1", domain="own",
-                  bodies=[body(RELU, outputs="t"), PLAIN]), "a", 2),
-        ],
-        ids=["node", "output", "outputs", "nested", "loop", "scan", "several"],
-    )  # fmt: skip
-    def test_what_they_read_from_around_them(self, inside: Any, captured: str, inner: int) -> None:
-        graph = opened(model_of(make("Sigmoid", ["x"], ["a"]), inside))
-        found = next(node for node in graph.nodes if node.name == "if1")
-        assert (" ".join(found.captured), found.inner) == (captured, inner)
-        assert {node.operator for node in graph.needed_for(("y",))} >= {"Sigmoid"}
-
-    def test_what_nothing_gives_is_missed(self) -> None:
-        with pytest.raises(FileError, match=r"'if1' \(If\) reads is given by the model: 'a'"):
-            opened(model_of(branches(body(RELU, outputs="t"), PLAIN)))
-
-    def test_an_import_keeps_it_and_names_the_node(self, run: Run) -> None:
-        opened(
-            model_of(
-                branches(body(RELU, outputs="t"), PLAIN), make("Sigmoid", ["x"], ["a"], "kept")
-            )
-        )
-        assert_refused(run("import", "m.onnx", "-o", "m.yaml"), "E505")
-        outcome = run("import", "m.onnx", "-o", "m.yaml", "--partial")
-        assert outcome.err.splitlines()[0] == (
-            "cut: 3 nodes left out: node 'if1' (If): no layer type does what it does; "
-            "with it go the nodes inside it, 2"
-        )
-        assert "{name: kept, type: sigmoid}" in Path("m.yaml").read_text(encoding="utf-8")
 
 
 def sparse(values: Any, indices: Any, dims: list[int]) -> Any:

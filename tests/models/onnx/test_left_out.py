@@ -9,17 +9,22 @@ import pytest
 from convt_cli.errors import RequestError
 from convt_cli.models.inputs import Input
 from convt_cli.models.onnx.convert import convert
-from convt_cli.models.onnx.graph import Graph, Node
+from convt_cli.models.onnx.graph import Body, Graph, Node
 from tests.models.onnx.test_convert import constant, graph_of, node, text_of
 
 
-def branching(name: str, captured: str, inner: int = 2) -> Node:
-    """An If on `flag`, whose branches read `captured` from around them."""
-    made = node("If", "flag", "b", name)
-    return replace(made, captured=tuple(captured.split()), inner=inner)
+def branching(name: str, captured: str, condition: str = "flag") -> Node:
+    """An If whose branches, of a node each, read `captured` from around them."""
+    bodies = {
+        branch: Body(
+            nodes=(node(operator, captured, branch),), outputs=(branch,), given=frozenset([branch])
+        )
+        for branch, operator in (("then_branch", "Relu"), ("else_branch", "Tanh"))
+    }
+    return replace(node("If", condition, "b", name), bodies=bodies)
 
 
-FLAG = constant([1])
+FLAG = constant([[1, 2]])  # as a condition it is none
 
 
 class TestInsideNodes:
@@ -38,8 +43,8 @@ class TestInsideNodes:
         messages = convert(self.GRAPH, "m.onnx", partial=True).messages
         assert messages == (
             (
-                "cut: 4 nodes left out: node 'if1' (If): no layer type does what it does; "
-                "with it go the nodes inside it, 2"
+                "cut: 4 nodes left out: node 'if1' (If): which of its branches it takes is not "
+                "known without an input; with it go the nodes inside it, 2"
             ),
         )
         assert "# Left out: 4 of its nodes" in text_of(self.GRAPH, partial=True)

@@ -121,4 +121,11 @@ def _written(
             return {}
 
 
-OPERATORS: dict[str, Translator] = dict.fromkeys((*_JOINS, *_STAND_INS), _elementwise)
+def _negated(operation: Operation) -> Activation:
+    return operation.layer("scale", operation.activation(), weight=Inline(shape=(), values=(-1,)))
+
+
+OPERATORS: dict[str, Translator] = {
+    **dict.fromkeys((*_JOINS, *_STAND_INS), _elementwise),
+    "Neg": _negated,
+}

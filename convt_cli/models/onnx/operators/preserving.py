@@ -20,7 +20,7 @@ _LAYERS = {
 """The layer type of an operator."""
 
 _STAND_INS = (
-    *("Abs", "Neg", "Sign", "Reciprocal", "Floor", "Ceil", "Round", "Sqrt", "Exp", "Log", "Erf"),
+    *("Abs", "Sign", "Reciprocal", "Floor", "Ceil", "Round", "Sqrt", "Exp", "Log", "Erf"),
     *("Sin", "Cos", "Tan", "Asin", "Acos", "Atan", "Sinh", "Cosh", "Asinh", "Acosh", "Atanh"),
     *("Celu", "Swish", "Softsign", "ThresholdedRelu", "Shrink", "LogSoftmax", "Hardmax"),
     *("CumSum", "LpNormalization", "QuantizeLinear", "DequantizeLinear"),
