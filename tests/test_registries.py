@@ -124,7 +124,6 @@ class TestFrameworks:
 # ------------------------------------------------------------------------------- layer types
 
 NOT_IMPORTED = {
-    "max_unpool": "its indices come from a max pool with two outputs, which is refused",
     "adaptive_max_pool": "ONNX has no such operator",
     "adaptive_avg_pool": "ONNX has no such operator",
     "silu": "ONNX writes it as a Sigmoid and a Mul; its Swish has an alpha",

@@ -84,7 +84,8 @@ class ImportedLayer:
     `keys` are the spec's keys with the values to write, weights by reference into the model's
     file.  `sources` are numbers of inputs and layers, `output` is (channels, *spatial), and
     `value` is the model's name for it.  `stands_for` names the model's operation where the layer
-    has its shapes and not its numbers.
+    has its shapes and not its numbers.  `pool` is the number of the max_pool that a max_unpool
+    undoes; its keys hold the pool's definition.
     """
 
     name: str
@@ -94,6 +95,7 @@ class ImportedLayer:
     output: Shape
     value: str = ""
     stands_for: str | None = None
+    pool: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

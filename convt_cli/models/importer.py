@@ -22,7 +22,7 @@ from convt_cli.models.imported import (
     counted_names,
 )
 from convt_cli.models.inputs import Input, axes_of, input_shape, is_image, require_known_names
-from convt_cli.models.translation import Activation, Cut, Translation, Untranslatable
+from convt_cli.models.translation import Activation, Cut, Places, Translation, Untranslatable
 
 
 class AnyNode(Protocol):
@@ -80,7 +80,7 @@ class Importer(ABC, Generic[_NodeT, _ConstantT]):
         graph: AnyGraph[_NodeT],
         needed: Sequence[_NodeT],
         rules: Framework,
-        values: dict[str, Activation | Cut | _ConstantT],
+        values: dict[str, Activation | Cut | Places | _ConstantT],
         *,
         partial: bool,
     ) -> None:
@@ -109,8 +109,8 @@ class Importer(ABC, Generic[_NodeT, _ConstantT]):
 
     @abstractmethod
     def value(
-        self, node: _NodeT, given: list[Activation | Cut | _ConstantT]
-    ) -> Activation | _ConstantT | tuple[Activation | None, ...]:
+        self, node: _NodeT, given: list[Activation | Cut | Places | _ConstantT]
+    ) -> Activation | Places | _ConstantT | tuple[Activation | Places | None, ...]:
         """The first value that `node` gives, or all of several, its layers added.
 
         None stands for a value that nothing reads.  Raises Untranslatable.
@@ -195,8 +195,10 @@ class Importer(ABC, Generic[_NodeT, _ConstantT]):
         """
         found = {name: self.values[name] for name in self.graph.outputs}
         for name, value in found.items():
+            if isinstance(value, Places):
+                self._note(_cause_at_output(name, "the places that a max_pool found"))
             if isinstance(value, Cut) and not value.is_known:
-                self._note(_cause_at_output(name, value))
+                self._note(_cause_at_output(name, value.cause))
         causes = tuple(self.causes.values())
         if causes and not self.partial:
             raise Unsayable(causes)
@@ -211,7 +213,9 @@ class Importer(ABC, Generic[_NodeT, _ConstantT]):
                 value=str(causes[0]) if causes else reason,
             )
         constant = [
-            name for name, value in found.items() if not isinstance(value, Activation | Cut)
+            name
+            for name, value in found.items()
+            if not isinstance(value, Activation | Cut | Places)
         ]
         return ImportedModel(
             origin=self.origin,
@@ -255,12 +259,12 @@ def _cause_at(node: AnyNode, error: Untranslatable) -> Cause:
     )
 
 
-def _cause_at_output(name: str, value: Cut) -> Cause:
+def _cause_at_output(name: str, what: str) -> Cause:
     """Why the spec lacks an output of the model whose node it has."""
     return Cause(
         title=f"output '{shown(name)}' of the model",
         layer="",
         operator="outputs",
-        reason=f"it is {value.cause}",
+        reason=f"it is {what}",
         help="--partial leaves it out",
     )

@@ -12,7 +12,7 @@ from typing import Any
 
 from convt_cli.arithmetic.layers import LAYER_TYPES
 from convt_cli.models.imported import ImportedLayer, ImportedModel
-from convt_cli.models.listing import legal, listing
+from convt_cli.models.listing import Listing, legal, listing
 from convt_cli.spec.layer_spec import LayerSpec, fields_of
 from convt_cli.spec.layers import note_unknown, read_keys
 from convt_cli.spec.nodes import Mapping, Node, Scalar
@@ -43,7 +43,7 @@ def network_spec(imported: ImportedModel, path: str, title: str) -> tuple[Networ
         framework=imported.rules,
         inputs={names[number]: shape for number, (_, shape) in enumerate(imported.inputs)},
         layers=tuple(
-            _layer_spec(layer, names, number, line)
+            _layer_spec(layer, listed, number, line)
             for line, (number, layer) in enumerate(listed.layers.items(), 1)
         ),
         outputs=listed.outputs,
@@ -92,13 +92,15 @@ def _with_keys(layer: LayerSpec, keys: list[tuple[Scalar, Node]], problems: Prob
     )
 
 
-def _layer_spec(layer: ImportedLayer, names: dict[int, str], number: int, line: int) -> LayerSpec:
+def _layer_spec(layer: ImportedLayer, listed: Listing, number: int, line: int) -> LayerSpec:
+    names = listed.names
+    pooled = () if layer.pool is None else listed.layers[layer.pool].sources
     return LayerSpec(
         name=names[number],
         type=layer.type,
         definition=LAYER_TYPES[layer.type](**layer.keys),
         sources=tuple(names[source] for source in layer.sources),
-        linked=(),
+        linked=tuple(names[source] for source in pooled),
         expect=None,
         stands_for=None if layer.stands_for is None else legal(layer.stands_for),
         places={"": Place(line, 0)},

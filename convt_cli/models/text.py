@@ -55,7 +55,9 @@ def _lines(imported: ImportedModel, title: str, model: str, *, expect: bool) -> 
     before = 0  # the number of the first input, which is what the first layer reads by default
     for number, layer in listed.layers.items():
         sources = None if layer.sources == (before,) else [names[one] for one in layer.sources]
-        yield from _layer_lines(_items(layer, names[number], sources, expect=expect))
+        pool = {} if layer.pool is None else {"pool": names[layer.pool]}
+        written = dataclasses.replace(layer, keys={**layer.keys, **pool})
+        yield from _layer_lines(_items(written, names[number], sources, expect=expect))
         before = number
 
 

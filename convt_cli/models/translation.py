@@ -15,6 +15,7 @@ from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.dialects.frameworks import Framework
 from convt_cli.arithmetic.keys import LARGEST, Padding, Pair, PerAxis
 from convt_cli.arithmetic.layers import LAYER_TYPES, Definition, Geometry
+from convt_cli.arithmetic.layers.pools import MaxPool
 from convt_cli.errors import GeometryError
 from convt_cli.models.imported import ImportedLayer
 
@@ -57,6 +58,15 @@ class Cut:
     is_known: bool = True
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """Where a max pool found its elements: `pool` is its layer, and `source` what that reads."""
+
+    pool: int
+    definition: MaxPool
+    source: Activation
+
+
 class Translation:
     """An operation that reads at least one activation, and the layers that it becomes.
 
@@ -85,7 +95,26 @@ class Translation:
     def layer(self, layer_type: str, *sources: Activation, **keys: Any) -> Activation:
         """Add a layer to the spec and return what it gives.  Raises Untranslatable if illegal."""
         geometry = self.geometry(layer_type, *sources, **keys)
-        if any(abs(number) > LARGEST for number in _integers((*keys.values(), geometry.output))):
+        return self._added(layer_type, sources, keys, geometry.output)
+
+    def unpooled(self, source: Activation, places: Places, size: Shape) -> Activation:
+        """Add a max_unpool of `source` that gives this spatial size.  Raises Untranslatable."""
+        if size != places.source.shape[1:]:
+            pooled = list(places.source.shape[1:])
+            self.refuse(f"it gives {list(size)}, where its pool reads {pooled}")
+        keys = {"pool": places.definition, "output_size": "source"}
+        geometry = self.geometry("max_unpool", source, places.source, **keys)
+        return self._added("max_unpool", (source,), keys, geometry.output, pool=places.pool)
+
+    def _added(
+        self,
+        layer_type: str,
+        sources: tuple[Activation, ...],
+        keys: dict[str, Any],
+        output: Shape,
+        pool: int | None = None,
+    ) -> Activation:
+        if any(abs(number) > LARGEST for number in _integers((*keys.values(), output))):
             self.refuse("it leads to numbers beyond 2^53", code="E107")
         self.layers.append(
             ImportedLayer(
@@ -93,11 +122,12 @@ class Translation:
                 type=layer_type,
                 sources=tuple(source.source for source in sources),
                 keys=keys,
-                output=geometry.output,
+                output=output,
+                pool=pool,
             )
         )
         number = self._first + len(self.layers) - 1
-        return replace(sources[0], source=number, shape=geometry.output)
+        return replace(sources[0], source=number, shape=output)
 
     def stand_in(
         self, layer_type: str, *sources: Activation, stands_for: str = "", **keys: Any

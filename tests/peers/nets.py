@@ -48,6 +48,21 @@ class Block(nn.Module):  # type: ignore[misc]  # PyTorch is skipped
         return self.relu(out)
 
 
+class Unpooled(nn.Module):  # type: ignore[misc]  # PyTorch is skipped
+    """A pool whose places an unpooling reads, behind another layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+        self.pool = nn.MaxPool2d(2, return_indices=True)
+        self.unpool = nn.MaxUnpool2d(2)
+
+    def forward(self, x: Any) -> Any:
+        features = self.conv(x)
+        pooled, places = self.pool(features)
+        return self.unpool(functional.relu(pooled), places, output_size=features.shape)
+
+
 class ResNet(nn.Module):  # type: ignore[misc]  # PyTorch is skipped
     """A stem, two blocks and a head."""
 
@@ -374,6 +389,7 @@ FUNCTIONS: dict[str, tuple[Callable[[Any], Any], tuple[int, ...]]] = {
 
 WHOLE: dict[str, Net] = {
     "resnet": (ResNet, (1, 3, 32, 32)),
+    "unpooled": (Unpooled, (1, 3, 11, 10)),
     "unet": (UNet, (2, 3, 16, 24)),
     "inverted": (Inverted, (1, 8, 9, 9)),
     "shuffle": (ShuffleUnit, (3, 8, 5, 5)),

@@ -294,6 +294,16 @@ NETWORKS: dict[str, tuple[list[Any], dict[str, Any], tuple[int, ...], tuple[str,
         SHAPE,
         ("y",),
     ),
+    "unpooled": (
+        [
+            node("MaxPool", "x", "a places", kernel_shape=[3, 2], strides=[2, 1]),
+            node("Relu", "a", "b"),
+            node("MaxUnpool", "b places", kernel_shape=[3, 2], strides=[2, 1]),
+        ],
+        {},
+        SHAPE,
+        ("y",),
+    ),
     "difference": ([node("Relu", "x", "a"), node("Sub", "x a")], {}, SHAPE, ("y",)),
     "several-outputs": (
         [node("Relu", "x", "a"), node("Tanh", "a", "b"), node("Sigmoid", "a", "c")],

@@ -25,13 +25,15 @@ from convt_cli.models.onnx.folding import Unfoldable, uniform
 from convt_cli.models.onnx.graph import MOST_VALUES, Body, Graph, Node, Tensor
 from convt_cli.models.onnx.operation import Constant, Given, Operation, Value
 from convt_cli.models.onnx.operators import OPERATORS
-from convt_cli.models.translation import Activation, Cut, Untranslatable
+from convt_cli.models.translation import Activation, Cut, Places, Untranslatable
 
 _MOST_BYTES = 8 * MOST_VALUES
 """Bytes of one constant whose numbers are computed, which may be the input of a Reshape."""
 
 _MOST_HELD = 2**26
 """Bytes of all such constants of a graph together; beyond, only shapes are computed."""
+
+_PLACES = "the places that a MaxPool found"
 
 
 def convert(
@@ -90,6 +92,8 @@ class _Importer(Importer[Node, Constant]):
     def value(self, node: Node, given: list[Value]) -> Given | Constant:
         if node.operator == "If":
             raise Untranslatable("which of its branches it takes is not known without an input")
+        if node.operator != "MaxUnpool" and any(isinstance(one, Places) for one in given):
+            raise Untranslatable(f"it reads {_PLACES}")
         if node.operator in ("Shape", "Size") and given:
             return _of_shape(node, given[0])
         constant = given and all(isinstance(value, Constant) for value in given)
@@ -202,8 +206,9 @@ def _stand_in(shape: Shape) -> Array:
 
 def _of_shape(node: Node, value: Value) -> Constant:
     """The constant that Shape or Size gives for `value`, whose sizes are known."""
-    if isinstance(value, Cut):
-        raise Untranslatable(f"it reads {value.cause}")
+    if isinstance(value, Cut | Places):
+        what = value.cause if isinstance(value, Cut) else _PLACES
+        raise Untranslatable(f"it reads {what}")
     shape = value.full_shape if isinstance(value, Activation) else value.shape
     found = prod(shape) if node.operator == "Size" else shape_part(node, shape)
     try:

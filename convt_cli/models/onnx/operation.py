@@ -15,7 +15,7 @@ from convt_cli.arithmetic.keys import FileReference
 from convt_cli.models.onnx.arithmetic import Array
 from convt_cli.models.onnx.folding import whole_numbers
 from convt_cli.models.onnx.graph import MOST_VALUES, Node, Number
-from convt_cli.models.translation import Activation, Cut, Translation
+from convt_cli.models.translation import Activation, Cut, Places, Translation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +36,7 @@ class Constant:
         return tuple(int(size) for size in self.array.shape)
 
 
-Value = Activation | Constant | Cut
+Value = Activation | Constant | Cut | Places
 
 
 class Operation(Translation):
@@ -76,12 +76,22 @@ class Operation(Translation):
             self.refuse(f"its input {number} is {'missing' if value is None else 'a constant'}")
         return value
 
+    def places(self, number: int) -> Places:
+        """Input `number`, which has to be the places that a max pool found.
+
+        Raises Untranslatable.
+        """
+        value = self._inputs[number] if number < len(self._inputs) else None
+        if not isinstance(value, Places):
+            self.refuse(f"its input {number} is not what a MaxPool gives")
+        return value
+
     def constant(self, number: int) -> Constant | None:
         """Input `number`, which has to be a constant; None if left out.  Raises Untranslatable."""
         value = self._inputs[number] if number < len(self._inputs) else None
-        if isinstance(value, Activation):
+        if value is not None and not isinstance(value, Constant):
             self.refuse(f"its input {number} is computed from the model's input")
-        return value if isinstance(value, Constant) else None
+        return value
 
     def weight(self, number: int) -> Constant:
         """Input `number`, which has to be there and constant.  Raises Untranslatable."""
@@ -169,7 +179,7 @@ def is_per_channel(source: Activation, constant: Constant) -> bool:
     return all(size == 1 for axis, size in enumerate(aligned) if axis != 1)
 
 
-Given = Activation | tuple[Activation | None, ...]
+Given = Activation | tuple[Activation | Places | None, ...]
 """The first output of a node, or all of several; None stands for one that nothing reads."""
 
 Translator = Callable[[Operation], Given]

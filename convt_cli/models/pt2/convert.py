@@ -20,7 +20,7 @@ from convt_cli.models.pt2.aliases import stale_reads
 from convt_cli.models.pt2.graph import Constant, Graph, Node
 from convt_cli.models.pt2.operation import Operation, Value, Values
 from convt_cli.models.pt2.operators import OPERATORS
-from convt_cli.models.translation import Activation, Cut, Untranslatable
+from convt_cli.models.translation import Activation, Cut, Places, Untranslatable
 
 _ARITHMETIC: dict[str, Callable[[int, int], int]] = {
     "_operator.add": operator.add,
@@ -87,6 +87,8 @@ class _Importer(Importer[Node, "Constant | int | float"]):
         """What `node` gives: a size, a constant, or what its layers give."""
         if node.name in self._stale:
             raise Untranslatable(self._stale[node.name])
+        if "unpool" not in node.operator and any(isinstance(one, Places) for one in given):
+            raise Untranslatable("it reads the places that a max pool found")
         operation = Operation(
             node, self.values, self.rules, self._reference, self.next_layer, read=self._read
         )

@@ -9,15 +9,15 @@ from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.dialects.frameworks import Framework
 from convt_cli.arithmetic.keys import FileReference, Inline
 from convt_cli.models.pt2.graph import Argument, Constant, Node, Reference, Scalar, Unread
-from convt_cli.models.translation import Activation, Cut, Translation
+from convt_cli.models.translation import Activation, Cut, Places, Translation
 
-Value = Activation | Constant | int | float
+Value = Activation | Constant | Places | int | float
 """What a node can read or give: a number stands for a size that is computed."""
 
-Values = Value | tuple[Activation | None, ...]
+Values = Value | tuple[Activation | Places | None, ...]
 """What a node gives: its one output, or all of several; None for one that nothing reads."""
 
-Found = Scalar | Unread | Activation | Constant | tuple["Found", ...]
+Found = Scalar | Unread | Activation | Constant | Places | tuple["Found", ...]
 """An argument with its values in place of references."""
 
 

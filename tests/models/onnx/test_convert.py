@@ -154,6 +154,19 @@ CASES: dict[str, tuple[list[Node], dict[str, Tensor], list[str]]] = {
         {},
         ["max_pool, kernel_size: [3, 2], stride: 1, padding: same_lower"],
     ),
+    "unpooled": (
+        [
+            node("MaxPool", "x", "p i", "pool", kernel_shape=(2, 2), strides=(2, 2)),
+            node("Relu", "p", "r"),
+            node("MaxUnpool", "r i", "y", kernel_shape=(2, 2), strides=(2, 2)),
+        ],
+        {},
+        [
+            "max_pool, kernel_size: 2, stride: 2",
+            "relu",
+            "max_unpool, pool: pool, output_size: source",
+        ],
+    ),
     "valid": (
         [node("MaxPool", "x", "y", auto_pad="VALID", kernel_shape=(2, 2), strides=(2, 2))],
         {},
@@ -1116,8 +1129,20 @@ REFUSED: dict[str, tuple[Graph, str]] = {
         graph_of(node("Reshape", "x s", "y"), s=constant([1.0, float("nan")])),
         "E505",
     ),
-    "second output": (
-        graph_of(node("MaxPool", "x", "p i", kernel_shape=(2, 2)), node("MaxUnpool", "p i", "y")),
+    "places": (
+        graph_of(node("MaxPool", "x", "p i", kernel_shape=(2, 2)), node("Add", "p i", "y")),
+        "E505",
+    ),
+    "shape of places": (
+        graph_of(node("MaxPool", "x", "p i", kernel_shape=(2, 2)), node("Shape", "i", "y")),
+        "E505",
+    ),
+    "other places": (graph_of(node("MaxUnpool", "x x", "y", kernel_shape=(2, 2))), "E505"),
+    "another size": (
+        graph_of(
+            node("MaxPool", "x", "p i", kernel_shape=(3, 3), strides=(2, 2)),
+            node("MaxUnpool", "p i", "y", kernel_shape=(3, 3), strides=(2, 2)),
+        ),
         "E505",
     ),
 }
@@ -1132,7 +1157,9 @@ class TestRefused:
         node = graph.nodes[0 if case == "constants" else -1]
         assert error.message == f"{node.title} cannot be said in a spec"
 
-    @pytest.mark.parametrize("case", sorted(set(REFUSED) - {"second output"}))
+    @pytest.mark.parametrize(
+        "case", sorted(set(REFUSED) - {"places", "another size", "shape of places"})
+    )
     def test_with_nothing_left_there_is_no_partial_spec(self, case: str) -> None:
         with pytest.raises(RequestError) as caught:
             convert(REFUSED[case][0], "m.onnx", partial=True)

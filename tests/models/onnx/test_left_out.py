@@ -125,14 +125,14 @@ class TestOutputs:
         assert caught.value.code == "E505"
         assert str(caught.value) == (
             "output 'places' of the model cannot be said in a spec: "
-            "it is output 1 of node 'pool' (MaxPool)"
+            "it is the places that a max_pool found"
         )
 
     def test_partial_tells_of_it(self) -> None:
         assert convert(self.GRAPH, "m.onnx", partial=True).messages == (
             (
                 "cut: 1 output left out: "
-                "output 'places' of the model: it is output 1 of node 'pool' (MaxPool)"
+                "output 'places' of the model: it is the places that a max_pool found"
             ),
         )
 

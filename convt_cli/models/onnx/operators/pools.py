@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from convt_cli.arithmetic.layers.pools import MaxPool
 from convt_cli.models.onnx.operation import Operation, Translator
-from convt_cli.models.onnx.operators.attributes import attribute_per_axis, padding
-from convt_cli.models.translation import Activation, short
+from convt_cli.models.onnx.operators.attributes import attribute_per_axis, padding, pairs_of
+from convt_cli.models.translation import Activation, Places, short
 
 
 def _pool_keys(operation: Operation) -> dict[str, Any]:
@@ -23,8 +24,34 @@ def _pool_keys(operation: Operation) -> dict[str, Any]:
     }
 
 
-def _max_pool(operation: Operation) -> Activation:
-    return operation.layer("max_pool", operation.activation(), **_pool_keys(operation))
+def _max_pool(operation: Operation) -> Activation | tuple[Activation | Places | None, ...]:
+    source, keys = operation.activation(), _pool_keys(operation)
+    pooled = operation.layer("max_pool", source, **keys)
+    if not any(operation.node.outputs[1:]):
+        return pooled
+    if operation.node.integer("storage_order", 0):
+        operation.refuse("it gives places in column-major order")
+    return pooled, Places(pool=pooled.source, definition=MaxPool(**keys), source=source)
+
+
+def _max_unpool(operation: Operation) -> Activation:
+    source, places = operation.activation(), operation.places(1)
+    wanted = operation.integers(2)
+    size = _unpooled_size(operation, source) if wanted is None else wanted[2:]
+    return operation.unpooled(source, places, size)
+
+
+def _unpooled_size(operation: Operation, source: Activation) -> tuple[int, ...]:
+    """The spatial size that a MaxUnpool gives by its own window."""
+    rank = len(source.shape) - 1
+    kernel, stride = (
+        attribute_per_axis(operation, name, rank) for name in ("kernel_shape", "strides")
+    )
+    pads = pairs_of(attribute_per_axis(operation, "pads", 2 * rank, 0))
+    return tuple(
+        (size - 1) * s + k - before - after
+        for size, k, s, (before, after) in zip(source.shape[1:], kernel, stride, pads)
+    )
 
 
 def _average_pool(operation: Operation) -> Activation:
@@ -95,6 +122,7 @@ def _global_pool(layer_type: str) -> Translator:
 
 OPERATORS: dict[str, Translator] = {
     "MaxPool": _max_pool,
+    "MaxUnpool": _max_unpool,
     "AveragePool": _average_pool,
     "GlobalMaxPool": _global_pool("global_max_pool"),
     "GlobalAveragePool": _global_pool("global_avg_pool"),

@@ -5,8 +5,9 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
+from convt_cli.arithmetic.layers.pools import MaxPool
 from convt_cli.models.pt2.operation import Operation, Translator
-from convt_cli.models.translation import Activation, short
+from convt_cli.models.translation import Activation, Places, short
 
 
 def _keys(operation: Operation, rank: int) -> dict[str, Any]:
@@ -21,11 +22,23 @@ def _keys(operation: Operation, rank: int) -> dict[str, Any]:
     }
 
 
-def _max_pool(operation: Operation) -> Activation:
+def _max_pool(operation: Operation) -> Activation | tuple[Activation | Places | None, ...]:
     source = operation.activation()
     rank = len(source.shape) - 1
-    dilation = short(operation.per_axis("dilation", rank, 1))
-    return operation.layer("max_pool", source, **_keys(operation, rank), dilation=dilation)
+    keys = _keys(operation, rank) | {"dilation": short(operation.per_axis("dilation", rank, 1))}
+    pooled = operation.layer("max_pool", source, **keys)
+    if not any(operation.are_read[1:]):
+        return pooled
+    return pooled, Places(pool=pooled.source, definition=MaxPool(**keys), source=source)
+
+
+def _max_unpool(operation: Operation) -> Activation:
+    places = operation.argument("indices")
+    if not isinstance(places, Places):
+        operation.refuse("its indices are not what a max_pool gives")
+    source = operation.activation()
+    size = operation.per_axis("output_size", len(source.shape) - 1, 1)
+    return operation.unpooled(source, places, size)
 
 
 def _average_pool(operation: Operation) -> Activation:
@@ -105,6 +118,7 @@ OPERATORS: dict[str, Translator] = {
     **dict.fromkeys(("max_pool1d", "max_pool2d", "max_pool3d"), _max_pool),
     **dict.fromkeys(("max_pool2d_with_indices", "max_pool3d_with_indices"), _max_pool),
     "max_pool1d_with_indices": _max_pool,
+    **dict.fromkeys(("max_unpool2d", "max_unpool3d"), _max_unpool),
     **dict.fromkeys(("avg_pool1d", "avg_pool2d", "avg_pool3d"), _average_pool),
     **{f"adaptive_avg_pool{rank}d": _adaptive("adaptive_avg_pool") for rank in (1, 2, 3)},
     **{f"_adaptive_avg_pool{rank}d": _adaptive("adaptive_avg_pool") for rank in (2, 3)},
