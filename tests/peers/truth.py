@@ -252,17 +252,20 @@ def _by_torch(
             return result
 
     module = program.module()
-    shapes = [
-        (node.name, node.meta["val"]) for node in module.graph.nodes if node.op == "placeholder"
-    ]
-    sizes = dict(imported.inputs)
+    examples = [node.meta["val"] for node in module.graph.nodes if node.op == "placeholder"]
     fed = {
-        name: _drawn(name, (value.shape[0], *sizes[name]), _numpy_dtype(value.dtype))
-        for name, value in shapes
+        name: _drawn(name, (one.shape[0], *sizes), _numpy_dtype(one.dtype))
+        for (name, sizes), one in zip(imported.inputs, examples, strict=True)
     }
     with torch.no_grad():
         Watcher(module).run(*map(torch.from_numpy, fed.values()))
-    return fed, found, sum(one.numel() for one in {*program.parameters()})
+    read = {node.name for node in program.graph.nodes if node.users}
+    tensors = {
+        tensor
+        for name, tensor in program.graph_signature.inputs_to_parameters.items()
+        if name in read
+    }
+    return fed, found, sum(program.state_dict[tensor].numel() for tensor in tensors)
 
 
 def _numpy_dtype(dtype: Any) -> Any:

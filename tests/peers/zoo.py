@@ -40,12 +40,13 @@ SEGMENTATIONS = (
     *("deeplabv3_mobilenet_v3_large", "lraspp_mobilenet_v3_large"),
 )
 
-VIDEOS: dict[str, Shape] = {
-    **dict.fromkeys(("r3d_18", "mc3_18", "r2plus1d_18"), (1, 3, 8, 32, 32)),
-    "s3d": (1, 3, 16, 64, 64),
-}
+VIDEOS = ("r3d_18", "mc3_18", "r2plus1d_18")
 
-NETS: dict[str, Shape] = {**CLASSIFIERS, **dict.fromkeys(SEGMENTATIONS, IMAGE), **VIDEOS}
+NETS: dict[str, Shape] = {
+    **CLASSIFIERS,
+    **dict.fromkeys(SEGMENTATIONS, IMAGE),
+    **dict.fromkeys(VIDEOS, (1, 3, 8, 32, 32)),
+}
 """All networks of torchvision that are compared, and the shapes of their inputs."""
 
 KINDS = ("pt2", "decomposed.pt2", "dynamo.onnx", "legacy.onnx")
