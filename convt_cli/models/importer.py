@@ -145,15 +145,13 @@ class Importer(ABC, Generic[_NodeT, _ConstantT]):
         """The number of the layer that is added next."""
         return len(self.inputs) + len(self.layers)
 
-    def add_layers(self, operation: Translation, name: str, output: str) -> None:
-        """Add the layers of `operation`: the last gives the value `output`, and has its `name`."""
+    def add_layers(self, operation: Translation, name: str) -> None:
+        """Add the layers of `operation`, the last of which is called `name`."""
         first = self.next_layer
         last = first + len(operation.layers) - 1
         for number, layer in enumerate(operation.layers, first):
-            if number == last:
-                self.layers[number] = replace(layer, name=name, value=output)
-            else:
-                self.layers[number] = replace(layer, name=f"{name}_{layer.type}", value="")
+            called = name if number == last else f"{name}_{layer.type}"
+            self.layers[number] = replace(layer, name=called)
         for note in operation.notes:
             self.notes[note] = self.notes.get(note, 0) + 1
 
@@ -161,6 +159,7 @@ class Importer(ABC, Generic[_NodeT, _ConstantT]):
         """Find the values that a node gives, and add its layers if it has any."""
         given = [self.values[name] for name in node.reads]
         cut = next((value for value in given if isinstance(value, Cut)), None)
+        first = self.next_layer
         try:
             if cut is not None:
                 raise Untranslatable(f"it reads {cut.cause}")
@@ -176,6 +175,8 @@ class Importer(ABC, Generic[_NodeT, _ConstantT]):
             known = results[number] if number < len(results) else None
             cut = Cut(cause=f"output {number} of {node.title}", is_known=False)
             self.values[name] = cut if known is None else known
+            if isinstance(known, Activation) and known.source >= first:
+                self.layers[known.source] = replace(self.layers[known.source], value=name)
 
     def _note(self, cause: Cause) -> None:
         """Remember a cause; an operator's same reason in several places is one."""

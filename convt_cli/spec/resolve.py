@@ -11,6 +11,7 @@ from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.layers import Definition, Geometry
 from convt_cli.arithmetic.layers.pools import MaxUnpool
 from convt_cli.arithmetic.network import Network, NetworkLayer
+from convt_cli.arithmetic.sharing import counted_once
 from convt_cli.errors import GeometryError, SourcesError, shown
 from convt_cli.spec.layer_spec import LayerSpec, Situation
 from convt_cli.spec.reader import NetworkSpec
@@ -56,7 +57,7 @@ def resolve(spec: NetworkSpec, problems: Problems, mismatches: Problems) -> Netw
         name=spec.name,
         rules=spec.framework,
         inputs=tuple(spec.inputs.items()),
-        layers=tuple(layers),
+        layers=tuple(counted_once(layers, spec.framework)),
         outputs=spec.outputs or (layers[-1].name,),
         warnings=problems.diagnostics,
     )

@@ -142,12 +142,12 @@ def facts_of(module: Any, shape: tuple[int, ...], constants: dict[str, Any]) -> 
     """
     module = deepcopy(module).double()
     seen = watched(module, torch.from_numpy(example_of(shape)))
-    trained = dict(module.named_parameters(remove_duplicate=False))
-    kept = {**trained, **dict(module.named_buffers(remove_duplicate=False)), **constants}
+    trained = module.named_parameters(remove_duplicate=False)
+    kept = {**dict(trained), **dict(module.named_buffers(remove_duplicate=False)), **constants}
     return {
         "output": list(seen[""].shape),
         "modules": {name: list(seen[name].shape) for name in own_modules(module) if name in seen},
-        "parameters": sum(one.numel() for one in trained.values()),
+        "parameters": sum(one.numel() for one in module.parameters()),
         "weights": {name: digest_of(one.detach().numpy()) for name, one in kept.items()},
         "values": sampled(seen[""].numpy()),
     }

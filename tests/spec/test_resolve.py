@@ -219,6 +219,30 @@ class TestNetwork:
             (4, ((4, 6, 6), (4, 6, 6))),
         ]
 
+    @pytest.mark.parametrize(
+        ("first", "second", "counted"),
+        [
+            ("weight: w.npz#a, bias: w.npz#b", "weight: w.npz#a, bias: w.npz#b", 0),
+            ("weight: w.npz#a, bias: w.npz#b", "weight: w.npz#a", 3),
+            ("weight: w.npz#a, bias: false", "weight: w.npz#a, bias: w.npz#b", 3),
+            ("bias: w.npz#b", "weight: w.npz#c, bias: w.npz#b", 9),
+            ("weight: w.npz#a", "weight: v.npz#a", 12),
+            ("weight: w.npz#a", "weight: {fill: ones}", 12),
+        ],
+    )
+    def test_a_tensor_of_two_layers_counts_once(
+        self, load: Load, first: str, second: str, counted: int
+    ) -> None:
+        """Each has a matrix of 3 x 3 and a shift of 3."""
+        layers = (f"{{type: linear, out_features: 3, {keys}}}" for keys in (first, second))
+        network = load(f"input: [3]\nlayers: [{', '.join(layers)}]")
+        assert network.layers[1].geometry.parameters == counted
+
+    def test_a_scale_by_one_tensor_twice_counts_once(self, load: Load) -> None:
+        scales = ", ".join(["{type: scale, bias: w.npz#b}"] * 2)
+        network = load(f"input: [3]\nlayers: [{scales}]")
+        assert [layer.geometry.parameters for layer in network.layers] == [3, 0]
+
     def test_weight_files_come_once_each_in_the_order_of_the_file(self, load: Load) -> None:
         layers = (
             f"{CONV}, weight: b.npz#w, bias: b.npz#b",

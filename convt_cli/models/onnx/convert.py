@@ -164,7 +164,7 @@ class _Importer(Importer[Node, Constant]):
         outputs = [name for name in read if name] if isinstance(result, tuple) else [*read, ""]
         # the last layer gives the last of several outputs
         output = outputs[-1] if isinstance(result, tuple) else outputs[0]
-        self.add_layers(operation, node.name or output, output)
+        self.add_layers(operation, node.name or output)
         return result
 
 

@@ -119,9 +119,8 @@ class _Importer(Importer[Node, "Constant | int | float"]):
             given = result if isinstance(result, tuple) else (result,)
             for output, one in zip(node.outputs, given):
                 _require_recorded(one, self._recorded.get(output))
-        output = next(iter(node.outputs), "")
         first = self.next_layer
-        self.add_layers(operation, node.module or node.name, output)
+        self.add_layers(operation, node.module or node.name)
         name, call = node.module or node.name, node.call or node.name
         self._parts.update(dict.fromkeys(range(first, self.next_layer), (name, call)))
         return result

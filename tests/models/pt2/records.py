@@ -6,7 +6,7 @@ A record is a mapping:
     texts, arrays   the entries of its `.pt2` file, without the pickle; arrays in hexadecimal
     output          the shape of what the module gives
     modules         the shape of what each module of torch.nn inside gives, by its path
-    parameters      how many numbers its modules train, a shared one for each of them
+    parameters      how many numbers its modules train, those of a shared tensor once
     weights         [shape, crc32] of each of its tensors and constants, by its path or name
     values          some elements of what it gives for `example_of` its input, in float64
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from convt_cli.errors import SpecError
-from convt_cli.models.load import load_spec
+from convt_cli.models.load import load_model, load_spec
 from tests.conftest import Run
 from tests.models.pt2.records import (
     PATH,
@@ -123,3 +123,9 @@ def test_open_sizes_can_be_given(
     name: str, shape: tuple[int, ...], output: tuple[int, ...]
 ) -> None:
     assert load_spec(saved(RECORDS[name]), input={"": shape}).output == output
+
+
+def test_each_of_several_outputs_is_the_value_of_its_own_layer() -> None:
+    layers = load_model(saved(RECORDS["function: chunk"]), "net.pt2").layers.values()
+    values = {layer.value: layer.keys.get("begin") for layer in layers}
+    assert values == {"getitem": 0, "getitem_1": 2, "mul": None}
