@@ -41,6 +41,9 @@ _MOST_PARTS = 200_000
 _INT64, _FLOAT32 = 7, 1
 """ONNX's numbers of these types."""
 
+_WITH_OPSETS = 3
+"""The version of ONNX's format from which on a model has to say its opset."""
+
 _MORE_MEMORY = "use a machine with more memory"
 
 
@@ -174,6 +177,8 @@ def _graph(proto: Any, tensors: dict[str, Any]) -> Graph:
     """The plain value of a ModelProto's graph, whose constants are `tensors`."""
     graph = proto.graph
     opsets = [one.version for one in proto.opset_import if one.domain in ("", "ai.onnx")]
+    if proto.ir_version >= _WITH_OPSETS and not proto.opset_import:
+        raise ValueError("it names no opset: was it cut short?")
     return Graph(
         opset=max(opsets, default=1),
         inputs=tuple(input_of(one) for one in graph.input if one.name not in tensors),
