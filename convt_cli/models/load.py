@@ -139,7 +139,7 @@ def load_model(
                 path, reference, override=override, partial=partial, allow_outside=allow_outside
             )
     except Unsayable as error:
-        raise SpecError(error.diagnostics(path)) from None
+        raise SpecError(error.diagnostics(path, is_resized=bool(override))) from None
 
 
 def _format_of(path: str) -> Format:

@@ -104,7 +104,7 @@ class TestBytes:
             assert outcome.status == 0 or outcome.codes, outcome.err
 
 
-LIES = [None, True, -1, 0, 2**62, 0.5, float("inf"), "x" * 300, [[]], {}]
+LIES: list[object] = [None, True, -1, 0, 2**62, 0.5, float("inf"), "x" * 300, [[]], {}]
 """Values in place of others."""
 
 
