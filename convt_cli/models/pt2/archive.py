@@ -32,7 +32,7 @@ _MODEL = "/models/model.json"
 _PICKLE = "/data.pkl"
 """The end of the name of an entry that torch.save writes, and torch.jit.save."""
 
-_MORE_MEMORY = "use a machine with more memory"
+MORE_MEMORY = "use a machine with more memory"
 _SAVE_AGAIN = "save it again with torch.export.save of PyTorch 2.9 or newer"
 
 
@@ -53,14 +53,11 @@ class Archive:
         """The bytes of an entry below `root`.  Raises FileError (E405)."""
         return self._entry(name).file_size
 
-    def read(self, name: str, *, factor: int = 1) -> bytes:
-        """The bytes of an entry below `root`, which take `factor` times their size in memory.
-
-        Raises FileError (E405), RequestError (E501).
-        """
+    def read(self, name: str) -> bytes:
+        """The bytes of an entry below `root`.  Raises FileError (E405), RequestError (E501)."""
         entry = self._entry(name)
         what = f"{shown(name)} of {shown(self.path)}"
-        memory.require(factor * entry.file_size, what, help=_MORE_MEMORY)
+        memory.require(entry.file_size, what, help=MORE_MEMORY)
         return self._zip.read(entry)
 
     def _entry(self, name: str) -> zipfile.ZipInfo:
@@ -162,7 +159,7 @@ class _Directory:
             if size > _MOST_DIRECTORY:
                 raise damaged(self._path, f"its directory has {size:,} bytes")
             what = f"the directory of {shown(self._path)}"
-            memory.require(_MEMORY_PER_BYTE * size, what, help=_MORE_MEMORY)
+            memory.require(_MEMORY_PER_BYTE * size, what, help=MORE_MEMORY)
         return self._file.read(size)
 
 
