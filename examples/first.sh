@@ -1,5 +1,5 @@
 #!/bin/sh
-# The four things convt does, on LeNet-5: shapes, arithmetic, the matrix C, and Cᵀ on an array.
+# What convt does, on a small U-Net that PyTorch has exported: shapes, values, the matrix C, and Cᵀ.
 # Run it from the project's folder, with convt on the PATH.  It writes to the folder build.
 set -eu
 mkdir -p build
@@ -8,22 +8,20 @@ step() {
     convt "$@"
 }
 
-step check configs/lenet5.yaml
-step shapes configs/lenet5.yaml
-step table configs/lenet5.yaml
-step matrix configs/lenet5.yaml --layer c1 -o build/C.npz --force
-step apply configs/lenet5.yaml examples/seven.csv --layer c1 --forward -o build/y.npy --force
-step apply configs/lenet5.yaml build/y.npy --layer c1 -o build/back.csv --force
+step check examples/unet.pt2
+step shapes examples/unet.pt2
+step run examples/unet.pt2 examples/coffee.npy --layer relu1 -o build/x.npy --force
+step matrix examples/unet.pt2 --layer down -o build/C.npz --force
+step apply examples/unet.pt2 build/x.npy --layer down --forward -o build/y.npy --force
+step apply examples/unet.pt2 build/y.npy --layer down -o build/back.npy --force
 printf '\n'
 python3 - <<'PYTHON'
 import numpy as np
 from scipy.sparse import load_npz
 
 C = load_npz("build/C.npz")
-x = np.loadtxt("examples/seven.csv", delimiter=",")  # a hand-drawn seven
-y = np.load("build/y.npy")
-back = np.loadtxt("build/back.csv", delimiter=",")
-print(f"C is {C.shape[0]} by {C.shape[1]} with {C.nnz:,} entries")
-print(f"y = Cx:    {np.allclose(C @ x.ravel(), y.ravel())}")
-print(f"back = Cᵀy: {np.allclose(C.T @ y.ravel(), back.ravel())}")
+x, y, back = (np.load(f"build/{name}.npy") for name in ("x", "y", "back"))
+print(f"C of the layer down is {C.shape[0]} by {C.shape[1]} with {C.nnz:,} entries")
+print(f"y = Cx:    {np.allclose(C @ x.ravel(), y.ravel(), rtol=1e-4, atol=1e-4)}")
+print(f"back = Cᵀy: {np.allclose(C.T @ y.ravel(), back.ravel(), rtol=1e-4, atol=1e-4)}")
 PYTHON

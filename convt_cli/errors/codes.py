@@ -242,7 +242,9 @@ EXPLANATIONS: dict[str, Explanation] = {
         "a file can be read",
         "It is missing, a folder, a pipe where a file is wanted, or permission is denied; its "
         "name does not end as a format that is read; or it holds nothing by the name behind the "
-        "#: no such array of an .npz, no such constant of a model.",
+        "#: no such array of an .npz, no such constant of a model.  Or something else lies in its "
+        "place, a pointer of Git LFS or a web page.  Files of torch.save are not opened, because "
+        "they hold Python code; the message has the lines that make a .pt2 or a .safetensors.",
     ),
     "E402": Explanation(
         "a file can be written",
@@ -260,10 +262,10 @@ EXPLANATIONS: dict[str, Explanation] = {
         "folder of its spec, by `..`, an absolute path or a link.  --allow-outside lifts this.",
     ),
     "E405": Explanation(
-        "an ONNX model is whole and well-formed",
-        "The file is cut short, corrupt, or no ONNX model; or it contradicts itself: a tensor "
-        "with fewer bytes than its sizes need, a name that is given twice or never, nodes that "
-        "depend on themselves, a name that is not UTF-8.",
+        "a model is whole and well-formed",
+        "The file is cut short, corrupt, or no model of its format; or it contradicts itself: a "
+        "tensor with fewer bytes than its sizes need, a name that is given twice or never, nodes "
+        "that depend on themselves, a name that is not UTF-8.",
     ),
     "E406": Explanation(
         "no output is an input of the same command",

@@ -13,6 +13,7 @@ from convt_cli.errors import FileError, shown
 from convt_cli.files.array_formats import ARRAY_FORMATS, STREAM
 from convt_cli.files.array_formats.base import ArrayFormat
 from convt_cli.io.reading import STDIN, Opened, open_regular
+from convt_cli.io.stand_ins import telling_stand_ins
 from convt_cli.io.writing import output
 from convt_cli.operators.dtypes import Array
 
@@ -69,7 +70,10 @@ def read_located(location: Location, opened: Opened = open_regular) -> Array:
     A text file gives two axes, with an integer dtype if all its numbers are integers, else float64.
     Raises FileError (E401), ArrayError (E302, E303), RequestError (E501).
     """
-    return location.format.read(location.path, location.key, opened)
+    if location.path == STDIN:
+        return location.format.read(STDIN, location.key, opened)
+    with telling_stand_ins(location.path, opened):
+        return location.format.read(location.path, location.key, opened)
 
 
 def write_array(name: str, array: Array, *, force: bool) -> None:

@@ -22,6 +22,7 @@ from convt_cli.errors import ArrayError, shown
 from convt_cli.files.damage import damaged, reporting_damage
 from convt_cli.io import memory
 from convt_cli.io.reading import open_regular
+from convt_cli.io.stand_ins import telling_stand_ins
 from convt_cli.operators.dtypes import Array
 
 _CHUNK = 64 * 2**20  # bytes that one read asks for
@@ -59,7 +60,7 @@ def opened_npy(path: str) -> Iterator[tuple[BinaryIO, Header]]:
     Raises FileError (E401), ArrayError (E302, E303).
     """
     with open_regular(path) as file:
-        with reporting_damage(path):
+        with telling_stand_ins(path), reporting_damage(path):
             header = _checked_header(file, shown(path), os.fstat(file.fileno()).st_size)
         yield file, header
 

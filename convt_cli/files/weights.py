@@ -23,6 +23,8 @@ from convt_cli.errors import ArrayError, RequestError, shape_text, shown
 from convt_cli.files.arrays import located, read_located
 from convt_cli.files.weight_formats import WEIGHT_FORMATS, WeightFile, weight_format
 from convt_cli.io.folders import Folder
+from convt_cli.io.stand_ins import telling_stand_ins
+from convt_cli.models.foreign import require_no_torch
 from convt_cli.operators.dtypes import Array, require_numeric
 from convt_cli.operators.fills import filled, written
 
@@ -112,11 +114,14 @@ class Weights:
         path = self._folder.resolved(source.file)
         chosen = weight_format(path)
         if chosen is None:
+            require_no_torch(path)
             location = located(path, source.key, also=tuple(WEIGHT_FORMATS))
             return rearranged(read_located(location, self._folder.opened), source)
-        if path not in self._files:
-            self._files[path] = chosen.opened(path, self._folder)
-        array = rearranged(self._files[path].read(source.key), source)
+        with telling_stand_ins(path, self._folder.opened):
+            if path not in self._files:
+                self._files[path] = chosen.opened(path, self._folder)
+            stored = self._files[path].read(source.key)
+        array = rearranged(stored, source)
         return as_vector(array, shape) if chosen.spreads_vectors else array
 
     @cached_property

@@ -21,6 +21,9 @@ STDIN = "-"
 READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)
 """The flags with which files are opened.  Without O_NONBLOCK, opening a FIFO waits for a writer."""
 
+HEAD = 200
+"""Bytes at the begin of a file by which its kind is recognised."""
+
 Opened = Callable[[str], AbstractContextManager[BinaryIO]]
 """A function that opens a regular file for reading, for the time of a block."""
 
@@ -63,6 +66,20 @@ def open_regular(path: str) -> Iterator[BinaryIO]:
         raise unreadable(path, error) from None
     with regular(descriptor, path) as file:
         yield file
+
+
+def head_of(path: str) -> bytes:
+    """The first bytes of the regular file `path`; none of one that cannot be read.
+
+    A pipe is not opened: its writer would see its reader go.
+    """
+    if not os.path.isfile(path):
+        return b""
+    try:
+        with open_regular(path) as file:
+            return file.read(HEAD)
+    except FileError:
+        return b""
 
 
 @contextmanager

@@ -9,11 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from shlex import quote
 from typing import Any
 
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.dialects.frameworks import Framework
 from convt_cli.errors import Diagnostic, RequestError, shown
+
+UNSAYABLE = "E505"
+"""The code of what no layer type does; other codes are those of rules that a layer would break."""
 
 _MOST_LISTED = 3
 """How many names a message lists before it says "and more"."""
@@ -32,13 +36,15 @@ class Cause:
     operator: str
     reason: str
     help: str = "--partial keeps the layers that do not depend on it"
-    code: str = "E505"
+    code: str = UNSAYABLE
     count: int = 1
 
     @property
     def message(self) -> str:
         """The rule that is broken."""
-        return f"{self.title} cannot be said in a spec"
+        if self.code == UNSAYABLE:
+            return f"{self.title} cannot be said in a spec"
+        return f"{self.title} is not legal"
 
     @property
     def value(self) -> str:
@@ -58,8 +64,9 @@ class Unsayable(RequestError):
         super().__init__(first.code, first.message, value=first.value, help=first.help)
         self.causes = causes
 
-    def diagnostics(self, path: str) -> tuple[Diagnostic, ...]:
-        """Every cause as a problem of the file `path`."""
+    def diagnostics(self, path: str, *, is_resized: bool) -> tuple[Diagnostic, ...]:
+        """Every cause as a problem of the file `path`; `is_resized` if an input was given sizes."""
+        sizes = f"`convt solve --sizes {quote(path)}` says which input sizes fit"
         return tuple(
             Diagnostic(
                 code=cause.code,
@@ -70,7 +77,7 @@ class Unsayable(RequestError):
                 layer=cause.layer or None,
                 message=cause.message,
                 value=cause.value,
-                help=cause.help,
+                help=sizes if is_resized and cause.code != UNSAYABLE else cause.help,
                 excerpt="",
             )
             for cause in self.causes

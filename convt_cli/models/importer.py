@@ -173,8 +173,9 @@ class Importer(ABC, Generic[_NodeT, _ConstantT]):
         # what reads an output that no layer gives is cut
         for number, name in enumerate(node.outputs):
             known = results[number] if number < len(results) else None
-            cut = Cut(cause=f"output {number} of {node.title}", is_known=False)
-            self.values[name] = cut if known is None else known
+            if known is None:
+                known = Cut(cause=f"output {number} of {node.title}", is_known=False)
+            self.values[name] = known
             if isinstance(known, Activation) and known.source >= first:
                 self.layers[known.source] = replace(self.layers[known.source], value=name)
 

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, cast
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.network import Network
 from convt_cli.errors import Diagnostic, FileError, SpecError, shown
+from convt_cli.io.stand_ins import telling_stand_ins
+from convt_cli.models.foreign import require_no_torch, require_spec
 from convt_cli.models.formats import FORMATS, Format, is_model
 from convt_cli.models.imported import ImportedModel, Unsayable
 from convt_cli.spec import load as specs
@@ -51,6 +53,7 @@ def load_spec(
         spec = _read(path, input, partial=partial, allow_outside=allow_outside, settings=settings)
         network = specs.network_of(*spec)
     else:
+        require_spec(path)
         network = specs.load_spec(path, input=input, settings=settings)
     return replace(network, allow_outside=allow_outside)
 
@@ -65,6 +68,7 @@ def check_spec(
 ) -> tuple[Diagnostic, ...]:
     """All that is wrong with the spec or the model file at `path`, `expect` included."""
     if not is_model(path):
+        require_spec(path)
         return specs.check_spec(path, input=input, settings=settings)
     try:
         return specs.problems_of(
@@ -86,6 +90,7 @@ def load_open_network(
     from convt_cli.spec import open_network as open_specs  # noqa: PLC0415  # seldom needed
 
     if not is_model(path):
+        require_spec(path)
         return open_specs.load_open_network(path, input=input, settings=settings)
     return open_specs.opened(
         *_read(path, input, partial=partial, allow_outside=allow_outside, settings=settings)
@@ -129,15 +134,17 @@ def load_model(
     (E401) for a suffix that no format has, and SpecError with all that a spec cannot say.
     """
     try:
-        return _format_of(path).read_model(
-            path, reference, override=override, partial=partial, allow_outside=allow_outside
-        )
+        with telling_stand_ins(path):
+            return _format_of(path).read_model(
+                path, reference, override=override, partial=partial, allow_outside=allow_outside
+            )
     except Unsayable as error:
-        raise SpecError(error.diagnostics(path)) from None
+        raise SpecError(error.diagnostics(path, is_resized=bool(override))) from None
 
 
 def _format_of(path: str) -> Format:
     """The module that reads files like `path`.  Raises FileError (E401)."""
+    require_no_torch(path)
     module = FORMATS.get(os.path.splitext(path)[1].lower())
     if module is None:
         raise FileError(

@@ -38,6 +38,11 @@ _MOST_LETTERS = 2**16
 
 _START = Place(0, 0)
 
+_SEQUENTIAL = "Sequential"
+"""The module that is a chain of others."""
+
+_EXAMPLE = "write it as in nn.Conv2d(3, 64, 7); nn.ReLU()"
+
 _TOP_KEYS = ("name", "framework", "opset", "input", "defaults")
 """The keys of a whole spec that settings give to an expression."""
 
@@ -52,6 +57,8 @@ def read_expression(
     """
     problems = Problems(text, text)
     calls = list(_calls(_parsed(problems), problems))
+    if not calls and not problems.has_errors:
+        problems.add(_START, "E102", "an expression has a layer", value="got none", help=_EXAMPLE)
     changes = Settings(settings, problems)
     root = changes.on_top(Mapping({}, _START))
     note_unknown(root, _TOP_KEYS, problems, "an expression")
@@ -109,7 +116,7 @@ def _parsed(problems: Problems) -> ast.Module:
         "E002",
         "an expression is calls of modules, with `;` between",
         value=shown(reason),
-        help="write it as in nn.Conv2d(3, 64, 7); nn.ReLU()",
+        help=_EXAMPLE,
     )
     raise problems.error()
 
@@ -124,18 +131,26 @@ def _calls(tree: ast.Module, problems: Problems) -> Iterator[ast.Call]:
                 waiting.append(value)
             case ast.List(elts=parts) | ast.Tuple(elts=parts):
                 waiting.extend(reversed(parts))
-            case ast.Call(args=parts, keywords=[]) if _module_name(one.func) == "Sequential":
-                waiting.extend(reversed(parts))
-            case ast.Call():
+            case ast.Call(args=parts, keywords=named) if _module_name(one.func) == _SEQUENTIAL:
+                waiting.extend(reversed([*parts, *named]))
+            case ast.Call(func=function) if _is_dotted(function):
                 yield one
             case _:
+                part = one.func if isinstance(one, ast.Call) else one
                 problems.add(
-                    _place(problems, one),
+                    _place(problems, part),
                     "E103",
                     "an expression is calls of modules of torch.nn",
-                    value=f"got {shown(_source(problems, one))}",
-                    help="write it as in nn.Conv2d(3, 64, 7); nn.ReLU()",
+                    value=f"got {shown(_source(problems, part))}",
+                    help=_EXAMPLE,
                 )
+
+
+def _is_dotted(function: ast.expr) -> bool:
+    """Whether what is called is a name, or names with dots between."""
+    while isinstance(function, ast.Attribute):
+        function = function.value
+    return isinstance(function, ast.Name)
 
 
 class _Chain:
@@ -205,7 +220,7 @@ def _module_of(problems: Problems, call: ast.Call) -> tuple[str, Module]:
         "E104",
         "unknown module of torch.nn",
         f"got '{shown(own)}'",
-        suggestion(own, [*MODULES, "Sequential"]),
+        suggestion(own, [*MODULES, _SEQUENTIAL]),
     )
 
 
@@ -238,9 +253,10 @@ def _arguments(problems: Problems, call: ast.Call, module: Module) -> dict[str, 
     ]
     for key, value, whole in named:
         place = _place(problems, whole)
-        if key is None or key not in module.arguments:
-            hint = suggestion(key or "**", list(module.arguments)) if module.arguments else ""
-            raise Refusal(place, "E101", f"unknown argument of nn.{name}", f"got '{key}'", hint)
+        if key not in module.arguments:
+            own = key or _source(problems, whole)
+            hint = suggestion(own, list(module.arguments)) if module.arguments else ""
+            raise Refusal(place, "E101", f"unknown argument of nn.{name}", f"got '{own}'", hint)
         if key in found:
             raise Refusal(place, "E005", "an argument is given once", f"'{key}' is given twice")
         found[key] = _value(problems, value)

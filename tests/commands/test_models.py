@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ import numpy as np
 import pytest
 
 from tests.commands.test_import import model, write
+from tests.commands.test_remedies import run_quoted
 from tests.conftest import Run, assert_refused
+from tests.docs import ROOT
 
 onnx = pytest.importorskip("onnx")
 
@@ -163,6 +166,15 @@ class TestWhatASpecCannotSay:
         outcome = run("solve", "--output-size", "4", "--partial")
         assert outcome.status == 2
         assert "go with --sizes" in outcome.err
+
+
+def test_sizes_that_do_not_fit_are_told_how_to_be_found(run: Run) -> None:
+    """Its sizes were given, so the model is not what is wrong."""
+    path = shutil.copy(ROOT / "examples" / "unet.pt2", "net 1.pt2")
+    outcome = run("check", path, "--input", "3,65,65")
+    assert "error[E115]: node 'cat' (cat) is not legal: sources may differ" in outcome.out
+    asked = run_quoted(run, outcome.out, "convt solve", "--format", "json")
+    assert asked.status == 0, asked.err
 
 
 def test_data_outside_of_its_folder_needs_consent(run: Run, folder: Path) -> None:

@@ -17,6 +17,8 @@ A module's name begins with the number of what it tests; `outputs`, `calls`, `ch
 12  integers of thousands of digits              26  anything at all, drawn at random
 13  sizes beside 2^31                            27  the same command twice
 14  matrices whose indices or shapes lie
+29  files of models that are cut, changed, lying, or something else
+32  expressions that are more than calls with numbers
 33  outputs that are inputs; outputs together
 34  streams that do not block, sockets, terminals that are gone
 35  limits on address space, data and threads; small files that become large

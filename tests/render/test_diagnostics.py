@@ -82,6 +82,14 @@ class TestText:
             "error[E402]: standard output is closed\n= help: `convt explain E402` says why"
         )
 
+    def test_lines_to_be_pasted_stand_by_themselves(self) -> None:
+        error = FileError("E401", "no", help="paste one of these\npython3 a\npython3 \x1b b")
+        assert error_text(error).split("\n")[1:] == [
+            "= help: paste one of these; `convt explain E401` says why",
+            "  python3 a",
+            "  python3 \\x1b b",
+        ]
+
     def test_of_several_problems_is_one_after_the_other(self) -> None:
         both = (problem(), problem(line=4))
         assert error_text(SpecError(both)) == "\n".join(map(diagnostic_text, both))

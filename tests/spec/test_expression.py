@@ -110,7 +110,10 @@ WRONG = [
     ("x = nn.ReLU()", (3, 8, 8), "E103", "x = nn.ReLU()", "got x = nn.ReLU()"),
     ("nn.ReLU(1, 2)", (3, 8, 8), "E103", "2", "got 2"),
     ("nn.Conv2d(*a)", (3, 8, 8), "E103", "*a", "got *a"),
-    ("nn.Conv2d(**a)", (3, 8, 8), "E101", "**a", "got 'None'"),
+    ("nn.Conv2d(**a)", (3, 8, 8), "E101", "**a", "got '**a'"),
+    ("nn.Sequential()", (3, 8, 8), "E102", "n", "got none"),
+    ("nn.Sequential([], ())", (3, 8, 8), "E102", "n", "got none"),
+    ("()", (3, 8, 8), "E102", "(", "got none"),
 ]
 
 

@@ -35,6 +35,9 @@ from convt_cli.models.onnx.wire import MOST_FIELDS, parsing_needs
 MOST_BYTES = 2**31
 """Bytes of a file; protobuf has no larger messages."""
 
+_WITH_OPSETS = 3
+"""The version of ONNX's format from which on a model has to say its opset."""
+
 _MORE_MEMORY = "use a machine with more memory"
 
 
@@ -168,6 +171,8 @@ def _graph(proto: Any) -> tuple[Graph, dict[str, Any]]:
     """The plain value of a ModelProto's graph, and the tensors of its constants by name."""
     graph = proto.graph
     opsets = [one.version for one in proto.opset_import if one.domain in ("", "ai.onnx")]
+    if proto.ir_version >= _WITH_OPSETS and not proto.opset_import:
+        raise ValueError("it names no opset: was it cut short?")
     opset = max(opsets, default=1)
     reader = NodeReader(proto.functions, opset)
     nodes, tensors = reader.graph(graph), reader.tensors

@@ -23,10 +23,16 @@ _MOST_DIRECTORY = 8 * 2**20
 _MEMORY_PER_BYTE = 16
 """Bytes that zipfile takes for each byte of a directory: 700 for an entry of at least 46."""
 
+_BEGIN = b"PK\3\4"
+"""The first bytes of a zip file with entries."""
+
 _MODEL = "/models/model.json"
 """The end of the name of the entry that holds the graph; in front is a folder of any name."""
 
-_MORE_MEMORY = "use a machine with more memory"
+_PICKLE = "/data.pkl"
+"""The end of the name of an entry that torch.save writes, and torch.jit.save."""
+
+MORE_MEMORY = "use a machine with more memory"
 _SAVE_AGAIN = "save it again with torch.export.save of PyTorch 2.9 or newer"
 
 
@@ -47,14 +53,11 @@ class Archive:
         """The bytes of an entry below `root`.  Raises FileError (E405)."""
         return self._entry(name).file_size
 
-    def read(self, name: str, *, factor: int = 1) -> bytes:
-        """The bytes of an entry below `root`, which take `factor` times their size in memory.
-
-        Raises FileError (E405), RequestError (E501).
-        """
+    def read(self, name: str) -> bytes:
+        """The bytes of an entry below `root`.  Raises FileError (E405), RequestError (E501)."""
         entry = self._entry(name)
         what = f"{shown(name)} of {shown(self.path)}"
-        memory.require(factor * entry.file_size, what, help=_MORE_MEMORY)
+        memory.require(entry.file_size, what, help=MORE_MEMORY)
         return self._zip.read(entry)
 
     def _entry(self, name: str) -> zipfile.ZipInfo:
@@ -71,11 +74,13 @@ def open_archive(path: str, opened: Opened = open_regular) -> Iterator[Archive]:
     Raises FileError (E401, E405), RequestError (E501), within the block too.
     """
     with opened(path) as file, _reporting_damage(path):
+        _require_zip(file, path)
         directory = _Directory(file, path)
         found = zipfile.ZipFile(directory)
         directory.is_read = True
+        root = _root(list(dict.fromkeys(found.namelist())), path)
         entries = _entries(found, path, os.fstat(file.fileno()).st_size)
-        archive = Archive(path=path, root=_root(entries, path), _zip=found, _entries=entries)
+        archive = Archive(path=path, root=root, _zip=found, _entries=entries)
         if archive.has("byteorder") and archive.read("byteorder") != b"little":
             raise FileError(
                 "E405",
@@ -84,6 +89,20 @@ def open_archive(path: str, opened: Opened = open_regular) -> Iterator[Archive]:
                 help="save it again on a little-endian machine",
             )
         yield archive
+
+
+def _require_zip(file: BinaryIO, path: str) -> None:
+    """Raise FileError (E405) for a file that does not begin as a zip file, or lacks its end."""
+    if file.read(len(_BEGIN)) != _BEGIN:
+        raise damaged(path, "it is no zip file")
+    if not zipfile.is_zipfile(file):
+        size = os.fstat(file.fileno()).st_size
+        raise FileError(
+            "E405",
+            f"{shown(path)} is no whole .pt2 file",
+            value=f"its end is missing behind {size:,} bytes",
+            help="was it cut short? copy or download it again",
+        )
 
 
 def _entries(found: zipfile.ZipFile, path: str, size: int) -> dict[str, zipfile.ZipInfo]:
@@ -101,11 +120,18 @@ def _entries(found: zipfile.ZipFile, path: str, size: int) -> dict[str, zipfile.
     return entries
 
 
-def _root(entries: dict[str, zipfile.ZipInfo], path: str) -> str:
+def _root(names: list[str], path: str) -> str:
     """The folder in which the graph of the file is.  Raises FileError (E405)."""
-    roots = [name.removesuffix(_MODEL) for name in entries if name.endswith(_MODEL)]
+    roots = [name.removesuffix(_MODEL) for name in names if name.endswith(_MODEL)]
+    if not roots and any(name.endswith(_PICKLE) for name in names):
+        raise FileError(
+            "E405",
+            "a .pt2 file is written by torch.export.save",
+            value=f"{shown(path)} was written by torch.save or torch.jit.save",
+            help="give it the suffix .pt, with which convt says how to export it",
+        )
     if len(roots) != 1:
-        listed = ", ".join(shown(name) for name in list(entries)[:3])
+        listed = ", ".join(map(shown, names[:3]))
         raise FileError(
             "E405",
             f"a .pt2 file holds one graph, {_MODEL[1:]}",
@@ -133,7 +159,7 @@ class _Directory:
             if size > _MOST_DIRECTORY:
                 raise damaged(self._path, f"its directory has {size:,} bytes")
             what = f"the directory of {shown(self._path)}"
-            memory.require(_MEMORY_PER_BYTE * size, what, help=_MORE_MEMORY)
+            memory.require(_MEMORY_PER_BYTE * size, what, help=MORE_MEMORY)
         return self._file.read(size)
 
 

@@ -6,13 +6,15 @@ import json
 from typing import Any, TypeVar
 
 from convt_cli.errors import FileError, shown
-from convt_cli.models.pt2.archive import Archive, damaged
+from convt_cli.io import memory
+from convt_cli.models.pt2.archive import MORE_MEMORY, Archive, damaged
 
 _MOST_DIGITS = 18
 """The most digits of an integer, so that it fits into 64 bits."""
 
-MEMORY_PER_BYTE = 12
-"""Bytes that the values of a JSON text take for each byte of it."""
+_PER_BYTE, _PER_LIST, _PER_MAPPING = 20, 96, 160
+"""Bytes that the values of a JSON text take: for each byte of it, with all numbers and texts, and
+more for each list and each mapping that begins."""
 
 _T = TypeVar("_T")
 
@@ -22,7 +24,9 @@ Fields = dict[str, Any]
 
 def read_json(archive: Archive, name: str) -> Fields:
     """The mapping in the JSON text `name`.  Raises FileError (E405), RequestError (E501)."""
-    content = archive.read(name, factor=MEMORY_PER_BYTE)
+    content = archive.read(name)
+    what = f"the values in {shown(name)} of {shown(archive.path)}"
+    memory.require(values_need(content), what, help=MORE_MEMORY)
     try:
         found = json.loads(content.decode("utf-8"), parse_int=_integer, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
@@ -30,6 +34,12 @@ def read_json(archive: Archive, name: str) -> Fields:
     if not isinstance(found, dict):
         raise damaged(archive.path, f"{shown(name)} holds no mapping")
     return found
+
+
+def values_need(content: bytes) -> int:
+    """Bytes of memory that the values of a JSON text take at most."""
+    lists, mappings = content.count(b"["), content.count(b"{")
+    return _PER_BYTE * len(content) + _PER_LIST * lists + _PER_MAPPING * mappings
 
 
 def _integer(digits: str) -> int:

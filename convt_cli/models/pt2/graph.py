@@ -63,7 +63,8 @@ class Node:
 
     `changes_in_place` says that it writes its result over its first argument.  `module` is the
     path of the module of torch.nn that it belongs to, "" for none, and `call` tells one call of a
-    module from the next.  `place` is the line of the model's own code, "" where none is recorded.
+    module from the next.  `reads` are the names of all values that it depends on, and `trace` is
+    the stack of PyTorch's where it was made, "" where none is recorded.
     """
 
     name: str
@@ -73,18 +74,15 @@ class Node:
     outputs: tuple[str, ...]
     module: str
     call: str
-    place: str
+    reads: tuple[str, ...]
+    trace: str = ""
     inner: int = 0
-
-    @property
-    def reads(self) -> tuple[str, ...]:
-        """The names of all values that it depends on."""
-        return tuple(_names_in(self.arguments.values()))
 
     @property
     def title(self) -> str:
         """The node's name and operator, and its line where that is recorded, for a message."""
-        where = f" at {shown(self.place)}" if self.place else ""
+        place = _place(self.trace)
+        where = f" at {shown(place)}" if place else ""
         return f"node '{shown(self.name)}' ({shown(self.operator)}){where}"
 
 
@@ -250,7 +248,7 @@ def _node(entry: Fields) -> Node:
     }
     outputs = tuple(_names_in(_argument(one) for one in each(entry, "outputs")))
     metadata = field(entry, "metadata", dict)
-    name = entry.get("name")
+    name, trace = entry.get("name"), metadata.get("stack_trace")
     operator = _operator(field(entry, "target", str))
     module, call = _module(metadata.get("nn_module_stack"))
     in_place = operator.endswith("_") and not operator.startswith("_")
@@ -262,7 +260,8 @@ def _node(entry: Fields) -> Node:
         outputs=outputs,
         module=module,
         call=call,
-        place=_place(metadata.get("stack_trace")),
+        reads=tuple(_names_in(arguments.values())),
+        trace=trace if isinstance(trace, str) else "",
     )
 
 
@@ -291,10 +290,9 @@ def _module(stack: object) -> tuple[str, str]:
     return path.partition("@")[0], key
 
 
-def _place(trace: object) -> str:
-    """`FILE:LINE` of the innermost line of the model's own code in a stack trace."""
-    lines = trace.splitlines() if isinstance(trace, str) else []
-    for line in reversed(lines):
+def _place(trace: str) -> str:
+    """`FILE:LINE` of the innermost line of the model's own code in a stack trace; "" for none."""
+    for line in reversed(trace.splitlines()):
         file, quote, rest = line.strip().removeprefix('File "').partition('", line ')
         number = rest.partition(",")[0]
         if quote and number.isdigit() and not any(part in file for part in _LIBRARY):

@@ -103,6 +103,8 @@ class Operation(Translation):
 
     def per_axis(self, name: str, rank: int, default: int) -> tuple[int, ...]:
         """The argument: an integer for each of `rank` axes.  Raises Untranslatable."""
+        if rank < 1:
+            self.refuse("its input has no spatial axes", code="E119")
         values = self.integers(name) or (default,)
         values = values * rank if len(values) == 1 else values
         if len(values) != rank:

@@ -325,3 +325,21 @@ def test_an_input_that_is_no_tensor_is_refused_where_it_is_read() -> None:
     specs[0] = {"custom_obj": {"arg": {"name": "w", "class_fqn": "a.B"}, "custom_obj_name": "w"}}
     with pytest.raises(SpecError, match="it reads the input 'w', which is no tensor"):
         load_spec(write_program(changed))
+
+
+@pytest.mark.parametrize(
+    ("target", "arguments"),
+    [
+        ("max_pool2d.default", {"kernel_size": [2, 2]}),
+        ("avg_pool2d.default", {"kernel_size": [2, 2]}),
+        ("adaptive_avg_pool2d.default", {"output_size": [1, 1]}),
+        ("upsample_nearest2d.default", {"output_size": [8, 8]}),
+    ],
+)
+def test_a_window_over_a_vector_is_refused(
+    run: Run, target: str, arguments: dict[str, Any]
+) -> None:
+    changed = conv_program()
+    graph(changed)["nodes"][0] = node(target, "c", input="x", **arguments)
+    write_program(changed)
+    assert_refused(run("shapes", "m.pt2", "--input", "3"), "E119")
