@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from convt_cli.analysis.invert import invert
     from convt_cli.analysis.singular.values import singular_values
     from convt_cli.analysis.verify import verify_layer
+    from convt_cli.arithmetic.questions.difference import difference
     from convt_cli.errors import (
         ArrayError,
         ConvtError,
@@ -49,6 +50,7 @@ _HOMES = {
     "invert": "convt_cli.analysis.invert",
     "singular_values": "convt_cli.analysis.singular.values",
     "verify_layer": "convt_cli.analysis.verify",
+    "difference": "convt_cli.arithmetic.questions.difference",
     "Layer": "convt_cli.library.layer",
     "Network": "convt_cli.library.network",
     "load_spec": "convt_cli.library.load",
@@ -71,6 +73,7 @@ __all__ = [
     "conv_matrix",
     "conv_transpose",
     "coverage",
+    "difference",
     "invert",
     "load_spec",
     "reconstruct",

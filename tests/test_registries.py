@@ -422,7 +422,7 @@ class TestCommands:
 
 
 def reads_a_spec(command: str) -> bool:
-    return any(one.name in ("spec", "specs") for one in command_of(command).params)
+    return any(one.name == "set" for one in command_of(command).params)
 
 
 def modules_of_commands() -> set[str]:

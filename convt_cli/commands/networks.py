@@ -11,7 +11,7 @@ from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.keys import FILL_NOTE
 from convt_cli.commands.emit import is_stdout
 from convt_cli.commands.main import FAILED, complain_of, remark, warn_of
-from convt_cli.commands.options import reading
+from convt_cli.commands.options import Reading, reading
 from convt_cli.errors import ConvtError, Diagnostic, OutputIsInput, RequestError, SpecError
 from convt_cli.io.writing import is_file
 from convt_cli.library.layer import Layer
@@ -53,10 +53,15 @@ class Loaded:
 
 def load_all(specs: Iterable[str], inputs: Sequence[tuple[str, Shape]]) -> Loaded:
     """The networks of all specs; warnings and errors are printed and counted, not raised."""
+    return load_each([(spec, reading()) for spec in expand(specs)], inputs)
+
+
+def load_each(specs: Iterable[tuple[str, Reading]], inputs: Sequence[tuple[str, Shape]]) -> Loaded:
+    """As `load_all`, each spec read in its own way."""
     loaded = Loaded()
-    for spec in expand(specs):
+    for spec, way in specs:
         try:
-            network = load_network(spec, inputs)
+            network = load_network(spec, inputs, way)
         except OutputIsInput:
             raise
         except ConvtError as error:
@@ -70,12 +75,14 @@ def load_all(specs: Iterable[str], inputs: Sequence[tuple[str, Shape]]) -> Loade
     return loaded
 
 
-def load_network(spec: str, inputs: Iterable[tuple[str, Shape]] = ()) -> Network:
-    """The network of a spec or model, its warnings printed.
+def load_network(
+    spec: str, inputs: Iterable[tuple[str, Shape]] = (), way: Reading | None = None
+) -> Network:
+    """The network of a spec or model, its warnings printed; read as the options say, or as `way`.
 
     Raises SpecError, FileError, RequestError.
     """
-    network = load_spec(spec, input=dict(inputs), **reading()._asdict())
+    network = load_spec(spec, input=dict(inputs), **(way or reading())._asdict())
     warn_of(network.warnings)
     return network
 

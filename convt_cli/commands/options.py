@@ -109,7 +109,9 @@ def specs_argument(*, required: bool) -> Callable[[_F], _F]:
     return lambda function: argument(reading_options(function))
 
 
-def reading_options(function: _F) -> _F:
+def reading_options(
+    function: _F, *, set_help: str = "Give a key of the spec, or of a layer, this value."
+) -> _F:
     """--set and --partial, for `reading` alone."""
     partial = click.option(
         "--partial",
@@ -124,7 +126,7 @@ def reading_options(function: _F) -> _F:
         expose_value=False,
         callback=_kept_as(_SETTINGS),
         metavar="[LAYER.]KEY=VALUE",
-        help="Give a key of the spec, or of a layer, this value.",
+        help=set_help,
     )
     return setting(partial(function))
 
@@ -172,10 +174,10 @@ def layout_option(*layouts: str) -> Callable[[_F], _F]:
     )
 
 
-def require_one_stdin(spec: str, array: str | None, name: str) -> None:
-    """Raise a usage error where both SPEC and the array called `name` are standard input."""
-    if spec == array == STDIN:
-        raise click.UsageError(f"standard input can be SPEC or {name}, not both")
+def require_one_stdin(first: str, second: str | None, name: str, *, of: str = "SPEC") -> None:
+    """Raise a usage error where the arguments called `of` and `name` are both standard input."""
+    if first == second == STDIN:
+        raise click.UsageError(f"standard input can be {of} or {name}, not both")
 
 
 def unit(text: str) -> Shape:

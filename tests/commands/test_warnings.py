@@ -22,6 +22,7 @@ COMMANDS = {
     "shapes": ("shapes", "net.yaml"),
     "table": ("table", "net.yaml"),
     "compare": ("compare", "net.yaml"),
+    "diff": ("diff", "net.yaml", "nn.Conv2d(16, 1, 3)", "--input", "16,16,3"),
     "verify": ("verify", "net.yaml"),
     "analyze": ("analyze", "net.yaml"),
     "matrix": ("matrix", "net.yaml", "-o", "out.npz"),

@@ -15,6 +15,7 @@ from scipy.sparse import load_npz
 from convt_cli import (
     Network,
     coverage,
+    difference,
     invert,
     load_spec,
     reconstruct,
@@ -74,6 +75,17 @@ def test_check(run: Run, path: str, network: Network) -> None:
 
 def test_deps(run: Run, path: str, network: Network) -> None:
     assert run("deps", path).out == f"{path}: {' '.join(network.weight_files)}\n"
+
+
+def test_diff(run: Run, path: str, network: Network) -> None:
+    arguments = ("diff", path, path, "--set", "down.stride=2", "--format", "json")
+    document = run(*arguments).document
+    found = difference(network, load_spec(path, settings=["down.stride=2"]))
+    assert document["equal"] is found.is_equal is False
+    assert document["is"]["multiply_adds"] == found.now["multiply_adds"]
+    assert [(one["layer"], one["change"]) for one in document["layers"]] == [
+        (one.layer, one.change) for one in found.layers
+    ]
 
 
 @pytest.mark.parametrize("name", LAYERS)

@@ -6,6 +6,8 @@
 - `closing`: the input sizes at which a network fits together, as `size_sets`.
 - `comparison`: one layer read by the rules of several frameworks; `disagreements` are the points
   on which the tools of one framework differ.
+- `difference`: what differs between two networks; `matching` says which layers are the same, and
+  `facts` what is known of a layer, however it is written.
 - `guide`: the fifteen relationships of Dumoulin and Visin.
 
 Here belong questions whose answers no other arithmetic needs.  How an answer looks is for
