@@ -109,7 +109,7 @@ OPTIONS: dict[str, Options] = {
         "align_corners": Option(0, "B"),
         "half_pixel_centers": Option(1, "B"),
     },
-    **dict.fromkeys(("MEAN", "SUM", "REDUCE_MAX"), _REDUCTION),
+    **dict.fromkeys(("MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN"), _REDUCTION),
     "STRIDED_SLICE": _STRIDED_SLICE,
     "GATHER": {"axis": Option(0), "batch_dims": Option(1)},
     **dict.fromkeys(("PACK", "UNPACK"), _STACK),

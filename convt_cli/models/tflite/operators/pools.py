@@ -27,15 +27,22 @@ def _reduction(layer_type: str) -> Translator:
     """The translator of a reduction, which is a global pool over the axes that it reduces."""
 
     def translate(operation: Operation) -> Activation:
-        return _reduced(operation, layer_type, _axes(operation))
+        return _reduced(operation, layer_type, operation.activation(), _axes(operation))
 
     return translate
 
 
 def _sum(operation: Operation) -> Activation:
-    sizes, axes = operation.activation().shape, _axes(operation)
-    mean = _reduced(operation, "global_avg_pool", axes)
-    return operation.scaled(mean, float(prod(sizes[axis] for axis in axes)))
+    source, axes = operation.activation(), _axes(operation)
+    mean = _reduced(operation, "global_avg_pool", source, axes)
+    return operation.scaled(mean, float(prod(source.shape[axis] for axis in axes)))
+
+
+def _minimum(operation: Operation) -> Activation:
+    negative = operation.scaled(operation.activation(), -1.0)
+    return operation.scaled(
+        _reduced(operation, "global_max_pool", negative, _axes(operation)), -1.0
+    )
 
 
 def _axes(operation: Operation) -> list[int]:
@@ -48,9 +55,10 @@ def _axes(operation: Operation) -> list[int]:
     return axes
 
 
-def _reduced(operation: Operation, layer_type: str, axes: list[int]) -> Activation:
+def _reduced(
+    operation: Operation, layer_type: str, source: Activation, axes: list[int]
+) -> Activation:
     """A global pool over `axes`, which are brought to the end unless they are all spatial ones."""
-    source = operation.activation()
     sizes = source.shape
     rest = [axis for axis in range(len(sizes)) if axis not in axes]
     if not axes:
@@ -90,5 +98,6 @@ OPERATORS: dict[str, Translator] = {
     "AVERAGE_POOL_2D": _pool("avg_pool"),
     "MEAN": _reduction("global_avg_pool"),
     "REDUCE_MAX": _reduction("global_max_pool"),
+    "REDUCE_MIN": _minimum,
     "SUM": _sum,
 }
