@@ -15,14 +15,11 @@ from convt_cli.models.channels_last import channels_first, full_shape
 from convt_cli.models.imported import ImportedModel
 from convt_cli.models.importer import Importer
 from convt_cli.models.tflite.dilation import joined
-from convt_cli.models.tflite.graph import Graph, Node, plain_name
+from convt_cli.models.tflite.graph import FOLDED, Graph, Node, plain_name
 from convt_cli.models.tflite.operation import Constant, Operation, Value, Values
 from convt_cli.models.tflite.operators import OPERATORS
 from convt_cli.models.tflite.tensors import Tensor, small_numbers
 from convt_cli.models.translation import Activation, Cut, Untranslatable
-
-FOLDED = ("DEQUANTIZE", "RESHAPE")
-"""Operators on constants whose result `weights` computes."""
 
 _ROUNDED = "what it rounds as a quantised operation is left out"
 

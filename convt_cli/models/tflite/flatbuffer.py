@@ -48,15 +48,25 @@ class Bytes:
         self._blocks: dict[int, bytes] = {}
         self._read = 0
 
+    def reopen(self, file: BinaryIO) -> None:
+        """Go on with the same file, opened once more.  Raises FileError (E405) for another."""
+        if os.fstat(file.fileno()).st_size != self.size:
+            raise damaged(self.path, "it was changed between two weights")
+        self._file = file
+
     def at(self, place: int, count: int) -> bytes:
         """`count` bytes from `place` on.  Raises FileError (E405) beyond the file's end."""
         number, offset = divmod(place, _BLOCK)
         if not 0 <= place <= self.size - count:
             raise damaged(self.path, f"{count} bytes at {place} lie outside of its {self.size:,}")
         if offset + count <= _BLOCK:
-            return self._block(number)[offset : offset + count]
-        self._file.seek(place)
-        return self._file.read(count)
+            found = self._block(number)[offset : offset + count]
+        else:
+            self._file.seek(place)
+            found = self._file.read(count)
+        if len(found) < count:
+            raise damaged(self.path, "it was cut while it was read")
+        return found
 
     def _block(self, number: int) -> bytes:
         if number not in self._blocks:

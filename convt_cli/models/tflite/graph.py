@@ -16,6 +16,9 @@ from convt_cli.models.tflite.flatbuffer import Bytes, Table, damaged
 from convt_cli.models.tflite.schema import IDENTIFIER, OPERATORS, OPTIONS
 from convt_cli.models.tflite.tensors import Tensor, read_tensors
 
+FOLDED = ("DEQUANTIZE", "RESHAPE")
+"""Operators that leave the numbers of a constant, so that it can be read behind them."""
+
 _VERSION = 3
 _CUSTOM = "CUSTOM"
 _PLACEHOLDER = 127
@@ -87,6 +90,11 @@ class Graph:
         computed = {one.name for one in self.inputs}
         computed.update(name for node in self.nodes for name in node.outputs)
         return tuple(name for name in self.tensors if name not in computed)
+
+    @cached_property
+    def givers(self) -> dict[str, Node]:
+        """By the name of a value, the node that computes it."""
+        return {name: node for node in self.nodes for name in node.outputs}
 
     @cached_property
     def needed(self) -> tuple[Node, ...]:

@@ -12,7 +12,7 @@ from convt_cli.errors import ArrayError, FileError, shown
 from convt_cli.io import memory
 from convt_cli.io.folders import Folder
 from convt_cli.models.tflite.flatbuffer import Bytes, damaged
-from convt_cli.models.tflite.graph import Graph, Node, read_graph
+from convt_cli.models.tflite.graph import FOLDED, Graph, read_graph
 from convt_cli.models.tflite.schema import BFLOAT16, INT4, form_of
 from convt_cli.models.tflite.tensors import Quantization, Tensor
 from convt_cli.operators.dtypes import Array, widened
@@ -26,11 +26,12 @@ def open_weights(path: str, folder: Folder) -> TfliteWeights:
 
 
 class TfliteWeights:
-    """The constants of a file; each is read when it is asked for."""
+    """The constants of a file; each is read when it is asked for, and the graph with the first."""
 
     def __init__(self, path: str, folder: Folder) -> None:
         self._path = path
         self._folder = folder
+        self._graph: Graph | None = None
 
     def read(self, key: str) -> Array:
         """The constant called `key`, or what DEQUANTIZE or RESHAPE makes of one.
@@ -38,33 +39,31 @@ class TfliteWeights:
         Raises FileError (E401, E404, E405), ArrayError (E302), RequestError (E501).
         """
         with self._folder.opened(self._path) as file:
-            source = Bytes(file, self._path)
-            graph = read_graph(source)
-            return _found(graph, key, key, source)
+            if self._graph is None:
+                self._graph = read_graph(Bytes(file, self._path))
+            source = self._graph.table.source
+            source.reopen(file)
+            return _found(self._graph, key, source)
 
 
-def _found(graph: Graph, name: str, key: str, source: Bytes) -> Array:
-    """The array `name`, on which `key` depends."""
-    tensor = graph.tensors.get(name)
-    if tensor is None:
+def _found(graph: Graph, key: str, source: Bytes) -> Array:
+    """The array `key`, through the nodes that only bring it into another shape or type."""
+    wanted = graph.tensors.get(key)
+    if wanted is None:
         raise _unknown(source.path, key, graph)
-    givers = [node for node in graph.nodes if name in node.outputs]
-    if givers:
-        return _folded(graph, givers[0], tensor, key, source)
-    if tensor.extent is None or tensor.sparsity is not None:
-        kind = "sparse" if tensor.sparsity is not None else "not kept in the file"
+    name = key
+    while (node := graph.givers.get(name)) is not None:
+        name = node.inputs[0] if node.inputs else ""
+        if node.operator not in FOLDED or not name:
+            raise _no_constant(source.path, key, f"it is computed by {node.title}")
+    stored = graph.tensors[name]
+    if stored.extent is None or stored.sparsity is not None:
+        kind = "not kept in the file" if stored.sparsity is None else "sparse"
         raise _no_constant(source.path, key, f"'{shown(name)}' is {kind}")
-    return _read(tensor, source)
-
-
-def _folded(graph: Graph, node: Node, tensor: Tensor, key: str, source: Bytes) -> Array:
-    """What a node gives that only brings a constant into another shape or type."""
-    if node.operator not in ("DEQUANTIZE", "RESHAPE") or not node.inputs[0]:
-        raise _no_constant(source.path, key, f"it is computed by {node.title}")
-    given = _found(graph, node.inputs[0], key, source)
-    if given.size != prod(tensor.shape):
-        raise damaged(source.path, f"'{shown(key)}' is {list(tensor.shape)} of {given.size}")
-    return given.reshape(tensor.shape)
+    array = _read(stored, source)
+    if array.size != prod(wanted.shape):
+        raise damaged(source.path, f"'{shown(key)}' is {list(wanted.shape)} of {array.size:,}")
+    return array.reshape(wanted.shape)
 
 
 def _read(tensor: Tensor, source: Bytes) -> Array:
