@@ -137,9 +137,12 @@ def _held(data: bytearray, value: Value) -> int:
         case Mapping():
             return _table(data, value)
     place = _bytes(data, len(value), bytes(4 * len(value)), 4)
+    written: dict[int, int] = {}  # by the id of a table, which may stand there several times
     for number, one in enumerate(value):
         at = place + 4 + 4 * number
-        struct.pack_into("<I", data, at, _table(data, one) - at)
+        if id(one) not in written:
+            written[id(one)] = _table(data, one)
+        struct.pack_into("<I", data, at, written[id(one)] - at)
     return place
 
 
