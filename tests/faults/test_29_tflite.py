@@ -28,7 +28,12 @@ PATH = Path("net.tflite")
 LIES = (0, 1, 2, 3, 7, 2**16, 2**31 - 1, 2**31, 2**32 - 4, 2**32 - 1)
 """Numbers of 32 bits to put in place of offsets, counts, sizes and axes."""
 
-KINDS = ("FULLY_CONNECTED along", "dequantised per channel", "STRIDED_SLICE dropping")
+KINDS = (
+    "FULLY_CONNECTED along",
+    "dequantised per channel",
+    "STRIDED_SLICE dropping",
+    "sparse blocks",
+)
 
 
 def outcome(content: bytes) -> str:

@@ -154,8 +154,7 @@ def _as_read(graph: Graph) -> Graph:
 
 def _constant(tensor: Tensor) -> Constant:
     """The value of a tensor that nothing computes."""
-    has_numbers = tensor.extent is not None and tensor.sparsity is None
-    return Constant(tensor=tensor, key=tensor.name if has_numbers else None)
+    return Constant(tensor=tensor, key=None if tensor.extent is None else tensor.name)
 
 
 def _require_recorded(value: Activation | None, recorded: Shape | None) -> None:

@@ -53,6 +53,7 @@ class Bytes:
         if os.fstat(file.fileno()).st_size != self.size:
             raise damaged(self.path, "it was changed between two weights")
         self._file = file
+        self._read = 0
 
     def at(self, place: int, count: int) -> bytes:
         """`count` bytes from `place` on.  Raises FileError (E405) beyond the file's end."""

@@ -16,7 +16,7 @@ from convt_cli.models.tflite.flatbuffer import Bytes, Table, damaged
 from convt_cli.models.tflite.schema import IDENTIFIER, OPERATORS, OPTIONS
 from convt_cli.models.tflite.tensors import Tensor, read_tensors
 
-FOLDED = ("DEQUANTIZE", "RESHAPE")
+FOLDED = ("DENSIFY", "DEQUANTIZE", "RESHAPE")
 """Operators that leave the numbers of a constant, so that it can be read behind them."""
 
 _VERSION = 3

@@ -11,9 +11,10 @@ import numpy as np
 from convt_cli.errors import ArrayError, FileError, shown
 from convt_cli.io import memory
 from convt_cli.io.folders import Folder
-from convt_cli.models.tflite.flatbuffer import Bytes, damaged
+from convt_cli.models.tflite.flatbuffer import Bytes, Extent, damaged
 from convt_cli.models.tflite.graph import FOLDED, Graph, read_graph
 from convt_cli.models.tflite.schema import BFLOAT16, INT4, form_of
+from convt_cli.models.tflite.sparse import dense
 from convt_cli.models.tflite.tensors import Quantization, Tensor
 from convt_cli.operators.dtypes import Array, widened
 
@@ -57,9 +58,8 @@ def _found(graph: Graph, key: str, source: Bytes) -> Array:
         if node.operator not in FOLDED or not name:
             raise _no_constant(source.path, key, f"it is computed by {node.title}")
     stored = graph.tensors[name]
-    if stored.extent is None or stored.sparsity is not None:
-        kind = "not kept in the file" if stored.sparsity is None else "sparse"
-        raise _no_constant(source.path, key, f"'{shown(name)}' is {kind}")
+    if stored.extent is None:
+        raise _no_constant(source.path, key, f"'{shown(name)}' is not kept in the file")
     array = _read(stored, source)
     if array.size != prod(wanted.shape):
         raise damaged(source.path, f"'{shown(key)}' is {list(wanted.shape)} of {array.size:,}")
@@ -90,7 +90,6 @@ def _along(meaning: Quantization, rank: int) -> tuple[Array, Array]:
 
 def _stored(tensor: Tensor, source: Bytes) -> Array:
     """The numbers as they are stored; bfloat16 is widened, and so are those of 4 bits."""
-    count = prod(tensor.shape)
     form = {BFLOAT16: "H", INT4: "B"}.get(tensor.type) or form_of(tensor.type)
     if not form:
         raise ArrayError(
@@ -100,16 +99,24 @@ def _stored(tensor: Tensor, source: Bytes) -> Array:
             help="convert the model again, to float32",
         )
     dtype = np.dtype(form).newbyteorder("<")
-    elements = (count + 1) // 2 if tensor.type == INT4 else count
-    extent = tensor.extent
-    if extent is None or extent.size != elements * dtype.itemsize:
-        raise damaged(source.path, f"'{shown(tensor.name)}' does not have {count:,} numbers")
+    extent = tensor.extent or Extent(0, 0)
     what = f"'{shown(tensor.name)}' of {shown(source.path)}"
     memory.require(6 * extent.size, what, help="use a machine with more memory")
-    flat: Array = np.frombuffer(source.at(*extent), dtype)
+    content = source.at(extent.place, extent.size // dtype.itemsize * dtype.itemsize)
+    flat = _widened(np.frombuffer(content, dtype), tensor)
+    if tensor.sparsity is not None:
+        return dense(tensor, flat, source)
+    if flat.size != prod(tensor.shape) or len(content) != extent.size:
+        count = f"{prod(tensor.shape):,}"
+        raise damaged(source.path, f"'{shown(tensor.name)}' does not have {count} numbers")
+    return flat.reshape(tensor.shape)
+
+
+def _widened(flat: Array, tensor: Tensor) -> Array:
+    """The numbers of a tensor, whatever its type, in a type that NumPy has."""
     if tensor.type == INT4:
-        flat = _halves(flat)[:count]
-    return (widened(flat) if tensor.type == BFLOAT16 else flat).reshape(tensor.shape)
+        return _halves(flat)[: prod(tensor.shape)]
+    return widened(flat) if tensor.type == BFLOAT16 else flat
 
 
 def _halves(packed: Array) -> Array:

@@ -290,6 +290,29 @@ def _constants() -> Iterator[tuple[str, Sample]]:
     yield "dequantised", Sample(nodes, {"x": IMAGE}, {"half": shifted, "b": weights(6)}, (), shape)
 
 
+def _sparse() -> Iterator[tuple[str, Sample]]:
+    nodes = [op("DENSIFY", "few", "w"), op("FULLY_CONNECTED", "x w", "y")]
+    dense = {0: ("b", 0)}
+    three = {2: ("B", 3), 3: {0: Vector("B", (0, 2, 2, 3, 6))}}  # rows of 2, 0, 1 and 3 numbers
+    columns = {4: ("B", 2), 5: {0: Vector("H", (1, 5, 0, 2, 3, 4))}}
+    rows = [{**dense, 1: ("i", 4)}, {0: ("b", 1), **three, **columns}]
+    two = {2: ("B", 1), 3: {0: Vector("i", (0, 1, 3))}}  # rows of 1 and 2 blocks of 2 x 3
+    blocks = [
+        {**dense, 1: ("i", 2)},
+        {0: ("b", 1), **two, 4: ("B", 3), 5: {0: Vector("B", (1, 0, 1))}},
+        {**dense, 1: ("i", 2)},
+        {**dense, 1: ("i", 3)},
+    ]
+    for name, order, blocked, levels, count in (
+        ("rows", (0, 1), (), rows, 6),
+        ("blocks", (0, 1, 2, 3), (0, 1), blocks, 18),
+    ):
+        tree = {6: {0: Vector("i", order), 1: Vector("i", blocked), 2: levels}}
+        stored = {"few": Stored(weights(count), tree, shape=(4, 6))}
+        shape = {"w": {0: Vector("i", (4, 6))}}
+        yield f"sparse {name}", Sample(nodes, {"x": (1, 6)}, stored, (), shape)
+
+
 CASES: dict[str, Sample] = {
     name: sample
     for kind in (
@@ -302,6 +325,7 @@ CASES: dict[str, Sample] = {
         _parts,
         _matrices,
         _constants,
+        _sparse,
     )
     for name, sample in kind()
 }
