@@ -294,8 +294,8 @@ EXPLANATIONS: dict[str, Explanation] = {
     ),
     "E505": Explanation(
         "what an imported node does can be said in a spec",
-        "Some ONNX operators have no layer type whose shapes are theirs, and none that moves the "
-        "batch axis has one.  --partial keeps all layers that do not depend on such a node.",
+        "Some operators of models have no layer type whose shapes are theirs, and none that moves "
+        "the batch axis has one.  --partial keeps all layers that do not depend on such a node.",
     ),
     "E506": Explanation(
         "the inputs of an imported model are images of known sizes",

@@ -47,6 +47,7 @@ WEIGHT_FORMATS = {
     ".safetensors": WeightFormat(module="convt_cli.files.safetensors"),
     ".onnx": WeightFormat(module="convt_cli.models.onnx.weights", spreads_vectors=True),
     ".pt2": WeightFormat(module="convt_cli.models.pt2.weights", spreads_vectors=True),
+    ".tflite": WeightFormat(module="convt_cli.models.tflite.weights", spreads_vectors=True),
 }
 """The formats by the suffix of their files, beside those of `array_formats`."""
 

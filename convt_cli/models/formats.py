@@ -17,6 +17,7 @@ from convt_cli.models.imported import ImportedModel
 FORMATS = {
     ".onnx": "convt_cli.models.onnx.read",
     ".pt2": "convt_cli.models.pt2.read",
+    ".tflite": "convt_cli.models.tflite.read",
 }
 """The module that reads a format, by the suffix of its files in lower case."""
 

@@ -80,7 +80,7 @@ class Importer(ABC, Generic[_NodeT, _ConstantT]):
         graph: AnyGraph[_NodeT],
         needed: Sequence[_NodeT],
         rules: Framework,
-        values: dict[str, Activation | Cut | Places | _ConstantT],
+        values: dict[str, Activation | Cut | _ConstantT],
         *,
         partial: bool,
     ) -> None:
@@ -109,8 +109,8 @@ class Importer(ABC, Generic[_NodeT, _ConstantT]):
 
     @abstractmethod
     def value(
-        self, node: _NodeT, given: list[Activation | Cut | Places | _ConstantT]
-    ) -> Activation | Places | _ConstantT | tuple[Activation | Places | None, ...]:
+        self, node: _NodeT, given: list[Activation | Cut | _ConstantT]
+    ) -> Activation | _ConstantT | tuple[Activation | _ConstantT | None, ...]:
         """The first value that `node` gives, or all of several, its layers added.
 
         None stands for a value that nothing reads.  Raises Untranslatable.
@@ -146,11 +146,11 @@ class Importer(ABC, Generic[_NodeT, _ConstantT]):
         return len(self.inputs) + len(self.layers)
 
     def add_layers(self, operation: Translation, name: str) -> None:
-        """Add the layers of `operation`, the last of which is called `name`."""
+        """Add the layers of `operation`: the last is called `name`, those before NAME/TYPE."""
         first = self.next_layer
         last = first + len(operation.layers) - 1
         for number, layer in enumerate(operation.layers, first):
-            called = name if number == last else f"{name}_{layer.type}"
+            called = name if number == last else f"{name}/{layer.type}"
             self.layers[number] = replace(layer, name=called)
         for note in operation.notes:
             self.notes[note] = self.notes.get(note, 0) + 1

@@ -168,6 +168,24 @@ class Translation:
             return self.layer("flatten", source)
         return self.layer("reshape", source, shape=full[1:])
 
+    def exchanged(self, source: Activation, block: int, *, block_first: bool) -> Activation:
+        """`source` with its channels (block, depth) in the order (depth, block); or back.
+
+        `block` is the number of places in a block, and `block_first` says that `source` has the
+        first of the two orders.
+        """
+        channels, *sizes = source.shape
+        depth, left = divmod(channels, block)
+        if left:
+            self.refuse(f"{block} does not divide its {channels} channels", code="E126")
+        if depth == 1 or block == 1:
+            return source
+        pair = (block, depth) if block_first else (depth, block)
+        axes = (1, 0, *range(2, 2 + len(sizes)))
+        apart = self.layer("reshape", source, shape=(*pair, *sizes))
+        exchanged = self.layer("transpose", apart, axes=axes)
+        return self.layer("reshape", exchanged, shape=source.shape)
+
     def cropped(self, source: Activation, cut: tuple[Pair, ...]) -> Activation:
         """`source` cropped by one (before, after) pair per spatial axis, if any is above 0."""
         if not any(map(any, cut)):

@@ -12,10 +12,11 @@ from convt_cli.models.formats import FORMATS, Format
 from convt_cli.models.load import load_model
 from convt_cli.models.onnx import read as onnx
 from convt_cli.models.pt2 import read as pt2
+from convt_cli.models.tflite import read as tflite
 from tests.conftest import Run, assert_refused
 
 # mypy holds each module to the interface, so every format stands here.
-CHECKED: tuple[Format, ...] = (onnx, pt2)
+CHECKED: tuple[Format, ...] = (onnx, pt2, tflite)
 
 
 @pytest.mark.parametrize("module", FORMATS.values())

@@ -52,7 +52,7 @@ def convert(
     return _Importer(graph, reference, partial=partial).run(override or {})
 
 
-class _Importer(Importer[Node, Constant]):
+class _Importer(Importer[Node, "Constant | Places"]):
     """The walk over an ONNX graph, whose constants are computed on the way."""
 
     origin = "an ONNX model"

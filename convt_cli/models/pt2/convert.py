@@ -58,7 +58,7 @@ def convert(
     return _Importer(graph, reference, partial=partial).run(override or {})
 
 
-class _Importer(Importer[Node, "Constant | int | float"]):
+class _Importer(Importer[Node, "Constant | Places | int | float"]):
     """The walk over the graph; layers get the names of the modules that they belong to."""
 
     origin = "a PyTorch model"

@@ -294,7 +294,7 @@ CASES: dict[str, tuple[list[Node], dict[str, Tensor], list[str]]] = {
         [
             "slice, axis: 0, begin: 0, end: 2",
             "slice, from: input, axis: 0, begin: 2",
-            "mul, from: [b_slice, b]",
+            "mul, from: [b/slice, b]",
         ],
     ),
     "split-of-which-one-is-read": (
@@ -525,7 +525,7 @@ CASES: dict[str, tuple[list[Node], dict[str, Tensor], list[str]]] = {
     "two-activations-less": (
         [node("Sub", "x x", "y")],
         {},
-        ["scale, weight: -1.0", "add, from: [input, y_scale]"],
+        ["scale, weight: -1.0", "add, from: [input, y/scale]"],
     ),
     "resize-one-axis": (
         [node("Resize", "x - f", "y", axes=(-1,))],
@@ -564,7 +564,7 @@ CASES: dict[str, tuple[list[Node], dict[str, Tensor], list[str]]] = {
     "tile": (
         [node("Tile", "x r", "y")],
         {"r": constant([1, 3, 1, 2])},
-        ["concat, from: [input, input, input]", "concat, from: [y_concat, y_concat], axis: 2"],
+        ["concat, from: [input, input, input]", "concat, from: [y/concat, y/concat], axis: 2"],
     ),
     "conv-fused": (
         [node("com.microsoft.FusedConv", "x w", "y", activation="Relu")],

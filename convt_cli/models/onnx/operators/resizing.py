@@ -163,14 +163,14 @@ def _depth_to_space(operation: Operation) -> Activation:
     source, factor = operation.activation(), _block(operation)
     # DCR counts channels as (block, depth); a pixel_shuffle takes (depth, block), which is CRD
     if operation.node.word("mode", "DCR") == "DCR":
-        source = _exchanged(operation, source, factor**2, block_first=True)
+        source = operation.exchanged(source, factor**2, block_first=True)
     return operation.layer("pixel_shuffle", source, factor=factor)
 
 
 def _space_to_depth(operation: Operation) -> Activation:
     factor = _block(operation)
     shuffled = operation.layer("pixel_unshuffle", operation.activation(), factor=factor)
-    return _exchanged(operation, shuffled, factor**2, block_first=False)
+    return operation.exchanged(shuffled, factor**2, block_first=False)
 
 
 def _block(operation: Operation) -> int:
@@ -178,27 +178,6 @@ def _block(operation: Operation) -> int:
     factor = operation.node.integer("blocksize", 0)
     require_bounded(operation, "blocksize", (factor,), 1)
     return factor
-
-
-def _exchanged(
-    operation: Operation, source: Activation, block: int, *, block_first: bool
-) -> Activation:
-    """`source` with its channels (block, depth) in the order (depth, block); or back.
-
-    `block` is the number of places in a block, and `block_first` says that `source` has the
-    first of the two orders.
-    """
-    channels, *sizes = source.shape
-    depth, left = divmod(channels, block)
-    if left:
-        operation.refuse(f"{block} does not divide its {channels} channels", code="E126")
-    if depth == 1 or block == 1:
-        return source
-    pair = (block, depth) if block_first else (depth, block)
-    axes = (1, 0, *range(2, 2 + len(sizes)))
-    apart = operation.layer("reshape", source, shape=(*pair, *sizes))
-    exchanged = operation.layer("transpose", apart, axes=axes)
-    return operation.layer("reshape", exchanged, shape=source.shape)
 
 
 OPERATORS: dict[str, Translator] = {
