@@ -23,6 +23,7 @@ COMMANDS = {
     "table": ("table", "net.yaml"),
     "compare": ("compare", "net.yaml"),
     "verify": ("verify", "net.yaml"),
+    "diagnose": ("diagnose", "net.yaml", "--layer", "conv1", "--x", "x.npy", "--y", "made.npy"),
     "analyze": ("analyze", "net.yaml"),
     "matrix": ("matrix", "net.yaml", "-o", "out.npz"),
     "apply": ("apply", "net.yaml", "x.npy", "--forward", "-o", "out.npy"),
@@ -40,6 +41,7 @@ COMMANDS = {
 def _arrays(folder: Path) -> None:
     np.save(folder / "x.npy", np.ones((16, 16, 3)))
     np.save(folder / "y.npy", np.ones((1, 14, 1)))
+    np.save(folder / "made.npy", np.full((1, 14, 1), 9 * 16.0))
 
 
 def assert_warned_once(outcome: Outcome) -> None:
