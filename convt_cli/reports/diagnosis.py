@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from convt_cli.analysis.diagnose.diagnosis import Diagnosis, Largest
+from convt_cli.analysis.diagnose.diagnosis import Diagnosis, Largest, Verdict
 from convt_cli.analysis.diagnose.search import Explanation
 from convt_cli.arithmetic.network import Network
 from convt_cli.errors import shape_text, shown
@@ -24,7 +24,7 @@ _COLUMNS = (
     column("bound", optional=1),
     column("explanation"),
 )
-_VERDICTS = ("equal", "rounding", "different")
+_VERDICTS: tuple[Verdict, ...] = ("equal", "rounding", "different")
 _MOST_LISTED = 8
 """How many layers that were not judged a note lists before it says how many more there are."""
 _SMALL = (

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from math import prod
+from math import expm1, log1p, prod
 from typing import Any
 
 import numpy as np
@@ -136,7 +136,7 @@ def with_errors(
     `relative` is the error of the sum, `roundings` how often each operand is rounded before it.
     """
     unit = accumulator.unit
-    total = (1 + relative) * (1 + unit) ** roundings - 1 if roundings else relative
+    total = relative + (1 + relative) * compounded(roundings, unit)
     # the values themselves were summed in float64
     total += relative / unit * _REFERENCE.unit
     with np.errstate(all="ignore"):
@@ -148,6 +148,15 @@ def with_errors(
         errors=errors,
         overflows=np.isfinite(sizes) & (sizes * (1 + total) > accumulator.largest),
     )
+
+
+def compounded(count: int, unit: float) -> float:
+    """(1 + unit)^count - 1: the error of `count` roundings, one after the other.
+
+    >>> compounded(2, 0.5), compounded(1, 2.0**-53) == 2.0**-53
+    (1.25, True)
+    """
+    return expm1(count * log1p(unit))
 
 
 def _roundings_before(prepared: Prepared, sources: Sources, accumulator: Precision) -> int:
@@ -196,7 +205,12 @@ def _matrix(prepared: Prepared, unit: float) -> float:
 
 def _mean(count: Callable[[Prepared], int]) -> _Rule:
     """The error of a mean of `count` numbers: their sum, and at most three factors behind it."""
-    return lambda prepared, unit: (1 + (count(prepared) - 1) * unit) * (1 + unit) ** 3 - 1
+
+    def rule(prepared: Prepared, unit: float) -> float:
+        summed = (count(prepared) - 1) * unit
+        return summed + (1 + summed) * compounded(3, unit)
+
+    return rule
 
 
 def _window(prepared: Prepared) -> int:
@@ -215,7 +229,7 @@ def _shared(prepared: Prepared) -> int:
 
 def _factors(count: int) -> _Rule:
     """The error of `count` roundings, one after the other."""
-    return lambda _, unit: (1 + unit) ** count - 1
+    return lambda _, unit: compounded(count, unit)
 
 
 def _upsampled(prepared: Prepared, _: float) -> float | None:
@@ -242,7 +256,7 @@ _ERRORS: Mapping[type[Definition], _Rule] = {
     AdaptiveAveragePool: _mean(_shared),
     Upsample: _upsampled,
     Add: lambda prepared, unit: (len(prepared.layer.inputs) - 1) * unit,
-    Multiply: lambda prepared, unit: (1 + unit) ** (len(prepared.layer.inputs) - 1) - 1,
+    Multiply: lambda prepared, unit: compounded(len(prepared.layer.inputs) - 1, unit),
     points.Scale: _factors(2),
     Clip: _factors(1),  # the bounds of a clip
     LeakyRelu: _factors(2),  # the slope, and the product

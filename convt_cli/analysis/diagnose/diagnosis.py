@@ -17,6 +17,7 @@ from convt_cli.analysis.diagnose.search import Explanation, Search
 from convt_cli.analysis.diagnose.subject import Subject
 from convt_cli.analysis.forward import known_step, require_same_batch
 from convt_cli.arithmetic.convolution import Shape
+from convt_cli.arithmetic.layers.rearranging import Flatten
 from convt_cli.arithmetic.network import Network, NetworkLayer
 from convt_cli.arithmetic.vocabulary import LAYOUTS
 from convt_cli.errors import RequestError
@@ -50,7 +51,8 @@ class Diagnosis:
 
     `differing` counts the elements that rounding does not explain, `rounded` those that it does,
     `count` all; where the shapes differ no element has a counterpart.  `accumulator` is the type
-    of the sums, `precision` the widest type whose rounding explains every difference.
+    of the sums, `precision` the widest type whose rounding explains every difference, where no
+    change does.
     """
 
     layer: NetworkLayer
@@ -125,8 +127,15 @@ def diagnose_layer(
         got=_as_expected(_channels_first(got, expected, layout), expected).astype(np.float64),
         held=held,
         accumulator=sums,
+        unflattened=_unflattened(network, layer),
     )
     return _judged(subject, layer, got.shape)
+
+
+def _unflattened(network: Network, layer: NetworkLayer) -> Shape | None:
+    """The shape of what the flatten layer reads that `layer` reads; None without one."""
+    above = [one for one in network.layers if one.name in layer.sources]
+    return above[0].inputs[0] if above and isinstance(above[0].definition, Flatten) else None
 
 
 def _judged(subject: Subject, layer: NetworkLayer, got: Shape) -> Diagnosis:
@@ -152,7 +161,9 @@ def _judged(subject: Subject, layer: NetworkLayer, got: Shape) -> Diagnosis:
         got=got,
         expected=subject.shape,
         accumulator=subject.accumulator.name,
-        precision=_explaining(subject, whole) if same_shape and verdict != "equal" else None,
+        precision=_explaining(subject, whole)
+        if same_shape and verdict != "equal" and not explanations
+        else None,
         largest=_largest(subject, found, agrees, equal) if same_shape else None,
         explanations=explanations,
         is_small_in_norm=same_shape

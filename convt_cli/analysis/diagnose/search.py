@@ -111,7 +111,7 @@ class Search:
                 break
             got = subject.got[some]
             found = subject.finished(sampled(subject, subject.convolution, some), got)
-            if found is not None and not found.agrees(got, subject.held).all():
+            if found is None or not found.agrees(got, subject.held).all():
                 return False
         return True
 
@@ -131,7 +131,7 @@ class Search:
         got = subject.got[one]
         part = subject.with_sources(subject.sources[0][one])
         found = part.finished(part.bare(), got)
-        return found is None or bool(found.agrees(got, subject.held).all())
+        return found is not None and bool(found.agrees(got, subject.held).all())
 
 
 def _variants(subject: Subject) -> Iterator[tuple[Variant, ...]]:

@@ -7,7 +7,7 @@ its array is read (`got`), or of what happens to its result (`finish`).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from convt_cli.analysis.backward.step import Sources
 from convt_cli.analysis.diagnose.bounds import Prepared, Reckoning, applied
@@ -26,7 +26,8 @@ class Subject:
     """A layer, its sources (batch, channels, *spatial), and the array `got` that is judged.
 
     `got` is (batch, channels, *spatial) in float64; `held` is the type that it came in, and
-    `accumulator` that of the sums.
+    `accumulator` that of the sums.  `unflattened` is the shape that a vector had before it was
+    flattened, where the layer reads one; `finish` is applied to the result, one after the other.
     """
 
     prepared: Prepared
@@ -34,7 +35,8 @@ class Subject:
     got: Array
     held: Precision
     accumulator: Precision
-    finish: tuple[Finish, ...] = field(default=())
+    unflattened: Shape | None = None
+    finish: tuple[Finish, ...] = ()
 
     @property
     def shape(self) -> Shape:

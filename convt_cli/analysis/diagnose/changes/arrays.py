@@ -45,10 +45,13 @@ def _read_as(subject: Subject, got: Array, text: str) -> Variant:
 
 
 def _layout_of_sources(subject: Subject) -> Iterator[Variant]:
-    source = subject.sources[0]
-    if source.ndim < 3 or len(subject.sources) > 1:
+    if len(subject.sources) > 1:
         return
-    shape = source.shape
+    flat = subject.sources[0].shape
+    shape = (flat[0], *subject.unflattened) if subject.unflattened else flat
+    if len(shape) < 3:
+        return
+    source = subject.sources[0].reshape(shape)
     found = {
         "x is read as channels_last": np.moveaxis(source.reshape(_last(shape)), -1, 1),
         "x was channels_last and is read as channels_first": np.moveaxis(source, 1, -1).reshape(
@@ -58,7 +61,7 @@ def _layout_of_sources(subject: Subject) -> Iterator[Variant]:
     for text, other in found.items():
         yield Variant(
             change="layout",
-            subject=subject.with_sources(other),
+            subject=subject.with_sources(other.reshape(flat)),
             was=_FIRST,
             becomes=_LAST,
             text=text,

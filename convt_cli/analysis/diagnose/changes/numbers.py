@@ -20,9 +20,19 @@ from convt_cli.operators.pooling import elements_met, window_walk
 
 
 def bias(subject: Subject) -> Iterator[Variant]:
-    """The bias left out, or added twice."""
+    """The bias left out, or added twice; any bias, where the spec names none."""
     own = subject.prepared.parameters.get("bias")
-    if own is None or subject.prepared.layer.type not in _BIASED:
+    if subject.prepared.layer.type not in _BIASED:
+        return
+    if own is None:
+        yield Variant(
+            change="bias",
+            subject=subject.with_finish(_with_any_bias(subject.held)),
+            was=None,
+            becomes="one number per channel",
+            text="there is a bias that the spec does not have",
+            common=False,
+        )
         return
     yield Variant(
         change="bias",
@@ -41,6 +51,28 @@ def bias(subject: Subject) -> Iterator[Variant]:
 
 
 _BIASED = ("conv", "conv_transpose", "linear", "scale")
+_LEAST_OF_A_CHANNEL = 4
+"""An unknown bias is only found from as many elements of every channel."""
+
+
+def _with_any_bias(held: Precision) -> Finish:
+    """One number for every channel, added to all of its elements: any number that they allow."""
+
+    def finish(found: Reckoning, got: Array) -> Reckoning | None:
+        axes = (0, *range(2, got.ndim))
+        if found.values.shape != got.shape or got[:, 0].size < _LEAST_OF_A_CHANNEL:
+            return None
+        with np.errstate(all="ignore"):
+            # the last rounding is of a sum with the bias, so it is got's
+            margins = found.errors + held.unit * abs(got) + held.smallest
+            low = (got - found.values - margins).max(axes, keepdims=True)
+            high = (got - found.values + margins).min(axes, keepdims=True)
+            bias = (low + high) / 2
+        if not (low <= high).all():
+            return None
+        return replace(found, values=found.values + bias)
+
+    return finish
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,17 +124,13 @@ def activation(subject: Subject) -> Iterator[Variant]:
         finish = _rounding_itself(one, subject.accumulator) if one.computed else one
         yield Variant(
             change="activation",
-            subject=subject.with_finish(_needed(finish) if one.name == "relu6" else finish),
+            subject=subject.with_finish(finish),
             was=None,
             becomes=one.name,
+            key=one.name.removesuffix("6"),  # where nothing passes 6, relu says it all
             text=f"a {one.name} is fused in",
             common=one.name == "relu",
         )
-
-
-def _needed(finish: Finish) -> Finish:
-    """`finish`, where something passes 6: otherwise it is the relu that was tried before."""
-    return lambda found, got: finish(found, got) if (found.values > 6).any() else None
 
 
 def _rounding_itself(one: Activation, accumulator: Precision) -> Finish:
