@@ -25,6 +25,8 @@ _COLUMNS = (
     column("explanation"),
 )
 _VERDICTS: tuple[Verdict, ...] = ("equal", "rounding", "different")
+_KEYS = ("padding", "stride", "dilation", "padding_mode", "ceil_mode")
+"""The changes that are keys of a layer, so that --set can make them."""
 _MOST_LISTED = 8
 """How many layers that were not judged a note lists before it says how many more there are."""
 _SMALL = (
@@ -47,7 +49,7 @@ def dump_report(
     """The report on all layers of a network; the first guilty one comes first in its notes."""
     first = next((one.layer.name for one in judged if one.verdict == "different"), None)
     return Report(
-        tables=(_table(network, judged, tuple(_left_notes(not_judged))),),
+        tables=(_table(network, judged, (_counted(judged), *_left_notes(not_judged))),),
         plain=lambda: {
             "version": VERSION,
             "layers": [_document(network, one) for one in judged],
@@ -105,9 +107,13 @@ def _notes(network: Network, judged: Sequence[Diagnosis]) -> Iterator[str]:
     for name, layers in _by_precision(judged).items():
         listed = _listed(layers)
         yield f"Within the bound of sums in {name}: {listed}."
+
+
+def _counted(judged: Sequence[Diagnosis]) -> str:
+    """How many layers were judged, and how."""
     counts = Counter(one.verdict for one in judged)
     counted = ", ".join(f"{counts[word]} {word}" for word in _VERDICTS if counts[word])
-    yield f"Judged, {len(judged)}: {counted}."
+    return f"Judged, {len(judged)}: {counted}."
 
 
 def _guilty_notes(network: Network, found: Diagnosis) -> Iterator[str]:
@@ -123,7 +129,19 @@ def _guilty_notes(network: Network, found: Diagnosis) -> Iterator[str]:
     if found.precision is not None and not found.explanations:
         yield f"`--accumulator {found.precision}` would call it rounding."
     for framework, line in code_of(network, found).items():
-        yield f"The right values in {framework}: {line}"
+        yield f"The values of the spec in {framework}: {line}"
+    settings = [setting_of(found, one) for one in found.explanations]
+    yield from (f"If the array is right, the spec is with {one}" for one in settings if one)
+
+
+def setting_of(found: Diagnosis, explanation: Explanation) -> str | None:
+    """The option by which the spec describes the array; None where one key does not say it."""
+    direct = found.layer.type != "conv_transpose"
+    is_key = explanation.change in _KEYS and (direct or explanation.change != "padding")
+    if not is_key or explanation.also is not None or explanation.key.endswith(" zeros"):
+        return None
+    value = str(explanation.becomes).lower() if explanation.change == "ceil_mode" else None
+    return f"--set '{shown(found.layer.name)}.{explanation.change}={value or explanation.becomes}'"
 
 
 def _sentence(explanation: Explanation) -> str:

@@ -1,4 +1,4 @@
-"""convt diagnose on what PyTorch and ONNX Runtime compute: right answers, and wrong ones by name."""
+"""convt diagnose beside PyTorch and ONNX Runtime: right answers pass, wrong ones get their name."""
 
 from __future__ import annotations
 

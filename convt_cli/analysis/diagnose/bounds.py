@@ -66,10 +66,9 @@ class Reckoning:
 
     def bounds(self, held: Precision) -> Array:
         """How far an element may be off after its last rounding, to the type `held`."""
-        with np.errstate(all="ignore"):
-            rounding = held.unit * (abs(self.values) + self.errors) + held.smallest / 2
-            bounds: Array = self.errors + rounding
-            return bounds
+        rounding = held.unit * (abs(self.values) + self.errors) + held.smallest / 2
+        bounds: Array = self.errors + rounding
+        return bounds
 
     def equal(self, got: Array, held: Precision) -> Array:
         """Where `got` is the value, rounded once to the type `held`; nan equals nan."""
@@ -80,10 +79,9 @@ class Reckoning:
     def agrees(self, got: Array, held: Precision) -> Array:
         """Where `got` is the value but for rounding, an overflow included."""
         bounds = self.bounds(held)
-        with np.errstate(all="ignore"):
-            near = (abs(got - self.values) <= bounds) & np.isfinite(bounds)
-            passes = abs(self.values) + bounds > held.largest * (1 - held.unit)
-            too_large = passes & np.isinf(got) & (np.sign(got) == np.sign(self.values))
+        near = (abs(got - self.values) <= bounds) & np.isfinite(bounds)
+        passes = abs(self.values) + bounds > held.largest * (1 - held.unit)
+        too_large = passes & np.isinf(got) & (np.sign(got) == np.sign(self.values))
         overflown = (self.overflows | too_large) & np.isfinite(self.values) & ~np.isfinite(got)
         found: Array = near | self.equal(got, held) | overflown
         return found
@@ -119,12 +117,11 @@ def applied(prepared: Prepared, sources: Sources) -> Applied:
     Two applications of the layer: on its numbers, and on their absolute values where it sums.
     """
     take = STEPS[type(prepared.definition)].take
-    with np.errstate(all="ignore"):
-        values = take(prepared, sources).value
-        sizes = abs(values)
-        if relative_error(prepared, _REFERENCE):
-            summed = take(absolute(prepared), tuple(map(abs, sources))).value
-            sizes = np.maximum(summed, sizes)
+    values = take(prepared, sources).value
+    sizes = abs(values)
+    if relative_error(prepared, _REFERENCE):
+        summed = take(absolute(prepared), tuple(map(abs, sources))).value
+        sizes = np.maximum(summed, sizes)
     return Applied(prepared=prepared, sources=sources, values=values, sizes=sizes)
 
 
@@ -139,8 +136,7 @@ def with_errors(
     total = relative + (1 + relative) * compounded(roundings, unit)
     # the values themselves were summed in float64
     total += relative / unit * _REFERENCE.unit
-    with np.errstate(all="ignore"):
-        errors = total * sizes + (relative / unit + roundings) * accumulator.smallest
+    errors = total * sizes + (relative / unit + roundings) * accumulator.smallest
     if not total:
         errors = np.zeros_like(values)
     return Reckoning(

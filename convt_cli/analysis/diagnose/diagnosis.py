@@ -129,7 +129,8 @@ def diagnose_layer(
         accumulator=sums,
         unflattened=_unflattened(network, layer),
     )
-    return _judged(subject, layer, got.shape)
+    with np.errstate(all="ignore"):  # nan and infinity are values, of x as of results
+        return _judged(subject, layer, got.shape)
 
 
 def _unflattened(network: Network, layer: NetworkLayer) -> Shape | None:
@@ -183,8 +184,7 @@ def _worst_first(subject: Subject, found: Reckoning, wrong: Array) -> Array:
 
 def _distances(subject: Subject, found: Reckoning) -> Array:
     """|got - value|; infinite where either is no finite number and they are not equal."""
-    with np.errstate(all="ignore"):
-        distances = abs(subject.got - found.values)
+    distances = abs(subject.got - found.values)
     distances = np.where(np.isfinite(distances), distances, np.inf)
     same: Array = np.where(found.equal(subject.got, subject.held), 0, distances)
     return same

@@ -44,9 +44,8 @@ def sampled(subject: Subject, convolution: Convolution, places: Places) -> Recko
     present = np.ones(1, bool)
     for mask in inside:
         present = present & mask
-    with np.errstate(all="ignore"):
-        products = np.where(present, weight * np.where(present, taken, 0), 0)
-        return _summed(subject, products.reshape(len(items), -1), channels)
+    products = np.where(present, weight * np.where(present, taken, 0), 0)
+    return _summed(subject, products.reshape(len(items), -1), channels)
 
 
 def _summed(subject: Subject, products: Array, channels: Array) -> Reckoning:

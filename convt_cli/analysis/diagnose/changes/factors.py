@@ -24,16 +24,15 @@ def factor_of(found: Reckoning, got: Array, held: Precision) -> float | None:
     """
     if found.values.shape != got.shape:
         return None
-    with np.errstate(all="ignore"):
-        plain = np.isfinite(found.values) & np.isfinite(got) & np.isfinite(found.errors)
-        telling = plain & (abs(found.values) > 100 * found.errors) & (found.values != 0)
-        if telling.sum() < _LEAST_ELEMENTS:
-            return None
-        values, errors, given = found.values[telling], found.errors[telling], got[telling]
-        slack = 4 * held.unit * abs(given) + held.smallest
-        centres = given / values
-        margins = (slack + abs(centres) * errors) / (abs(values) - errors)
-        low, high = float((centres - margins).max()), float((centres + margins).min())
+    plain = np.isfinite(found.values) & np.isfinite(got) & np.isfinite(found.errors)
+    telling = plain & (abs(found.values) > 100 * found.errors) & (found.values != 0)
+    if telling.sum() < _LEAST_ELEMENTS:
+        return None
+    values, errors, given = found.values[telling], found.errors[telling], got[telling]
+    slack = 4 * held.unit * abs(given) + held.smallest
+    centres = given / values
+    margins = (slack + abs(centres) * errors) / (abs(values) - errors)
+    low, high = float((centres - margins).max()), float((centres + margins).min())
     if not (low <= high and isfinite(low) and isfinite(high)):
         return None
     return _simplest(low, high)

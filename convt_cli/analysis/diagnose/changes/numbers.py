@@ -62,12 +62,11 @@ def _with_any_bias(held: Precision) -> Finish:
         axes = (0, *range(2, got.ndim))
         if found.values.shape != got.shape or got[:, 0].size < _LEAST_OF_A_CHANNEL:
             return None
-        with np.errstate(all="ignore"):
-            # the last rounding is of a sum with the bias, so it is got's
-            margins = found.errors + held.unit * abs(got) + held.smallest
-            low = (got - found.values - margins).max(axes, keepdims=True)
-            high = (got - found.values + margins).min(axes, keepdims=True)
-            bias = (low + high) / 2
+        # the last rounding is of a sum with the bias, so it is got's
+        margins = found.errors + held.unit * abs(got) + held.smallest
+        low = (got - found.values - margins).max(axes, keepdims=True)
+        high = (got - found.values + margins).min(axes, keepdims=True)
+        bias = (low + high) / 2
         if not (low <= high).all():
             return None
         return replace(found, values=found.values + bias)
@@ -88,8 +87,7 @@ class Activation:
     computed: bool = True
 
     def __call__(self, found: Reckoning, _: Array) -> Reckoning:
-        with np.errstate(all="ignore"):
-            values = self.function(found.values)
+        values = self.function(found.values)
         return replace(found, values=values, errors=self.slope * found.errors)
 
 
