@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from convt_cli.analysis.backward.reconstruct import reconstruct
     from convt_cli.analysis.backward.stimulus import stimulus
     from convt_cli.analysis.coverage import coverage
+    from convt_cli.analysis.diagnose.diagnosis import diagnose
+    from convt_cli.analysis.diagnose.dump import diagnose_dump
     from convt_cli.analysis.invert import invert
     from convt_cli.analysis.singular.values import singular_values
     from convt_cli.analysis.verify import verify_layer
@@ -47,6 +49,8 @@ _HOMES = {
     "conv_matrix": "convt_cli.operators.functions",
     "conv_transpose": "convt_cli.operators.functions",
     "coverage": "convt_cli.analysis.coverage",
+    "diagnose": "convt_cli.analysis.diagnose.diagnosis",
+    "diagnose_dump": "convt_cli.analysis.diagnose.dump",
     "invert": "convt_cli.analysis.invert",
     "singular_values": "convt_cli.analysis.singular.values",
     "verify_layer": "convt_cli.analysis.verify",
@@ -73,6 +77,8 @@ __all__ = [
     "conv_matrix",
     "conv_transpose",
     "coverage",
+    "diagnose",
+    "diagnose_dump",
     "difference",
     "invert",
     "load_spec",

@@ -45,7 +45,7 @@ class Plan:
     @property
     def steps(self) -> tuple[StepType, ...]:
         """What each layer does.  Raises RequestError (E507) for one whose numbers are unknown."""
-        return tuple(_known_step(layer, self.network) for layer in self.layers)
+        return tuple(known_step(layer, self.network) for layer in self.layers)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -202,7 +202,7 @@ def _as_batch(array: Array, shape: Shape) -> Array:
     return batch
 
 
-def _known_step(layer: NetworkLayer, network: Network) -> StepType:
+def known_step(layer: NetworkLayer, network: Network) -> StepType:
     """The step of `layer`.  Raises RequestError (E507) where its numbers are not known."""
     known, missing = step_type(layer, network.rules), _missing(layer, network)
     if known is None or missing:

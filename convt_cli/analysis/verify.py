@@ -19,9 +19,9 @@ from math import fsum, prod
 
 import numpy as np
 
-from convt_cli.analysis.coverage import overlap_counts
 from convt_cli.analysis.linear_map import real
 from convt_cli.analysis.peers import Peer, PeerRefused, peer_result
+from convt_cli.analysis.rounding import products_summed
 from convt_cli.arithmetic.axis import Axis, ceil_div
 from convt_cli.arithmetic.convolution import Convolution, Shape
 from convt_cli.errors import GeometryError
@@ -111,7 +111,7 @@ def _dot_test(convolution: Convolution, weight: Array) -> Check:
     left = fsum((apply_forward(convolution, weight, x) * y).flat)
     right = fsum((x * apply_transpose(convolution, weight, y)).flat)
     scale = fsum((apply_forward(convolution, abs(weight), abs(x)) * abs(y)).flat)
-    count = max(_products(convolution, forward=True), _products(convolution, forward=False))
+    count = max(products_summed(convolution, forward=forward) for forward in (True, False))
     return _judged("dot test", abs(left - right), (count + 1) * _eps() * scale)
 
 
@@ -194,7 +194,7 @@ def _on_reals(
     source = _normal(convolution.input_shape if forward else convolution.output_shape)
     action = route("direct", forward=forward)
     scale = action(convolution, abs(weight), abs(source))
-    bounds = _products(convolution, forward=forward) * _eps() * scale
+    bounds = products_summed(convolution, forward=forward) * _eps() * scale
     first, second = (one(convolution, weight, source) for one in (other, action))
     return _compared(name, first, second, bounds, note)
 
@@ -227,7 +227,7 @@ def _peer_check(peer: Peer, convolution: Convolution, weight: Array) -> Check:
     taps64, source64 = taps.astype(np.float64), source.astype(np.float64)
     ours = action(convolution, taps64, source64)
     scale = action(convolution, abs(taps64), abs(source64))
-    count = _products(convolution, forward=forward) + 1
+    count = products_summed(convolution, forward=forward) + 1
     bounds = count * float(np.finfo(peer.dtype).eps) * scale
     return _compared(name, theirs, ours, bounds, f"in {peer.dtype}")
 
@@ -246,15 +246,6 @@ def _compared(name: str, first: Array, second: Array, bounds: Array, note: str) 
 
 def _judged(name: str, value: float, bound: float, note: str = "") -> Check:
     return Check(name=name, passed=value <= bound, value=value, bound=bound, note=note)
-
-
-def _products(convolution: Convolution, *, forward: bool) -> int:
-    """The largest number of products that are summed in one element of C x, or of Cᵀ y."""
-    out, inner, *kernel = convolution.weight_shape
-    if forward:
-        return inner * prod(kernel)
-    counts = [overlap_counts(axis, convolution.padding_mode) for axis in convolution.axes]
-    return max(1, out // convolution.groups * prod(max(count) for count in counts))
 
 
 def _normal(shape: Shape) -> Array:

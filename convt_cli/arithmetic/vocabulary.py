@@ -44,6 +44,8 @@ APPLY_DTYPES = ("int32", "int64", "float16", "float32", "float64", "complex64", 
 """The dtypes in which C and Cᵀ are applied."""
 RUN_DTYPES = ("float32", "float64")
 """The dtypes in which a network is run."""
+ACCUMULATORS = ("float64", "float32", "tf32", "bfloat16", "float16")
+"""The types that another tool may have summed in, the widest first."""
 INVERSE_DTYPES = ("float16", "float32", "float64")
 """The dtypes in which an inverse is written; the solver computes in float64."""
 

@@ -1,8 +1,8 @@
 """The group of commands, and the one place where errors become messages and exit statuses.
 
-The statuses are 0 where all is well, 1 where `check`, `verify` or `diff` found something, 2 where
-the request could not be met, and 128 + N where signal N ended convt: 130 interrupted, 143
-terminated.
+The statuses are 0 where all is well, 1 where `check`, `verify`, `diagnose` or `diff` found
+something, 2 where the request could not be met, and 128 + N where signal N ended convt: 130
+interrupted, 143 terminated.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from convt_cli.io.signals import Unwinding
 # In the order of the help; each is a module of this folder.
 COMMANDS = (
     *("shapes", "check", "table", "solve", "compare", "diff", "matrix", "apply", "run"),
-    *("verify", "analyze", "invert", "reconstruct", "stimulus"),
+    *("verify", "diagnose", "analyze", "invert", "reconstruct", "stimulus"),
     *("import", "deps", "explain"),
 )
 
 FOUND = 1
-"""The exit status of a `check`, a `verify` or a `diff` that found something."""
+"""The exit status of a command that looks for mistakes, such as `check`, and found something."""
 FAILED = 2
 """The exit status where the request could not be met."""
 INTERRUPTED = 130

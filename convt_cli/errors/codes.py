@@ -309,7 +309,9 @@ EXPLANATIONS: dict[str, Explanation] = {
         "operation have none.  Going down from a layer to the input, every layer in between is "
         "passed backwards: what only stands for an operation has no way back; deconvnet has none "
         "through smooth functions such as sigmoid, softmax and the norms that look at their input, "
-        "and without an image a stimulus goes through linear layers alone.",
+        "and without an image a stimulus goes through linear layers alone.  A diagnosis needs the "
+        "layer's own numbers, a weight that only fills the layer being none; and where elements "
+        "are not equal bit for bit, a bound of rounding that is proved for the layer's type.",
     ),
     "W001": Explanation(
         "channels come first in an input",

@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from convt_cli.errors import FileError, shown
+from convt_cli.files.archive import opened_npz
 from convt_cli.files.array_formats import ARRAY_FORMATS, STREAM
 from convt_cli.files.array_formats.base import ArrayFormat
+from convt_cli.files.damage import reporting_damage
+from convt_cli.files.npy import require_numpy_dtype
 from convt_cli.io.reading import STDIN, Opened, open_regular
 from convt_cli.io.stand_ins import telling_stand_ins
 from convt_cli.io.writing import output
@@ -70,10 +73,30 @@ def read_located(location: Location, opened: Opened = open_regular) -> Array:
     A text file gives two axes, with an integer dtype if all its numbers are integers, else float64.
     Raises FileError (E401), ArrayError (E302, E303), RequestError (E501).
     """
+    array = _read(location, opened)
+    key = f"#{shown(location.key)}" if location.key else ""
+    require_numpy_dtype(array.dtype, f"{shown(location.path)}{key}")
+    return array
+
+
+def read_with_bfloat16(name: str) -> Array:
+    """As `read_array`; an array of bfloat16 numbers comes with the dtype that NumPy has for it."""
+    return _read(locate(name), open_regular)
+
+
+def _read(location: Location, opened: Opened) -> Array:
+    """The array at `location`, whatever its dtype."""
     if location.path == STDIN:
         return location.format.read(STDIN, location.key, opened)
     with telling_stand_ins(location.path, opened):
         return location.format.read(location.path, location.key, opened)
+
+
+def keys_of(name: str) -> list[str]:
+    """The keys of the arrays in the file `name`.  Raises FileError (E401), ArrayError (E303)."""
+    require_archive(name)
+    with open_regular(name) as file, reporting_damage(name):
+        return [member.removesuffix(".npy") for member in opened_npz(file, name).namelist()]
 
 
 def write_array(name: str, array: Array, *, force: bool) -> None:

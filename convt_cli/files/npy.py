@@ -38,6 +38,10 @@ _HEADERS = {
 """NumPy's reader of a .npy header, by the version of the format."""
 
 
+BFLOAT16 = np.dtype("V2")
+"""What a .npy file says of bfloat16 numbers, which NumPy does not have."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
     """What the header of a .npy file says; `length` is how many bytes the header takes."""
@@ -62,6 +66,7 @@ def opened_npy(path: str) -> Iterator[tuple[BinaryIO, Header]]:
     with open_regular(path) as file:
         with telling_stand_ins(path), reporting_damage(path):
             header = _checked_header(file, shown(path), os.fstat(file.fileno()).st_size)
+        require_numpy_dtype(header.dtype, shown(path))
         yield file, header
 
 
@@ -78,8 +83,17 @@ def row_major(array: Array) -> Array:
     return array.copy(order="C") if array.flags.fnc else array
 
 
+def require_numpy_dtype(dtype: np.dtype[Any], name: str) -> None:
+    """Raise ArrayError (E302) for bfloat16 numbers."""
+    if dtype == BFLOAT16:
+        raise _no_numbers(dtype, name)
+
+
 def read_npy(file: Any, name: str, length: int | None) -> Array:
-    """One .npy array; `length` is that of the whole file with its header, None for a stream."""
+    """One .npy array; `length` is that of the whole file with its header, None for a stream.
+
+    bfloat16 numbers come as `BFLOAT16`.
+    """
     with reporting_damage(name):
         header = _checked_header(file, name, length)
         shape = header.shape
@@ -112,13 +126,8 @@ def _read_header(file: Any, name: str) -> Header:
             shape, fortran, dtype = read(counted)  # type: ignore[arg-type]  # as above
         except MemoryError:  # raised by Python's parser for deep nesting
             raise damaged(name, "its header is nested too deeply") from None
-    if dtype.hasobject or dtype.kind not in "biufc":
-        raise ArrayError(
-            "E302",
-            f"the array in {name} must hold numbers",
-            value=f"got dtype {dtype}",
-            help="save it as integers, floats or complex numbers",
-        )
+    if dtype.hasobject or (dtype.kind not in "biufc" and dtype != BFLOAT16):
+        raise _no_numbers(dtype, name)
     if any(size < 0 for size in shape):
         raise damaged(name, f"the header gives the shape {shape}")
     if len(shape) > _MOST_AXES:
@@ -133,6 +142,15 @@ def _read_header(file: Any, name: str) -> Header:
         fortran=bool(fortran),
         dtype=dtype,
         length=counted.count,
+    )
+
+
+def _no_numbers(dtype: np.dtype[Any], name: str) -> ArrayError:
+    return ArrayError(
+        "E302",
+        f"the array in {name} must hold numbers",
+        value=f"got dtype {dtype}",
+        help="save it as integers, floats or complex numbers",
     )
 
 

@@ -142,6 +142,25 @@ def load_model(
         raise SpecError(error.diagnostics(path, is_resized=bool(override))) from None
 
 
+def value_names(network: Network) -> dict[str, str]:
+    """The layers of a model's network by the names that the model has for what they give.
+
+    Empty for a spec.  Raises as `load_model`.
+    """
+    path = network.spec
+    if not is_model(path):
+        return {}
+    imported = load_model(
+        path,
+        os.path.basename(path),
+        override=dict(network.inputs),
+        partial=True,
+        allow_outside=network.allow_outside,
+    )
+    pairs = zip(imported.layers.values(), network.layers, strict=True)
+    return {layer.value: own.name for layer, own in pairs if layer.value}
+
+
 def _format_of(path: str) -> Format:
     """The module that reads files like `path`.  Raises FileError (E401)."""
     require_no_torch(path)

@@ -39,12 +39,16 @@ ARGUMENTS = {
     "compare": ("net.yaml",),
     "diff": ("net.yaml", "net.yaml"),
     "verify": ("net.yaml",),
+    "diagnose": ("net.yaml", "--layer", "conv1", "--x", "image.csv", "--y", "made.csv"),
     "analyze": ("net.yaml",),
     "invert": ("net.yaml", "x.csv", "-o", "y.csv"),
     "reconstruct": ("net.yaml", "image.csv", "--layer", "conv1"),
     "stimulus": ("net.yaml", "--layer", "conv1", "--unit", "0,1,1"),
 }
-"""How each command does something useful; x.csv is a 2 by 2 input, image.csv one of 4 by 4."""
+"""How each command does something useful.
+
+x.csv is a 2 by 2 input, image.csv one of 4 by 4, and made.csv what the layer gives for that.
+"""
 
 
 def assert_usage(outcome: Outcome, message: str) -> None:
@@ -139,6 +143,7 @@ class TestStatus:
         spec(GUIDE)
         (folder / "x.csv").write_text("1,2\n3,4\n", encoding="utf-8")
         (folder / "image.csv").write_text("1,2,3,4\n" * 4, encoding="utf-8")
+        (folder / "made.csv").write_text("196,241\n" * 2, encoding="utf-8")
         outcome = run(command, *ARGUMENTS[command])
         assert (outcome.status, outcome.err) == (0, "")
 

@@ -24,6 +24,7 @@ COMMANDS = {
     "compare": ("compare", "net.yaml"),
     "diff": ("diff", "net.yaml", "nn.Conv2d(16, 1, 3)", "--input", "16,16,3"),
     "verify": ("verify", "net.yaml"),
+    "diagnose": ("diagnose", "net.yaml", "--layer", "conv1", "--x", "x.npy", "--y", "made.npy"),
     "analyze": ("analyze", "net.yaml"),
     "matrix": ("matrix", "net.yaml", "-o", "out.npz"),
     "apply": ("apply", "net.yaml", "x.npy", "--forward", "-o", "out.npy"),
@@ -41,6 +42,7 @@ COMMANDS = {
 def _arrays(folder: Path) -> None:
     np.save(folder / "x.npy", np.ones((16, 16, 3)))
     np.save(folder / "y.npy", np.ones((1, 14, 1)))
+    np.save(folder / "made.npy", np.full((1, 14, 1), 9 * 16.0))
 
 
 def assert_warned_once(outcome: Outcome) -> None:

@@ -57,6 +57,7 @@ def _inputs() -> dict[str, bytes]:
         "w": np.arange(1.0, 10).reshape(1, 1, 3, 3),
         "x": np.arange(16.0).reshape(1, 4, 4),
         "y": np.arange(4.0).reshape(1, 2, 2),
+        "made": np.array([[[403.0, 448.0], [583.0, 628.0]]]),  # what the layer of NET makes of x
         "image": np.random.default_rng(0).standard_normal((3, 8, 8)),
     }
     contents = {
@@ -124,6 +125,7 @@ def _params(commands: dict[str, Any]) -> list[Any]:
 
 
 _SIZES = "--input-size 4 --output-size 2 --kernel-size 3 --stride 1 --dilation 1"
+_DIAGNOSE = "diagnose net.yaml --layer conv1 --x x.npy --y made.npy"
 _FILES = {
     "matrix csr": Output("matrix net.yaml -o TARGET", "C.npz"),
     "matrix csc": Output("matrix net.yaml --sparse-format csc -o TARGET", "C.npz"),
@@ -162,6 +164,7 @@ _FILES = {
     "solve": Output(f"solve {_SIZES} -o TARGET", "out.txt"),
     "analyze": Output("analyze net.yaml -o TARGET", "out.txt"),
     "verify": Output("verify net.yaml -o TARGET", "out.txt"),
+    "diagnose": Output(f"{_DIAGNOSE} -o TARGET", "out.txt"),
 }
 
 FILES = _params(_FILES)
@@ -186,6 +189,7 @@ _SAID = {
     "matrix --dry-run": "matrix net.yaml --dry-run",
     "analyze": "analyze net.yaml",
     "verify": "verify net.yaml",
+    "diagnose": _DIAGNOSE,
     "import": "import m.onnx -o -",
     "reconstruct": "reconstruct deep.yaml image.npy --layer last",
     "stimulus": "stimulus deep.yaml --layer last --unit 1,1,1",

@@ -15,6 +15,7 @@ from scipy.sparse import load_npz
 from convt_cli import (
     Network,
     coverage,
+    diagnose,
     difference,
     invert,
     load_spec,
@@ -128,6 +129,21 @@ def test_verify(run: Run, path: str, network: Network, name: str) -> None:
     assert [(one["name"], one["passed"], one["value"]) for one in written["checks"]] == [
         (one.name, one.passed, one.value) for one in verify_layer(network[name])
     ]
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_diagnose(run: Run, path: str, network: Network, name: str) -> None:
+    x = RNG.standard_normal((2, *network[name].inputs[0]))
+    y = np.ones((2, *network[name].output))
+    np.save("x.npy", x)
+    np.save("y.npy", y)
+    arguments = ("--layer", name, "--x", "x.npy", "--y", "y.npy", "--format", "json")
+    document = run("diagnose", path, *arguments).document
+    found = diagnose(network, x, y, layer=name)
+    assert found.largest is not None
+    assert (document["verdict"], document["differing"]) == (found.verdict, found.differing)
+    assert document["largest"]["expected"] == found.largest.expected
+    assert document["largest"]["bound"] == found.largest.bound
 
 
 @pytest.mark.parametrize("name", LAYERS)
