@@ -60,7 +60,11 @@ class _Summary:
             multiply_adds=sum(layer.geometry.multiply_adds for layer in layers),
             activations=sum(prod(layer.output) for layer in layers),
             not_trained=sum(layer.geometry.not_trained for layer in layers),
-            not_counted=tuple(layer.name for layer in layers if layer.stands_for is not None),
+            not_counted=tuple(
+                layer.name
+                for layer in layers
+                if layer.stands_for is not None and not layer.geometry.parameters
+            ),
         )
 
 

@@ -99,7 +99,7 @@ class TestWhatIsNotSimplyANumber:
           - {name: norm, type: batch_norm}
           - {name: other, type: relu, stands_for: LSTM}
           - {name: rows, type: reshape, shape: [2, 32]}
-          - {name: window, type: conv, out_channels: 1, kernel_size: 3}
+          - {name: window, type: conv, out_channels: 1, kernel_size: 3, stands_for: QLinearConv}
         """
 
     def test_in_json(self, run: Run, spec: WriteSpec) -> None:

@@ -20,7 +20,7 @@ from convt_cli.models.translation import Activation, Cut, Places, Translation
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Constant:
-    """A value that does not depend on the model's input.
+    """A value that does not depend on the model's input, or of which the shape alone is known.
 
     Where `known` is false, `array` has the constant's shape and none of its numbers.  `name` is
     the model's name for it; None where a spec cannot refer to it, because it follows from the
@@ -179,7 +179,7 @@ def is_per_channel(source: Activation, constant: Constant) -> bool:
     return all(size == 1 for axis, size in enumerate(aligned) if axis != 1)
 
 
-Given = Activation | tuple[Activation | Places | None, ...]
+Given = Activation | tuple[Activation | Constant | Places | None, ...]
 """The first output of a node, or all of several; None stands for one that nothing reads."""
 
 Translator = Callable[[Operation], Given]

@@ -167,6 +167,61 @@ CASES: dict[str, tuple[list[Node], dict[str, Tensor], list[str]]] = {
             "max_unpool, pool: pool, output_size: source",
         ],
     ),
+    "integers-conv": (
+        [node("QLinearConv", "x s z w s z s z b", "y", strides=(2, 2))],
+        {"s": constant(0.1), "z": constant(0, "uint8"), "w": weight(2, 4, 3, 3), "b": weight(2)},
+        ["conv, out_channels: 2, kernel_size: 3, stride: 2, stands_for: QLinearConv"],
+    ),
+    "integers-dynamic": (
+        [
+            node("DynamicQuantizeLinear", "x", "q scale zero", "quantized"),
+            node("ConvInteger", "q w zero", "c"),
+            node("Cast", "c", "f", to=1),
+            node("Mul", "scale s", "both"),
+            node("Mul", "f both", "y"),
+        ],
+        {"s": constant(0.1), "w": weight(2, 4, 3, 3)},
+        [
+            "identity, stands_for: DynamicQuantizeLinear",
+            "conv, out_channels: 2, kernel_size: 3, bias: false, stands_for: ConvInteger",
+            "identity",
+            "identity, stands_for: Mul",
+        ],
+    ),
+    "integers-linear": (
+        [
+            node("Flatten", "x", "v"),
+            node("QLinearMatMul", "v s z w s z s z", "m"),
+            node("com.microsoft.QGemm", "m s z w2 s z b s z", "y", transB=1),
+        ],
+        {
+            "s": constant(0.1),
+            "z": constant(0, "uint8"),
+            "w": weight(192, 5),
+            "w2": weight(3, 5),
+            "b": weight(3),
+        },
+        [
+            "flatten",
+            "linear, out_features: 5, bias: false, stands_for: QLinearMatMul",
+            "linear, out_features: 3, stands_for: com.microsoft.QGemm",
+        ],
+    ),
+    "integers-joins": (
+        [
+            node("com.microsoft.QLinearAdd", "x s z x s z s z", "a"),
+            node("com.microsoft.QLinearMul", "a s z k s z s z", "m", "scaled"),
+            node("com.microsoft.QLinearConcat", "s z m s z m s z", "c", axis=1),
+            node("com.microsoft.QLinearGlobalAveragePool", "c s z s z", "y"),
+        ],
+        {"s": constant(0.1), "z": constant(0, "uint8"), "k": weight(1, 4, 1, 1)},
+        [
+            "add, from: [input, input], stands_for: com.microsoft.QLinearAdd",
+            "identity, stands_for: com.microsoft.QLinearMul",
+            "concat, from: [scaled, scaled], stands_for: com.microsoft.QLinearConcat",
+            "global_avg_pool, stands_for: com.microsoft.QLinearGlobalAveragePool",
+        ],
+    ),
     "valid": (
         [node("MaxPool", "x", "y", auto_pad="VALID", kernel_shape=(2, 2), strides=(2, 2))],
         {},

@@ -1,4 +1,4 @@
-"""Conv and ConvTranspose."""
+"""Conv and ConvTranspose, and convolutions of integers, for which a conv stands in."""
 
 from __future__ import annotations
 
@@ -15,12 +15,29 @@ _FUSED = {"Relu": "relu", "Sigmoid": "sigmoid", "Tanh": "tanh"}
 
 def _conv(operation: Operation) -> Activation:
     source, weight = operation.activation(), operation.weight(1)
+    keys = _conv_keys(operation, source, weight)
+    return operation.layer("conv", source, **keys, **_weight_and_bias(operation, weight))
+
+
+def _conv_keys(operation: Operation, source: Activation, weight: Constant) -> dict[str, Any]:
+    """The keys of a conv but for its weight and bias."""
     # (out_channels, in_channels // groups, *kernel_size)
     out_channels, inner, *_ = _weight_shape(operation, source, weight)
     groups = _groups(operation)
     _require_channels(operation, source, inner * groups)
-    keys = _convolution_keys(operation, weight, groups, out_channels)
-    return operation.layer("conv", source, **keys, **_weight_and_bias(operation, weight))
+    return _convolution_keys(operation, weight, groups, out_channels)
+
+
+def _quantized_conv(weight: int, bias: int) -> Translator:
+    """The translator of a convolution of integers, whose weight and bias are these inputs."""
+
+    def translate(operation: Operation) -> Activation:
+        source = operation.activation()
+        keys = _conv_keys(operation, source, operation.weight(weight))
+        has_bias = operation.constant(bias) is not None
+        return operation.stand_in("conv", source, **keys, bias=has_bias)
+
+    return translate
 
 
 def _fused_conv(operation: Operation) -> Activation:
@@ -114,5 +131,7 @@ def _weight_and_bias(
 OPERATORS: dict[str, Translator] = {
     "Conv": _conv,
     "ConvTranspose": _conv_transpose,
+    "ConvInteger": _quantized_conv(weight=1, bias=4),
+    "QLinearConv": _quantized_conv(weight=3, bias=8),
     "com.microsoft.FusedConv": _fused_conv,
 }

@@ -1,8 +1,9 @@
-"""Gemm and MatMul: products with a matrix along one axis, which are linear layers."""
+"""Products with a matrix along one axis, which are linear layers; those of integers stand in."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from convt_cli.arithmetic.keys import FileReference
 from convt_cli.models.onnx.operation import Constant, Operation, Translator
@@ -48,20 +49,41 @@ def _linear(
     front.  Its numbers are left out unless `is_kept`.
     """
     source, weight = operation.activation(1 - number), operation.weight(number)
+    keys = _linear_keys(operation, source, weight, axis=axis, is_turned=is_turned)
+    matrix = _matrix(operation, weight, is_turned=is_turned) if is_kept else None
+    return operation.layer("linear", source, **keys, weight=matrix, bias=bias)
+
+
+def _linear_keys(
+    operation: Operation, source: Activation, weight: Constant, *, axis: int, is_turned: bool
+) -> dict[str, Any]:
+    """The keys of a linear layer but for its weight and bias.  Raises Untranslatable."""
     *batches, rows, columns = weight.shape if len(weight.shape) > 1 else (0, 0)
     features, width = (columns, rows) if is_turned else (rows, columns)
     fits = axis >= 0 and features > 0 and width == source.shape[axis]
     if not fits or any(size != 1 for size in batches) or len(batches) >= len(source.shape):
         shapes = f"{list(source.full_shape)} and {list(weight.shape)}"
         operation.refuse(f"it is no product of its source with a matrix along one axis: {shapes}")
-    return operation.layer(
-        "linear",
-        source,
-        out_features=features,
-        axis=axis if len(source.shape) > 1 else None,
-        weight=_matrix(operation, weight, is_turned=is_turned) if is_kept else None,
-        bias=bias,
-    )
+    return {"out_features": features, "axis": axis if len(source.shape) > 1 else None}
+
+
+def _quantized_matmul(weight: int, bias: int) -> Translator:
+    """The translator of a product of integers with a matrix, whose inputs these are."""
+
+    def translate(operation: Operation) -> Activation:
+        source = operation.activation()
+        is_turned = not operation.node.integer("transB", 0)
+        keys = _linear_keys(
+            operation,
+            source,
+            operation.weight(weight),
+            axis=len(source.shape) - 1,
+            is_turned=is_turned,
+        )
+        has_bias = operation.constant(bias) is not None
+        return operation.stand_in("linear", source, **keys, bias=has_bias)
+
+    return translate
 
 
 def _matrix(operation: Operation, weight: Constant, *, is_turned: bool) -> FileReference | None:
@@ -75,4 +97,12 @@ def _matrix(operation: Operation, weight: Constant, *, is_turned: bool) -> FileR
     return found
 
 
-OPERATORS: dict[str, Translator] = {"Gemm": _gemm, "MatMul": _matmul}
+OPERATORS: dict[str, Translator] = {
+    "Gemm": _gemm,
+    "MatMul": _matmul,
+    "MatMulInteger": _quantized_matmul(weight=1, bias=4),
+    "QLinearMatMul": _quantized_matmul(weight=3, bias=8),
+    "com.microsoft.QGemm": _quantized_matmul(weight=3, bias=6),
+    "com.microsoft.DynamicQuantizeMatMul": _quantized_matmul(weight=1, bias=4),
+    "com.microsoft.MatMulIntegerToFloat": _quantized_matmul(weight=1, bias=6),
+}
