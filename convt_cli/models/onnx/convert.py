@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -17,11 +18,12 @@ from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.dialects.frameworks import FRAMEWORKS, at_opset
 from convt_cli.arithmetic.keys import LARGEST, FileReference
 from convt_cli.errors import FileError, shown
-from convt_cli.models.imported import ImportedModel
+from convt_cli.models.imported import ImportedLayer, ImportedModel
 from convt_cli.models.importer import Importer
 from convt_cli.models.onnx.arithmetic import Array
 from convt_cli.models.onnx.constants import fold, from_tensor, is_foldable, shape_part
 from convt_cli.models.onnx.folding import Unfoldable, uniform
+from convt_cli.models.onnx.fusing import fused
 from convt_cli.models.onnx.graph import MOST_VALUES, Body, Graph, Node, Tensor
 from convt_cli.models.onnx.operation import Constant, Given, Operation, Value
 from convt_cli.models.onnx.operators import OPERATORS
@@ -49,7 +51,7 @@ def convert(
     with all that a spec cannot say, RequestError (E505, E506), FileError (E405).
     """
     _require_opset(graph.opset)
-    return _Importer(graph, reference, partial=partial).run(override or {})
+    return _Importer(fused(graph), reference, partial=partial).run(override or {})
 
 
 class _Importer(Importer[Node, "Constant | Places"]):
@@ -99,28 +101,23 @@ class _Importer(Importer[Node, "Constant | Places"]):
         constant = given and all(isinstance(value, Constant) for value in given)
         if constant and is_foldable(node.operator):
             return self._folded(node)
-        biased = self._biased(node, given) if node.operator == "Add" else None
-        return biased or self._translated(node)
+        return self._absorbed(node, given) or self._translated(node)
 
-    def _biased(self, node: Node, given: list[Value]) -> Activation | None:
-        """The linear layer that an Add alone reads, with the Add's constant as its bias.
+    def _absorbed(self, node: Node, given: list[Value]) -> Activation | None:
+        """The layer that an Add or a Mul alone reads, with the constant as its bias or weight.
 
-        None for an Add that is no bias.
+        None where that layer has no such number, or has it already.
         """
         match sorted(zip(given, node.reads), key=lambda one: isinstance(one[0], Constant)):
-            case [(Activation() as source, read), (Constant(name=str(key)) as bias, _)]:
+            case [(Activation() as source, read), (Constant(name=str()) as constant, _)]:
                 layer = self.layers.get(source.source)
             case _:
                 return None
-        if layer is None or layer.type != "linear" or self._readers[read] > 1:
+        if layer is None or self._readers[read] > 1:
             return None
-        axis = layer.keys["axis"] or 0
-        # broadcasting aligns shapes at their last axes: a bias varies along the layer's axis alone
-        shape = (layer.output[axis], *(1 for _ in layer.output[axis + 1 :]))
-        fits = bias.shape[-len(shape) :] == shape and bias.array.size == shape[0]
-        if layer.keys["bias"] is not False or not fits:
+        keys = _with_numbers(layer, node.operator, constant, self.reference)
+        if keys is None:
             return None
-        keys = {**layer.keys, "bias": FileReference(file=self.reference, key=key)}
         self.layers[source.source] = replace(layer, keys=keys, value=node.outputs[0])
         return source
 
@@ -166,6 +163,36 @@ class _Importer(Importer[Node, "Constant | Places"]):
         output = outputs[-1] if isinstance(result, tuple) else outputs[0]
         self.add_layers(operation, node.name or output)
         return result
+
+
+def _with_numbers(
+    layer: ImportedLayer, operator: str, constant: Constant, reference: str
+) -> dict[str, Any] | None:
+    """The keys of a linear layer or a layer norm with numbers that an Add or a Mul brings it.
+
+    None where they are no weight or bias of it.
+    """
+    keys = layer.keys
+    default = len(layer.output) - 1 if layer.type == "layer_norm" else 0
+    axes: tuple[int, ...] = keys.get("normalized_axes") or (keys.get("axis") or default,)
+    sizes = tuple(layer.output[axis] for axis in axes)
+    shape = None if constant.shape == sizes or len(sizes) == 1 else sizes
+    place = FileReference(file=reference, key=constant.name or "", shape=shape)
+    match layer.type, operator:
+        case "layer_norm", "Mul" if keys.get("affine") is False:
+            more = {"affine": None, "weight": place, "bias": False}
+        case (("layer_norm" | "linear"), "Add") if keys.get("bias") is False:
+            more = {"bias": place}
+        case _:
+            return None
+    return {**keys, **more} if _varies_along(axes, layer.output, constant.shape) else None
+
+
+def _varies_along(axes: tuple[int, ...], shape: Shape, constant: Shape) -> bool:
+    """Whether a constant, broadcast to `shape`, has numbers of its own along just these axes."""
+    # with the batch; broadcasting aligns shapes at their last axes
+    wanted = (1, *(size if axis in axes else 1 for axis, size in enumerate(shape)))
+    return (1,) * (len(wanted) - len(constant)) + constant == wanted
 
 
 class _TooLarge(Exception):

@@ -14,6 +14,9 @@ from convt_cli.models.translation import Activation
 _MOST_WRITTEN = 16
 """How many numbers of a computed constant are written into the spec, if it has no name."""
 
+_MOST_FACTORS = 4
+"""The highest power that is written as a product."""
+
 _JOINS = {"Add": "add", "Sum": "add", "Mul": "mul"}
 """The layers that compute a join of activations."""
 
@@ -60,10 +63,22 @@ def _with_constant(operation: Operation, source: Activation, constant: Constant)
     if result != source.full_shape:
         shapes = f"{list(source.full_shape)} and {list(constant.shape)}"
         operation.refuse(f"its constant does not fit its source: {shapes}")
+    power = _power(operation, constant)
+    if power is not None:
+        return operation.layer("mul", *[source] * power)
     keys = _scale_keys(operation, source, constant)
     if keys is None:
         return operation.stand_in("identity", source)
     return operation.layer("scale", source, **keys)
+
+
+def _power(operation: Operation, constant: Constant) -> int | None:
+    """The exponent of a Pow that is a product of a few factors; None for others."""
+    is_exponent = operation.node.operator == "Pow" and operation.inputs[1] is constant
+    if not is_exponent or constant.array.size != 1 or not constant.known:
+        return None
+    exponent = float(constant.array.flat[0])
+    return int(exponent) if exponent in range(2, _MOST_FACTORS + 1) else None
 
 
 def _scale_keys(

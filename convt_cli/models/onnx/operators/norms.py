@@ -35,6 +35,9 @@ def _instance_norm(operation: Operation) -> Activation:
 def _layer_norm(operation: Operation) -> Activation:
     source = operation.activation()
     rank = len(source.full_shape)
+    written_out = operation.node.integers("axes")
+    if written_out is not None:
+        return _bare_layer_norm(operation, {operation.counted(axis, rank) for axis in written_out})
     first = operation.axis("axis", -1, rank)
     if first == 0:
         operation.refuse("it normalises over the batch")
@@ -44,6 +47,19 @@ def _layer_norm(operation: Operation) -> Activation:
         source,
         normalized_axes=None if len(axes) == 1 else axes,
         **_learned(operation, source.shape[first - 1 :]),
+        eps=_eps(operation),
+    )
+
+
+def _bare_layer_norm(operation: Operation, axes: set[int]) -> Activation:
+    """A layer norm that the graph writes out, along `axes` and without numbers of its own."""
+    if 0 in axes:
+        operation.refuse("it normalises over the batch")
+    return operation.layer(
+        "layer_norm",
+        operation.activation(),
+        normalized_axes=tuple(axis - 1 for axis in sorted(axes)),
+        affine=False,
         eps=_eps(operation),
     )
 
