@@ -44,7 +44,7 @@ def input_shape(given: Input, override: Shape | None) -> Shape:
             "E506",
             f"an input is [batch, channels, *spatial] with 0 to {MAX_RANK} spatial axes",
             value=f"'{shown(given.name)}' {axes_of(given)}",
-            help="import the part of the model that reads images"
+            help="--partial leaves it out with all that depends on it"
             if given.shape is not None
             else f"give its shape without the batch, as in --input {shown(given.name)}=3,224,224",
         )
