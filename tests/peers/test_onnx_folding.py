@@ -114,6 +114,27 @@ def test_one_input(operator: str, numbers: Array) -> None:
     assert_same(operator, [numbers])
 
 
+@pytest.mark.parametrize("operator", ["Exp", "Log", "Sin", "Cos", "Tanh", "Reciprocal"])
+def test_functions_of_one_number_to_their_last_digits(operator: str) -> None:
+    expected = by_the_runtime(operator, [HALVES])
+    np.testing.assert_allclose(folded(operator, [HALVES]), expected, rtol=1e-6)
+
+
+def test_powers_to_their_last_digits() -> None:
+    inputs = [np.abs(HALVES), HALVES[::-1].copy()]
+    np.testing.assert_allclose(folded("Pow", inputs), by_the_runtime("Pow", inputs), rtol=1e-6)
+
+
+def test_truth_values() -> None:
+    """Comparisons of numbers, and what is made of their results."""
+    for operator in ("Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Equal"):
+        assert_same(operator, pairs(HALVES))
+    flags = np.array([False, True])
+    assert_same("Not", [flags])
+    for operator in ("And", "Or"):
+        assert_same(operator, pairs(flags))
+
+
 def test_three_inputs() -> None:
     assert_same("Where", [EDGES > 2, EDGES, EDGES[::-1].copy()])
     assert_same("Max", [EDGES, EDGES[::-1].copy(), np.array([3])])

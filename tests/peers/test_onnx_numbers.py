@@ -394,6 +394,34 @@ NETWORKS: dict[str, tuple[list[Any], dict[str, Any], tuple[int, ...], tuple[str,
         SHAPE,
         ("y",),
     ),
+    **{
+        f"{operator.lower()}-{shape}{'-first' if first else ''}": (
+            [node(operator, "k x" if first else "x k")],
+            {"k": numbers(*shape)},
+            SHAPE,
+            ("y",),
+        )
+        for operator in ("Add", "Mul", "Sub")
+        for shape in ((9,), (7, 1), (7, 9), (4, 1, 9), (1, 4, 7, 9), (20, 4, 1, 1)[1:])
+        for first in (False, True)
+    },
+    "grown": (
+        [node("GlobalMaxPool", "x", "a"), node("Add", "a k", "b"), node("Mul", "m b")],
+        {"k": numbers(4, 1, 5), "m": numbers(1, 4, 3, 1)},
+        SHAPE,
+        ("y",),
+    ),
+    "sums": (
+        [
+            node("ReduceSum", "x rows", "a", keepdims=0),
+            node("ReduceSum", "a channels", "b", keepdims=0),
+            node("ReduceSum", "x both", "c", keepdims=0),
+            node("Add", "b c"),
+        ],
+        {"rows": np.array([-1]), "channels": np.array([1]), "both": np.array([2, 3])},
+        (2, 4, 4, 9),
+        ("y",),
+    ),
     "difference": ([node("Relu", "x", "a"), node("Sub", "x a")], {}, SHAPE, ("y",)),
     "several-outputs": (
         [node("Relu", "x", "a"), node("Tanh", "a", "b"), node("Sigmoid", "a", "c")],

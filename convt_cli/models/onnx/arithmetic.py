@@ -88,6 +88,16 @@ def _remainder_of_dividend(dividend: Any, divisor: Any) -> Any:
 MOD = Arithmetic(function=_remainder, kinds="iu", copies=3)
 FMOD = Arithmetic(function=_remainder_of_dividend, kinds=_REAL, copies=3)
 
+_FUNCTIONS: dict[str, Callable[[Any], Any]] = {
+    "Exp": np.exp,
+    "Log": np.log,
+    "Sin": np.sin,
+    "Cos": np.cos,
+    "Tanh": np.tanh,
+    "Reciprocal": lambda numbers: 1 / numbers,
+}
+"""Functions of one floating-point number; their last digit may be another than the runtime's."""
+
 ARITHMETIC = {
     "Add": Arithmetic(function=np.add, kinds=_REAL),
     "Sub": Arithmetic(function=np.subtract, kinds=_REAL),
@@ -99,6 +109,11 @@ ARITHMETIC = {
     "Ceil": Arithmetic(function=np.ceil, kinds=_FLOATING, fewest=1, most=1),
     "Round": Arithmetic(function=np.rint, kinds=_FLOATING, fewest=1, most=1),
     "Sqrt": Arithmetic(function=np.sqrt, kinds=_FLOATING, fewest=1, most=1),
+    **{
+        operator: Arithmetic(function=function, kinds="f", fewest=1, most=1, copies=2)
+        for operator, function in _FUNCTIONS.items()
+    },
+    "Pow": Arithmetic(function=np.power, kinds=_FLOATING),
     "Max": Arithmetic(
         function=lambda *arrays: reduce(np.maximum, arrays),
         kinds=_REAL,
@@ -116,6 +131,11 @@ ARITHMETIC = {
     "Equal": Arithmetic(function=np.equal, kinds=_ANY),
     "Greater": Arithmetic(function=np.greater, kinds=_REAL),
     "Less": Arithmetic(function=np.less, kinds=_REAL),
+    "GreaterOrEqual": Arithmetic(function=np.greater_equal, kinds=_REAL),
+    "LessOrEqual": Arithmetic(function=np.less_equal, kinds=_REAL),
+    "Not": Arithmetic(function=np.logical_not, kinds="b", fewest=1, most=1),
+    "And": Arithmetic(function=np.logical_and, kinds="b"),
+    "Or": Arithmetic(function=np.logical_or, kinds="b"),
     "Where": Arithmetic(function=np.where, kinds=_ANY, fewest=3, most=3, conditions=1),
 }
 """By the operator's name.  Mod is not among them: its attribute chooses `MOD` or `FMOD`."""

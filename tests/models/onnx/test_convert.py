@@ -207,6 +207,51 @@ CASES: dict[str, tuple[list[Node], dict[str, Tensor], list[str]]] = {
             "linear, out_features: 3, stands_for: com.microsoft.QGemm",
         ],
     ),
+    "integers-to-floats": (
+        [
+            node("Flatten", "x", "v"),
+            node("MatMulInteger", "v w", "i"),
+            node("com.microsoft.DynamicQuantizeMatMul", "i w2 s", "d"),
+            node("com.microsoft.MatMulIntegerToFloat", "d w3 s s - - b", "y"),
+        ],
+        {
+            "s": constant(0.1),
+            "w": weight(192, 5),
+            "w2": weight(5, 3),
+            "w3": weight(3, 2),
+            "b": weight(2),
+        },
+        [
+            "flatten",
+            "linear, out_features: 5, bias: false, stands_for: MatMulInteger",
+            "linear, out_features: 3, bias: false, stands_for: com.microsoft.DynamicQuantizeMatMul",
+            "linear, out_features: 2, stands_for: com.microsoft.MatMulIntegerToFloat",
+        ],
+    ),
+    "integers-one-by-one": (
+        [
+            node("com.microsoft.QuantizeLinear", "x s z", "q"),
+            node("com.microsoft.QLinearLeakyRelu", "q s z s z", "a"),
+            node("com.microsoft.QLinearSigmoid", "a s z s z", "b"),
+            node("com.microsoft.QLinearSoftmax", "b s z s z", "c"),
+            node("com.microsoft.QLinearAveragePool", "c s z s z", "p", kernel_shape=(2, 2)),
+            node("com.microsoft.DequantizeLinear", "p s z", "y"),
+        ],
+        {"s": constant(0.1), "z": constant(0, "uint8")},
+        [
+            "identity, stands_for: com.microsoft.QuantizeLinear",
+            "identity, stands_for: com.microsoft.QLinearLeakyRelu",
+            "identity, stands_for: com.microsoft.QLinearSigmoid",
+            "identity, stands_for: com.microsoft.QLinearSoftmax",
+            "avg_pool, kernel_size: 2, stride: 1, stands_for: com.microsoft.QLinearAveragePool",
+            "identity, stands_for: com.microsoft.DequantizeLinear",
+        ],
+    ),
+    "sum-of-rows": (
+        [node("ReduceSum", "x a", "y")],
+        {"a": constant([3])},
+        ["avg_pool, kernel_size: [1, 6]", "scale, weight: 6.0"],
+    ),
     "integers-joins": (
         [
             node("com.microsoft.QLinearAdd", "x s z x s z s z", "a"),
@@ -447,7 +492,11 @@ CASES: dict[str, tuple[list[Node], dict[str, Tensor], list[str]]] = {
         {"w": weight(6, 3), "b": constant([1.0, 2.0, 3.0])},
         [
             "linear, out_features: 3, axis: 2, weight: {from: m.onnx#w, axes: [1, 0]}, bias: false",
-            "identity, stands_for: Add",
+            "transpose, axes: [2, 0, 1]",
+            "reshape, shape: [3, 32]",
+            "scale, bias: {from: m.onnx#b, shape: [3]}",
+            "reshape, shape: [3, 4, 8]",
+            "transpose, axes: [1, 2, 0]",
             "add, from: [a, c]",
         ],
     ),
@@ -669,7 +718,7 @@ CASES: dict[str, tuple[list[Node], dict[str, Tensor], list[str]]] = {
     "position": (
         [node("Add", "x b", "y")],
         {"b": weight(1, 4, 8, 6)},
-        ["identity, stands_for: Add"],
+        ["flatten", "scale, bias: {from: m.onnx#b, shape: [192]}", "reshape, shape: [4, 8, 6]"],
     ),
     "maximum-of-all": ([node("GlobalMaxPool", "x", "y")], {}, ["global_max_pool"]),
     "reduced-to-maxima": ([node("ReduceMax", "x", "y", axes=(2, 3))], {}, ["global_max_pool"]),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from math import isfinite
+from dataclasses import replace
+from math import isfinite, prod
 from typing import Any
 
 import numpy as np
 
-from convt_cli.arithmetic.keys import Inline
+from convt_cli.arithmetic.keys import FileReference, Inline
 from convt_cli.models.onnx.operation import Constant, Operation, Translator, is_per_channel
+from convt_cli.models.onnx.operators.resizing import grown
 from convt_cli.models.translation import Activation
 
 _MOST_WRITTEN = 16
@@ -57,19 +59,76 @@ def _joined(operation: Operation, sources: list[Activation]) -> Activation:
 
 def _with_constant(operation: Operation, source: Activation, constant: Constant) -> Activation:
     try:
-        result = np.broadcast_shapes(source.full_shape, constant.shape)
+        batch, *shape = np.broadcast_shapes(source.full_shape, constant.shape)
     except (ValueError, RuntimeError):  # RuntimeError: NumPy broadcasts up to 32 axes
-        result = ()
-    if result != source.full_shape:
+        batch, shape = 0, []
+    if batch != source.batch or len(shape) != len(source.shape):
         shapes = f"{list(source.full_shape)} and {list(constant.shape)}"
         operation.refuse(f"its constant does not fit its source: {shapes}")
+    if tuple(shape) != source.shape:
+        source = grown(operation, source, tuple(shape))
     power = _power(operation, constant)
     if power is not None:
         return operation.layer("mul", *[source] * power)
     keys = _scale_keys(operation, source, constant)
-    if keys is None:
-        return operation.stand_in("identity", source)
-    return operation.layer("scale", source, **keys)
+    if keys is not None:
+        return operation.layer("scale", source, **keys)
+    return _scaled_along(operation, source, constant) or operation.stand_in("identity", source)
+
+
+def _scaled_along(
+    operation: Operation, source: Activation, constant: Constant
+) -> Activation | None:
+    """A scale by a constant that varies along any axes: they are made the channels, and undone.
+
+    None where the model keeps no numbers for such a scale.
+    """
+    sizes = constant.shape[-len(source.shape) :]  # a constant has no batch that varies
+    sizes = (1,) * (len(source.shape) - len(sizes)) + sizes
+    first = [axis for axis, size in enumerate(sizes) if size > 1]
+    varied = prod(sizes)
+    if varied != constant.array.size or constant.name is None or not first:
+        return None
+    place = operation.reference(constant)
+    if place is None:
+        return None
+    scales = _scales(operation, replace(place, shape=(varied,)))
+    if not scales:
+        return None
+    order = [*first, *(axis for axis in range(len(sizes)) if axis not in first)]
+    rest = prod(source.shape) // varied
+    turned = _in_order(operation, source, order)
+    merged = (source.batch, varied, *([rest] if rest > 1 else []))
+    scaled = operation.in_shape(turned, merged)
+    for keys in scales:
+        scaled = operation.layer("scale", scaled, **keys)
+    back = operation.in_shape(scaled, turned.full_shape)
+    return _in_order(operation, back, [order.index(axis) for axis in range(len(order))])
+
+
+def _scales(operation: Operation, place: FileReference) -> list[dict[str, Any]]:
+    """The keys of the scales that do what the node does with the numbers at `place`; [] for none.
+
+    A scale adds numbers and cannot take them away: x - c is -(-x + c).
+    """
+    minus = {"weight": Inline(shape=(), values=(-1.0,))}
+    match operation.node.operator, isinstance(operation.inputs[0], Constant):
+        case (("Add" | "Sum"), _):
+            return [{"bias": place}]
+        case "Mul", _:
+            return [{"weight": place}]
+        case "Sub", True:
+            return [{**minus, "bias": place}]
+        case "Sub", False:
+            return [{**minus, "bias": place}, minus]
+    return []
+
+
+def _in_order(operation: Operation, source: Activation, order: list[int]) -> Activation:
+    """The axes of `source` in another order."""
+    if order == sorted(order):
+        return source
+    return operation.layer("transpose", source, axes=tuple(order))
 
 
 def _power(operation: Operation, constant: Constant) -> int | None:

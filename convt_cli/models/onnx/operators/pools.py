@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
+from convt_cli.arithmetic.keys import Inline
 from convt_cli.arithmetic.layers.pools import MaxPool
 from convt_cli.models.onnx.operation import Operation, Translator
 from convt_cli.models.onnx.operators.attributes import attribute_per_axis, padding, pairs_of
@@ -66,7 +68,10 @@ def _true_or_default(operation: Operation, attribute: str) -> bool | None:
 
 
 def _reduction(kind: str) -> Translator:
-    """The translator of a reduction: a pool over the axes that it reduces; `kind` is max or avg."""
+    """The translator of a reduction: a pool over the axes that it reduces.
+
+    `kind` is max, avg or sum, which is a mean times the number of elements.
+    """
 
     def translate(operation: Operation) -> Activation:
         source = operation.activation()
@@ -79,7 +84,10 @@ def _reduction(kind: str) -> Translator:
             operation.refuse("it reduces the batch")
         if not axes:
             return operation.layer("identity", source)
-        pooled = _pooled(operation, kind, source, axes)
+        pooled = _pooled(operation, "avg" if kind == "sum" else kind, source, axes)
+        if kind == "sum":
+            count = float(prod(full[axis] for axis in axes))
+            pooled = operation.layer("scale", pooled, weight=Inline(shape=(), values=(count,)))
         kept = tuple(1 if axis in axes else size for axis, size in enumerate(full))
         if not operation.node.integer("keepdims", 1):
             kept = tuple(size for axis, size in enumerate(full) if axis not in axes)
@@ -128,4 +136,5 @@ OPERATORS: dict[str, Translator] = {
     "GlobalAveragePool": _global_pool("global_avg_pool"),
     "ReduceMax": _reduction("max"),
     "ReduceMean": _reduction("avg"),
+    "ReduceSum": _reduction("sum"),
 }

@@ -134,10 +134,15 @@ def _expand(operation: Operation) -> Activation:
         operation.refuse(f"it makes {list(asked)} of {list(source.full_shape)}")
     if full == source.full_shape:
         return operation.layer("identity", source)
-    widened = _repeated(operation, source, 0, full[1] // source.shape[0])
-    if full == widened.full_shape:
+    return grown(operation, source, full[1:])
+
+
+def grown(operation: Operation, source: Activation, shape: Shape) -> Activation:
+    """`source` repeated along its axes of size 1, to which `shape` gives other sizes."""
+    widened = _repeated(operation, source, 0, shape[0] // source.shape[0])
+    if shape == widened.shape:
         return widened
-    return operation.layer("upsample", widened, output_size=short(full[2:]))
+    return operation.layer("upsample", widened, output_size=short(shape[1:]))
 
 
 def _tile(operation: Operation) -> Activation:
