@@ -411,6 +411,24 @@ NETWORKS: dict[str, tuple[list[Any], dict[str, Any], tuple[int, ...], tuple[str,
         SHAPE,
         ("y",),
     ),
+    "joined-constants": (
+        [node("Concat", "x zeros", "a", axis=1), node("Concat", "column a", axis=-1)],
+        {"zeros": np.zeros((2, 1, 7, 9), F32), "column": np.full((2, 5, 7, 3), F32(2.5))},
+        (2, 4, 7, 9),
+        ("y",),
+    ),
+    "coordinates": (
+        [node("Concat", "x k", axis=1)],
+        {"k": numbers(1, 2, 7, 9)},
+        (1, 4, 7, 9),
+        ("y",),
+    ),
+    "least": (
+        [node("ReduceMin", "x", "a", axes=[2, 3]), node("Flatten", "a", "b"), node("Add", "b b")],
+        {},
+        (2, 4, 7, 9),
+        ("y",),
+    ),
     "sums": (
         [
             node("ReduceSum", "x rows", "a", keepdims=0),

@@ -247,6 +247,24 @@ CASES: dict[str, tuple[list[Node], dict[str, Tensor], list[str]]] = {
             "identity, stands_for: com.microsoft.DequantizeLinear",
         ],
     ),
+    "least-of-rows": (
+        [node("ReduceMin", "x", "y", axes=(3,))],
+        {},
+        ["scale, weight: -1.0", "max_pool, kernel_size: [1, 6]", "scale, weight: -1.0"],
+    ),
+    "joined-constant": (
+        [node("Concat", "x k", "y", axis=1)],
+        {"k": weight(1, 2, 8, 6)},
+        [
+            "slice, axis: 0, begin: 0, end: 1",
+            "concat, from: [y/slice, y/slice]",
+            "scale, weight: 0.0",
+            "flatten",
+            "scale, bias: {from: m.onnx#k, shape: [96]}",
+            "reshape, shape: [2, 8, 6]",
+            "concat, from: [input, y/reshape]",
+        ],
+    ),
     "sum-of-rows": (
         [node("ReduceSum", "x a", "y")],
         {"a": constant([3])},
@@ -1135,7 +1153,7 @@ REFUSED: dict[str, tuple[Graph, str]] = {
     ),
     "kernel_shape": (graph_of(node("MaxPool", "x", "y")), "E505"),
     "concat of batches": (graph_of(node("Concat", "x x", "y", axis=0)), "E505"),
-    "concat with a constant": (graph_of(node("Concat", "x w", "y", axis=1), w=W), "E505"),
+    "concat with a constant": (graph_of(node("Concat", "x w", "y", axis=1), w=W), "E112"),
     "axis": (graph_of(node("Concat", "x x", "y", axis=7)), "E505"),
     "batch moved": (graph_of(node("Transpose", "x", "y", perm=(1, 0, 2, 3))), "E505"),
     "batch reshaped": (graph_of(node("Reshape", "x s", "y"), s=constant([4, -1])), "E505"),

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from convt_cli.arithmetic.keys import FileReference, Inline
+from convt_cli.models.onnx.folding import is_uniform
 from convt_cli.models.onnx.operation import Constant, Operation, Translator, is_per_channel
 from convt_cli.models.onnx.operators.resizing import grown
 from convt_cli.models.translation import Activation
@@ -73,28 +74,52 @@ def _with_constant(operation: Operation, source: Activation, constant: Constant)
     keys = _scale_keys(operation, source, constant)
     if keys is not None:
         return operation.layer("scale", source, **keys)
-    return _scaled_along(operation, source, constant) or operation.stand_in("identity", source)
+    place = _place(operation, source, constant)
+    scales = _scales(operation, place) if place is not None else []
+    if not scales:
+        return operation.stand_in("identity", source)
+    return _scaled_along(operation, source, constant, scales)
+
+
+def constant_like(operation: Operation, source: Activation, constant: Constant) -> Activation:
+    """`constant` as a layer, made of a `source` of its shape.  Raises Untranslatable.
+
+    The source counts for nothing: it is multiplied by 0.
+    """
+    zero = {"weight": Inline(shape=(), values=(0.0,))}
+    number = float(constant.array.flat[0])
+    if constant.known and (is_uniform(constant.array) or (constant.array == number).all()):
+        return operation.layer("scale", source, **zero, bias=Inline(shape=(), values=(number,)))
+    place = _place(operation, source, constant)
+    if place is None:
+        operation.refuse("its constant follows from the size of an input")
+    return _scaled_along(
+        operation, operation.layer("scale", source, **zero), constant, [{"bias": place}]
+    )
+
+
+def _place(operation: Operation, source: Activation, constant: Constant) -> FileReference | None:
+    """The numbers of a constant as a vector; None where it has a batch, or the model lacks them."""
+    varied = prod(_sizes_along(source, constant))
+    if varied != constant.array.size or varied == 1 or constant.name is None:
+        return None
+    found = operation.reference(constant)
+    return None if found is None else replace(found, shape=(varied,))
+
+
+def _sizes_along(source: Activation, constant: Constant) -> tuple[int, ...]:
+    """The sizes of a constant along the axes of `source`, with which it is broadcast."""
+    sizes = constant.shape[-len(source.shape) :]
+    return (1,) * (len(source.shape) - len(sizes)) + sizes
 
 
 def _scaled_along(
-    operation: Operation, source: Activation, constant: Constant
-) -> Activation | None:
-    """A scale by a constant that varies along any axes: they are made the channels, and undone.
-
-    None where the model keeps no numbers for such a scale.
-    """
-    sizes = constant.shape[-len(source.shape) :]  # a constant has no batch that varies
-    sizes = (1,) * (len(source.shape) - len(sizes)) + sizes
+    operation: Operation, source: Activation, constant: Constant, scales: list[dict[str, Any]]
+) -> Activation:
+    """Scales by a constant that varies along any axes: these are made the channels, and undone."""
+    sizes = _sizes_along(source, constant)
     first = [axis for axis, size in enumerate(sizes) if size > 1]
     varied = prod(sizes)
-    if varied != constant.array.size or constant.name is None or not first:
-        return None
-    place = operation.reference(constant)
-    if place is None:
-        return None
-    scales = _scales(operation, replace(place, shape=(varied,)))
-    if not scales:
-        return None
     order = [*first, *(axis for axis in range(len(sizes)) if axis not in first)]
     rest = prod(source.shape) // varied
     turned = _in_order(operation, source, order)

@@ -70,7 +70,8 @@ def _true_or_default(operation: Operation, attribute: str) -> bool | None:
 def _reduction(kind: str) -> Translator:
     """The translator of a reduction: a pool over the axes that it reduces.
 
-    `kind` is max, avg or sum, which is a mean times the number of elements.
+    `kind` is max, avg, sum, which is a mean times the number of elements, or min, which is less
+    the largest of -x.
     """
 
     def translate(operation: Operation) -> Activation:
@@ -84,16 +85,25 @@ def _reduction(kind: str) -> Translator:
             operation.refuse("it reduces the batch")
         if not axes:
             return operation.layer("identity", source)
-        pooled = _pooled(operation, "avg" if kind == "sum" else kind, source, axes)
-        if kind == "sum":
-            count = float(prod(full[axis] for axis in axes))
-            pooled = operation.layer("scale", pooled, weight=Inline(shape=(), values=(count,)))
+        match kind:
+            case "sum":
+                count = float(prod(full[axis] for axis in axes))
+                pooled = _times(operation, _pooled(operation, "avg", source, axes), count)
+            case "min":
+                largest = _pooled(operation, "max", _times(operation, source, -1.0), axes)
+                pooled = _times(operation, largest, -1.0)
+            case _:
+                pooled = _pooled(operation, kind, source, axes)
         kept = tuple(1 if axis in axes else size for axis, size in enumerate(full))
         if not operation.node.integer("keepdims", 1):
             kept = tuple(size for axis, size in enumerate(full) if axis not in axes)
         return pooled if pooled.full_shape == kept else operation.in_shape(pooled, kept)
 
     return translate
+
+
+def _times(operation: Operation, source: Activation, factor: float) -> Activation:
+    return operation.layer("scale", source, weight=Inline(shape=(), values=(factor,)))
 
 
 def _pooled(operation: Operation, kind: str, source: Activation, axes: set[int]) -> Activation:
@@ -136,5 +146,6 @@ OPERATORS: dict[str, Translator] = {
     "GlobalAveragePool": _global_pool("global_avg_pool"),
     "ReduceMax": _reduction("max"),
     "ReduceMean": _reduction("avg"),
+    "ReduceMin": _reduction("min"),
     "ReduceSum": _reduction("sum"),
 }
