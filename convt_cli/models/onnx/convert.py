@@ -89,7 +89,11 @@ class _Importer(Importer[Node, "Constant | Places"]):
         condition = self.values[node.inputs[0]]
         if not isinstance(condition, Constant) or not condition.known or condition.array.size != 1:
             return None
-        return node.bodies.get("then_branch" if condition.array.any() else "else_branch")
+        branch = node.bodies.get("then_branch" if condition.array.any() else "else_branch")
+        if branch is not None and len(list(filter(None, branch.outputs))) != len(node.outputs):
+            rule = "each branch of an If gives as many values as the If"
+            raise FileError("E405", rule, value=node.title, help="export the model again")
+        return branch
 
     def value(self, node: Node, given: list[Value]) -> Given | Constant:
         if node.operator == "If":

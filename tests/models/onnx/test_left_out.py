@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from convt_cli.errors import RequestError
+from convt_cli.errors import FileError, RequestError
 from convt_cli.models.inputs import Input
 from convt_cli.models.onnx.convert import convert
 from convt_cli.models.onnx.graph import Body, Graph, Node
@@ -53,6 +53,15 @@ class TestInsideNodes:
         with pytest.raises(RequestError, match="'if1'") as caught:
             convert(self.GRAPH, "m.onnx")
         assert caught.value.code == "E505"
+
+    def test_a_branch_that_gives_too_little_is_refused(self) -> None:
+        one = branching("if1", "x")
+        short = replace(
+            one, bodies={name: replace(body, outputs=()) for name, body in one.bodies.items()}
+        )
+        graph = graph_of(short, node("Tanh", "b", "y"), flag=constant(True, "bool"))
+        with pytest.raises(FileError, match="gives as many values as the If"):
+            convert(graph, "m.onnx", partial=True)
 
     def test_a_branch_that_reads_what_is_cut_is_cut_for_that(self) -> None:
         graph = graph_of(
