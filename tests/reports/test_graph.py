@@ -144,6 +144,13 @@ class TestReadable:
         found = titles(graph_of(load_spec(path)).network)
         assert found == (["a to d: × 4"] if is_once else [])
 
+    def test_a_block_reads_no_further_back_than_the_one_before(self, spec: WriteSpec) -> None:
+        """Sums of the last two: a block of one would read two back, so a block holds two."""
+        layers = ["{name: a0, type: relu}", "{name: a1, type: tanh, from: input}"]
+        layers += [f"{{name: a{n}, type: add, from: [a{n - 1}, a{n - 2}]}}" for n in range(2, 8)]
+        path = spec(f"input: [1, 9]\nlayers: [{', '.join(layers)}]")
+        assert titles(graph_of(load_spec(path)).network) == ["a2 to a7: × 3"]
+
     def test_hundreds_of_layers_are_one_block(self) -> None:
         pair = ["nn.Conv1d(1, 1, 1)", "nn.Conv1d(1, 1, 3, padding=1)"]
         network = load_spec("; ".join(pair * 300), input={"": (1, 9)})
