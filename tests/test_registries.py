@@ -31,7 +31,7 @@ from convt_cli.arithmetic.layers import LAYER_TYPES
 from convt_cli.arithmetic.network import NetworkLayer
 from convt_cli.arithmetic.questions.comparison import COMPARED
 from convt_cli.commands.main import COMMANDS, group
-from convt_cli.commands.options import TABLE_FORMATS
+from convt_cli.commands.options import GRAPH_FORMATS, SUFFIXES, TABLE_FORMATS
 from convt_cli.errors import GeometryError, SpecError
 from convt_cli.files.array_formats import ARRAY_FORMATS
 from convt_cli.files.arrays import read_array, write_array
@@ -43,6 +43,7 @@ from convt_cli.operators import kernels
 from convt_cli.operators.kernels import KERNELS
 from convt_cli.operators.kernels.kernel import Kernel
 from convt_cli.render.formats import RENDERERS
+from convt_cli.render.graphs import GRAPH_RENDERERS
 from convt_cli.reports.code_lines import WRITERS, layer_line
 from tests.analysis.backward import test_layers as steps
 from tests.arithmetic.dialects.test_dialects import RECORDS
@@ -293,10 +294,24 @@ class TestTableFormats:
             listed.split("|"), TABLE_FORMATS, "`--format` under `## Commands` in README.md"
         )
 
+    def test_every_graph_renderer_can_be_asked_for(self) -> None:
+        place = "GRAPH_FORMATS of commands/options, or else to GRAPH_RENDERERS of render/graphs"
+        assert_lists(GRAPH_FORMATS, GRAPH_RENDERERS, place)
+
+    def test_the_readme_names_the_formats_of_graphs(self) -> None:
+        about = README.partition("### convt shapes\n")[2].partition("### ")[0]
+        missing = [name for name in GRAPH_FORMATS if f"`--format {name}`" not in about]
+        assert not missing, f"tell of --format {missing} under `### convt shapes` in README.md"
+
+    def test_every_format_but_text_has_a_suffix(self) -> None:
+        formats = [name for name in (*TABLE_FORMATS, *GRAPH_FORMATS) if name != "text"]
+        assert_lists(SUFFIXES.values(), formats, "SUFFIXES of commands/options")
+
     def test_the_tests_of_faults_write_each(self) -> None:
         given = "".join(f"{one.command} --format text " for one in WRITTEN).split("--format ")
         written = {part.split()[0] for part in given[1:]}
-        assert_lists(written, TABLE_FORMATS, "_FILES in tests/faults/outputs.py")
+        formats = (*TABLE_FORMATS, *GRAPH_FORMATS)
+        assert_lists(written, formats, "_FILES in tests/faults/outputs.py")
 
 
 class TestArrayFormats:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, NamedTuple, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.keys import LARGEST
@@ -18,6 +20,17 @@ from convt_cli.io.writing import require_writable
 
 TABLE_FORMATS = ("text", "json", "csv", "markdown")
 """What --format can be where a command prints a table: text, and the keys of `RENDERERS`."""
+
+SUFFIXES = {
+    ".json": "json",
+    ".csv": "csv",
+    ".md": "markdown",
+    ".mmd": "mermaid",
+    ".dot": "dot",
+}
+"""The formats that the suffix of an output names where --format does not."""
+GRAPH_FORMATS = ("mermaid", "dot")
+"""What --format can be beside these where a network is drawn: the keys of `GRAPH_RENDERERS`."""
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _Inputs = tuple[tuple[str, Shape], ...]
@@ -229,12 +242,35 @@ def output_options(function: Callable[..., int]) -> Callable[..., int]:
     @wraps(function)
     def checked(**values: Any) -> int:
         require_writable(values["output"], force=values["force"])
+        if "output_format" in values:
+            values["output_format"] = _format_of(values["output"], values["output_format"])
         return function(**values)
 
     option = click.option(
         "-o", "--output", metavar="FILE", help="Write to FILE, whole or not at all."
     )
     return option(force_option(checked))
+
+
+def _format_of(output: str | None, given: str) -> str:
+    """The format of the running command: the one `given` by --format, or that of the suffix.
+
+    Raises a usage error where they contradict each other.
+    """
+    context = click.get_current_context()
+    (option,) = (one for one in context.command.params if one.name == "output_format")
+    named = SUFFIXES.get(os.path.splitext(output or "")[1].lower())
+    formats = option.type.choices if isinstance(option.type, click.Choice) else ()
+    if named is None or named not in formats:
+        return given
+    if context.get_parameter_source("output_format") is ParameterSource.DEFAULT:
+        return named
+    if named != given:
+        raise click.UsageError(
+            f"a file called {shown(output)} is {named}, and --format says {given}: "
+            "leave --format out, or give the file another suffix"
+        )
+    return given
 
 
 def force_option(function: _F) -> _F:

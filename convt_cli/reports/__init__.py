@@ -4,5 +4,7 @@ A report is a `Report`: tables for people and spreadsheets, and a document of pl
 programs; `render` turns either into text.  There is a module for each command's report.  Shared are
 `table` (the types), `cells` (numbers as tables show them), `axes` (one axis as a formula),
 `per_layer` (results on every layer of several networks) and `code_lines` (a layer as code of each
-framework).  Nothing here imports NumPy itself: results come in as plain values.
+framework).  `graph` is no report but a network as nodes and edges, for `convt shapes`.
+
+Nothing here imports NumPy itself: results come in as plain values.
 """

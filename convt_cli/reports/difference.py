@@ -13,6 +13,7 @@ from typing import Any
 from convt_cli.arithmetic.questions.difference import Difference, LayerDifference
 from convt_cli.arithmetic.questions.facts import Facts
 from convt_cli.errors import Diagnostic
+from convt_cli.reports.cells import layer_words, sizes_text
 from convt_cli.reports.table import VERSION, Cell, CellKind, Report, Table, column
 
 _COLUMNS = (
@@ -112,15 +113,9 @@ def _summary(facts: Facts | None) -> str | None:
     """A layer in one line: its type, window and output, and the number of its parameters."""
     if facts is None:
         return None
-    parts = [str(facts["type"])]
-    if any(size != 1 for size in facts.get("kernel_size", ())):
-        parts[0] += f" {_sizes(facts['kernel_size'])}"
-    if any(step != 1 for step in facts.get("stride", ())):
-        parts.append(f"stride {_sizes(facts['stride'])}")
-    parts.append(f"output {_sizes(facts['output'])}")
-    if facts["parameters"]:
-        parts.append(f"{facts['parameters']:,} parameters")
-    return ", ".join(parts)
+    words = f"{layer_words(facts)}, output {sizes_text(facts['output'])}"
+    parameters = facts["parameters"]
+    return f"{words}, {parameters:,} parameters" if parameters else words
 
 
 def _notes(found: Difference, following: Sequence[LayerDifference]) -> Iterator[str]:
@@ -154,7 +149,7 @@ def _cell(name: str, value: Any) -> Cell:
     if isinstance(value, float):
         return f"{value:g}"
     if isinstance(value, Mapping):
-        texts = [f"{key} {_sizes(shape)}" for key, shape in value.items()]
+        texts = [f"{key} {sizes_text(shape)}" for key, shape in value.items()]
         return ", ".join(texts) if len(texts) > 1 else next(iter(value.values()))
     if name == "from" and value is not None:
         return ", ".join(value)
@@ -162,7 +157,3 @@ def _cell(name: str, value: Any) -> Cell:
         return " ".join(f"({before},{after})" for before, after in value)
     cell: Cell = value
     return cell
-
-
-def _sizes(shape: tuple[int, ...]) -> str:
-    return "×".join(map(str, shape))

@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import re
+from pathlib import Path
 
 import pytest
 
-from tests.conftest import ZFNET, Run, WriteSpec
+from tests.conftest import ZFNET, Run, WriteSpec, assert_quiet
 
 ZFNET_COUNTS = [
     ("conv1", 14208, 170755200),
@@ -179,6 +180,74 @@ class TestTables:
     def test_expectations_are_not_its_business(self, run: Run, spec: WriteSpec) -> None:
         spec("input: [1, 4]\nlayers: [{type: relu, expect: [9, 9]}]")
         assert run("shapes", "net.yaml").status == 0
+
+
+class TestGraphs:
+    @pytest.mark.parametrize("output_format", ["mermaid", "dot"])
+    def test_one_network_has_no_frame(self, run: Run, spec: WriteSpec, output_format: str) -> None:
+        outcome = run("shapes", spec(ZFNET), "--format", output_format)
+        assert (outcome.status, outcome.err) == (0, "")
+        assert "subgraph" not in outcome.out
+        assert outcome.out.count("96×55×55") == 1
+
+    @pytest.mark.parametrize("output_format", ["mermaid", "dot"])
+    def test_several_have_one_each_in_one_graph(
+        self, run: Run, spec: WriteSpec, output_format: str
+    ) -> None:
+        spec(ZFNET)
+        outcome = run("shapes", "net.yaml", "net.yaml", "--format", output_format)
+        assert outcome.out.count("subgraph") == 2
+        assert outcome.out.count("96×55×55") == 2
+        assert len(re.findall("digraph|flowchart", outcome.out)) == 1
+
+    @pytest.mark.parametrize("output_format", ["mermaid", "dot"])
+    def test_a_spec_that_cannot_be_read_leaves_the_others(
+        self, run: Run, spec: WriteSpec, output_format: str
+    ) -> None:
+        outcome = run("shapes", spec(ZFNET), "none.yaml", "--format", output_format)
+        assert (outcome.status, outcome.codes) == (2, ["E401"])
+        assert outcome.out == run("shapes", "net.yaml", "--format", output_format).out
+        arguments = ("--format", output_format, "-o", "out")
+        assert run("shapes", "net.yaml", "none.yaml", *arguments).status == 2
+        assert not Path("out").exists()
+
+    def test_more_than_github_draws_is_said(self, run: Run, spec: WriteSpec) -> None:
+        layers = ", ".join(
+            f"{{type: conv, out_channels: {n % 7 + 1}, kernel_size: {n % 11 + 1}, padding: same}}"
+            for n in range(600)
+        )
+        outcome = run("shapes", spec(f"input: [1, 40]\nlayers: [{layers}]"), "--format", "mermaid")
+        assert outcome.status == 0
+        assert outcome.err.startswith("note: GitHub draws at most 500 edges and 50,000 characters")
+        assert run("shapes", "net.yaml", "--format", "dot").err == ""
+
+
+class TestSuffixes:
+    @pytest.mark.parametrize(
+        ("suffix", "output_format"),
+        [
+            *((".json", "json"), (".csv", "csv"), (".md", "markdown"), (".mmd", "mermaid")),
+            *((".dot", "dot"), (".DOT", "dot"), (".txt", "text"), ("", "text"), (".yaml", "text")),
+        ],
+    )
+    def test_name_the_format(
+        self, run: Run, spec: WriteSpec, suffix: str, output_format: str
+    ) -> None:
+        printed = run("shapes", spec(ZFNET), "--format", output_format)
+        assert_quiet(run("shapes", "net.yaml", "-o", f"out{suffix}"))
+        assert Path(f"out{suffix}").read_bytes() == printed.stdout
+
+    def test_that_contradict_the_format_are_refused(self, run: Run, spec: WriteSpec) -> None:
+        outcome = run("shapes", spec(ZFNET), "--format", "json", "-o", "out.dot")
+        assert (outcome.status, Path("out.dot").exists()) == (2, False)
+        assert "out.dot is dot, and --format says json: leave --format out" in outcome.err
+
+    @pytest.mark.parametrize("name", ["out.txt", "out.mmd", "out.json"])
+    def test_that_say_nothing_of_this_command_s_formats_are_free(
+        self, run: Run, spec: WriteSpec, name: str
+    ) -> None:
+        spec(ZFNET)
+        assert_quiet(run("compare", "net.yaml", "--format", "json", "-o", name))
 
 
 class TestHostileSpecs:

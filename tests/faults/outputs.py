@@ -155,6 +155,8 @@ _FILES = {
     "deps": Output("deps net.yaml -o TARGET", "net.d"),
     "shapes text": Output("shapes net.yaml -o TARGET", "out.txt"),
     "shapes json": Output("shapes net.yaml --format json -o TARGET", "out.json"),
+    "shapes mermaid": Output("shapes net.yaml --format mermaid -o TARGET", "out.mmd"),
+    "shapes dot": Output("shapes net.yaml --format dot -o TARGET", "out.dot"),
     "check text": Output("check net.yaml -o TARGET", "out.txt"),
     "check json": Output("check net.yaml --format json -o TARGET", "out.json"),
     "table markdown": Output("table -o TARGET --format markdown", "out.md"),
@@ -177,6 +179,7 @@ FEW_FILES = _params({name: _FILES[name] for name in _FEW})
 _SAID = {
     "shapes": "shapes net.yaml",
     "shapes json": "shapes net.yaml --format json",
+    "shapes dot": "shapes net.yaml --format dot",
     "check": "check net.yaml",
     "table": "table",
     "table csv": "table net.yaml --format csv",
