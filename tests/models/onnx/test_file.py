@@ -99,7 +99,7 @@ class TestGraphsInside:
         assert_refused(run("import", "m.onnx", "-o", "m.yaml"), "E505")
         outcome = run("import", "m.onnx", "-o", "m.yaml", "--partial")
         assert outcome.err.splitlines()[0] == (
-            "cut: 3 nodes left out: node 'if1' (If): no layer type does what it does; "
+            "cut: 3 of its 4 nodes, because of node 'if1' (If): no layer type does what it does; "
             "with it go the nodes inside it, 2"
         )
         assert "{name: kept, type: sigmoid}" in Path("m.yaml").read_text(encoding="utf-8")

@@ -38,7 +38,7 @@ class TestInsideNodes:
         messages = convert(self.GRAPH, "m.onnx", partial=True).messages
         assert messages == (
             (
-                "cut: 4 nodes left out: node 'if1' (If): no layer type does what it does; "
+                "cut: 4 of its 5 nodes, because of node 'if1' (If): no layer type does what it does; "
                 "with it go the nodes inside it, 2"
             ),
         )
@@ -126,7 +126,7 @@ class TestOutputs:
     def test_partial_tells_of_it(self) -> None:
         assert convert(self.GRAPH, "m.onnx", partial=True).messages == (
             (
-                "cut: 1 output left out: "
+                "cut: 1 output, because of "
                 "output 'places' of the model: it is output 1 of node 'pool' (MaxPool)"
             ),
         )
@@ -146,7 +146,7 @@ class TestInputs:
             outputs=("y", "z"),
         )
         assert convert(graph, "m.onnx", partial=True).messages == (
-            f"cut: 1 node left out: input 's': {said}",
+            f"cut: 1 of its 2 nodes, because of input 's': {said}",
         )
         with pytest.raises(RequestError, match=f"'s' {said}") as caught:
             convert(graph, "m.onnx")

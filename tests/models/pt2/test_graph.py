@@ -343,3 +343,23 @@ def test_a_window_over_a_vector_is_refused(
     graph(changed)["nodes"][0] = node(target, "c", input="x", **arguments)
     write_program(changed)
     assert_refused(run("shapes", "m.pt2", "--input", "3"), "E119")
+
+
+@pytest.mark.parametrize("size", [0, -5, 2**60])
+def test_an_input_that_no_spec_can_have_is_refused(run: Run, size: int) -> None:
+    changed = conv_program()
+    graph(changed)["tensor_values"]["x"]["sizes"][2] = {"as_int": size}
+    write_program(changed)
+    assert_refused(run("shapes", "m.pt2"), "E506")
+
+
+def test_a_constant_without_elements_is_refused(run: Run) -> None:
+    changed = conv_program()
+    graph(changed)["nodes"][1] = node("add.Tensor", "y", self="c", other="k")
+    graph(changed)["tensor_values"]["k"] = meta((0,))
+    specs = changed["graph_module"]["signature"]["input_specs"]
+    specs.insert(0, {"parameter": {"arg": {"name": "k"}, "parameter_name": "k"}})
+    write_program(changed)
+    outcome = run("shapes", "m.pt2")
+    assert_refused(outcome, "E505")
+    assert "its constant has no elements" in outcome.err
