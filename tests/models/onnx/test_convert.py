@@ -1170,7 +1170,8 @@ class TestPartial:
         assert [layer.name for layer in imported.layers.values()] == ["kept1", "kept2"]
         assert imported.messages == (
             (
-                "cut: 3 of its 5 nodes, because of node 'cut1' (LSTM): no layer type does what it does"
+                "cut: 3 of its 5 nodes, because of node 'cut1' (LSTM): "
+                "no layer type does what it does"
             ),
         )
 

@@ -38,8 +38,8 @@ class TestInsideNodes:
         messages = convert(self.GRAPH, "m.onnx", partial=True).messages
         assert messages == (
             (
-                "cut: 4 of its 5 nodes, because of node 'if1' (If): no layer type does what it does; "
-                "with it go the nodes inside it, 2"
+                "cut: 4 of its 5 nodes, because of node 'if1' (If): "
+                "no layer type does what it does; with it go the nodes inside it, 2"
             ),
         )
         assert "# Left out: 4 of its nodes" in text_of(self.GRAPH, partial=True)

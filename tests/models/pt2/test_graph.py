@@ -363,3 +363,14 @@ def test_a_constant_without_elements_is_refused(run: Run) -> None:
     outcome = run("shapes", "m.pt2")
     assert_refused(outcome, "E505")
     assert "its constant has no elements" in outcome.err
+
+
+@pytest.mark.parametrize("arguments", [{}, {"dim": 2, "keepdim": True}], ids=str)
+def test_the_largest_of_one_tensor_is_no_layer(run: Run, arguments: dict[str, Any]) -> None:
+    """That of two is a stand-in."""
+    changed = conv_program()
+    graph(changed)["nodes"][1] = node("max.dim", "y", self="c", **arguments)
+    write_program(changed)
+    outcome = run("shapes", "m.pt2")
+    assert_refused(outcome, "E505")
+    assert "no layer type does what it does" in outcome.err
