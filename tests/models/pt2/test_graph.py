@@ -374,3 +374,12 @@ def test_the_largest_of_one_tensor_is_no_layer(run: Run, arguments: dict[str, An
     outcome = run("shapes", "m.pt2")
     assert_refused(outcome, "E505")
     assert "no layer type does what it does" in outcome.err
+
+
+def test_a_name_with_half_of_a_character_is_refused(run: Run) -> None:
+    """No spec could hold it."""
+    changed = conv_program()
+    specs = changed["graph_module"]["signature"]["input_specs"]
+    specs[0]["parameter"]["parameter_name"] = "\ud800"
+    write_program(changed)
+    assert_refused(run("shapes", "m.pt2"), "E405")
