@@ -90,6 +90,15 @@ def test_what_is_only_damaged_is_said_to_be_that(run: Run, folder: Path) -> None
     assert_refused(run("shapes", "m.pt2"), "E405")
 
 
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="there is no such file")
+def test_what_fails_while_it_is_read_is_damaged(run: Run, spec: WriteSpec) -> None:
+    """A regular file, none of whose bytes can be read."""
+    Path("x.npy").symlink_to("/proc/self/mem")
+    np.save("w.npy", np.ones((1, 1, 3, 3)))
+    path = spec(ONE_LAYER.replace("WEIGHT", "w.npy"))
+    assert_refused(run("apply", path, "x.npy", "-o", "y.npy"), "E303")
+
+
 def test_a_pointer_outside_of_the_folder_is_not_looked_at(
     run: Run, spec: WriteSpec, folder: Path
 ) -> None:
