@@ -20,7 +20,7 @@ from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.layers import Definition
 from convt_cli.arithmetic.layers.norms import BatchNorm, Lrn
 from convt_cli.arithmetic.network import Network, NetworkLayer
-from convt_cli.errors import ArrayError, RequestError, shape_text
+from convt_cli.errors import ArrayError, RequestError, shape_text, shown
 from convt_cli.files.weights import Weights
 from convt_cli.io import memory
 from convt_cli.io.progress import Progress, no_progress
@@ -166,7 +166,7 @@ def require_same_batch(counts: Mapping[str, int]) -> None:
 
 def _by_name(made: Plan, inputs: ArrayLike | Mapping[str, ArrayLike]) -> Mapping[str, ArrayLike]:
     """The inputs by name.  Raises RequestError (E503) where one is missing or unknown."""
-    names = ", ".join(made.inputs)
+    names = ", ".join(map(shown, made.inputs))
     if not isinstance(inputs, Mapping):
         if len(made.inputs) == 1:
             return dict.fromkeys(made.inputs, inputs)

@@ -12,7 +12,7 @@ from convt_cli.arithmetic.keys import FILL_NOTE
 from convt_cli.commands.emit import is_stdout
 from convt_cli.commands.main import FAILED, complain_of, remark, warn_of
 from convt_cli.commands.options import Reading, reading
-from convt_cli.errors import ConvtError, Diagnostic, OutputIsInput, RequestError, SpecError
+from convt_cli.errors import ConvtError, Diagnostic, OutputIsInput, RequestError, SpecError, shown
 from convt_cli.io.writing import is_file
 from convt_cli.library.layer import Layer
 from convt_cli.library.load import load_spec
@@ -156,7 +156,7 @@ def choose_layer(network: Network, name: str | None) -> Layer:
     found = [layer for layer in layers if name in (None, layer.name)]
     if len(found) == 1:
         return found[0]
-    names = ", ".join(layer.name for layer in layers)
+    names = ", ".join(shown(layer.name) for layer in layers)
     types = {layer.name: layer.type for layer in network.layers}
     if not layers:
         raise RequestError("E502", f"{network.name} has no conv or conv_transpose layer")

@@ -78,7 +78,7 @@ def head_of(path: str) -> bytes:
     try:
         with open_regular(path) as file:
             return file.read(HEAD)
-    except FileError:
+    except (FileError, OSError):
         return b""
 
 

@@ -6,7 +6,7 @@ Both are common where files are large, and no reader of any format can say what 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from convt_cli.errors import ArrayError, FileError, shown
 from convt_cli.io.reading import HEAD, Opened, head_of, open_regular
@@ -39,6 +39,6 @@ def telling_stand_ins(path: str, opened: Opened = open_regular) -> Iterator[None
         yield
     except (ArrayError, FileError) as error:
         if error.code in _DAMAGED:
-            with opened(path) as file:
+            with suppress(OSError), opened(path) as file:
                 require_no_stand_in(path, file.read(HEAD))
         raise

@@ -118,7 +118,8 @@ class ImportedModel:
 
     `notes` counts, by its text, how often something is said differently than in the model.
     `unused` are sentences about what no output depends on.  `causes` say why the spec lacks
-    something; `left_out` counts the nodes that were cut, with all that depend on them.
+    something; `left_out` counts the nodes that were cut, with all that depend on them, and `nodes`
+    those of the model.
     """
 
     origin: str
@@ -131,6 +132,7 @@ class ImportedModel:
     unused: tuple[str, ...]
     causes: tuple[Cause, ...]
     left_out: int
+    nodes: int
 
     @property
     def messages(self) -> tuple[str, ...]:
@@ -153,9 +155,10 @@ class ImportedModel:
     def cut(self) -> str:
         """One sentence: how much of the model the spec lacks, and the first causes."""
         first = _first_of(list(map(str, self.causes)), "more cause")
-        # an output can be left out although no node is
-        what = _counted(self.left_out or len(self.causes), "node" if self.left_out else "output")
-        return f"{what} left out: {first}"
+        what = f"{self.left_out:,} of its {_counted(self.nodes, 'node')}"
+        if not self.left_out:  # an output can be left out although no node is
+            what = _counted(len(self.causes), "output")
+        return f"{what}, because of {first}"
 
 
 def _first_of(said: list[str], what: str) -> str:

@@ -230,13 +230,14 @@ class Importer(ABC, Generic[_NodeT, _ConstantT]):
             unused=tuple(self._unused(constant)),
             causes=causes,
             left_out=self.left_out,
+            nodes=_number_of(self.graph.nodes),
         )
 
     def _unused(self, constant: Iterable[str]) -> Iterator[str]:
         """A sentence for each kind of thing that has nothing to do with the outputs or inputs."""
         needed = set(map(id, self._needed))
         nodes = [node for node in self.graph.nodes if id(node) not in needed]
-        count = len(nodes) + sum(node.inner for node in nodes)
+        count = _number_of(nodes)
         inputs = [one.name for one in self.graph.inputs if one.name not in self.values]
         outputs = list(map(shown, constant))
         if nodes:
@@ -247,6 +248,11 @@ class Importer(ABC, Generic[_NodeT, _ConstantT]):
             yield f"no output depends on {listed}: left out"
         if outputs:
             yield f"no input decides on {counted_names(outputs, 'output', len(outputs))}: left out"
+
+
+def _number_of(nodes: Sequence[AnyNode]) -> int:
+    """How many nodes these are, with those inside of them."""
+    return len(nodes) + sum(node.inner for node in nodes)
 
 
 def _cause_at(node: AnyNode, error: Untranslatable) -> Cause:

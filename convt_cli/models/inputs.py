@@ -49,12 +49,12 @@ def input_shape(given: Input, override: Shape | None) -> Shape:
             else f"give its shape without the batch, as in --input {shown(given.name)}=3,224,224",
         )
     sizes = given.shape[1:]
-    known = tuple(size for size in sizes if size is not None and size <= LARGEST)
+    known = tuple(size for size in sizes if size is not None and 1 <= size <= LARGEST)
     if len(known) < len(sizes):
         example = ",".join("N" if size is None else str(size) for size in sizes)
         raise RequestError(
             "E506",
-            "the sizes of every input are known, and at most 2^53",
+            "the sizes of every input are known, from 1 to 2^53",
             value=f"'{shown(given.name)}' is {shown(list(given.shape))}",
             help=f"give them, as in --input {shown(given.name)}={example}",
         )

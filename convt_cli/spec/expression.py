@@ -261,8 +261,9 @@ def _arguments(problems: Problems, call: ast.Call, module: Module) -> dict[str, 
             raise Refusal(place, "E005", "an argument is given once", f"'{key}' is given twice")
         found[key] = _value(problems, value)
     for key in module.arguments[: module.required]:
-        if key not in found:
-            place = _place(problems, call.func)
+        given = found.get(key)
+        if given is None or _is_none(given):
+            place = _place(problems, call.func) if given is None else given.place
             raise Refusal(place, "E102", f"nn.{name} needs {key}", "got none", f"add {key}=")
     return found
 

@@ -163,7 +163,8 @@ class TestPartial:
     def test_partial_keeps_the_rest_and_says_so(self, run: Run) -> None:
         assert_told(
             run("import", "m.onnx", "-o", "m.yaml", "--partial"),
-            "cut: 1 node left out: node 'up1' (Unheard): no layer type does what it does",
+            "cut: 1 of its 3 nodes, because of node 'up1' (Unheard): "
+            "no layer type does what it does",
         )
         assert run("check", "m.yaml").status == 0
 

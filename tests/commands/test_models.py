@@ -151,8 +151,8 @@ class TestWhatASpecCannotSay:
         outcome = run(command, "m.onnx", "--partial")
         unknown = "no layer type does what it does"
         assert outcome.err == (
-            "m.onnx: warning[W003]: a part of the model is left out: 2 nodes left out: "
-            f"node 'relu1' (Unheard): {unknown}; node 'up1' (Unsung): {unknown}\n"
+            "m.onnx: warning[W003]: a part of the model is left out: 2 of its 3 nodes, "
+            f"because of node 'relu1' (Unheard): {unknown}; node 'up1' (Unsung): {unknown}\n"
         )
         assert outcome.status == 0
 

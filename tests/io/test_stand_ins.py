@@ -61,9 +61,42 @@ class TestWhatIsToldApart:
         assert f"{array} is a " in outcome.err
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "the model {folder}/m.onnx has its numbers in another file: w.bin is not there"),
+        (POINTER, "w.bin is a pointer of Git LFS"),
+    ],
+    ids=["missing", "pointer"],
+)
+def test_the_data_of_a_model(
+    run: Run, spec: WriteSpec, folder: Path, content: bytes | None, said: str
+) -> None:
+    onnx = pytest.importorskip("onnx")
+    tensor = onnx.TensorProto(name="w", data_type=1, dims=[1, 1, 3, 3], data_location=1)
+    tensor.external_data.add(key="location", value="w.bin")
+    tensor.external_data.add(key="offset", value="4096")
+    model = onnx.helper.make_model(onnx.helper.make_graph([], "g", [], [], [tensor]))
+    (folder / "m.onnx").write_bytes(model.SerializeToString())
+    if content is not None:
+        (folder / "w.bin").write_bytes(content)
+    outcome = run("matrix", spec(ONE_LAYER.replace("WEIGHT", "m.onnx#w")), "-o", "C.npz")
+    assert_refused(outcome, "E401")
+    assert said.format(folder=folder) in outcome.err
+
+
 def test_what_is_only_damaged_is_said_to_be_that(run: Run, folder: Path) -> None:
     (folder / "m.pt2").write_bytes(b"version 2 of something")
     assert_refused(run("shapes", "m.pt2"), "E405")
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="there is no such file")
+def test_what_fails_while_it_is_read_is_damaged(run: Run, spec: WriteSpec) -> None:
+    """A regular file, none of whose bytes can be read."""
+    Path("x.npy").symlink_to("/proc/self/mem")
+    np.save("w.npy", np.ones((1, 1, 3, 3)))
+    path = spec(ONE_LAYER.replace("WEIGHT", "w.npy"))
+    assert_refused(run("apply", path, "x.npy", "-o", "y.npy"), "E303")
 
 
 def test_a_pointer_outside_of_the_folder_is_not_looked_at(

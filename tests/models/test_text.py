@@ -46,6 +46,7 @@ MODEL = ImportedModel(
     unused=(),
     causes=(),
     left_out=0,
+    nodes=3,
 )
 
 SPEC = """\
@@ -128,5 +129,5 @@ class TestMessages:
             "note: pad stands for Mirror, once",
             "note: odd, 1,200 times",
             "note: no output depends on 1 input (t): left out",
-            "cut: 2 nodes left out: node 'a' (B): it is odd",
+            "cut: 2 of its 3 nodes, because of node 'a' (B): it is odd",
         )

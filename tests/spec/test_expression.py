@@ -111,6 +111,8 @@ WRONG = [
     ("nn.ReLU(1, 2)", (3, 8, 8), "E103", "2", "got 2"),
     ("nn.Conv2d(*a)", (3, 8, 8), "E103", "*a", "got *a"),
     ("nn.Conv2d(**a)", (3, 8, 8), "E101", "**a", "got '**a'"),
+    ("nn.ZeroPad2d(None)", (3, 8, 8), "E102", "None", "got none"),
+    ("nn.Conv2d(3, out_channels=None, kernel_size=3)", (3, 8, 8), "E102", "None", "got none"),
     ("nn.Sequential()", (3, 8, 8), "E102", "n", "got none"),
     ("nn.Sequential([], ())", (3, 8, 8), "E102", "n", "got none"),
     ("()", (3, 8, 8), "E102", "(", "got none"),

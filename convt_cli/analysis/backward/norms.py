@@ -125,6 +125,7 @@ def _lrn(prepared: PreparedLayer[Lrn], sources: Sources) -> Step:
 
 def _window_sum(x: Array, before: int, after: int) -> Array:
     """For each channel the sum over the channels from `before` in front to `after` behind."""
+    before, after = min(before, x.shape[1]), min(after, x.shape[1])  # behind them are none
     padded = np.zeros((len(x), before + x.shape[1] + after, *x.shape[2:]), x.dtype)
     padded[:, before : before + x.shape[1]] = x
     total = np.zeros_like(x)

@@ -18,7 +18,8 @@ from convt_cli.errors import ConvtError, FileError, RequestError, shown
 from convt_cli.io import memory
 from convt_cli.io.conflicts import note_named
 from convt_cli.io.folders import Folder
-from convt_cli.io.reading import Opened, open_regular
+from convt_cli.io.reading import HEAD, Opened, open_regular
+from convt_cli.io.stand_ins import require_no_stand_in
 from convt_cli.models.onnx.graph import Graph
 from convt_cli.models.onnx.nodes import MOST_PARTS, NodeReader, input_of, text
 from convt_cli.models.onnx.tensors import (
@@ -72,6 +73,13 @@ class Model:
         """The bytes of a dense tensor in another file.  Raises ValueError if they do not fit it."""
         entries = _external_entries(stored)
         path = self._folder.resolved(entries["location"])
+        if not os.path.lexists(path):
+            raise FileError(
+                "E401",
+                f"the model {shown(self.path)} has its numbers in another file",
+                value=f"{shown(entries['location'])} is not there",
+                help="put that file beside the model, of which it is a part",
+            )
         wanted = byte_count(stored)
         offset = _natural_number(entries.get("offset", "0"))
         with self._folder.opened(path) as file:
@@ -80,6 +88,7 @@ class Model:
                 _natural_number(entries.get("length", str(wanted))) != wanted
                 or offset + wanted > size
             ):
+                require_no_stand_in(path, file.read(HEAD))
                 raise ValueError(f"external data of {wanted} bytes does not fit its file or length")
             self._require(wanted)
             file.seek(offset)

@@ -56,7 +56,7 @@ def _no_number(word: str) -> float:
 def field(fields: Fields, name: str, kind: type[_T]) -> _T:
     """The value of a key, which is there and of this kind.  Raises FileError (E405)."""
     value = fields.get(name)
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)) or _is_torn(value):
         raise FileError(
             "E405",
             f"a .pt2 file has the fields of PyTorch's schema: {name} is a {kind.__name__}",
@@ -64,6 +64,12 @@ def field(fields: Fields, name: str, kind: type[_T]) -> _T:
             help="export the model again",
         )
     return value
+
+
+def _is_torn(value: object) -> bool:
+    """Whether this is a text with half of a character, which no other file could hold."""
+    torn = isinstance(value, str) and not value.isascii()
+    return torn and any("\ud800" <= letter <= "\udfff" for letter in str(value))
 
 
 def each(fields: Fields, name: str) -> list[Fields]:

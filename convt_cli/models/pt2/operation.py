@@ -135,6 +135,8 @@ class Operation(Translation):
             self.notes.append("the numbers of a weight are not kept in the model")
             return None
         wanted = constant.sizes if shape is None else shape
+        if 0 in wanted:
+            self.refuse("its constant has no elements")
         if prod(wanted) != prod(constant.sizes):
             self.refuse(f"its constant is {list(constant.sizes)}, not {list(wanted)}", code="E121")
         is_reshaped = constant.is_reshaped or wanted != constant.sizes

@@ -199,6 +199,8 @@ LAYERS: dict[str, Layer] = {
     "softmax, axis: 2": softmax(2),
     "lrn": each(lambda v: v),
     "lrn, size: 3": lrn(1, 1, 1, 1e-4 / 3, 0.75),
+    # the sum over all channels
+    "lrn, size: 1000000001, alpha: 2": lrn(4, 4, 1, 2 / 1000000001, 0.75),
     "lrn, size: 4, k: 2, alpha: 3, beta: 0.6": lrn(2, 1, 2, 3 / 4, 0.6),
     "pad, padding: [[1, 2], [0, 3]]": padded("zeros", 1, 2, 0, 3),
     "pad, padding: [[1, 2], [0, 1]], mode: reflect": padded("reflect", 1, 2, 0, 1),

@@ -1318,7 +1318,10 @@ class TestPartial:
         imported = convert(self.GRAPH, "m.onnx", partial=True)
         assert [layer.name for layer in imported.layers.values()] == ["kept1", "kept2"]
         assert imported.messages == (
-            ("cut: 3 nodes left out: node 'cut1' (LSTM): no layer type does what it does"),
+            (
+                "cut: 3 of its 5 nodes, because of node 'cut1' (LSTM): "
+                "no layer type does what it does"
+            ),
         )
 
     def test_first_causes_are_named_in_their_order_each_reason_once(self) -> None:
@@ -1345,7 +1348,7 @@ class TestPartial:
         (cut,) = [
             one for one in convert(graph, "m.onnx", partial=True).messages if one[:3] == "cut"
         ]
-        assert cut.startswith("cut: 10 nodes left out: node 'a' (LSTM)")
+        assert cut.startswith("cut: 10 of its 11 nodes, because of node 'a' (LSTM)")
         assert cut.endswith("; and 1 more cause")
 
     def test_the_spec_says_that_something_is_missing(self) -> None:

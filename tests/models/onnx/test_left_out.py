@@ -43,8 +43,8 @@ class TestInsideNodes:
         messages = convert(self.GRAPH, "m.onnx", partial=True).messages
         assert messages == (
             (
-                "cut: 4 nodes left out: node 'if1' (If): which of its branches it takes is not "
-                "known without an input; with it go the nodes inside it, 2"
+                "cut: 4 of its 5 nodes, because of node 'if1' (If): which of its branches it takes "
+                "is not known without an input; with it go the nodes inside it, 2"
             ),
         )
         assert "# Left out: 4 of its nodes" in text_of(self.GRAPH, partial=True)
@@ -140,7 +140,7 @@ class TestOutputs:
     def test_partial_tells_of_it(self) -> None:
         assert convert(self.GRAPH, "m.onnx", partial=True).messages == (
             (
-                "cut: 1 output left out: "
+                "cut: 1 output, because of "
                 "output 'places' of the model: it is the places that a max_pool found"
             ),
         )
@@ -160,7 +160,7 @@ class TestInputs:
             outputs=("y", "z"),
         )
         assert convert(graph, "m.onnx", partial=True).messages == (
-            f"cut: 1 node left out: input 's': {said}",
+            f"cut: 1 of its 2 nodes, because of input 's': {said}",
         )
         with pytest.raises(RequestError, match=f"'s' {said}") as caught:
             convert(graph, "m.onnx")

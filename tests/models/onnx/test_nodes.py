@@ -78,8 +78,8 @@ class TestGraphsInside:
         assert_refused(run("import", "m.onnx", "-o", "m.yaml"), "E505")
         outcome = run("import", "m.onnx", "-o", "m.yaml", "--partial")
         assert outcome.err.splitlines()[0] == (
-            "cut: 2 nodes left out: node 'if1' (If): which of its branches it takes is not known "
-            "without an input; with it go the nodes inside it, 1"
+            "cut: 2 of its 3 nodes, because of node 'if1' (If): which of its branches it takes is "
+            "not known without an input; with it go the nodes inside it, 1"
         )
         assert "{name: kept, type: sigmoid}" in Path("m.yaml").read_text(encoding="utf-8")
 

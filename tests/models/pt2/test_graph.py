@@ -343,3 +343,43 @@ def test_a_window_over_a_vector_is_refused(
     graph(changed)["nodes"][0] = node(target, "c", input="x", **arguments)
     write_program(changed)
     assert_refused(run("shapes", "m.pt2", "--input", "3"), "E119")
+
+
+@pytest.mark.parametrize("size", [0, -5, 2**60])
+def test_an_input_that_no_spec_can_have_is_refused(run: Run, size: int) -> None:
+    changed = conv_program()
+    graph(changed)["tensor_values"]["x"]["sizes"][2] = {"as_int": size}
+    write_program(changed)
+    assert_refused(run("shapes", "m.pt2"), "E506")
+
+
+def test_a_constant_without_elements_is_refused(run: Run) -> None:
+    changed = conv_program()
+    graph(changed)["nodes"][1] = node("add.Tensor", "y", self="c", other="k")
+    graph(changed)["tensor_values"]["k"] = meta((0,))
+    specs = changed["graph_module"]["signature"]["input_specs"]
+    specs.insert(0, {"parameter": {"arg": {"name": "k"}, "parameter_name": "k"}})
+    write_program(changed)
+    outcome = run("shapes", "m.pt2")
+    assert_refused(outcome, "E505")
+    assert "its constant has no elements" in outcome.err
+
+
+@pytest.mark.parametrize("arguments", [{}, {"dim": 2, "keepdim": True}], ids=str)
+def test_the_largest_of_one_tensor_is_no_layer(run: Run, arguments: dict[str, Any]) -> None:
+    """That of two is a stand-in."""
+    changed = conv_program()
+    graph(changed)["nodes"][1] = node("max.dim", "y", self="c", **arguments)
+    write_program(changed)
+    outcome = run("shapes", "m.pt2")
+    assert_refused(outcome, "E505")
+    assert "no layer type does what it does" in outcome.err
+
+
+def test_a_name_with_half_of_a_character_is_refused(run: Run) -> None:
+    """No spec could hold it."""
+    changed = conv_program()
+    specs = changed["graph_module"]["signature"]["input_specs"]
+    specs[0]["parameter"]["parameter_name"] = "\ud800"
+    write_program(changed)
+    assert_refused(run("shapes", "m.pt2"), "E405")

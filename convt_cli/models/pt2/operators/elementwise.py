@@ -29,6 +29,8 @@ def _elementwise(operation: Operation) -> Activation:
     source, other = (first, second) if isinstance(first, Activation) else (second, first)
     if not isinstance(source, Activation):
         operation.refuse("it joins no activation")
+    if other is None:  # the largest of one tensor, not of two
+        operation.refuse("no layer type does what it does")
     if isinstance(other, int | float):
         found = _with_number(operation, source, float(other), is_first=source is second)
     else:
