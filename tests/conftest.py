@@ -53,7 +53,6 @@ UNTRACED = (
     *(f"tests/operators/test_{name}.py" for name in ("dtypes", "routes", "tiles")),
     "tests/reports/test_guide.py",
     "tests/test_configs.py",
-    "test_every_size_of_a_condition_has_the_same_line",
     "test_the_unet_closes_where_it_resolves",
     "test_values_of_groups_that_nearly_agree_are_told_apart",
 )
