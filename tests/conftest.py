@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import io
 import json
 import os
@@ -156,12 +155,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if any(name in item.nodeid for name in UNTRACED):
             item.add_marker("no_cover")
-
-
-def pytest_collection_finish() -> None:
-    """Leave what was collected, which stays until the end, out of all garbage collection."""
-    gc.collect()
-    gc.freeze()
 
 
 @pytest.fixture(autouse=True, scope="session")
