@@ -38,6 +38,29 @@ PACKAGE = Path(convt_cli.__file__).parent
 
 _TERMINAL_VARIABLES = ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE")
 
+UNTRACED = (
+    *(
+        f"tests/faults/test_{name}"
+        for name in ("03", "07", "08", "10", "12", "14", "19", "20", "21", "26", "27", "36_names")
+    ),
+    "tests/analysis/test_coverage.py",
+    "tests/arithmetic/questions/test_solver.py",
+    "tests/arithmetic/test_averages.py",
+    "tests/arithmetic/test_axis.py",
+    *(f"tests/operators/kernels/test_{name}.py" for name in ("kernels", "polyphase", "products")),
+    *(f"tests/operators/matrix/test_{name}.py" for name in ("bands", "build")),
+    *(f"tests/operators/test_{name}.py" for name in ("dtypes", "routes", "tiles")),
+    "tests/reports/test_guide.py",
+    "tests/test_configs.py",
+    "test_the_unet_closes_where_it_resolves",
+    "test_values_of_groups_that_nearly_agree_are_told_apart",
+)
+"""Tests of many cases whose lines others run too: coverage would double their time."""
+
+# What hundreds of processes import is compiled once, wherever the tests run.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     # As a shell leaves it for its background jobs; those that the tests start would inherit it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -125,6 +148,13 @@ class WriteSpec(Protocol):
 
 Found = Callable[[str | bytes], tuple[Diagnostic, ...]]
 """What is wrong with the text of a spec, `expect` included."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark those of UNTRACED, for pytest-cov."""
+    for item in items:
+        if any(name in item.nodeid for name in UNTRACED):
+            item.add_marker("no_cover")
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -220,7 +220,7 @@ class TestMake:
         [
             pytest.param(signal.SIGINT, 3, id="interrupted"),
             pytest.param(signal.SIGTERM, 5, id="terminated", marks=pytest.mark.slow),
-            pytest.param(signal.SIGKILL, 4, id="killed-early"),
+            pytest.param(signal.SIGKILL, 4, id="killed-early", marks=pytest.mark.slow),
             pytest.param(signal.SIGKILL, 9, id="killed-late", marks=pytest.mark.slow),
         ],
     )

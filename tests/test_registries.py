@@ -14,7 +14,7 @@ import inspect
 import pkgutil
 import re
 from collections.abc import Callable, Collection
-from functools import partial
+from functools import cache, partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -180,6 +180,7 @@ def one_layer(spec: WriteSpec, layer_type: str) -> NetworkLayer:
         raise AssertionError(message) from error
 
 
+@cache
 def words_of(folder: Path) -> set[str]:
     """Every string that the modules of a folder write down."""
     trees = [ast.parse(path.read_text(encoding="utf-8")) for path in folder.glob("*.py")]

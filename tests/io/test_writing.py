@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
 import stat
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -122,13 +125,31 @@ class TestDevices:
         write(tmp_path / name, False)
         assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
 
-    def test_a_pipe_is_written_and_stays(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("force", [False, True])
+    def test_a_pipe_is_written_and_stays(self, tmp_path: Path, force: bool) -> None:
         pipe = tmp_path / "pipe"
         os.mkfifo(pipe)
         received: list[bytes] = []
-        reader = threading.Thread(target=lambda: received.append(pipe.read_bytes()))
+        reader = threading.Thread(target=lambda: received.append(pipe.read_bytes()), daemon=True)
         reader.start()
-        write_bytes(pipe, False)
+        write_bytes(pipe, force)
+        assert stat.S_ISFIFO(pipe.stat().st_mode)  # or else the reader waits for ever
         reader.join()
         assert [len(data) for data in received] == [100_020]
-        assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
+class Reluctant(io.BytesIO):
+    """A stream that takes at most 999 bytes of what it is given."""
+
+    def write(self, data: Any, /) -> int:
+        return super().write(data[:999])
+
+
+class TestStandardOutput:
+    def test_is_given_the_rest_of_what_it_took_in_part(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        stream = Reluctant()
+        monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(stream))
+        write_bytes(Path("-"), False)
+        assert stream.getvalue() == written_whole(write_bytes, tmp_path / "whole", "out.bin")

@@ -177,3 +177,12 @@ class TestValues:
         text = "\n".join(map(diagnostic_text, found(spec)))
         assert all(line.isprintable() for line in text.split("\n"))
         assert text.count("\n") % 5 == 4
+
+    @pytest.mark.parametrize("quoted", ["a\nb", "a\x1b[31mb", "a\x9bb", "\udcff"], ids=ascii)
+    def test_a_remedy_shows_what_it_quotes_on_one_line(self, quoted: str) -> None:
+        remedy = f"rename {quoted} to x"
+        error = FileError("E402", "cannot write it", help=remedy)
+        for text in (diagnostic_text(problem(help=remedy)), error_text(error)):
+            last = text.split("\n")[-1]
+            assert last.lstrip().startswith("= help: rename ")
+            assert last.isprintable()

@@ -233,11 +233,11 @@ class TestLargeLayers:
 
 
 def clustered() -> tuple[Convolution, oracle.Array]:
-    """64 depthwise channels with one kernel, the last one's larger by 3 parts in a million."""
+    """96 depthwise channels with one kernel, the last one's larger by 3 parts in a million."""
     kernel = np.abs(np.random.default_rng(5).standard_normal((3, 3)))
-    weight = np.repeat(kernel[np.newaxis, np.newaxis], 64, axis=0)
+    weight = np.repeat(kernel[np.newaxis, np.newaxis], 96, axis=0)
     weight[-1] *= 1 + 3e-6
-    return of_arguments((64, 1, 3, 3), (56, 56), padding=1, groups=64), weight
+    return of_arguments((96, 1, 3, 3), (36, 36), padding=1, groups=96), weight
 
 
 def test_values_of_groups_that_nearly_agree_are_told_apart() -> None:
@@ -248,7 +248,7 @@ def test_values_of_groups_that_nearly_agree_are_told_apart() -> None:
     matrix = LinearMap(last, weight[-1:])
     start = np.random.default_rng(0).standard_normal(matrix.shape[1])
     reached = float(svds(matrix, k=1, return_singular_vectors=False, v0=start)[0])
-    assert reached == pytest.approx(6.116112967, abs=1e-9)
+    assert reached == pytest.approx(6.101126430, abs=1e-9)
     assert found.largest.value >= reached - 1e-8
 
 
