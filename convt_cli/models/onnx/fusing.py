@@ -27,6 +27,8 @@ def fused(graph: Graph) -> Graph:
     found = {}  # by the name of the value that it gives
     inside: set[str] = set()
     for node in graph.nodes:
+        if len(node.inputs) != 2 or len(node.outputs) != 1:
+            continue
         one = search.layer_norm(node) or search.gelu(node)
         if one is not None and not inside.intersection(one.names):
             found[one.node.outputs[0]] = one.node
@@ -50,7 +52,7 @@ class _Search:
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
-        self._givers = {name: node for node in graph.nodes for name in node.outputs if name}
+        self._givers = {node.outputs[0]: node for node in graph.nodes if any(node.outputs[:1])}
         self._readers: dict[str, list[Node]] = {}
         for node in graph.nodes:
             for name in node.reads:
@@ -170,8 +172,9 @@ class _Search:
         if node is None or node.operator != "Sub" or len(node.inputs) != 2:
             return None
         mean = self._giver(node.inputs[1])
-        is_mean = mean is not None and mean.operator == "ReduceMean"
-        return mean if is_mean and mean is not None and mean.inputs[0] == node.inputs[0] else None
+        if mean is None or mean.operator != "ReduceMean":
+            return None
+        return mean if mean.inputs[:1] == node.inputs[:1] else None
 
     def _axes(self, mean: Node) -> tuple[int, ...] | None:
         """The axes of a mean that keeps them; None where they are not known."""

@@ -77,6 +77,8 @@ def test_a_gelu_is_one_node() -> None:
         with_node(NORM, "y", inputs=("root", "d")),
         with_node(NORM, "shifted", inputs=("variance", "w")),
         with_node(NORM, "mean", operator="ReduceMax"),
+        with_node(NORM, "mean", inputs=()),
+        with_node(NORM, "y", inputs=("d",)),
         with_node(GELU, "scaled", inputs=("x", "two")),
         with_node(GELU, "more", inputs=("e", "half")),
         with_node(GELU, "y", inputs=("product", "two")),
