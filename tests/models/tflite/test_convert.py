@@ -172,7 +172,7 @@ class TestSaid:
             "y": {1: ("b", 9), **quantization([0.5])},
         }
         found = imported(Sample([RELU, op("DEQUANTIZE", "y", "z")], {"x": IMAGE}, tensors=kept))
-        assert found.notes == {"what it rounds as a quantised operation is left out": 2}
+        assert found.notes == {"the rounding of a quantised operation is left out": 2}
 
     def test_quantised_weights_of_a_float_operation_are_said_too(self) -> None:
         stored = Stored(np.ones((5, 4), np.int8), quantization([0.5]))
@@ -184,6 +184,13 @@ class TestSaid:
         found = imported(single(operator))
         assert found.notes == {f"identity stands for {operator}": 1}
         assert found.layers[1].stands_for == operator
+
+    @pytest.mark.parametrize("operator", ["ADD", "DIV"])
+    def test_a_constant_along_several_axes_is_named(self, operator: str) -> None:
+        found = imported(single(operator, c=weights(7, 1, 4)))
+        assert [(one.type, one.stands_for) for one in found.layers.values()] == [
+            ("identity", operator)
+        ]
 
     @pytest.mark.parametrize(
         ("options", "how"),
