@@ -85,6 +85,14 @@ def test_an_offset_to_itself() -> None:
     assert outcome(struct.pack("<I4s", 0, b"TFL3") + bytes(60)) == "E405"
 
 
+def test_an_input_without_elements() -> None:
+    for operator in ("conv groups", "RELU", "RESHAPE to the rest", "MEAN all kept"):
+        sample = CASES[operator]
+        with trying(operator):
+            empty = Sample(sample.nodes, {"x": (1, 7, 6, 0)}, sample.constants)
+            assert outcome(packed(empty)) == "E405"
+
+
 def test_another_version() -> None:
     sample = CASES["RELU"]
     PATH.write_bytes(packed(Sample(sample.nodes, sample.inputs, model={0: ("I", 2)})))

@@ -46,7 +46,7 @@ class _Importer(Importer[Node, Constant]):
 
     def __init__(self, graph: Graph, reference: str, *, partial: bool) -> None:
         graph = _as_read(graph)
-        values: dict[str, Activation | Cut | Constant] = {
+        values: dict[str, Value | Cut] = {
             name: _constant(graph.tensors[name]) for name in graph.constants
         }
         super().__init__(graph, graph.needed, FRAMEWORKS["tensorflow"], values, partial=partial)

@@ -128,7 +128,7 @@ def read_graph(source: Bytes) -> Graph:
     }
     found = Graph(
         table=model,
-        inputs=tuple(Input(name=one.name, shape=_with_batch(one)) for one in inputs),
+        inputs=tuple(_input(one, source.path) for one in inputs),
         outputs=tuple(one.name for one in outputs),
         nodes=nodes,
         tensors={one.name: one for one in tensors},
@@ -148,10 +148,12 @@ def _require_version(version: int, path: str) -> None:
         )
 
 
-def _with_batch(tensor: Tensor) -> tuple[int | None, ...]:
-    """The shape of an input, 1 for a batch that is left open."""
+def _input(tensor: Tensor, path: str) -> Input:
+    """An input, with 1 for a batch that is left open."""
     shape = tensor.open_shape
-    return (1, *shape[1:]) if shape[:1] == (None,) else shape
+    if 0 in shape:
+        raise damaged(path, f"its input '{shown(tensor.name)}' has the shape {list(shape)}")
+    return Input(name=tensor.name, shape=(1, *shape[1:]) if shape[:1] == (None,) else shape)
 
 
 def _signed(signature: Table) -> Iterator[tuple[int, str]]:
