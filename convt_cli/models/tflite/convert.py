@@ -21,7 +21,7 @@ from convt_cli.models.tflite.operators import OPERATORS
 from convt_cli.models.tflite.tensors import Tensor, small_numbers
 from convt_cli.models.translation import Activation, Cut, Untranslatable
 
-_ROUNDED = "the rounding of a quantised operation is left out"
+_ROUNDED = "the rounding and the bounds of a quantised operation are left out"
 
 
 def convert(

@@ -172,7 +172,9 @@ class TestSaid:
             "y": {1: ("b", 9), **quantization([0.5])},
         }
         found = imported(Sample([RELU, op("DEQUANTIZE", "y", "z")], {"x": IMAGE}, tensors=kept))
-        assert found.notes == {"the rounding of a quantised operation is left out": 2}
+        assert found.notes == {
+            "the rounding and the bounds of a quantised operation are left out": 2
+        }
 
     def test_quantised_weights_of_a_float_operation_are_said_too(self) -> None:
         stored = Stored(np.ones((5, 4), np.int8), quantization([0.5]))

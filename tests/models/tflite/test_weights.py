@@ -106,6 +106,10 @@ class TestBehindNodes:
         found = read(stored, *nodes, key="v", **SHAPED)
         np.testing.assert_array_equal(found, [[0.5, 1, 1.5]])
 
+    def test_dequantised_half_precision_is_single(self) -> None:
+        found = read(np.ones((3, 1), np.float16), op("DEQUANTIZE", "w", "u"), key="u", **SHAPED)
+        assert found.dtype == np.float32
+
     def test_what_is_computed_otherwise_is_no_constant(self) -> None:
         error = refused(np.ones(3, np.float32), op("EXP", "w", "u"), key="u")
         assert error.code == "E401"
