@@ -115,10 +115,43 @@ class TestShapes:
         sample = Sample([RELU], {"x": IMAGE}, tensors=recorded)
         assert imported(sample, override={"x": (4, 3, 3)}).layers[1].output == (4, 3, 3)
 
-    def test_a_computed_shape_is_the_recorded_one(self) -> None:
-        nodes = [op("SHAPE", "x", "s"), op("RESHAPE", "x s", "y")]
+    def test_a_shape_is_computed_from_the_sizes_of_the_input(self) -> None:
+        """As converters write tf.reshape(x, [tf.shape(x)[0], -1, tf.shape(x)[3] * 2])."""
+        nodes = [
+            op("SHAPE", "x", "s"),
+            op("STRIDED_SLICE", "s zero one one", "batch", shrink_axis_mask=1),
+            op("GATHER", "s last", "channels", axis=0),
+            op("MUL", "channels two", "more"),
+            Op("PACK", ["batch", "rest", "more"], ["t"], {0: 3}),
+            op("RESHAPE", "x t", "y"),
+        ]
+        constants = {
+            "zero": integers(0),
+            "one": integers(1),
+            "last": integers(3),
+            "two": integers(2)[0],
+            "rest": integers(-1)[0],
+        }
+        sample = Sample(nodes, {"x": IMAGE}, constants)
+        assert load_spec(saved(sample)).output == (8, 21)
+        assert load_spec("net.tflite", input={"": (6, 8, 2)}).output == (12, 8)
+
+    def test_a_resize_to_twice_the_size_of_its_source(self) -> None:
+        nodes = [
+            op("SHAPE", "x", "s"),
+            op("STRIDED_SLICE", "s one three step", "size"),
+            op("MUL", "size two", "twice"),
+            op("RESIZE_NEAREST_NEIGHBOR", "x twice", "y"),
+        ]
+        numbers = {"one": 1, "three": 3, "step": 1, "two": 2}
+        constants = {name: integers(number) for name, number in numbers.items()}
+        assert load_spec(saved(Sample(nodes, {"x": IMAGE}, constants))).output == (4, 14, 12)
+        assert load_spec("net.tflite", input={"": (4, 3, 5)}).output == (4, 6, 10)
+
+    def test_a_shape_that_is_not_computed_is_the_recorded_one(self) -> None:
+        nodes = [op("UNIQUE", "c", "s"), op("RESHAPE", "x s", "y")]
         recorded: dict[str, Any] = {"y": {0: Vector("i", (1, 42, 4))}, "s": {1: ("b", 2)}}
-        sample = Sample(nodes, {"x": IMAGE}, tensors=recorded)
+        sample = Sample(nodes, {"x": IMAGE}, {"c": integers(1, 42, 4)}, tensors=recorded)
         assert imported(sample).layers[1].output == (4, 42)
         assert "its shape is computed" in refused(sample, override={"x": (4, 3, 3)})
 
