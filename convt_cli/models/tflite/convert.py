@@ -18,7 +18,7 @@ from convt_cli.models.tflite.dilation import joined
 from convt_cli.models.tflite.graph import FOLDED, Graph, Node, plain_name
 from convt_cli.models.tflite.operation import Constant, Operation, Value, Values
 from convt_cli.models.tflite.operators import OPERATORS
-from convt_cli.models.tflite.sizes import computed
+from convt_cli.models.tflite.sizes import MOST_SIZES, computed
 from convt_cli.models.tflite.tensors import Tensor, small_numbers
 from convt_cli.models.translation import Activation, Cut, Untranslatable
 
@@ -112,7 +112,7 @@ class _Importer(Importer[Node, Constant]):
 
     def _integers(self, constant: Constant) -> Shape | None:
         """The numbers of a constant, if they are known, few and all of them integers."""
-        numbers = constant.sizes or small_numbers(constant.tensor, self._model) or ()
+        numbers = constant.sizes or small_numbers(constant.tensor, self._model, MOST_SIZES) or ()
         integers = tuple(one for one in numbers if isinstance(one, int))
         return integers if 0 < len(integers) == len(numbers) else None
 

@@ -11,7 +11,7 @@ from convt_cli.models.tflite.graph import Node
 
 Sizes = tuple[int, ...]
 
-_MOST_SIZES = 64
+MOST_SIZES = 64
 """Numbers of what is computed; more are no sizes of a shape."""
 
 _ARITHMETIC: dict[str, Callable[[int, int], int]] = {
@@ -36,7 +36,7 @@ def computed(node: Node, given: list[Sizes | None]) -> Sizes | None:
     """
     if node.operator in _SAME:
         return next(iter(given), None)
-    known = [one for one in given if one is not None and len(one) <= _MOST_SIZES]
+    known = [one for one in given if one is not None and len(one) <= MOST_SIZES]
     if len(known) < len(given) or not known:
         return None
     try:
@@ -50,7 +50,7 @@ def _computed(node: Node, given: list[Sizes]) -> Sizes | None:
     match node.operator, given:
         case (("PACK" | "CONCATENATION"), _):
             joined = tuple(one for some in given for one in some)
-            return joined if len(joined) <= _MOST_SIZES else None
+            return joined if len(joined) <= MOST_SIZES else None
         case "STRIDED_SLICE", [sizes, (begin,), (end,), (step,)]:
             return _slice(node, sizes, begin, end, step)
         case "SLICE", [sizes, (begin,), (count,)]:
