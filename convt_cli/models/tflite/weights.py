@@ -75,8 +75,9 @@ def _read(tensor: Tensor, source: Bytes) -> Array:
     if meaning is None:
         return stored
     zeros, scales = _along(meaning, stored.ndim)
-    # (stored - zero point) * scale, as the interpreter has it
-    return np.asarray((stored.astype(np.float32) - zeros) * scales)
+    with np.errstate(all="ignore"):  # a scale can be any number
+        # (stored - zero point) * scale, as the interpreter has it
+        return np.asarray((stored.astype(np.float32) - zeros) * scales)
 
 
 def _along(meaning: Quantization, rank: int) -> tuple[Array, Array]:

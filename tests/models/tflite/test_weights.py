@@ -79,6 +79,10 @@ class TestQuantised:
         stored = Stored(np.array([1, 1], np.int8), quantization([0.5, 2], [-1]))
         np.testing.assert_array_equal(read(stored), [1, 4])
 
+    def test_a_scale_that_is_infinite(self) -> None:
+        stored = Stored(np.array([1, 0], np.int8), quantization([np.inf]))
+        np.testing.assert_array_equal(read(stored), [np.inf, np.nan])
+
     @pytest.mark.parametrize(
         ("scales", "zeros", "axis", "said"),
         [
