@@ -260,10 +260,10 @@ EXPLANATIONS: dict[str, Explanation] = {
         "folder of its spec, by `..`, an absolute path or a link.  --allow-outside lifts this.",
     ),
     "E405": Explanation(
-        "an ONNX model is whole and well-formed",
-        "The file is cut short, corrupt, or no ONNX model; or it contradicts itself: a tensor "
-        "with fewer bytes than its sizes need, a name that is given twice or never, nodes that "
-        "depend on themselves, a name that is not UTF-8.",
+        "a model file is whole and well-formed",
+        "The file is cut short, corrupt, or not of its suffix's format; or it contradicts itself: "
+        "a tensor with fewer bytes than its sizes need, a name that is given twice or never, nodes "
+        "that depend on themselves, a name that is not UTF-8.",
     ),
     "E406": Explanation(
         "no output is an input of the same command",
@@ -292,8 +292,8 @@ EXPLANATIONS: dict[str, Explanation] = {
     ),
     "E505": Explanation(
         "what an imported node does can be said in a spec",
-        "Some ONNX operators have no layer type whose shapes are theirs, and none that moves the "
-        "batch axis has one.  --partial keeps all layers that do not depend on such a node.",
+        "Some operators of models have no layer type whose shapes are theirs, and none that moves "
+        "the batch axis has one.  --partial keeps all layers that do not depend on such a node.",
     ),
     "E506": Explanation(
         "the inputs of an imported model are images of known sizes",
