@@ -62,7 +62,7 @@ def _computed(node: Node, given: list[Sizes]) -> Sizes | None:
         case name, [first, second] if name in _ARITHMETIC:
             count = max(len(first), len(second))
             pairs = (one * count if len(one) == 1 else one for one in (first, second))
-            return tuple(map(_ARITHMETIC[name], *pairs))
+            return tuple(_ARITHMETIC[name](*pair) for pair in zip(*pairs, strict=True))
     return None
 
 

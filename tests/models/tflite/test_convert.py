@@ -214,11 +214,27 @@ class TestSaid:
         sample = Sample([op("FULLY_CONNECTED", "x w", "y")], {"x": (1, 4)}, {"w": stored})
         assert sum(imported(sample).notes.values()) == 1
 
-    @pytest.mark.parametrize("operator", ["EXP", "L2_NORMALIZATION", "CAST"])
-    def test_what_stands_in_is_named(self, operator: str) -> None:
-        found = imported(single(operator))
-        assert found.notes == {f"identity stands for {operator}": 1}
+    @pytest.mark.parametrize(
+        ("operator", "layer", "constants"),
+        [
+            *((operator, "identity", {}) for operator in ("EXP", "L2_NORMALIZATION", "CAST")),
+            ("PRELU", "prelu", {"a": weights(1, 6, 4)}),
+            ("POW", "identity", {"c": np.array(3, np.float32)}),
+            ("SUB", "identity", {"c": np.full(4, np.inf, np.float32)}),
+        ],
+    )
+    def test_what_stands_in_is_named(
+        self, operator: str, layer: str, constants: dict[str, Any]
+    ) -> None:
+        found = imported(single(operator, **constants))
+        assert found.notes == {f"{layer} stands for {operator}": 1}
         assert found.layers[1].stands_for == operator
+
+    def test_a_pad_with_infinity_is_named(self) -> None:
+        pads = integers(0, 0, 1, 1, 1, 1, 0, 0).reshape(4, 2)
+        found = imported(single("PADV2", p=pads, v=np.array(-np.inf, np.float32)))
+        assert found.notes == {"pad stands for PADV2": 1}
+        assert found.layers[max(found.layers)].output == (4, 9, 8)
 
     @pytest.mark.parametrize("operator", ["ADD", "DIV"])
     def test_a_constant_along_several_axes_is_named(self, operator: str) -> None:
@@ -266,6 +282,30 @@ class TestRefused:
             (single("CONV_2D", {**CONV, "padding": 7}, w=weights(5, 1, 1, 4)), "its padding is 7"),
             (single("DEPTHWISE_CONV_2D", CONV, w=weights(1, 1, 1, 6)), "is not for 4 channels"),
             (single("TILE", m=integers(1, 99, 1, 1)), "it repeats its source 99 times"),
+            (single("TILE", m=integers(2, 1, 1, 1)), "it repeats [1, 7, 6, 4] [2, 1, 1, 1] times"),
+            (single("BROADCAST_TO", s=integers(1, 7, 6, 8)), "it repeats channels or the batch"),
+            (single("SPLIT_V", s=integers(3, 3), a=integers(1)[0], count=2), "into [3, 3]"),
+            (single("UNPACK", {"axis": 3}, count=3), "it makes 3 parts of 4 elements"),
+            (single("SLICE", b=integers(0, 1), s=integers(1, 2)), "it takes [1, 2] from [0, 1] on"),
+            (single("GATHER", {"axis": 3}, i=integers([0, 1])), "its indices are [1, 2]"),
+            (single("RESIZE_BILINEAR", s=integers(0, 3)), "it resizes [1, 7, 6, 4] to [0, 3]"),
+            (single("DEPTH_TO_SPACE", {"block_size": 0}), "its block_size is 0"),
+            (single("EXPAND_DIMS", a=integers(1, 2)), "it adds axes [1, 2]"),
+            (single("SQUEEZE", {"squeeze_dims": (1,)}), "has more than one element along axes [1]"),
+            (single("ADD_N", c=weights(4), d=weights(4)), "1 computed inputs and 2 constant"),
+            (single("CONV_2D", CONV, w=weights(5, 4)), "its weight is [5, 4], on 2 spatial axes"),
+            (
+                single("MIRROR_PAD", {"mode": 1}, p=integers(0, 0, 9, 0, 0, 0, 0, 0)),
+                "it mirrors 9 of 7 elements",
+            ),
+            (
+                single("TRANSPOSE_CONV", CONV, s=integers(1), w=weights(5, 3, 3, 4), order="swx"),
+                "its output's size is not known",
+            ),
+            (
+                single("TRANSPOSE_CONV", CONV, s=integers(1), w=weights(5, 3, 3, 3), order="swx"),
+                "its weight is for 3 channels, its source has 4",
+            ),
             (single("PAD", p=integers(1, 0, 0, 0, 0, 0, 0, 0)), "it pads the batch"),
             (single("FULLY_CONNECTED", w=weights(5, 4)), "it mixes the batch with other axes"),
             (single("BATCH_MATMUL", {"adj_x": 1}, w=weights(4, 5)), "no product with one constant"),
