@@ -19,7 +19,7 @@ from convt_cli.files.weights import Weights
 from convt_cli.models.load import load_spec
 from tests.faults.rows import trying
 from tests.models.tflite.cases import CASES
-from tests.models.tflite.samples import Sample, Vector, flatbuffer, op, packed
+from tests.models.tflite.samples import Op, Sample, Vector, flatbuffer, op, packed
 
 pytestmark = pytest.mark.usefixtures("folder")
 
@@ -83,6 +83,40 @@ def test_a_file_of_nothing_and_of_another_kind() -> None:
 
 def test_an_offset_to_itself() -> None:
     assert outcome(struct.pack("<I4s", 0, b"TFL3") + bytes(60)) == "E405"
+
+
+def test_an_input_without_elements() -> None:
+    for operator in ("conv groups", "RELU", "RESHAPE to the rest", "MEAN all kept"):
+        sample = CASES[operator]
+        with trying(operator):
+            empty = Sample(sample.nodes, {"x": (1, 7, 6, 0)}, sample.constants)
+            assert outcome(packed(empty)) == "E405"
+
+
+def test_an_output_that_is_no_tensor() -> None:
+    node = {0: ("I", 0), 1: Vector("i", (0,)), 2: Vector("i", (-1,))}
+    graph = {0: [{3: "x", 0: Vector("i", (1, 4))}], 1: Vector("i", (0,)), 3: [node]}
+    graph[2] = Vector("i", (0,))
+    assert outcome(flatbuffer({0: ("I", 3), 1: [{}], 2: [graph], 4: [{}]})) == "E405"
+
+
+@pytest.mark.parametrize(
+    ("nodes", "inputs", "said"),
+    [
+        ([op("RELU", "x", "y"), op("TANH", "x", "y")], ("x",), "'y' is given twice"),
+        ([op("RELU", "x", "x")], ("x",), "'x' is given twice"),
+        ([op("ADD", "x z", "y"), op("RELU", "x", "z")], ("x",), "'z' is read before"),
+        ([op("RELU", "x", "y")], ("x", "x"), "'x' is given twice"),
+    ],
+)
+def test_a_graph_that_contradicts_itself(
+    nodes: list[Op], inputs: tuple[str, ...], said: str
+) -> None:
+    sample = Sample(nodes, {"x": (1, 4)})
+    graph = {1: Vector("i", [sample.names.index(name) for name in inputs])}
+    PATH.write_bytes(packed(sample, graph))
+    with pytest.raises(FileError, match=said):
+        load_spec(PATH)
 
 
 def test_another_version() -> None:

@@ -3,7 +3,8 @@
 `flatbuffer` reads tables, vectors and texts within the bounds of the file, and `schema` says which
 field is which.  `tensors` are the constants and what is known of the other values; `graph` makes
 plain nodes of the whole.  `convert` goes through them, where `dilation` joins the three operators
-of a dilated convolution, `operation` is one node, and `operators` say what each becomes.
+of a dilated convolution and `sizes` computes what a shape is made of; `operation` is one node, and
+`operators` say what each becomes.
 `weights` reads the numbers of a constant, those of quantised ones as real numbers and `sparse` ones
 as a whole array.  `read` is what `models.load` knows.  Only `weights` and `sparse` need NumPy.
 

@@ -18,10 +18,11 @@ from convt_cli.models.tflite.dilation import joined
 from convt_cli.models.tflite.graph import FOLDED, Graph, Node, plain_name
 from convt_cli.models.tflite.operation import Constant, Operation, Value, Values
 from convt_cli.models.tflite.operators import OPERATORS
+from convt_cli.models.tflite.sizes import MOST_SIZES, computed
 from convt_cli.models.tflite.tensors import Tensor, small_numbers
 from convt_cli.models.translation import Activation, Cut, Untranslatable
 
-_ROUNDED = "what it rounds as a quantised operation is left out"
+_ROUNDED = "the rounding and the bounds of a quantised operation are left out"
 
 
 def convert(
@@ -46,7 +47,7 @@ class _Importer(Importer[Node, Constant]):
 
     def __init__(self, graph: Graph, reference: str, *, partial: bool) -> None:
         graph = _as_read(graph)
-        values: dict[str, Activation | Cut | Constant] = {
+        values: dict[str, Value | Cut] = {
             name: _constant(graph.tensors[name]) for name in graph.constants
         }
         super().__init__(graph, graph.needed, FRAMEWORKS["tensorflow"], values, partial=partial)
@@ -99,7 +100,21 @@ class _Importer(Importer[Node, Constant]):
         tensor = self._tensors[node.outputs[0]]
         is_kept = all(isinstance(one, Constant) and one.key is not None for one in given)
         key = tensor.name if is_kept and node.operator in FOLDED else None
-        return Constant(tensor=tensor, key=key)
+        return Constant(tensor=tensor, key=key, sizes=self._sizes(node, given))
+
+    def _sizes(self, node: Node, given: list[Value | Cut]) -> Shape | None:
+        """The integers that a node gives, if it computes sizes from sizes."""
+        source = given[0] if given else None
+        if isinstance(source, Activation):  # of a SHAPE alone
+            return full_shape(source)
+        known = [self._integers(one) for one in given if isinstance(one, Constant)]
+        return computed(node, known) if len(known) == len(given) else None
+
+    def _integers(self, constant: Constant) -> Shape | None:
+        """The numbers of a constant, if they are known, few and all of them integers."""
+        numbers = constant.sizes or small_numbers(constant.tensor, self._model, MOST_SIZES) or ()
+        integers = tuple(one for one in numbers if isinstance(one, int))
+        return integers if 0 < len(integers) == len(numbers) else None
 
     def _recorded(self, name: str) -> Shape | None:
         """The shape that the file has for a value, None where it need not be that."""

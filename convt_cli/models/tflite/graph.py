@@ -128,7 +128,7 @@ def read_graph(source: Bytes) -> Graph:
     }
     found = Graph(
         table=model,
-        inputs=tuple(Input(name=one.name, shape=_with_batch(one)) for one in inputs),
+        inputs=tuple(_input(one, source.path) for one in inputs),
         outputs=tuple(one.name for one in outputs),
         nodes=nodes,
         tensors={one.name: one for one in tensors},
@@ -148,10 +148,12 @@ def _require_version(version: int, path: str) -> None:
         )
 
 
-def _with_batch(tensor: Tensor) -> tuple[int | None, ...]:
-    """The shape of an input, 1 for a batch that is left open."""
+def _input(tensor: Tensor, path: str) -> Input:
+    """An input, with 1 for a batch that is left open."""
     shape = tensor.open_shape
-    return (1, *shape[1:]) if shape[:1] == (None,) else shape
+    if 0 in shape:
+        raise damaged(path, f"its input '{shown(tensor.name)}' has the shape {list(shape)}")
+    return Input(name=tensor.name, shape=(1, *shape[1:]) if shape[:1] == (None,) else shape)
 
 
 def _signed(signature: Table) -> Iterator[tuple[int, str]]:
@@ -189,7 +191,7 @@ class _Reader:
         return Node(
             operator=self._operators[code],
             inputs=tuple(map(self._name, table.integers(1))),
-            outputs=tuple(map(self._name, table.integers(2))),
+            outputs=tuple(_found(self._tensors, one, path).name for one in table.integers(2)),
             options=options,
             inner=sum(self._size(name, value) for name, value in options.items()),
         )
@@ -231,18 +233,13 @@ def _options(operator: str, table: Table | None) -> dict[str, Values]:
 
 def _require_given(graph: Graph) -> None:
     """Raise FileError (E405) where something is read before it is given, or given twice."""
-    path = graph.table.source.path
-    given = {one.name for one in graph.inputs} | set(graph.constants)
-    for node in graph.nodes:
-        _require(node.reads, given, path)
-        for name in node.outputs:
+    path, given = graph.table.source.path, set(graph.constants)
+    inputs = tuple(one.name for one in graph.inputs)
+    for reads, gives in (((), inputs), *((node.reads, node.outputs) for node in graph.nodes)):
+        for name in reads:
+            if name not in given:
+                raise damaged(path, f"'{shown(name)}' is read before it is computed")
+        for name in gives:
             if name in given:
                 raise damaged(path, f"'{shown(name)}' is given twice")
             given.add(name)
-    _require(graph.outputs, given, path)
-
-
-def _require(names: tuple[str, ...], given: set[str], path: str) -> None:
-    for name in names:
-        if name not in given:
-            raise damaged(path, f"'{shown(name)}' is read before it is computed")

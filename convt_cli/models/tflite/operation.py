@@ -30,10 +30,14 @@ _PADDINGS: tuple[Padding, ...] = ("same", 0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Constant:
-    """A value that no input decides on; `key` is its name in the file, None without numbers."""
+    """A value that no input decides on; `key` is its name in the file, None without numbers.
+
+    `sizes` are the integers of one that is computed from the sizes of other values, if known.
+    """
 
     tensor: Tensor
     key: str | None
+    sizes: tuple[int, ...] | None = None
 
     @property
     def shape(self) -> Shape:
@@ -108,7 +112,7 @@ class Operation(Translation):
 
     def numbers_of(self, constant: Constant) -> tuple[int | float, ...] | None:
         """The numbers of a constant, row-major; None for unknown or many ones."""
-        return small_numbers(constant.tensor, self._model)
+        return constant.sizes or small_numbers(constant.tensor, self._model)
 
     def integers(self, number: int) -> tuple[int, ...]:
         """The integers of input `number`, which have to be known.  Raises Untranslatable."""

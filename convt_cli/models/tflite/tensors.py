@@ -15,6 +15,9 @@ from convt_cli.models.tflite.schema import form_of
 _MOST_NUMBERS = 4096
 """Numbers of a constant that are read for shapes and scales."""
 
+_AT_ONCE = 16
+"""Numbers of a constant that are read in the time of one field of a table."""
+
 _MOST_AXES = 64  # as in NumPy 2
 
 
@@ -72,19 +75,21 @@ class Tensor:
         )
 
 
-def small_numbers(tensor: Tensor, source: Table) -> tuple[int | float, ...] | None:
-    """The numbers of a small constant, row-major; None for one that is not read here.
+def small_numbers(
+    tensor: Tensor, source: Table, most: int = _MOST_NUMBERS
+) -> tuple[int | float, ...] | None:
+    """The numbers of a constant of at most so many, row-major; None for one that is not read here.
 
     Raises FileError (E405).
     """
     form, count = form_of(tensor.type), prod(tensor.shape)
-    if not form or tensor.sparsity is not None or count > _MOST_NUMBERS:
+    if not form or tensor.sparsity is not None or count > most:
         return None
     if not count:
         return ()
     if tensor.extent is None or tensor.extent.size != count * calcsize(f"<{form}"):
         return None
-    source.source.count(count)
+    source.source.count(1 + count // _AT_ONCE)
     stored = source.source.numbers(tensor.extent.place, form, count)
     meaning = tensor.quantized()
     if meaning is None:

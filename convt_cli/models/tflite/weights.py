@@ -52,18 +52,20 @@ def _found(graph: Graph, key: str, source: Bytes) -> Array:
     wanted = graph.tensors.get(key)
     if wanted is None:
         raise _unknown(source.path, key, graph)
-    name = key
+    name, is_widened = key, False
     while (node := graph.givers.get(name)) is not None:
         name = node.inputs[0] if node.inputs else ""
         if node.operator not in FOLDED or not name:
             raise _no_constant(source.path, key, f"it is computed by {node.title}")
+        is_widened = is_widened or node.operator == "DEQUANTIZE"
     stored = graph.tensors[name]
     if stored.extent is None:
         raise _no_constant(source.path, key, f"'{shown(name)}' is not kept in the file")
     array = _read(stored, source)
     if array.size != prod(wanted.shape):
         raise damaged(source.path, f"'{shown(key)}' is {list(wanted.shape)} of {array.size:,}")
-    return array.reshape(wanted.shape)
+    whole = array.reshape(wanted.shape)
+    return whole.astype(np.float32) if is_widened else whole
 
 
 def _read(tensor: Tensor, source: Bytes) -> Array:
@@ -73,8 +75,9 @@ def _read(tensor: Tensor, source: Bytes) -> Array:
     if meaning is None:
         return stored
     zeros, scales = _along(meaning, stored.ndim)
-    # (stored - zero point) * scale, as the interpreter has it
-    return np.asarray((stored.astype(np.float32) - zeros) * scales)
+    with np.errstate(all="ignore"):  # a scale can be any number
+        # (stored - zero point) * scale, as the interpreter has it
+        return np.asarray((stored.astype(np.float32) - zeros) * scales)
 
 
 def _along(meaning: Quantization, rank: int) -> tuple[Array, Array]:

@@ -183,6 +183,9 @@ def _elementwise() -> Iterator[tuple[str, Sample]]:
         yield f"{operator} two", Sample([node], {"x": IMAGE, "z": (1, 1, 1, 4)})
     for operator in ("MAXIMUM", "MINIMUM"):
         yield f"{operator} number", single(operator, c=half)
+    rows = weights(7, 1, 1)
+    for operator in ("ADD", "MUL"):
+        yield f"{operator} rows", single(operator, c=rows)
     yield "POW of two", single("POW", c=np.array(2, np.float32))
     yield (
         "SQUARED_DIFFERENCE",

@@ -198,8 +198,11 @@ class Sample:
         return [name for name in every if name != "-"]
 
 
-def packed(sample: Sample) -> bytes:
-    """The file of a graph.  What nodes give has no shape, unless `tensors` says one."""
+def packed(sample: Sample, more: Mapping[int, Any] | None = None) -> bytes:
+    """The file of a graph, with `more` among its fields in place of its own.
+
+    What nodes give has no shape, unless `tensors` says one.
+    """
     names, stored = sample.names, list(sample.constants)
     codes = list(dict.fromkeys(node.operator for node in sample.nodes))
     graph = {
@@ -207,6 +210,7 @@ def packed(sample: Sample) -> bytes:
         1: Vector("i", [names.index(name) for name in sample.inputs]),
         2: Vector("i", [names.index(name) for name in sample.output_names]),
         3: [_node(node, names, codes) for node in sample.nodes],
+        **(more or {}),
     }
     buffers = [_content(sample.constants[name]) for name in stored]
     fields: dict[int, Any] = {

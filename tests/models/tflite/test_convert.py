@@ -115,10 +115,43 @@ class TestShapes:
         sample = Sample([RELU], {"x": IMAGE}, tensors=recorded)
         assert imported(sample, override={"x": (4, 3, 3)}).layers[1].output == (4, 3, 3)
 
-    def test_a_computed_shape_is_the_recorded_one(self) -> None:
-        nodes = [op("SHAPE", "x", "s"), op("RESHAPE", "x s", "y")]
+    def test_a_shape_is_computed_from_the_sizes_of_the_input(self) -> None:
+        """As converters write tf.reshape(x, [tf.shape(x)[0], -1, tf.shape(x)[3] * 2])."""
+        nodes = [
+            op("SHAPE", "x", "s"),
+            op("STRIDED_SLICE", "s zero one one", "batch", shrink_axis_mask=1),
+            op("GATHER", "s last", "channels", axis=0),
+            op("MUL", "channels two", "more"),
+            Op("PACK", ["batch", "rest", "more"], ["t"], {0: 3}),
+            op("RESHAPE", "x t", "y"),
+        ]
+        constants = {
+            "zero": integers(0),
+            "one": integers(1),
+            "last": integers(3),
+            "two": integers(2)[0],
+            "rest": integers(-1)[0],
+        }
+        sample = Sample(nodes, {"x": IMAGE}, constants)
+        assert load_spec(saved(sample)).output == (8, 21)
+        assert load_spec("net.tflite", input={"": (6, 8, 2)}).output == (12, 8)
+
+    def test_a_resize_to_twice_the_size_of_its_source(self) -> None:
+        nodes = [
+            op("SHAPE", "x", "s"),
+            op("STRIDED_SLICE", "s one three step", "size"),
+            op("MUL", "size two", "twice"),
+            op("RESIZE_NEAREST_NEIGHBOR", "x twice", "y"),
+        ]
+        numbers = {"one": 1, "three": 3, "step": 1, "two": 2}
+        constants = {name: integers(number) for name, number in numbers.items()}
+        assert load_spec(saved(Sample(nodes, {"x": IMAGE}, constants))).output == (4, 14, 12)
+        assert load_spec("net.tflite", input={"": (4, 3, 5)}).output == (4, 6, 10)
+
+    def test_a_shape_that_is_not_computed_is_the_recorded_one(self) -> None:
+        nodes = [op("UNIQUE", "c", "s"), op("RESHAPE", "x s", "y")]
         recorded: dict[str, Any] = {"y": {0: Vector("i", (1, 42, 4))}, "s": {1: ("b", 2)}}
-        sample = Sample(nodes, {"x": IMAGE}, tensors=recorded)
+        sample = Sample(nodes, {"x": IMAGE}, {"c": integers(1, 42, 4)}, tensors=recorded)
         assert imported(sample).layers[1].output == (4, 42)
         assert "its shape is computed" in refused(sample, override={"x": (4, 3, 3)})
 
@@ -172,18 +205,43 @@ class TestSaid:
             "y": {1: ("b", 9), **quantization([0.5])},
         }
         found = imported(Sample([RELU, op("DEQUANTIZE", "y", "z")], {"x": IMAGE}, tensors=kept))
-        assert found.notes == {"what it rounds as a quantised operation is left out": 2}
+        assert found.notes == {
+            "the rounding and the bounds of a quantised operation are left out": 2
+        }
 
     def test_quantised_weights_of_a_float_operation_are_said_too(self) -> None:
         stored = Stored(np.ones((5, 4), np.int8), quantization([0.5]))
         sample = Sample([op("FULLY_CONNECTED", "x w", "y")], {"x": (1, 4)}, {"w": stored})
         assert sum(imported(sample).notes.values()) == 1
 
-    @pytest.mark.parametrize("operator", ["EXP", "L2_NORMALIZATION", "CAST"])
-    def test_what_stands_in_is_named(self, operator: str) -> None:
-        found = imported(single(operator))
-        assert found.notes == {f"identity stands for {operator}": 1}
+    @pytest.mark.parametrize(
+        ("operator", "layer", "constants"),
+        [
+            *((operator, "identity", {}) for operator in ("EXP", "L2_NORMALIZATION", "CAST")),
+            ("PRELU", "prelu", {"a": weights(1, 6, 4)}),
+            ("POW", "identity", {"c": np.array(3, np.float32)}),
+            ("SUB", "identity", {"c": np.full(4, np.inf, np.float32)}),
+        ],
+    )
+    def test_what_stands_in_is_named(
+        self, operator: str, layer: str, constants: dict[str, Any]
+    ) -> None:
+        found = imported(single(operator, **constants))
+        assert found.notes == {f"{layer} stands for {operator}": 1}
         assert found.layers[1].stands_for == operator
+
+    def test_a_pad_with_infinity_is_named(self) -> None:
+        pads = integers(0, 0, 1, 1, 1, 1, 0, 0).reshape(4, 2)
+        found = imported(single("PADV2", p=pads, v=np.array(-np.inf, np.float32)))
+        assert found.notes == {"pad stands for PADV2": 1}
+        assert found.layers[max(found.layers)].output == (4, 9, 8)
+
+    @pytest.mark.parametrize("operator", ["ADD", "DIV"])
+    def test_a_constant_along_several_axes_is_named(self, operator: str) -> None:
+        found = imported(single(operator, c=weights(7, 1, 4)))
+        assert [(one.type, one.stands_for) for one in found.layers.values()] == [
+            ("identity", operator)
+        ]
 
     @pytest.mark.parametrize(
         ("options", "how"),
@@ -224,6 +282,30 @@ class TestRefused:
             (single("CONV_2D", {**CONV, "padding": 7}, w=weights(5, 1, 1, 4)), "its padding is 7"),
             (single("DEPTHWISE_CONV_2D", CONV, w=weights(1, 1, 1, 6)), "is not for 4 channels"),
             (single("TILE", m=integers(1, 99, 1, 1)), "it repeats its source 99 times"),
+            (single("TILE", m=integers(2, 1, 1, 1)), "it repeats [1, 7, 6, 4] [2, 1, 1, 1] times"),
+            (single("BROADCAST_TO", s=integers(1, 7, 6, 8)), "it repeats channels or the batch"),
+            (single("SPLIT_V", s=integers(3, 3), a=integers(1)[0], count=2), "into [3, 3]"),
+            (single("UNPACK", {"axis": 3}, count=3), "it makes 3 parts of 4 elements"),
+            (single("SLICE", b=integers(0, 1), s=integers(1, 2)), "it takes [1, 2] from [0, 1] on"),
+            (single("GATHER", {"axis": 3}, i=integers([0, 1])), "its indices are [1, 2]"),
+            (single("RESIZE_BILINEAR", s=integers(0, 3)), "it resizes [1, 7, 6, 4] to [0, 3]"),
+            (single("DEPTH_TO_SPACE", {"block_size": 0}), "its block_size is 0"),
+            (single("EXPAND_DIMS", a=integers(1, 2)), "it adds axes [1, 2]"),
+            (single("SQUEEZE", {"squeeze_dims": (1,)}), "has more than one element along axes [1]"),
+            (single("ADD_N", c=weights(4), d=weights(4)), "1 computed inputs and 2 constant"),
+            (single("CONV_2D", CONV, w=weights(5, 4)), "its weight is [5, 4], on 2 spatial axes"),
+            (
+                single("MIRROR_PAD", {"mode": 1}, p=integers(0, 0, 9, 0, 0, 0, 0, 0)),
+                "it mirrors 9 of 7 elements",
+            ),
+            (
+                single("TRANSPOSE_CONV", CONV, s=integers(1), w=weights(5, 3, 3, 4), order="swx"),
+                "its output's size is not known",
+            ),
+            (
+                single("TRANSPOSE_CONV", CONV, s=integers(1), w=weights(5, 3, 3, 3), order="swx"),
+                "its weight is for 3 channels, its source has 4",
+            ),
             (single("PAD", p=integers(1, 0, 0, 0, 0, 0, 0, 0)), "it pads the batch"),
             (single("FULLY_CONNECTED", w=weights(5, 4)), "it mixes the batch with other axes"),
             (single("BATCH_MATMUL", {"adj_x": 1}, w=weights(4, 5)), "no product with one constant"),

@@ -79,6 +79,10 @@ class TestQuantised:
         stored = Stored(np.array([1, 1], np.int8), quantization([0.5, 2], [-1]))
         np.testing.assert_array_equal(read(stored), [1, 4])
 
+    def test_a_scale_that_is_infinite(self) -> None:
+        stored = Stored(np.array([1, 0], np.int8), quantization([np.inf]))
+        np.testing.assert_array_equal(read(stored), [np.inf, np.nan])
+
     @pytest.mark.parametrize(
         ("scales", "zeros", "axis", "said"),
         [
@@ -105,6 +109,10 @@ class TestBehindNodes:
         stored = Stored(np.array([1, 2, 3], np.int8), quantization([0.5]))
         found = read(stored, *nodes, key="v", **SHAPED)
         np.testing.assert_array_equal(found, [[0.5, 1, 1.5]])
+
+    def test_dequantised_half_precision_is_single(self) -> None:
+        found = read(np.ones((3, 1), np.float16), op("DEQUANTIZE", "w", "u"), key="u", **SHAPED)
+        assert found.dtype == np.float32
 
     def test_what_is_computed_otherwise_is_no_constant(self) -> None:
         error = refused(np.ones(3, np.float32), op("EXP", "w", "u"), key="u")

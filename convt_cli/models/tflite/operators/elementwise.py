@@ -7,7 +7,7 @@ from typing import Any
 
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.keys import Inline
-from convt_cli.models.channels_last import full_shape
+from convt_cli.models.channels_last import full_shape, reordered
 from convt_cli.models.tflite.operation import Constant, Operation, Translator, decimal
 from convt_cli.models.translation import Activation
 
@@ -56,7 +56,7 @@ def _joined(operation: Operation, sources: list[Activation]) -> Activation:
 
 
 def _with_constant(operation: Operation, source: Activation, constant: Constant) -> Activation:
-    """A scale, or a clip, for a constant that has one number, or one for each channel."""
+    """A scale, or a clip, for a constant that has one number, or one for each place of an axis."""
     aligned = _aligned(operation, source, constant)
     number = _number(operation, constant)
     bound = _BOUNDS.get(operation.node.operator)
@@ -65,12 +65,26 @@ def _with_constant(operation: Operation, source: Activation, constant: Constant)
     is_squared = operation.node.operator == "POW" and number == 2.0
     if is_squared and operation.inputs[0] is source:
         return operation.layer("mul", source, source)
-    if any(size != 1 for size in aligned[:-1]):
-        return operation.stand_in("identity", source)
-    keys = _scale_keys(operation, source, constant, number)
+    varies = [axis for axis, size in enumerate(aligned) if size != 1]
+    axis = varies[0] if varies else len(aligned) - 1
+    keys = None
+    if axis > 0 and len(varies) < 2:
+        keys = _scale_keys(operation, full_shape(source)[axis], constant, number)
     if keys is None:
         return operation.stand_in("identity", source)
-    return operation.layer("scale", source, **keys)
+    return _scaled(operation, source, axis, keys)
+
+
+def _scaled(
+    operation: Operation, source: Activation, axis: int, keys: dict[str, Any]
+) -> Activation:
+    """A scale along an axis of the file's, which is exchanged with the channels and back."""
+    order = list(range(len(source.shape) + 1))
+    if axis == order[-1]:
+        return operation.layer("scale", source, **keys)
+    order[axis], order[-1] = order[-1], axis
+    turned = reordered(operation, source, order)
+    return reordered(operation, operation.layer("scale", turned, **keys), order)
 
 
 def _aligned(operation: Operation, source: Activation, constant: Constant) -> Shape:
@@ -95,7 +109,7 @@ def _number(operation: Operation, constant: Constant) -> float | None:
 
 
 def _scale_keys(
-    operation: Operation, source: Activation, constant: Constant, number: float | None
+    operation: Operation, channels: int, constant: Constant, number: float | None
 ) -> dict[str, Any] | None:
     """The keys of a scale that does what the node does; None where no scale does.
 
@@ -107,9 +121,9 @@ def _scale_keys(
         return {key: Inline(shape=(), values=(one,)) for key, one in written.items()} or None
     if prod(constant.shape) == 1:
         return None
-    if operator in _JOINS:
+    if operator in _JOINS and constant.key is not None:
         key = "weight" if operator == "MUL" else "bias"
-        return {key: operation.reference(constant, shape=source.shape[:1])}
+        return {key: operation.reference(constant, shape=(channels,))}
     numbers = operation.numbers_of(constant)
     return None if numbers is None else _written_out(operator, numbers, is_first=is_first)
 
