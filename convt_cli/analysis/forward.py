@@ -1,4 +1,4 @@
-"""A network run on arrays: its output, or the activations of layers by name.
+"""A network run on arrays: its outputs, or the activations of layers by name.
 
 One image of a batch is run at a time, and an activation is let go of once no later layer reads it.
 """
@@ -65,11 +65,11 @@ class Plan:
 
 
 def plan(network: Network, layers: Sequence[str] = ()) -> Plan:
-    """How the activations of `layers`, or else the network's output, are computed.
+    """How the activations of `layers`, or else the network's outputs, are computed.
 
     Raises RequestError: E502 for an unknown layer, E507 for one that cannot be run.
     """
-    wanted = tuple(dict.fromkeys(network[name].name for name in layers or network.outputs[:1]))
+    wanted = tuple(dict.fromkeys(network[name].name for name in layers or network.outputs))
     needed, found = set(wanted), []
     for layer in reversed(network.layers):
         if layer.name in needed:
@@ -137,7 +137,7 @@ def run_network(
     layers: Sequence[str] = (),
     dtype: DTypeLike | None = None,
 ) -> dict[str, Array]:
-    """The activations of `layers`, or else the network's output, by name: ([batch], *shape).
+    """The activations of `layers`, or else the network's outputs, by name: ([batch], *shape).
 
     `inputs` is ([batch], *input shape), or a mapping of such arrays by the inputs' names.  The
     batch axis comes back where the inputs have it.  Raises as `plan` and `forward`, RequestError

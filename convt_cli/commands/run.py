@@ -59,12 +59,12 @@ def command(
     dtype: str | None,
     force: bool,
 ) -> int:
-    """Run the network of SPEC on ARRAY, and write its output, or the activations of layers.
+    """Run the network of SPEC on ARRAY, and write its outputs, or the activations of layers.
 
     Biases are added, and norms use their kept statistics.  ARRAY and OUT are .npy, .npz#key, .csv
     or .txt, or - for a stream of .npy.  ARRAY is (channels, *spatial), may have a batch axis in
     front, or be flat; OUT comes in the same form.  Several inputs are an .npz with their names, and
-    so are the activations of several layers.
+    so are several outputs, and the activations of several layers.
     """
     compute_by_tiles()
     from convt_cli.analysis.forward import forward, plan, require_same_batch

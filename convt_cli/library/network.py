@@ -49,7 +49,7 @@ class Network(resolved.Network):
         layers: Sequence[str] | None = None,
         dtype: DTypeLike | None = None,
     ) -> Any:
-        """The network's output for `x`; with `layers` their activations, by name.
+        """The network's output for `x`; several outputs, or those of `layers`, by name.
 
         `x` is ([batch], *input shape), or with several inputs a mapping of their names to such
         arrays; the batch axis comes back.  Numbers are in `dtype`, or else in the
@@ -60,7 +60,8 @@ class Network(resolved.Network):
         from convt_cli.analysis.forward import run_network
 
         found = run_network(self, x, layers=layers or (), dtype=dtype)
-        return found[self.outputs[0]] if layers is None else found
+        is_single = layers is None and len(self.outputs) == 1
+        return found[self.outputs[0]] if is_single else found
 
     def table(self) -> Table:
         """The table of `convt shapes --wide`: `columns`, each with a name, and `rows` of cells."""

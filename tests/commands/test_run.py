@@ -70,6 +70,16 @@ class TestSeveral:
         outcome = run("run", path, "less.npz", "-o", "z.npy")
         assert (outcome.status, "b" in outcome.err) == (2, True)
 
+    def test_outputs_are_in_an_npz_by_their_names(self, run: Run, spec: WriteSpec) -> None:
+        path = spec(NET.replace("layers:", "outputs: [second/act, first]\n    layers:"))
+        np.save("x.npy", X)
+        assert_quiet(run("run", path, "x.npy", "-o", "y.npz"))
+        with np.load("y.npz") as found:
+            assert list(found) == ["second/act", "first"]
+            np.testing.assert_array_equal(found["second/act"], np.maximum(found["first"], 0))
+        assert_refused(run("run", path, "x.npy", "-o", "y.npy"), "E401")
+        assert_quiet(run("run", path, "x.npy", "-o", "y.npy", "--layer", "first"))
+
     def test_all_layers_are_in_an_npz_by_their_names(self, run: Run, spec: WriteSpec) -> None:
         np.save("x.npy", X)
         assert_quiet(run("run", spec(NET), "x.npy", "--all", "-o", "all.npz"))
