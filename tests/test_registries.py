@@ -133,12 +133,24 @@ NOT_IMPORTED = {
 
 NOT_COMPARED = {
     "frameworks have other numbers where it has none, which the README's table of dialects tells": (
-        *("leaky_relu", "elu", "gelu", "hard_sigmoid", "hard_swish", "softmax", "lrn"),
+        *("leaky_relu", "elu", "gelu", "hard_sigmoid", "hard_swish", "softmax", "log_softmax"),
+        "lrn",
     ),
     "sizes and numbers follow from the source alone": (
         *("global_max_pool", "global_avg_pool", "flatten", "add", "mul"),
-        *("relu", "clip", "silu", "mish", "softplus", "selu", "sigmoid", "tanh"),
-        *("dropout", "identity"),
+        *(
+            "function",
+            "power",
+            "relu",
+            "clip",
+            "silu",
+            "mish",
+            "softplus",
+            "selu",
+            "sigmoid",
+            "tanh",
+        ),
+        *("function", "power", "dropout", "identity"),
     ),
     "the spec writes its sizes out": (
         *("linear", "reshape", "transpose", "slice", "pad", "crop", "concat", "scale"),

@@ -191,6 +191,7 @@ _ACTIVATIONS = {
     "Tanh": _module("tanh", ""),
     "Softmax": _module("softmax", "| dim", further=softmax_keys),
     "Softmax2d": _module("softmax", "", ranks=(2,)),
+    "LogSoftmax": _module("log_softmax", "| dim", further=softmax_keys),
     "Identity": _module("identity", ""),
     **{
         name: _module("dropout", "| p inplace")
@@ -203,7 +204,6 @@ _STAND_INS = {
     "Softshrink": "| lambd",
     "Hardshrink": "| lambd",
     "Threshold": "threshold value | inplace",
-    "LogSoftmax": "| dim",
     "Softmin": "| dim",
     "LogSigmoid": "",
     "Softsign": "",

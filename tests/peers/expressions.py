@@ -27,6 +27,7 @@ EDGES: list[tuple[str, list[int]]] = [
     ("nn.Flatten(-5)", [3, 4, 4]),
     ("nn.Unflatten(4, (2, 2))", [3, 4, 4]),
     ("nn.Softmax2d()", [3, 4, 4]),
+    ("nn.LogSoftmax(1)", [3, 4, 4]),
     ("nn.Linear(5, 3)", [5]),
     ("nn.Linear(5, 3, bias=False)", [4]),
     ("nn.Hardtanh(-2, 2)", [3, 4]),

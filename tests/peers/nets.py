@@ -298,8 +298,10 @@ LAYERS: dict[str, Net] = {
         IMAGE,
     ),
     "functions of one number": (
-        _seq(nn.LogSoftmax(1), nn.Softsign(), nn.Softplus(1, 3), nn.Threshold(0, 1)), IMAGE,
+        _seq(nn.LogSoftmax(1), nn.Softsign(), nn.LocalResponseNorm(3, 0.1), nn.LogSoftmax(-1)),
+        IMAGE,
     ),
+    "functions that are broken": (_seq(nn.Softplus(1, 3), nn.Threshold(0, 1)), IMAGE),
     "softmax": (_seq(nn.Softmax(-1), nn.Softmax2d(), nn.Softmax(2)), IMAGE),
     "linear of an axis": (_seq(nn.Linear(10, 3), nn.LayerNorm(3), nn.Linear(3, 5, False)), IMAGE),
     "avg_pool divisor": (_seq(nn.AvgPool2d(3, 2, 1, divisor_override=5)), IMAGE),
@@ -346,7 +348,24 @@ FUNCTIONS: dict[str, tuple[Callable[[Any], Any], tuple[int, ...]]] = {
     "softmax": (lambda x: functional.softmax(x.flatten(1), -1), IMAGE),
     "scalar tensor": (lambda x: x * torch.tensor(0.5), IMAGE),
     "sub alpha": (lambda x: torch.sub(x, 3, alpha=2), IMAGE),
-    "power": (lambda x: x**2 / (x * x + 1), IMAGE),
+    "power": (lambda x: x**2 / (x * x + 1) + 2 / (x.abs() + 1) ** 1.5, IMAGE),
+    "functions of numbers": (
+        lambda x: (
+            x.abs().sqrt()
+            + x.sign() * x.sin().exp()
+            + x.floor()
+            - x.ceil()
+            + x.round()
+            - (x.abs() + 1).rsqrt() * x.cos()
+            + (x.square() + 2).log()
+            + (x * x + 1).reciprocal()
+        ),
+        IMAGE,
+    ),
+    "other functions": (
+        lambda x: x.erf() + x.atan() - (x.abs() + 1).log2() * (x.abs() + 3).log10() + x.exp2(),
+        IMAGE,
+    ),
     "relu6": (lambda x: functional.relu6(x) + functional.hardtanh(x), IMAGE),
     "unflatten": (lambda x: x.flatten(1).unflatten(1, (4, -1)).swapaxes(1, 2), IMAGE),
     "divisor": (lambda x: functional.avg_pool2d(x, 2, divisor_override=3), IMAGE),

@@ -105,6 +105,16 @@ ACTIVATIONS: dict[str, tuple[Any, dict[str, Any], int]] = {
     "prelu-channels": (node("PRelu", "x w"), {"w": numbers(4, 1, 1)}, 16),
     "prelu-elements": (node("PRelu", "x w"), {"w": numbers(1, 4, 7, 9)}, 16),
     "softmax": (node("Softmax", "x"), {}, 13),
+    "log_softmax": (node("LogSoftmax", "x"), {}, 13),
+    "log_softmax-flat": (node("LogSoftmax", "x", axis=2), {}, 11),
+    **{
+        name: (node(name, "x"), {}, 13)
+        for name in (
+            *("Abs", "Sign", "Floor", "Ceil", "Round", "Exp", "Erf", "Sin", "Cos", "Atan"),
+            *("Neg", "Softsign", "Reciprocal"),
+        )
+    },
+    "power": (node("Pow", "x e"), {"e": F32(3)}, 13),
     "softmax-channels": (node("Softmax", "x", axis=1), {}, 13),
     "softmax-rows": (node("Softmax", "x", axis=-2), {}, 13),
     "softmax-flat": (node("Softmax", "x", axis=1), {}, 11),

@@ -67,6 +67,12 @@ LAYERS = {
     "hard_swish": "nn.Hardswish()",
     "tanh": "nn.Tanh()",
     "softmax, axis: 0": "nn.Softmax(1)",
+    "log_softmax": "nn.LogSoftmax(1)",
+    **{
+        f"function, function: {name}": f"lambda x: x.{name}()"
+        for name in ("abs", "sign", "floor", "ceil", "round", "exp", "erf", "sin", "cos", "atan")
+    },
+    "power, exponent: -3": "lambda x: x**-3",
     "lrn, size: 3, k: 2, alpha: 0.5, beta: 0.7": "nn.LocalResponseNorm(3, 0.5, 0.7, 2.0)",
     "batch_norm, running_mean: {fill: ones}, running_var: {fill: ones}": (
         "lambda x: (x - 1) / (1 + 1e-5) ** 0.5"
@@ -89,10 +95,7 @@ LAYERS = {
 }
 """The keys of a layer after its type, and the same in PyTorch."""
 
-NOT_RUN = (
-    *("upsample corners", "upsample exact"),
-    *("functions of one number", "function: clamp to infinity", "function: power"),
-)
+NOT_RUN = ("upsample corners", "upsample exact", "functions that are broken")
 """Networks whose numbers no layer type has, which `run` refuses."""
 
 

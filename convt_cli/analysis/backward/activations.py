@@ -25,10 +25,12 @@ from convt_cli.arithmetic.dialects.frameworks import Framework
 from convt_cli.arithmetic.layers.activations import (
     Clip,
     Elu,
+    Function,
     Gelu,
     HardSigmoid,
     HardSwish,
     LeakyRelu,
+    Power,
 )
 from convt_cli.arithmetic.layers.assumed import CLIP_BOUNDS, CLIP_TEXT
 from convt_cli.arithmetic.layers.pointwise import (
@@ -226,6 +228,31 @@ def _tanh(_: PreparedLayer[Tanh], x: Array) -> Curve:
     return value, 1 - value * value
 
 
+_CURVES: dict[str, Callable[[Array], Curve]] = {
+    "abs": lambda x: (np.abs(x), np.sign(x)),
+    "sign": lambda x: (np.sign(x), np.zeros_like(x)),
+    "floor": lambda x: (np.floor(x), np.zeros_like(x)),
+    "ceil": lambda x: (np.ceil(x), np.zeros_like(x)),
+    "round": lambda x: (np.rint(x), np.zeros_like(x)),
+    "exp": lambda x: (np.exp(x), np.exp(x)),
+    "log": lambda x: (np.log(x), 1 / x),
+    "erf": lambda x: (erf(x), 2 / sqrt(pi) * np.exp(-x * x)),
+    "sin": lambda x: (np.sin(x), np.cos(x)),
+    "cos": lambda x: (np.cos(x), -np.sin(x)),
+    "atan": lambda x: (np.arctan(x), 1 / (1 + x * x)),
+}
+"""The curve of each of `FUNCTIONS`."""
+
+
+def _function(prepared: PreparedLayer[Function], x: Array) -> Curve:
+    return _CURVES[prepared.definition.function](x)
+
+
+def _power(prepared: PreparedLayer[Power], x: Array) -> Curve:
+    exponent = prepared.definition.exponent
+    return x**exponent, exponent * x ** (exponent - 1)
+
+
 ACTIVATIONS: tuple[StepType, ...] = (
     _rectifier(Relu, _relu),
     _rectifier(LeakyRelu, _leaky_relu, _leaky_note),
@@ -241,5 +268,7 @@ ACTIVATIONS: tuple[StepType, ...] = (
     _smooth(HardSigmoid, _hard_sigmoid),
     _smooth(HardSwish, _hard_swish),
     _smooth(Tanh, _tanh),
+    _smooth(Function, _function),
+    _smooth(Power, _power),
 )
 """The steps of the element-wise layer types."""

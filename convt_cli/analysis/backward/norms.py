@@ -12,7 +12,7 @@ import numpy as np
 
 from convt_cli.analysis.backward.step import BackKind, PreparedLayer, Sources, Step, step_of
 from convt_cli.arithmetic.dialects.frameworks import Framework
-from convt_cli.arithmetic.layers.activations import Softmax
+from convt_cli.arithmetic.layers.activations import LogSoftmax, Softmax
 from convt_cli.arithmetic.layers.norms import (
     BatchNorm,
     GroupNorm,
@@ -146,6 +146,18 @@ def _softmax(prepared: PreparedLayer[Softmax], sources: Sources) -> Step:
     return Step(value, back)
 
 
+def _log_softmax(prepared: PreparedLayer[LogSoftmax], sources: Sources) -> Step:
+    x = sources[0]
+    axes = tuple(axis + 1 for axis in prepared.definition.axes(x.ndim - 1, prepared.rules))
+    below = x - x.max(axes, keepdims=True)
+    value: Array = below - np.log(np.exp(below).sum(axes, keepdims=True))
+
+    def back(signal: Array, _: Rule) -> tuple[Array, ...]:
+        return (signal - np.exp(value) * signal.sum(axes, keepdims=True),)
+
+    return Step(value, back)
+
+
 NORMS = (
     step_of(BatchNorm, BackKind.LINEAR, _batch_norm, _batch_note),
     step_of(InstanceNorm, BackKind.SMOOTH, _instance_norm, _note),
@@ -153,4 +165,5 @@ NORMS = (
     step_of(LayerNorm, BackKind.SMOOTH, _layer_norm, _note),
     step_of(Lrn, BackKind.NORMALISED, _lrn, _lrn_note),
     step_of(Softmax, BackKind.SMOOTH, _softmax),
+    step_of(LogSoftmax, BackKind.SMOOTH, _log_softmax),
 )

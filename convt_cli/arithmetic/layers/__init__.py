@@ -10,10 +10,13 @@ from __future__ import annotations
 from convt_cli.arithmetic.layers.activations import (
     Clip,
     Elu,
+    Function,
     Gelu,
     HardSigmoid,
     HardSwish,
     LeakyRelu,
+    LogSoftmax,
+    Power,
     Softmax,
 )
 from convt_cli.arithmetic.layers.adaptive_pools import (
@@ -133,6 +136,9 @@ LAYER_TYPES: dict[str, type[Definition]] = {
     "hard_swish": HardSwish,
     "tanh": Tanh,
     "softmax": Softmax,
+    "log_softmax": LogSoftmax,
+    "function": Function,
+    "power": Power,
     "lrn": Lrn,
     "dropout": Dropout,
     "identity": Identity,

@@ -1,4 +1,4 @@
-"""Activations that take numbers: slopes, bounds, an approximation, the axis of a softmax.
+"""Activations that take numbers or a word: slopes, bounds, an exponent, the axis of a softmax.
 
 A number that is left out is the framework's default, see `dialects.numbers`; the methods here say
 which numbers a layer has.
@@ -23,6 +23,9 @@ from convt_cli.arithmetic.layers.pointwise import Pointwise
 from convt_cli.errors import GeometryError
 
 _AS_FRAMEWORK = "; as the framework has it"
+
+FUNCTIONS = (*("abs", "sign", "floor", "ceil", "round", "exp", "log", "erf", "sin", "cos", "atan"),)
+"""The functions of one number that have no layer type of their own; a half is rounded to even."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +109,20 @@ class Gelu(Pointwise):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Function(Pointwise):
+    """A function of each number, which is called as in NumPy; erf is that of the error."""
+
+    function: str = key(Word(FUNCTIONS), "the function of each number")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Power(Pointwise):
+    """x ** exponent: -1 is the reciprocal, 0.5 the square root."""
+
+    exponent: float = key(Number(), "the exponent of each number")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Softmax(Layer):
     """exp(x) divided by its sum along an axis."""
 
@@ -126,3 +143,8 @@ class Softmax(Layer):
         every = range(count)
         defaults = {"channels": every[:1], "last": every[-1:], "all": every}
         return tuple(defaults[framework.numbers.softmax_axis])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogSoftmax(Softmax):
+    """The logarithm of a softmax: x less the logarithm of the sum of exp(x)."""

@@ -19,6 +19,9 @@ from convt_cli.models.pt2.fields import Fields, each, field, read_json, union
 _MAJOR = 8
 """The version of the schema that is read; a newer minor one adds to it and changes nothing."""
 
+_NOT_IN_JSON = ("Infinity", "-Infinity", "NaN")
+"""The numbers that stand in a file as texts."""
+
 _LIBRARY = ("/site-packages/", "/dist-packages/", "/torch/nn/")
 """Parts of the paths of files in which no line of the model's own code stands."""
 
@@ -310,7 +313,9 @@ def _argument(entry: Fields) -> Argument:
             return _single(field(entry, kind, dict))
         case "as_tensors" | "as_sym_ints" | "as_sym_floats" | "as_optional_tensors":
             return tuple(_single(one) for one in each(entry, kind))
-        case "as_int" | "as_float" | "as_bool" | "as_string" | "as_scalar_type":
+        case "as_float":
+            return _number(value)
+        case "as_int" | "as_bool" | "as_string" | "as_scalar_type":
             return value if isinstance(value, bool | int | float | str) else Unread(kind)
         case "as_ints" | "as_floats":
             return tuple(map(_number, field(entry, kind, list)))
@@ -318,6 +323,9 @@ def _argument(entry: Fields) -> Argument:
 
 
 def _number(value: object) -> Scalar | Unread:
+    """A number; JSON has no infinity, which is a text there."""
+    if isinstance(value, str) and value in _NOT_IN_JSON:
+        return float(value)
     return value if isinstance(value, int | float) else Unread(type(value).__name__)
 
 

@@ -13,10 +13,13 @@ from convt_cli.arithmetic.layers import Definition
 from convt_cli.arithmetic.layers.activations import (
     Clip,
     Elu,
+    Function,
     Gelu,
     HardSigmoid,
     HardSwish,
     LeakyRelu,
+    LogSoftmax,
+    Power,
     Softmax,
 )
 from convt_cli.arithmetic.layers.base import Geometry, Spans
@@ -46,7 +49,12 @@ def refusal(layer: Definition, source: Shape, framework: str = "pytorch") -> Ref
 
 class TestActivations:
     @pytest.mark.parametrize(
-        "layer", [LeakyRelu(), Elu(), Clip(), HardSigmoid(), HardSwish(), Gelu()], ids=str
+        "layer",
+        [
+            *(LeakyRelu(), Elu(), Clip(), HardSigmoid(), HardSwish(), Gelu()),
+            *(Function(function="erf"), Power(exponent=-0.5)),
+        ],
+        ids=str,
     )
     def test_keep_the_shape_and_read_one_element(self, layer: Definition) -> None:
         for framework in FRAMEWORKS.values():
@@ -103,6 +111,7 @@ class TestActivations:
         assert Softmax().axes(1, rules) == (0,)
 
     def test_a_softmax_reads_all_of_its_axis(self) -> None:
+        assert LogSoftmax(axis=1).axes(3, FRAMEWORKS["onnx"]) == (1,)
         dependence = Softmax(axis=1).resolve(((3, 4, 5),), FRAMEWORKS["pytorch"]).dependence
         assert isinstance(dependence, Spans)
         assert [span is None for span in dependence.axes] == [True, False]

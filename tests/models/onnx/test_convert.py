@@ -139,6 +139,19 @@ class TestWholeSpec:
 # node, constants, the layers it becomes; the input is (1, 4, 8, 6)
 FLOORS = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
 CASES: dict[str, tuple[list[Node], dict[str, Tensor], list[str]]] = {
+    "softsign": (
+        [node("Softsign", "x", "y")],
+        {},
+        [
+            *("function, function: abs", "scale, bias: 1.0", "power, exponent: -1.0"),
+            "mul, from: [input, y_power]",
+        ],
+    ),
+    "quotient": (
+        [node("Div", "x x", "y")],
+        {},
+        ["power, exponent: -1.0", "mul, from: [input, y_power]"],
+    ),
     "same": (
         [node("Conv", "x w", "y", auto_pad="SAME_UPPER", strides=(2, 2))],
         {"w": weight(2, 4, 3, 3)},
@@ -786,7 +799,7 @@ class TestOperators:
             node("Relu", "x", "a"),
             node("LeakyRelu", "a", "b", alpha=0.1),
             node("Clip", "b low", "c"),
-            node("Softsign", "c", "d"),
+            node("Shrink", "c", "d"),
             node("Sigmoid", "d", "e"),
             node("Mul", "d e", "f"),
             node("Softmax", "f", "g", axis=1),
@@ -800,7 +813,7 @@ class TestOperators:
             *("relu", "leaky_relu", "clip", "identity", "sigmoid", "mul"),
             *("softmax", "dropout", "instance_norm"),
         ]
-        assert imported.messages == ("note: identity stands for Softsign, once",)
+        assert imported.messages == ("note: identity stands for Shrink, once",)
 
     def test_a_flatten_behind_the_last_axis_says_what_it_does_to_the_batch(self) -> None:
         refused = refusal(graph_of(node("Flatten", "x", "y", axis=4)))
@@ -821,6 +834,8 @@ class TestOperators:
             (node("Clip", "x zero six", "y"), "clip, minimum: 0.0, maximum: 6.0"),
             (node("Clip", "x - six", "y"), "clip, maximum: 6.0"),
             (node("Clip", "x", "y", min=-3.4028234663852886e38), "identity"),
+            (node("LogSoftmax", "x", "y", axis=1), "log_softmax, axis: 0"),
+            (node("Pow", "x six", "y"), "power, exponent: 6.0"),
             (node("Clip", "x x", "y"), "clip, stands_for: Clip"),
             (node("LeakyRelu", "x", "y", alpha=0.009999999776482582), "leaky_relu"),
             (node("LeakyRelu", "x", "y", alpha=0.20000000298023224), "leaky_relu, alpha: 0.2"),

@@ -157,6 +157,12 @@ LINES: list[tuple[dict[str, Any], tuple[int, ...], str]] = [
         IMAGE,
         "clip, minimum: -1.5, maximum: 2.0",
     ),
+    (
+        node("clamp.default", "y", self="x", min={"as_float": "-Infinity"}, max=2.0),
+        IMAGE,
+        "clip, maximum: 2.0",
+    ),
+    (node("rsqrt.default", "y", self="x"), IMAGE, "power, exponent: -0.5"),
     (node("relu6.default", "y", self="x"), IMAGE, "clip, minimum: 0.0, maximum: 6.0"),
     (node("clamp.default", "y", self="x", max=float("inf")), IMAGE, "identity"),
     (node("softmax.int", "y", self="x", dim=-1), IMAGE, "softmax, axis: 2"),
@@ -307,10 +313,10 @@ def test_a_weight_that_does_not_fit_its_source_is_refused(
 
 
 def test_what_only_stands_in_is_a_warning() -> None:
-    nodes = [node("erf.default", "a", self="x"), node("relu.default", "y", self="a")]
+    nodes = [node("tan.default", "a", self="x"), node("relu.default", "y", self="a")]
     path = write_program(program(nodes, dict.fromkeys("xay", IMAGE), {}))
     (warning,) = load_spec(path).warnings
-    assert (warning.code, warning.value) == ("W004", "identity stands for erf, once")
+    assert (warning.code, warning.value) == ("W004", "identity stands for tan, once")
 
 
 def test_a_value_given_by_no_input_is_no_network() -> None:

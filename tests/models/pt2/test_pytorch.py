@@ -43,10 +43,7 @@ REFUSED = {
 }
 """What is said of the networks that a spec cannot say: a part of the message of each cause."""
 
-LOST = (
-    *("upsample corners", "upsample exact"),
-    *("functions of one number", "function: clamp to infinity", "function: power"),
-)
+LOST = ("upsample corners", "upsample exact", "functions that are broken")
 """The networks of which convt leaves numbers out, and says so, or that it does not run forward."""
 
 WHOLE = [record for name, record in RECORDS.items() if name not in REFUSED]

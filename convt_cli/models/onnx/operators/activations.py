@@ -101,14 +101,23 @@ def _softmax(operation: Operation) -> Activation:
     if first == 0 and not (sums_all and source.batch == 1):
         operation.refuse("it sums over the batch")
     last = len(full) - 1
+    layer_type = "log_softmax" if operation.node.operator == "LogSoftmax" else "softmax"
     if not sums_all:
-        return operation.layer("softmax", source, axis=None if first == last else first - 1)
+        return operation.layer(layer_type, source, axis=None if first == last else first - 1)
     if first <= 1:
-        return operation.layer("softmax", source)
+        return operation.layer(layer_type, source)
     if first == last:
-        return operation.layer("softmax", source, axis=last - 1)
+        return operation.layer(layer_type, source, axis=last - 1)
     flat = operation.in_shape(source, (*full[:first], prod(full[first:])))
-    return operation.in_shape(operation.layer("softmax", flat, axis=first - 1), full)
+    return operation.in_shape(operation.layer(layer_type, flat, axis=first - 1), full)
+
+
+def _softsign(operation: Operation) -> Activation:
+    """x / (1 + abs(x))."""
+    source = operation.activation()
+    size = operation.layer("function", source, function="abs")
+    above = operation.layer("scale", size, bias=Inline(shape=(), values=(1.0,)))
+    return operation.layer("mul", source, operation.layer("power", above, exponent=-1.0))
 
 
 OPERATORS: dict[str, Translator] = {
@@ -118,6 +127,7 @@ OPERATORS: dict[str, Translator] = {
     "Selu": _selu,
     "Gelu": _gelu,
     "Clip": _clip,
+    "Softsign": _softsign,
     "PRelu": _prelu,
-    "Softmax": _softmax,
+    **dict.fromkeys(("Softmax", "LogSoftmax"), _softmax),
 }

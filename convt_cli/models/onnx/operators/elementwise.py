@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from math import isfinite, prod
+from math import inf, isfinite, prod
 from typing import Any
 
 import numpy as np
@@ -17,13 +17,10 @@ from convt_cli.models.translation import Activation
 _MOST_WRITTEN = 16
 """How many numbers of a computed constant are written into the spec, if it has no name."""
 
-_MOST_FACTORS = 4
-"""The highest power that is written as a product."""
-
 _JOINS = {"Add": "add", "Sum": "add", "Mul": "mul"}
 """The layers that compute a join of activations."""
 
-_STAND_INS = {"Sub": "add", "Max": "add", "Min": "add", "Mean": "add", "Div": "mul", "Pow": "mul"}
+_STAND_INS = {"Sub": "add", "Max": "add", "Min": "add", "Mean": "add", "Pow": "mul"}
 """The layers that have the shapes of a join and other numbers."""
 
 _SCALE_KEYS = {"Add": "bias", "Sum": "bias", "Mul": "weight"}
@@ -55,6 +52,10 @@ def _joined(operation: Operation, sources: list[Activation]) -> Activation:
         return operation.layer(
             "add", sources[0], operation.layer("scale", sources[1], weight=minus)
         )
+    if operator == "Div":
+        return operation.layer(
+            "mul", sources[0], operation.layer("power", sources[1], exponent=-1.0)
+        )
     return operation.stand_in(_STAND_INS[operator], *sources)
 
 
@@ -68,9 +69,9 @@ def _with_constant(operation: Operation, source: Activation, constant: Constant)
         operation.refuse(f"its constant does not fit its source: {shapes}")
     if tuple(shape) != source.shape:
         source = grown(operation, source, tuple(shape))
-    power = _power(operation, constant)
-    if power is not None:
-        return operation.layer("mul", *[source] * power)
+    exponent = _exponent(operation, constant)
+    if exponent is not None:
+        return operation.layer("power", source, exponent=exponent)
     keys = _scale_keys(operation, source, constant)
     if keys is not None:
         return operation.layer("scale", source, **keys)
@@ -156,13 +157,13 @@ def _in_order(operation: Operation, source: Activation, order: list[int]) -> Act
     return operation.layer("transpose", source, axes=tuple(order))
 
 
-def _power(operation: Operation, constant: Constant) -> int | None:
-    """The exponent of a Pow that is a product of a few factors; None for others."""
-    is_exponent = operation.node.operator == "Pow" and operation.inputs[1] is constant
-    if not is_exponent or constant.array.size != 1 or not constant.known:
+def _exponent(operation: Operation, constant: Constant) -> float | None:
+    """The exponent of a power by one known number; None for another operation."""
+    is_first = isinstance(operation.inputs[0], Constant)
+    if operation.node.operator != "Pow" or is_first or constant.array.size != 1:
         return None
-    exponent = float(constant.array.flat[0])
-    return int(exponent) if exponent in range(2, _MOST_FACTORS + 1) else None
+    number = float(constant.array.item()) if constant.known else inf
+    return number if isfinite(number) else None
 
 
 def _scale_keys(
@@ -225,6 +226,6 @@ def _negated(operation: Operation) -> Activation:
 
 
 OPERATORS: dict[str, Translator] = {
-    **dict.fromkeys((*_JOINS, *_STAND_INS), _elementwise),
+    **dict.fromkeys((*_JOINS, *_STAND_INS, "Div"), _elementwise),
     "Neg": _negated,
 }

@@ -13,7 +13,7 @@ from convt_cli.models.translation import Activation
 
 _STAND_INS = {
     **dict.fromkeys(("maximum", "minimum", "max", "min"), "add"),
-    **dict.fromkeys(("div", "true_divide", "pow", "remainder", "fmod", "atan2"), "mul"),
+    **dict.fromkeys(("pow", "remainder", "fmod", "atan2"), "mul"),
 }
 """The layers that have the shapes of an operator and other numbers."""
 
@@ -53,6 +53,10 @@ def _joined(operation: Operation, first: Activation, second: Activation) -> Acti
             return operation.layer("add", operation.scaled(first, -factor), second)
         case "mul":
             return operation.layer("mul", first, second)
+        case "div" | "true_divide" if operation.argument("rounding_mode") is None:
+            return operation.layer("mul", first, _reciprocal(operation, second))
+        case "div" | "true_divide":
+            return operation.stand_in("mul", first, second, stands_for="a division that is rounded")
     return operation.stand_in(_STAND_INS[operation.node.operator], first, second)
 
 
@@ -64,10 +68,12 @@ def _with_number(
     `is_first`: the number stands in front.
     """
     operator = operation.node.operator
-    if operator == "pow" and not is_first and number in range(1, _MOST_FACTORS + 1):
-        return _power(operation, source, int(number))
+    if operator == "pow" and not is_first and isfinite(number):
+        return _power(operation, source, number)
     if operation.argument("rounding_mode") is not None:
         return None
+    if operator in ("div", "true_divide") and is_first and isfinite(number):
+        return operation.scaled(_reciprocal(operation, source), number)
     factor = operation.number(1, "alpha")
     found = _line(operator, number, factor, is_first=is_first != (operator == "rsub"))
     if not found or not all(map(isfinite, found.values())):
@@ -97,10 +103,17 @@ def _line(operator: str, number: float, factor: float, *, is_first: bool) -> dic
     return {}
 
 
-def _power(operation: Operation, source: Activation, exponent: int) -> Activation:
+def _power(operation: Operation, source: Activation, exponent: float) -> Activation:
+    """A power: a product, where the exponent is a small whole number."""
     if exponent == 1:
         return operation.layer("identity", source)
-    return operation.layer("mul", *[source] * exponent)
+    if exponent in range(2, _MOST_FACTORS + 1):
+        return operation.layer("mul", *[source] * int(exponent))
+    return operation.layer("power", source, exponent=exponent)
+
+
+def _reciprocal(operation: Operation, source: Activation) -> Activation:
+    return operation.layer("power", source, exponent=-1.0)
 
 
 def _square(operation: Operation) -> Activation:
@@ -175,6 +188,6 @@ def _require_fitting(operation: Operation, source: Activation, other: object) ->
 
 
 OPERATORS: dict[str, Translator] = {
-    **dict.fromkeys(("add", "sub", "rsub", "mul", *_STAND_INS), _elementwise),
+    **dict.fromkeys(("add", "sub", "rsub", "mul", "div", "true_divide", *_STAND_INS), _elementwise),
     "square": _square,
 }

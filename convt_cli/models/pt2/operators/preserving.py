@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from math import isclose, isfinite, prod
+from math import isclose, isfinite, log, prod
 from typing import Any
 
+from convt_cli.arithmetic.layers.activations import FUNCTIONS
 from convt_cli.arithmetic.layers.assumed import SOFTPLUS_THRESHOLD
 from convt_cli.models.pt2.operation import Operation, Translator, Value
 from convt_cli.models.translation import Activation
@@ -26,12 +27,15 @@ _LAYERS = {
 }
 """The layer type of an operator that is one, without keys."""
 
+_POWERS = {"sqrt": 0.5, "rsqrt": -0.5, "reciprocal": -1.0}
+"""The exponent of an operator that is a power."""
+
+_LOGARITHMS = {"log2": 2.0, "log10": 10.0}
+"""The base of an operator that is a logarithm."""
+
 _STAND_INS = (
-    *("abs", "sign", "sgn", "reciprocal", "floor", "ceil", "round", "trunc", "frac"),
-    *("sqrt", "rsqrt", "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "erf"),
-    *("sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh", "atanh"),
-    *("log_softmax", "_log_softmax", "hardshrink", "softshrink", "threshold", "logit", "softsign"),
-    *("cumsum", "nan_to_num"),
+    *("trunc", "frac", "expm1", "log1p", "tan", "asin", "acos", "sinh", "cosh", "asinh", "acosh"),
+    *("atanh", "hardshrink", "softshrink", "threshold", "logit", "cumsum", "nan_to_num"),
 )
 """Operators that no layer computes, and that keep the shape."""
 
@@ -51,6 +55,36 @@ def _preserving(layer_type: str) -> Translator:
 
 def _nothing(operation: Operation) -> Activation:
     return operation.activation()
+
+
+def _function(operation: Operation) -> Activation:
+    source, name = operation.activation(), operation.node.operator.replace("sgn", "sign")
+    if operation.integer(0, "decimals"):
+        return operation.stand_in("identity", source)
+    return operation.layer("function", source, function=name)
+
+
+def _power(operation: Operation) -> Activation:
+    exponent = _POWERS[operation.node.operator]
+    return operation.layer("power", operation.activation(), exponent=exponent)
+
+
+def _logarithm(operation: Operation) -> Activation:
+    natural = operation.layer("function", operation.activation(), function="log")
+    return operation.scaled(natural, 1 / log(_LOGARITHMS[operation.node.operator]))
+
+
+def _exp2(operation: Operation) -> Activation:
+    return operation.layer(
+        "function", operation.scaled(operation.activation(), log(2)), function="exp"
+    )
+
+
+def _softsign(operation: Operation) -> Activation:
+    """x / (1 + abs(x))."""
+    source = operation.activation()
+    above = operation.scaled(operation.layer("function", source, function="abs"), 1, 1)
+    return operation.layer("mul", source, operation.layer("power", above, exponent=-1.0))
 
 
 def _leaky_relu(operation: Operation) -> Activation:
@@ -140,7 +174,8 @@ def _softmax(operation: Operation) -> Activation:
     axis = operation.counted(operation.integer(-1, "dim"), len(source.full_shape))
     if axis == 0:
         operation.refuse("it sums over the batch")
-    return operation.layer("softmax", source, axis=axis - 1)
+    layer_type = "log_softmax" if "log" in operation.node.operator else "softmax"
+    return operation.layer(layer_type, source, axis=axis - 1)
 
 
 def _prelu(operation: Operation) -> Activation:
@@ -224,7 +259,12 @@ OPERATORS: dict[str, Translator] = {
     "neg": _negative,
     **dict.fromkeys(("relu6", "hardtanh", "clamp", "clamp_min", "clamp_max", "clip"), _clip),
     "gelu": _gelu,
-    **dict.fromkeys(("softmax", "_softmax"), _softmax),
+    **dict.fromkeys(("softmax", "_softmax", "log_softmax", "_log_softmax"), _softmax),
+    **dict.fromkeys((*FUNCTIONS, "sgn"), _function),
+    **dict.fromkeys(_POWERS, _power),
+    **dict.fromkeys(_LOGARITHMS, _logarithm),
+    "exp2": _exp2,
+    "softsign": _softsign,
     **dict.fromkeys(("prelu", "_prelu_kernel"), _prelu),
     **dict.fromkeys(
         (
