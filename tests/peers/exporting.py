@@ -29,6 +29,7 @@ ROOT = Path(__file__).parents[2]
 DECOMPOSED = (
     *("resnet", "unet", "inverted", "conv_transpose1d", "group_norm", "instance_norm", "chained"),
     *("upsample nearest", "pads", "adaptive_avg_pool2d", "function: softmax", "shuffle"),
+    *("linear of an axis", "linear on an axis", "functions of one number"),
 )
 """The networks that are recorded a second time, in the operators of `run_decompositions`."""
 

