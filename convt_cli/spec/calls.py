@@ -69,14 +69,19 @@ class Call:
 
 
 def adaptive_keys(call: Call) -> Keys:
-    """output_size, where None keeps the source's size."""
+    """output_size, where None keeps the source's size; of one axis PyTorch takes none."""
     given = call.arguments.get("output_size")
     sizes = call.source[1:]
     if not isinstance(given, Sequence):
         return {"output_size": given or call.node("output_size", sizes)}
+    if len(sizes) == 1 and any(
+        isinstance(one, Scalar) and one.value is None for one in given.items
+    ):
+        message = f"the output_size of {call.name} is an integer"
+        raise call.refused("E107", message, "got None", f"write {sizes[0]}", "output_size")
     filled = [
-        call.node("output_size", size) if isinstance(one, Scalar) and one.value is None else one
-        for one, size in zip(given.items, sizes)
+        call.node("output_size", size) if kept else one
+        for one, size, kept in zip(given.items, sizes, is_kept)
     ]
     return {"output_size": Sequence(filled + given.items[len(sizes) :], given.place)}
 

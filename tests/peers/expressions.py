@@ -64,8 +64,7 @@ def drawn(draw: random.Random, rank: int, shape: list[int]) -> str:
     pads = some(2 * rank)
     conv, extra = f"{channels}, {groups * small(1, 4)}, {kernel}, {stride}", sizes(0, 1)
     resize = {1: "linear", 2: draw.choice(["bilinear", "bicubic"]), 3: "trilinear"}[rank]
-    # on one axis PyTorch takes no None, which convt reads as the source's size
-    kept = ", ".join(draw.choice(["None" if rank > 1 else "2", "5"]) for _ in range(rank))
+    kept = ", ".join(draw.choice(["None", "5"]) for _ in range(rank))
     axis, axes = small(-rank, rank + 1), (small(1, rank), small(-rank, rank + 1))
     parts = draw.choice([f"({small(1, 4)}, -1)", f"(1, {shape[axis - 1]})", "(2, 3)"])
     return draw.choice(

@@ -313,7 +313,10 @@ LAYERS: dict[str, Net] = {
     "upsample corners": (
         _seq(nn.Upsample(scale_factor=2, mode="bilinear", align_corners=True)), IMAGE,
     ),
-    "upsample exact": (_seq(nn.Upsample(scale_factor=2, mode="nearest-exact")), IMAGE),
+    "upsample exact": (_seq(nn.Upsample(scale_factor=1.5, mode="nearest-exact")), IMAGE),
+    "upsample exact by whole factors": (
+        _seq(nn.Upsample(scale_factor=(2, 3), mode="nearest-exact")), IMAGE,
+    ),
     "pixel_shuffle": (_seq(nn.PixelShuffle(2), nn.PixelUnshuffle(2)), IMAGE),
     "channel_shuffle": (_seq(nn.ChannelShuffle(2)), IMAGE),
     "pads": (

@@ -34,13 +34,22 @@ def _upsample(operation: Operation) -> Activation:
     source, operator = operation.activation(), operation.node.operator
     keys = _size_keys(operation, len(source.shape) - 1)
     if operator in _STAND_INS:
-        return operation.stand_in("upsample", source, **keys, mode=_STAND_INS[operator])
+        mode = _STAND_INS[operator]
+        # by a whole factor the nearest of the centres are the elements that nearest takes
+        if mode == "nearest" and _grows_by_whole_factors(operation, source, keys):
+            return operation.layer("upsample", source, **keys, mode=mode)
+        return operation.stand_in("upsample", source, **keys, mode=mode)
     if operation.flag("align_corners"):
         other = f"{operator} with align_corners"
         return operation.stand_in(
             "upsample", source, stands_for=other, **keys, mode=_MODES[operator]
         )
     return operation.layer("upsample", source, **keys, mode=_MODES[operator])
+
+
+def _grows_by_whole_factors(operation: Operation, source: Activation, keys: dict[str, Any]) -> bool:
+    output = operation.geometry("upsample", source, **keys).output
+    return not any(wanted % size for wanted, size in zip(output[1:], source.shape[1:]))
 
 
 def _size_keys(operation: Operation, rank: int) -> dict[str, Any]:
