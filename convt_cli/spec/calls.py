@@ -74,9 +74,8 @@ def adaptive_keys(call: Call) -> Keys:
     sizes = call.source[1:]
     if not isinstance(given, Sequence):
         return {"output_size": given or call.node("output_size", sizes)}
-    if len(sizes) == 1 and any(
-        isinstance(one, Scalar) and one.value is None for one in given.items
-    ):
+    is_kept = [isinstance(one, Scalar) and one.value is None for one in given.items]
+    if len(sizes) == 1 and any(is_kept):
         message = f"the output_size of {call.name} is an integer"
         raise call.refused("E107", message, "got None", f"write {sizes[0]}", "output_size")
     filled = [
