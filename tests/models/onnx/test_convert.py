@@ -144,13 +144,13 @@ CASES: dict[str, tuple[list[Node], dict[str, Tensor], list[str]]] = {
         {},
         [
             *("function, function: abs", "scale, bias: 1.0", "power, exponent: -1.0"),
-            "mul, from: [input, y_power]",
+            "mul, from: [input, y/power]",
         ],
     ),
     "quotient": (
         [node("Div", "x x", "y")],
         {},
-        ["power, exponent: -1.0", "mul, from: [input, y_power]"],
+        ["power, exponent: -1.0", "mul, from: [input, y/power]"],
     ),
     "same": (
         [node("Conv", "x w", "y", auto_pad="SAME_UPPER", strides=(2, 2))],

@@ -221,11 +221,4 @@ def _written(
             return {}
 
 
-def _negated(operation: Operation) -> Activation:
-    return operation.layer("scale", operation.activation(), weight=Inline(shape=(), values=(-1,)))
-
-
-OPERATORS: dict[str, Translator] = {
-    **dict.fromkeys((*_JOINS, *_STAND_INS, "Div"), _elementwise),
-    "Neg": _negated,
-}
+OPERATORS: dict[str, Translator] = dict.fromkeys((*_JOINS, *_STAND_INS, "Div"), _elementwise)
