@@ -17,6 +17,9 @@ from convt_cli.models.imported import ImportedModel
 FORMATS = {
     ".onnx": "convt_cli.models.onnx.read",
     ".pt2": "convt_cli.models.pt2.read",
+    ".keras": "convt_cli.models.keras.read",
+    ".h5": "convt_cli.models.keras.read",
+    ".hdf5": "convt_cli.models.keras.read",
 }
 """The module that reads a format, by the suffix of its files in lower case."""
 
