@@ -43,8 +43,8 @@ def command(
 ) -> int:
     """Write a model file as a spec, its weights by reference into it.
 
-    An .onnx needs the extra onnx, an .h5 the extra keras, a .pt2 and a .keras nothing.  The batch axis is dropped.  What the spec says
-    differently from the model, and with --partial what it lacks, is told on standard error.
+    An .onnx needs the extra onnx, the others nothing.  The batch axis is dropped.  What the spec
+    says differently from the model, and with --partial what it lacks, is told on standard error.
     """
     from convt_cli.models.load import load_model
     from convt_cli.models.text import spec_text

@@ -9,8 +9,8 @@ import pytest
 
 from convt_cli.errors import FileError
 from convt_cli.models.formats import FORMATS, Format
-from convt_cli.models.load import load_model
 from convt_cli.models.keras import read as keras
+from convt_cli.models.load import load_model
 from convt_cli.models.onnx import read as onnx
 from convt_cli.models.pt2 import read as pt2
 from tests.conftest import Run, assert_refused

@@ -11,6 +11,7 @@ from convt_cli.io.reading import Opened
 from convt_cli.models.json_text import MEMORY_PER_BYTE
 from convt_cli.models.keras.archive import CONFIG, METADATA, decoded, open_archive, read_json
 from convt_cli.models.keras.config import Layer, read_layer
+from convt_cli.models.keras.hdf5 import Hdf5
 
 _ATTRIBUTE = "model_config"
 
@@ -31,7 +32,7 @@ def is_archive(path: str) -> bool:
 def read_document(path: str, opened: Opened) -> Document:
     """The model in the file `path`.
 
-    Raises FileError (E401, E404, E405), RequestError (E501, E504, E505).
+    Raises FileError (E401, E404, E405), RequestError (E501, E505).
     """
     found = _of_archive(path, opened) if is_archive(path) else _of_hdf5(path, opened)
     if not found.model.is_model:
@@ -54,18 +55,16 @@ def _of_archive(path: str, opened: Opened) -> Document:
 
 
 def _of_hdf5(path: str, opened: Opened) -> Document:
-    from convt_cli.models.keras.hdf5 import open_hdf5  # noqa: PLC0415  # it loads NumPy
-
-    with opened(path) as file, open_hdf5(file, path) as found:
-        text, version = found.text("", _ATTRIBUTE), found.text("", "keras_version")
-    if text is None:
+    with opened(path) as file:
+        found = Hdf5(file, path)
+        content, version = found.text("", _ATTRIBUTE), found.named("", "keras_version")
+    if content is None:
         raise FileError(
             "E405",
             f"an .h5 model has the attribute {_ATTRIBUTE}",
             value=f"{shown(path)} has none, as files of weights alone have not",
             help="save the whole model with model.save",
         )
-    content = text.encode()
     what = f"{_ATTRIBUTE} of {shown(path)}"
     memory.require(MEMORY_PER_BYTE * len(content), what, help="use a machine with more memory")
-    return Document(model=read_layer(decoded(content, _ATTRIBUTE, path)), version=version or "")
+    return Document(model=read_layer(decoded(content, _ATTRIBUTE, path)), version=version)

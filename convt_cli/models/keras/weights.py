@@ -6,16 +6,28 @@ import io
 from difflib import get_close_matches
 from typing import BinaryIO, cast
 
-from convt_cli.errors import FileError, shown
+import numpy as np
+
+from convt_cli.errors import ArrayError, FileError, shown
+from convt_cli.io import memory
 from convt_cli.io.folders import Folder
 from convt_cli.models.keras.archive import WEIGHTS, damaged, open_archive
 from convt_cli.models.keras.document import is_archive, read_document
-from convt_cli.models.keras.hdf5 import Hdf5, open_hdf5
+from convt_cli.models.keras.hdf5 import Hdf5
 from convt_cli.models.keras.variables import Variable, variables_of
-from convt_cli.operators.dtypes import Array
+from convt_cli.operators.dtypes import Array, widened
 
 _ROOTS = ("layers", "_layer_checkpoint_dependencies")
 """The groups that hold a model's layers: of Keras 3, and of TensorFlow 2.12 to 2.15."""
+
+_NUMBERS = (
+    *(f"{kind}{size}" for kind in "iu" for size in (1, 2, 4, 8)),
+    "f2",
+    "f4",
+    "f8",
+    "bfloat16",
+)
+"""The types of numbers that are read."""
 
 _SHOWN = 5  # names in a message
 
@@ -37,7 +49,7 @@ class KerasWeights:
     def read(self, key: str) -> Array:
         """The variable called `key`; bfloat16 is widened.
 
-        Raises FileError (E401, E404, E405), ArrayError (E302), RequestError (E501, E504).
+        Raises FileError (E401, E404, E405), ArrayError (E302), RequestError (E501).
         """
         variable = self._variables.get(key)
         if variable is None:
@@ -53,25 +65,53 @@ class KerasWeights:
                 archive.require_whole(WEIGHTS)
                 self._is_checked = True
             file = cast("BinaryIO", io.BufferedReader(archive.part(WEIGHTS)))
-            with open_hdf5(file, self._path) as found:
-                return _numbered(found, variable)
+            found = Hdf5(file, self._path)
+            return _array(found, _numbered(found, variable))
 
     def _of_hdf5(self, variable: Variable) -> Array | None:
-        with self._folder.opened(self._path) as file, open_hdf5(file, self._path) as found:
-            return _listed(found, variable)
+        with self._folder.opened(self._path) as file:
+            found = Hdf5(file, self._path)
+            return _array(found, _listed(found, variable))
 
 
-def _numbered(found: Hdf5, variable: Variable) -> Array | None:
-    """A variable of a `.keras`, which numbers those of each layer."""
+def _array(found: Hdf5, place: str) -> Array | None:
+    """The array at a place; None where there is none.
+
+    Raises FileError (E404, E405), ArrayError (E302), RequestError (E501).
+    """
+    stored = found.stored(place)
+    if stored is None:
+        return None
+    kind = stored.kind
+    number = kind.number
+    if number == "V2" and found.named(place, "dtype") == "bfloat16":
+        number = "bfloat16"
+    if number not in _NUMBERS:
+        raise ArrayError(
+            "E302",
+            f"the array in {shown(found.path)} must hold numbers that NumPy has",
+            value=f"'{shown(place)}' is of another type",
+            help="save the model in float32",
+        )
+    what = f"'{shown(place)}' of {shown(found.path)}"
+    memory.require(2 * stored.size, what, help="use a machine with more memory")
+    is_bfloat16 = number == "bfloat16"
+    dtype = np.dtype("u2" if is_bfloat16 else number).newbyteorder(kind.order)
+    array = np.frombuffer(found.numbers(stored), dtype).reshape(stored.shape)
+    return widened(array.ravel()).reshape(stored.shape) if is_bfloat16 else array
+
+
+def _numbered(found: Hdf5, variable: Variable) -> str:
+    """The place of a variable in a `.keras`, which numbers those of each layer."""
     for root in _ROOTS:
         if found.has(root):
             groups = "/".join(f"{root}/{group}" for group in variable.folder)
-            return found.array(f"{groups}/vars/{variable.number}")
-    return None
+            return f"{groups}/vars/{variable.number}"
+    return ""
 
 
-def _listed(found: Hdf5, variable: Variable) -> Array | None:
-    """A variable of an `.h5`, which lists those of each outermost layer.
+def _listed(found: Hdf5, variable: Variable) -> str:
+    """The place of a variable in an `.h5`, which lists those of each outermost layer.
 
     Those of a layer further inside are the ones whose names have its path before their last part.
     """
@@ -80,9 +120,7 @@ def _listed(found: Hdf5, variable: Variable) -> Array | None:
     listed = found.texts(root, "weight_names")
     if inner:
         listed = _inside(listed, "/".join(inner).split("/"))
-    if variable.number >= len(listed):
-        return None
-    return found.array(f"{root}/{listed[variable.number]}")
+    return f"{root}/{listed[variable.number]}" if variable.number < len(listed) else ""
 
 
 def _inside(listed: list[str], path: list[str]) -> list[str]:
