@@ -29,7 +29,6 @@ _NEEDS = {
     "scipy.linalg": _LAPACK,
     "scipy.special": _LAPACK,
     "onnx": Need(address_space=32 * _MIB, data=16 * _MIB, resident=24 * _MIB),
-    "h5py": Need(address_space=32 * _MIB, data=16 * _MIB, resident=24 * _MIB),
     "matplotlib": Need(address_space=96 * _MIB, data=64 * _MIB, resident=64 * _MIB),
     "PIL": Need(address_space=32 * _MIB, data=16 * _MIB, resident=24 * _MIB),
     "torch": Need(address_space=1024 * _MIB, data=512 * _MIB, resident=256 * _MIB),

@@ -15,7 +15,7 @@ import os
 from collections.abc import Iterator
 from math import prod
 from struct import Struct
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from convt_cli.errors import FileError, shown
 from convt_cli.models.keras.archive import damaged
@@ -47,10 +47,12 @@ _TEXT = Struct("<IQI")
 """A text of any length in an attribute: its bytes, its collection, and its number there."""
 _PAIR = Struct("<QQ")
 
-_DATASPACE, _LINK_INFO, _DATATYPE, _LINK, _EXTERNAL, _LAYOUT, _FILTERS, _ATTRIBUTE, _NEXT, _MEMBERS = (
-    1, 2, 3, 6, 7, 8, 11, 12, 16, 17,
-)  # fmt: skip
-"""The kinds of messages of an object header."""
+# the kinds of messages of an object header
+_DATASPACE, _DATATYPE, _EXTERNAL, _LAYOUT, _FILTERS = 1, 3, 7, 8, 11
+_LINK_INFO, _LINK, _MEMBERS = 2, 6, 17
+_ATTRIBUTE, _NEXT = 12, 16
+_OF_ARRAYS = {_DATASPACE, _DATATYPE, _EXTERNAL, _LAYOUT, _FILTERS}
+"""The messages that describe an array."""
 
 _SHARED = 2
 """The flag of a message that stands elsewhere."""
@@ -150,9 +152,7 @@ class Hdf5:
         if signature != _SIGNATURE:
             raise damaged(self.path, "it is no HDF5 file")
         if version > 1 or (offsets, lengths) != (8, 8):
-            raise damaged(
-                self.path, f"its HDF5 is of version {version}, of which Keras has no files"
-            )
+            raise damaged(self.path, f"its HDF5 is of version {version}, which Keras does not use")
         begin = _SUPERBLOCK.size + (4 if version else 0)
         base, _, _, _ = self._unpacked(_ADDRESSES, begin)
         if base:
@@ -182,7 +182,7 @@ class Hdf5:
         if address not in self._members:
             kinds = {kind: offset for kind, offset, _ in self._messages(address)}
             if kinds.keys() & {_LINK, _LINK_INFO}:
-                raise damaged(self.path, "a group is of a newer kind, of which Keras has no files")
+                raise damaged(self.path, "a group is of a newer kind, which Keras does not use")
             found = kinds.get(_MEMBERS)
             tables = () if found is None else self._unpacked(_PAIR, found)
             self._members[address] = dict(self._listed(*tables)) if tables else {}
@@ -294,7 +294,7 @@ class Hdf5:
 
     # bytes
 
-    def _unpacked(self, struct: Struct, offset: int) -> tuple[int, ...]:
+    def _unpacked(self, struct: Struct, offset: int) -> tuple[Any, ...]:
         return struct.unpack(self._read(offset, struct.size))
 
     def _read(self, offset: int, length: int) -> bytes:
@@ -306,7 +306,3 @@ class Hdf5:
     def _require(self, is_whole: bool, what: str) -> None:
         if not is_whole:
             raise damaged(self.path, f"{what} is not as HDF5 has it")
-
-
-_OF_ARRAYS = {_DATASPACE, _DATATYPE, _EXTERNAL, _LAYOUT, _FILTERS}
-"""The messages that describe an array."""

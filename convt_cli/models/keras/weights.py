@@ -20,13 +20,7 @@ from convt_cli.operators.dtypes import Array, widened
 _ROOTS = ("layers", "_layer_checkpoint_dependencies")
 """The groups that hold a model's layers: of Keras 3, and of TensorFlow 2.12 to 2.15."""
 
-_NUMBERS = (
-    *(f"{kind}{size}" for kind in "iu" for size in (1, 2, 4, 8)),
-    "f2",
-    "f4",
-    "f8",
-    "bfloat16",
-)
+_NUMBERS = ("i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8", "bfloat16")
 """The types of numbers that are read."""
 
 _SHOWN = 5  # names in a message
@@ -96,7 +90,7 @@ def _array(found: Hdf5, place: str) -> Array | None:
     what = f"'{shown(place)}' of {shown(found.path)}"
     memory.require(2 * stored.size, what, help="use a machine with more memory")
     is_bfloat16 = number == "bfloat16"
-    dtype = np.dtype("u2" if is_bfloat16 else number).newbyteorder(kind.order)
+    dtype = np.dtype(f"{kind.order}{'u2' if is_bfloat16 else number}")
     array = np.frombuffer(found.numbers(stored), dtype).reshape(stored.shape)
     return widened(array.ravel()).reshape(stored.shape) if is_bfloat16 else array
 
