@@ -18,8 +18,8 @@ _T = TypeVar("_T")
 MODELS = ("Functional", "Model", "Sequential")
 """Classes that hold layers; Model is what older versions call Functional."""
 
-_OWN_MODULES = ("keras", "tf_keras", "tensorflow.keras", "tensorflow.python.keras", "builtins")
-"""The modules of Keras's own classes, and what some versions write in their place."""
+_OWN_MODULES = ("keras", "tf_keras", "tensorflow.keras", "tensorflow.python.keras")
+"""The modules of Keras's own classes."""
 
 _MOST_DEPTH = 30
 """How deep models are nested in models at most."""
@@ -76,6 +76,11 @@ class Layer:
         return self.own and self.kind in MODELS
 
     @property
+    def is_function(self) -> bool:
+        """Whether it is a function on arrays, which Keras does not count as a layer."""
+        return ".ops." in self.module
+
+    @property
     def every_layer(self) -> Iterator[Layer]:
         """Its layers, and those of the models among them."""
         for layer in self.layers:
@@ -127,8 +132,9 @@ def _name(entry: Fields, config: Fields) -> str:
 def _is_own(entry: Fields, kind: str) -> bool:
     """Whether a class is Keras's own, by the module and the name that it is registered under."""
     registered, module = entry.get("registered_name"), entry.get("module")
-    root = module if isinstance(module, str) else "keras"
-    is_inside = any(root == own or root.startswith(f"{own}.") for own in _OWN_MODULES)
+    if not isinstance(module, str):  # Keras 2 writes none, and Keras 3 none for other classes
+        return registered is None and ">" not in kind
+    is_inside = any(module == own or module.startswith(f"{own}.") for own in _OWN_MODULES)
     return is_inside and registered in (None, kind) and ">" not in kind
 
 

@@ -10,7 +10,7 @@ from convt_cli.models.imported import ImportedLayer, ImportedModel
 from convt_cli.models.importer import Importer
 from convt_cli.models.keras.graph import Graph, Node
 from convt_cli.models.keras.operation import Operation, Translator
-from convt_cli.models.keras.operators import OPERATORS
+from convt_cli.models.keras.operators import FUNCTIONS, OPERATORS
 from convt_cli.models.translation import Activation, Cut, Untranslatable
 
 
@@ -73,7 +73,8 @@ def _translator(node: Node) -> Translator:
     is_quantized = isinstance(policy, dict) and "Quantized" in str(policy.get("class_name"))
     if is_quantized or layer.config.get("quantization_config"):
         raise Untranslatable("its numbers are quantized")
-    translate = OPERATORS.get(node.operator)
+    table = FUNCTIONS if layer.is_function else OPERATORS
+    translate = table.get(node.operator)
     if translate is None:
         raise Untranslatable("no layer type does what it does")
     return translate

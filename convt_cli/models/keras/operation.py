@@ -83,6 +83,13 @@ class Operation(Translation):
         given = (self.config.get(name) for name in names)
         return next((value for value in given if value is not None), None)
 
+    def count(self, name: str, default: int | None = None) -> int:
+        """A setting that is an integer above 0.  Raises FileError (E405), Untranslatable."""
+        value = self.integer(name, default)
+        if value < 1:
+            self.refuse(f"its {name} is {value}", code="E107")
+        return value
+
     def integer(self, name: str, default: int | None = None) -> int:
         """A setting that is an integer.  Raises FileError (E405)."""
         value = self.setting(name)
@@ -93,10 +100,13 @@ class Operation(Translation):
         value = self.setting(name)
         return default if value is None else field({name: value}, name, bool)
 
-    def word(self, name: str, default: str) -> str:
-        """A setting that is a word, in lower case.  Raises FileError (E405)."""
+    def word(self, name: str, *choices: str) -> str:
+        """A setting that is one of `choices`, the first one by default.  Raises Untranslatable."""
         value = self.setting(name)
-        return default if value is None else field({name: value}, name, str).lower()
+        found = choices[0] if value is None else field({name: value}, name, str).lower()
+        if found not in choices:
+            self.refuse(f"its {name} is {found}")
+        return found
 
     def number(self, default: float, *names: str) -> float:
         """A setting that is a finite number.  Raises Untranslatable."""
@@ -106,7 +116,9 @@ class Operation(Translation):
             self.refuse(f"its {names[0]} is not a number")
         return float(value)
 
-    def per_axis(self, name: str, rank: int, default: int | None = None) -> Shape:
+    def per_axis(
+        self, name: str, rank: int, default: int | None = None, *, minimum: int = 1
+    ) -> Shape:
         """A setting with an integer for each of `rank` axes.  Raises Untranslatable."""
         value = self.setting(name)
         values = value if isinstance(value, list) else [default if value is None else value]
@@ -114,7 +126,7 @@ class Operation(Translation):
         sizes = tuple(field({name: one}, name, int) for one in values)
         if len(sizes) != rank:
             self.refuse(f"its {name} has {len(sizes)} entries for {rank} axes", code="E106")
-        if min(sizes) < 0:
+        if min(sizes, default=minimum) < minimum:
             self.refuse(f"its {name} is {list(sizes)}", code="E107")
         return sizes
 
@@ -191,7 +203,7 @@ class Operation(Translation):
     @property
     def _is_of_other_format(self) -> bool:
         default = "channels_last" if self._channels_last else "channels_first"
-        return self.word("data_format", default) != default
+        return self.word("data_format", default, "channels_last", "channels_first") != default
 
     def reshaped(self, source: Activation, target: Shape) -> Activation:
         """The elements of `source`, in the order that Keras has them, in Keras's shape `target`."""

@@ -60,7 +60,7 @@ def _variables(
 ) -> Iterator[tuple[str, Variable]]:
     used: Counter[str] = Counter()
     for layer in model.layers:
-        if ".ops." in layer.module:  # a function, which Keras does not count as a layer
+        if layer.is_function:
             continue
         group = _snake(layer.kind)
         number = used[group]

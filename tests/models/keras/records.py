@@ -20,7 +20,6 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Iterator
 
 import h5py
 import numpy as np
@@ -110,19 +109,9 @@ def assert_has_kerass_shapes(record: Record, network: Network) -> None:
         assert [found.get(one) for one in calls_of(network, name)] == [wanted] * len(values), name
     shapes = [channels_front(np.empty(shape), record).shape[1:] for shape in record["outputs"]]
     assert [network[name].output for name in network.outputs] == shapes
-    geometries = [layer.geometry for layer in network.layers if layer.name in set(_first(network))]
+    geometries = [layer.geometry for layer in network.counted_layers]
     assert sum(one.parameters for one in geometries) == record["parameters"]
     assert sum(one.not_trained for one in geometries) == record["not_trained"]
-
-
-def _first(network: Network) -> Iterator[str]:
-    """The names of layers whose numbers no layer before them has."""
-    seen = set()
-    for layer in network.layers:
-        own = layer.weight_source or layer.bias_source
-        if own is None or own not in seen:
-            yield layer.name
-        seen.add(own)
 
 
 def assert_has_kerass_values(record: Record, network: Network) -> int:

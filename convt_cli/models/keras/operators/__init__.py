@@ -32,3 +32,6 @@ OPERATORS: dict[str, Translator] = {
     **preprocessing.OPERATORS,
 }
 """By the class of a layer, or the name of a function of TensorFlow."""
+
+FUNCTIONS: dict[str, Translator] = {**activations.FUNCTIONS, **joins.FUNCTIONS}
+"""By the class that Keras 3 has for a function on arrays, in `keras.ops`."""

@@ -201,6 +201,11 @@ _CLASSES: dict[str, Function] = {
 }
 """By the class of a layer that is an activation."""
 
+FUNCTIONS: dict[str, Translator] = {
+    name: _layer(_preserving(name.lower()))
+    for name in ("Relu", "Sigmoid", "Tanh", "Selu", "Mish", "Softplus", "Silu")
+}
+
 OPERATORS: dict[str, Translator] = {
     **{name: _layer(function) for name, function in _CLASSES.items()},
     "Activation": _activation,

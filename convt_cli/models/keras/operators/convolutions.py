@@ -15,9 +15,9 @@ def _conv(operation: Operation) -> Activation:
     given = operation.layer(
         "conv",
         source,
-        out_channels=operation.integer("filters"),
+        out_channels=operation.count("filters"),
         **keys,
-        groups=operation.integer("groups", 1),
+        groups=operation.count("groups", 1),
         weight=operation.variable("kernel"),
         bias=operation.bias(),
     )
@@ -29,11 +29,11 @@ def _conv_transpose(operation: Operation) -> Activation:
     rank = len(source.shape) - 1
     keys = _window_keys(operation, rank)
     if operation.setting("output_padding") is not None:
-        keys["output_padding"] = short(operation.per_axis("output_padding", rank))
+        keys["output_padding"] = short(operation.per_axis("output_padding", rank, minimum=0))
     given = operation.layer(
         "conv_transpose",
         source,
-        out_channels=operation.integer("filters"),
+        out_channels=operation.count("filters"),
         **keys,
         weight=operation.variable("kernel"),
         bias=operation.bias(),
@@ -55,7 +55,7 @@ def _separable(operation: Operation) -> Activation:
     given = operation.layer(
         "conv",
         apart,
-        out_channels=operation.integer("filters"),
+        out_channels=operation.count("filters"),
         kernel_size=1,
         weight=operation.variable("pointwise_kernel"),
         bias=operation.bias(),
@@ -69,7 +69,7 @@ def _of_each_channel(
     """A convolution of every channel by itself, whose kernel is (*kernel_size, in, multiplier)."""
     channels = source.shape[0]
     keys = _window_keys(operation, len(source.shape) - 1)
-    out_channels = channels * operation.integer("depth_multiplier", 1)
+    out_channels = channels * operation.count("depth_multiplier", 1)
     taps = operation.per_axis("kernel_size", len(source.shape) - 1)
     return operation.layer(
         "conv",
@@ -86,7 +86,7 @@ def _window_keys(operation: Operation, rank: int) -> dict[str, Any]:
     return {
         "kernel_size": short(operation.per_axis("kernel_size", rank)),
         "stride": short(operation.per_axis("strides", rank, 1)),
-        "padding": operation.word("padding", "valid"),
+        "padding": operation.word("padding", "valid", "same", "causal"),
         "dilation": short(operation.per_axis("dilation_rate", rank, 1)),
     }
 
@@ -97,7 +97,7 @@ def _dense(operation: Operation) -> Activation:
     given = operation.layer(
         "linear",
         source,
-        out_features=operation.integer("units"),
+        out_features=operation.count("units"),
         **axis,
         weight=operation.variable("kernel"),
         bias=operation.bias(),

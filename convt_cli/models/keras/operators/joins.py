@@ -31,6 +31,13 @@ def _subtract(operation: Operation) -> Activation:
     return operation.layer("add", first, operation.scaled(second, -1))
 
 
+def _divide(operation: Operation) -> Activation:
+    number = _number(operation)
+    if not number or not isinstance(operation.arguments[0], Activation):
+        operation.refuse("it divides by what is no number")
+    return operation.scaled(operation.source, 1 / number)
+
+
 def _average(operation: Operation) -> Activation:
     sources = operation.sources
     return operation.scaled(operation.layer("add", *sources), 1 / len(sources))
@@ -64,6 +71,15 @@ def _number(operation: Operation) -> float | None:
     numbers = [one for one in pair if isinstance(one, int | float) and not isinstance(one, bool)]
     return float(numbers[0]) if len(numbers) == 1 else None
 
+
+FUNCTIONS: dict[str, Translator] = {
+    "Add": _add,
+    "Multiply": _multiply,
+    "Subtract": _subtract,
+    **dict.fromkeys(("Divide", "TrueDivide"), _divide),
+    **dict.fromkeys(("Maximum", "Minimum"), _extreme),
+    "Concatenate": _concatenate,
+}
 
 OPERATORS: dict[str, Translator] = {
     **dict.fromkeys(("Add", "math.add", "__operators__.add"), _add),

@@ -17,7 +17,7 @@ def _pool(layer_type: str) -> Translator:
         keys: dict[str, Any] = {
             "kernel_size": short(size),
             "stride": short(operation.per_axis("strides", rank) if strided else size),
-            "padding": operation.word("padding", "valid"),
+            "padding": operation.word("padding", "valid", "same"),
         }
         return operation.channels_back(operation.layer(layer_type, source, **keys))
 

@@ -12,7 +12,7 @@ from convt_cli.models.translation import Activation, short_pairs
 
 def _flatten(operation: Operation) -> Activation:
     source = operation.source
-    if operation.word("data_format", "channels_last") == "channels_first":
+    if operation.word("data_format", "channels_last", "channels_first") == "channels_first":
         # Keras brings the channels, its first axis, behind all others
         order = operation.axes_of_own(source)
         return operation.layer("flatten", operation.ordered(source, (*order[1:], order[0])))
@@ -64,7 +64,7 @@ def _crop(operation: Operation) -> Activation:
 
 def _repeat(operation: Operation) -> Activation:
     """A vector as every row of a matrix."""
-    source, count = operation.source, operation.integer("n")
+    source, count = operation.source, operation.count("n")
     if len(source.shape) != 1:
         operation.refuse("it repeats what is no vector")
     column = operation.layer("reshape", source, shape=(*source.shape, 1))

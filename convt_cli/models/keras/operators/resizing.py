@@ -12,6 +12,9 @@ _MODES = ("nearest", "bilinear", "bicubic")
 """The interpolations that an upsample has."""
 
 
+_OTHER_MODES = ("lanczos3", "lanczos5", "area", "gaussian", "mitchellcubic")
+"""Those that it has not."""
+
 _KEEPING = ("crop_to_aspect_ratio", "pad_to_aspect_ratio")
 """Settings by which a Resizing does not distort."""
 
@@ -19,8 +22,6 @@ _KEEPING = ("crop_to_aspect_ratio", "pad_to_aspect_ratio")
 def _upsampling(operation: Operation) -> Activation:
     source = operation.channels_front(operation.source)
     factors = operation.per_axis("size", len(source.shape) - 1)
-    if min(factors) < 1:
-        operation.refuse(f"its size is {list(factors)}", code="E107")
     ratios = tuple(Ratio(numerator=factor) for factor in factors)
     factor = ratios[0] if len(set(ratios)) == 1 else ratios
     return _upsampled(operation, source, scale_factor=factor)
@@ -30,20 +31,18 @@ def _resizing(operation: Operation) -> Activation:
     source = operation.channels_front(operation.source)
     if len(source.shape) != 3:
         operation.refuse(f"it resizes {len(source.shape) - 1} spatial axes")
-    wanted = operation.integer("height"), operation.integer("width")
+    wanted = operation.count("height"), operation.count("width")
     keeps = [
         name for name in ("crop_to_aspect_ratio", "pad_to_aspect_ratio") if operation.flag(name)
     ]
     is_distorted = wanted[0] * source.shape[2] != wanted[1] * source.shape[1]
     if keeps and is_distorted:
         operation.refuse(f"it keeps the ratio of height and width ({keeps[0]})")
-    if min(wanted) < 1:
-        operation.refuse(f"it resizes to {list(wanted)}", code="E107")
     return _upsampled(operation, source, output_size=short(wanted))
 
 
 def _upsampled(operation: Operation, source: Activation, **keys: Any) -> Activation:
-    mode = operation.word("interpolation", _default_mode(operation))
+    mode = operation.word("interpolation", _default_mode(operation), *_MODES, *_OTHER_MODES)
     if mode not in _MODES or operation.flag("antialias"):
         other = f"{operation.node.operator} by {mode}" + (
             ", smoothed" if operation.flag("antialias") else ""
@@ -60,7 +59,7 @@ def _default_mode(operation: Operation) -> str:
 
 def _center_crop(operation: Operation) -> Activation:
     source = operation.channels_front(operation.source)
-    wanted = operation.integer("height"), operation.integer("width")
+    wanted = operation.count("height"), operation.count("width")
     sizes = source.shape[1:]
     if len(sizes) != 2 or any(size < want for size, want in zip(sizes, wanted)):
         operation.refuse(f"it makes {list(sizes)} larger")
