@@ -260,10 +260,10 @@ EXPLANATIONS: dict[str, Explanation] = {
         "folder of its spec, by `..`, an absolute path or a link.  --allow-outside lifts this.",
     ),
     "E405": Explanation(
-        "a model file is whole and well-formed",
-        "The file is cut short, corrupt, or no model of its kind; or it contradicts itself: a "
-        "tensor with fewer bytes than its sizes need, a name that is given twice or never, nodes "
-        "that depend on themselves, a name that is not UTF-8.",
+        "an ONNX model is whole and well-formed",
+        "The file is cut short, corrupt, or no ONNX model; or it contradicts itself: a tensor "
+        "with fewer bytes than its sizes need, a name that is given twice or never, nodes that "
+        "depend on themselves, a name that is not UTF-8.",
     ),
     "E406": Explanation(
         "no output is an input of the same command",

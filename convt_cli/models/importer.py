@@ -153,13 +153,9 @@ class Importer(ABC, Generic[_NodeT, _ConstantT]):
             if number == last:
                 self.layers[number] = replace(layer, name=name, value=output)
             else:
-                self.layers[number] = replace(layer, name=self.part_name(name, layer), value="")
+                self.layers[number] = replace(layer, name=f"{name}_{layer.type}", value="")
         for note in operation.notes:
             self.notes[note] = self.notes.get(note, 0) + 1
-
-    def part_name(self, name: str, layer: ImportedLayer) -> str:
-        """The name of a layer of the node `name` that is not its last."""
-        return f"{name}_{layer.type}"
 
     def _add(self, node: _NodeT) -> None:
         """Find the values that a node gives, and add its layers if it has any."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from convt_cli.errors import FileError, shown
-from convt_cli.models.json_text import Fields
+from convt_cli.models.keras.json_text import Fields
 
 _T = TypeVar("_T")
 

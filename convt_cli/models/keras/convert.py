@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.dialects.frameworks import FRAMEWORKS
-from convt_cli.models.imported import ImportedLayer, ImportedModel
+from convt_cli.models.imported import ImportedModel
 from convt_cli.models.importer import Importer
 from convt_cli.models.keras.graph import Graph, Node
 from convt_cli.models.keras.operation import Operation, Translator
@@ -54,12 +55,19 @@ class _Importer(Importer[Node, Activation]):
         result = _translator(node)(operation)
         if not operation.layers:
             result = operation.layer("identity", result)
-        self.add_layers(operation, node.path, node.outputs[0])
+        self._add_layers_of(operation, node)
         return result
 
-    def part_name(self, name: str, layer: ImportedLayer) -> str:
-        """NAME/PART, of a layer that its operation calls so, or NAME/TYPE."""
-        return f"{name}/{layer.type if layer.name == name else layer.name}"
+    def _add_layers_of(self, operation: Operation, node: Node) -> None:
+        """Add layers: the last has the name of its node, others NAME/PART or NAME/TYPE."""
+        *_, last = operation.layers
+        for number, layer in enumerate(operation.layers, self.next_layer):
+            part = layer.type if layer.name == node.path else layer.name
+            name = node.path if layer is last else f"{node.path}/{part}"
+            value = node.outputs[0] if layer is last else ""
+            self.layers[number] = replace(layer, name=name, value=value)
+        for note in operation.notes:
+            self.notes[note] = self.notes.get(note, 0) + 1
 
 
 def _translator(node: Node) -> Translator:

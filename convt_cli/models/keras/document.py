@@ -6,12 +6,11 @@ import os
 from dataclasses import dataclass
 
 from convt_cli.errors import FileError, RequestError, shown
-from convt_cli.io import memory
 from convt_cli.io.reading import Opened
-from convt_cli.models.json_text import MEMORY_PER_BYTE
-from convt_cli.models.keras.archive import CONFIG, METADATA, decoded, open_archive, read_json
+from convt_cli.models.keras.archive import CONFIG, METADATA, open_archive
 from convt_cli.models.keras.config import Layer, read_layer
 from convt_cli.models.keras.hdf5 import Hdf5
+from convt_cli.models.keras.json_text import mapping_in
 
 _ATTRIBUTE = "model_config"
 
@@ -48,9 +47,9 @@ def read_document(path: str, opened: Opened) -> Document:
 def _of_archive(path: str, opened: Opened) -> Document:
     with open_archive(path, opened) as archive:
         has_metadata = METADATA in archive.entries
-        metadata = read_json(archive, METADATA) if has_metadata else {}
+        metadata = mapping_in(archive.read(METADATA), METADATA, path) if has_metadata else {}
         version = metadata.get("keras_version")
-        model = read_layer(read_json(archive, CONFIG))
+        model = read_layer(mapping_in(archive.read(CONFIG), CONFIG, path))
     return Document(model=model, version=version if isinstance(version, str) else "")
 
 
@@ -65,6 +64,4 @@ def _of_hdf5(path: str, opened: Opened) -> Document:
             value=f"{shown(path)} has none, as files of weights alone have not",
             help="save the whole model with model.save",
         )
-    what = f"{_ATTRIBUTE} of {shown(path)}"
-    memory.require(MEMORY_PER_BYTE * len(content), what, help="use a machine with more memory")
-    return Document(model=read_layer(decoded(content, _ATTRIBUTE, path)), version=version)
+    return Document(model=read_layer(mapping_in(content, _ATTRIBUTE, path)), version=version)

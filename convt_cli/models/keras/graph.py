@@ -14,8 +14,8 @@ from typing import Any
 
 from convt_cli.errors import FileError, shown
 from convt_cli.models.inputs import Input, OpenShape
-from convt_cli.models.json_text import Fields
 from convt_cli.models.keras.config import Argument, Call, Layer, Tensor, Unread
+from convt_cli.models.keras.json_text import Fields
 
 _MOST_NODES = 100_000
 """The most calls of layers; models that call models twice grow with the power of their depth."""
@@ -82,7 +82,7 @@ class Graph:
 
 def read_graph(model: Layer, version: str) -> Graph:
     """The graph of a model that Keras `version` has saved.  Raises FileError (E405)."""
-    formats = {layer.config.get("data_format") for layer in model.every_layer}
+    formats = [layer.config.get("data_format") for layer in model.every_layer]
     channels_last = "channels_last" in formats or "channels_first" not in formats
     builder = _Builder(channels_last=channels_last)
     outputs = builder.add_model(model, "", None)

@@ -2,22 +2,45 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, TypeVar
 
 from convt_cli.errors import FileError, shown
-from convt_cli.models.json_text import MEMORY_PER_BYTE, Fields, mapping_in
 from convt_cli.models.pt2.archive import Archive, damaged
 
+_MOST_DIGITS = 18
+"""The most digits of an integer, so that it fits into 64 bits."""
+
+MEMORY_PER_BYTE = 12
+"""Bytes that the values of a JSON text take for each byte of it."""
+
 _T = TypeVar("_T")
+
+Fields = dict[str, Any]
+"""A mapping of a JSON text."""
 
 
 def read_json(archive: Archive, name: str) -> Fields:
     """The mapping in the JSON text `name`.  Raises FileError (E405), RequestError (E501)."""
     content = archive.read(name, factor=MEMORY_PER_BYTE)
     try:
-        return mapping_in(content)
-    except ValueError as error:
+        found = json.loads(content.decode("utf-8"), parse_int=_integer, parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
         raise damaged(archive.path, f"{shown(name)} is no JSON text: {shown(str(error))}") from None
+    if not isinstance(found, dict):
+        raise damaged(archive.path, f"{shown(name)} holds no mapping")
+    return found
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > _MOST_DIGITS + 1:
+        raise ValueError(f"an integer has {len(digits):,} digits")
+    return int(digits)
+
+
+def _no_number(word: str) -> float:
+    """inf, -inf and nan, which PyTorch writes as JSON has no words for them."""
+    return float(word.replace("Infinity", "inf"))
 
 
 def field(fields: Fields, name: str, kind: type[_T]) -> _T:

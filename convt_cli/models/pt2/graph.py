@@ -13,9 +13,8 @@ from typing import Any
 
 from convt_cli.errors import FileError, shown
 from convt_cli.models.inputs import Input
-from convt_cli.models.json_text import Fields
 from convt_cli.models.pt2.archive import Archive
-from convt_cli.models.pt2.fields import each, field, read_json, union
+from convt_cli.models.pt2.fields import Fields, each, field, read_json, union
 
 _MAJOR = 8
 """The version of the schema that is read; a newer minor one adds to it and changes nothing."""

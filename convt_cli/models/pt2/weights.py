@@ -11,9 +11,8 @@ import numpy as np
 from convt_cli.errors import ArrayError, FileError, shown
 from convt_cli.io import memory
 from convt_cli.io.folders import Folder
-from convt_cli.models.json_text import Fields
 from convt_cli.models.pt2.archive import Archive, damaged, open_archive
-from convt_cli.models.pt2.fields import each, field, read_json, union
+from convt_cli.models.pt2.fields import Fields, each, field, read_json, union
 from convt_cli.operators.dtypes import Array, widened
 
 _FOLDERS = {

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from math import prod
 from typing import Any
 
-from convt_cli.models.json_text import Fields
 from convt_cli.models.keras.config import read_layer
+from convt_cli.models.keras.json_text import Fields
 from convt_cli.models.keras.operation import Operation, Translator
 from convt_cli.models.translation import Activation
 
