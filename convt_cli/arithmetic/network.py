@@ -101,14 +101,6 @@ class NetworkLayer:
         return self.definition.weight if isinstance(self.definition, Weighted) else None
 
     @property
-    def references(self) -> tuple[FileReference, ...]:
-        """The places in files that the layer's numbers come from, the weight first."""
-        definition: Any = self.definition
-        names = [field.name for field in dataclasses.fields(definition)]
-        sources = (getattr(definition, name) for name in sorted(names, key="weight".__ne__))
-        return tuple(source for source in sources if isinstance(source, FileReference))
-
-    @property
     def bias_source(self) -> WeightSource | None:
         """Where the numbers of the bias come from; None without any, or if it is only counted."""
         if not isinstance(self.definition, Biased) or isinstance(self.definition.bias, bool):
@@ -165,19 +157,14 @@ class Network:
     @property
     def weight_files(self) -> tuple[str, ...]:
         """The files that weights and biases name, as written, each once, in order."""
-        # a dict keeps the order, and each name once
-        found = dict.fromkeys(one.file for layer in self.layers for one in layer.references)
-        return tuple(found)
-
-    @property
-    def counted_layers(self) -> tuple[NetworkLayer, ...]:
-        """The layers whose parameters are not those of a layer before them, read from one place."""
-        seen: set[tuple[FileReference, ...]] = set()
-        found = []
+        found: dict[str, None] = {}  # a dict keeps the order, and each name once
         for layer in self.layers:
-            if layer.references not in seen or not layer.references:
-                found.append(layer)
-            seen.add(layer.references)
+            definition: Any = layer.definition
+            names = [field.name for field in dataclasses.fields(definition)]
+            for name in sorted(names, key="weight".__ne__):  # the weight first
+                source = getattr(definition, name)
+                if isinstance(source, FileReference):
+                    found[source.file] = None
         return tuple(found)
 
 

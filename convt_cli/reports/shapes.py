@@ -49,21 +49,18 @@ class _Summary:
     """How many of the parameters training does not change."""
     not_counted: tuple[str, ...]
     """The layers that stand for an operation whose parameters a spec cannot hold."""
-    shared: int
-    """How many layers have the parameters of a layer before them."""
 
     @classmethod
     def of(cls, network: Network) -> _Summary:
-        layers, own = network.layers, network.counted_layers
+        layers = network.layers
         return cls(
             network=network,
             receptive=receptives(network),
-            parameters=sum(layer.geometry.parameters for layer in own),
+            parameters=sum(layer.geometry.parameters for layer in layers),
             multiply_adds=sum(layer.geometry.multiply_adds for layer in layers),
             activations=sum(prod(layer.output) for layer in layers),
-            not_trained=sum(layer.geometry.not_trained for layer in own),
+            not_trained=sum(layer.geometry.not_trained for layer in layers),
             not_counted=tuple(layer.name for layer in layers if layer.stands_for is not None),
-            shared=len(layers) - len(own),
         )
 
 
@@ -167,9 +164,6 @@ def _notes(summary: _Summary, *, wide: bool) -> Iterator[str]:
         yield "≤ marks a receptive field that is an upper bound: it can be smaller."
     if summary.not_trained:
         yield f"Of the parameters, {summary.not_trained:,} are not trained."
-    if summary.shared:
-        layers = "1 layer has" if summary.shared == 1 else f"{summary.shared:,} layers have"
-        yield f"{layers} the parameters of a layer before, which the total counts once."
     if summary.not_counted:
         names = ", ".join(summary.not_counted)
         yield f"Parameters that are not known, and so not counted: those of {names}."

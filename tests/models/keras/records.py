@@ -25,7 +25,7 @@ import h5py
 import numpy as np
 
 from convt_cli.analysis.forward import plan, run_network
-from convt_cli.arithmetic.network import Network
+from convt_cli.arithmetic.network import Network, NetworkLayer
 from convt_cli.errors import RequestError
 from tests.oracle import Array
 from tests.peers.cases import numbers
@@ -109,9 +109,19 @@ def assert_has_kerass_shapes(record: Record, network: Network) -> None:
         assert [found.get(one) for one in calls_of(network, name)] == [wanted] * len(values), name
     shapes = [channels_front(np.empty(shape), record).shape[1:] for shape in record["outputs"]]
     assert [network[name].output for name in network.outputs] == shapes
-    geometries = [layer.geometry for layer in network.counted_layers]
+    geometries = [layer.geometry for layer in _counted(network)]
     assert sum(one.parameters for one in geometries) == record["parameters"]
     assert sum(one.not_trained for one in geometries) == record["not_trained"]
+
+
+def _counted(network: Network) -> Iterator[NetworkLayer]:
+    """The layers without those of further calls, which have the weight of a layer before them."""
+    seen = set()
+    for layer in network.layers:
+        own = layer.weight_source or layer.bias_source
+        if own is None or own not in seen:
+            yield layer
+        seen.add(own)
 
 
 def assert_has_kerass_values(record: Record, network: Network) -> int:
