@@ -102,7 +102,8 @@ class _Builder:
     channels_last: bool
     inputs: list[Input] = field(default_factory=list)
     nodes: list[Node] = field(default_factory=list)
-    _taken: set[str] = field(default_factory=set)
+    # the last number that was put behind each name
+    _taken: dict[str, int] = field(default_factory=dict)
 
     def add_model(self, model: Layer, prefix: str, given: list[str] | None) -> list[str]:
         """Add all calls of a model's layers, and return the names of its outputs.
@@ -177,11 +178,11 @@ class _Builder:
 
     def _fresh(self, name: str) -> str:
         """`name`, with a number behind it where a value has this name."""
-        found, number = name, 1
-        while found in self._taken:
+        number = self._taken.get(name, 0) + 1
+        while (found := name if number == 1 else f"{name}:{number}") in self._taken:
             number += 1
-            found = f"{name}:{number}"
-        self._taken.add(found)
+        self._taken[name] = number
+        self._taken.setdefault(found, 1)
         return found
 
 
