@@ -7,7 +7,7 @@ it.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from typing import Any
@@ -19,6 +19,10 @@ from convt_cli.models.keras.json_text import Fields
 
 _MOST_NODES = 100_000
 """The most calls of layers; models that call models twice grow with the power of their depth."""
+
+
+_Place = tuple[str, int]
+"""A call: the name of its layer, and its number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +140,7 @@ class _Builder:
 
     def _input_values(
         self, model: Layer, prefix: str, given: list[str] | None
-    ) -> dict[tuple[str, int], list[str]]:
+    ) -> dict[_Place, list[str]]:
         """The values of a functional model's inputs, by their layers."""
         if given is not None:
             if len(given) != len(model.inputs):
@@ -158,7 +162,7 @@ class _Builder:
         return name
 
     def _add_call(
-        self, layer: Layer, path: str, call: Call, values: Mapping[tuple[str, int], list[str]]
+        self, layer: Layer, path: str, call: Call, values: Mapping[_Place, list[str]]
     ) -> list[str]:
         """Add one call of a layer or a model, and return the names of what it gives."""
         arguments = tuple(_found(one, values) for one in call.arguments)
@@ -221,14 +225,7 @@ def _in_order(
     Raises FileError (E405) where there is no such order.
     """
     positions = {name: position for position, name in enumerate(layers)}
-    waiting: dict[tuple[str, int], int] = {}  # by a call, how many tensors it still waits for
-    readers: dict[tuple[str, int], list[tuple[str, int]]] = defaultdict(list)
-    for layer in layers.values():
-        for number, call in enumerate(layer.calls):
-            wanted = {(one.layer, one.call) for one in _read_by(call)}
-            waiting[layer.name, number] = len(wanted)
-            for one in wanted:
-                readers[one].append((layer.name, number))
+    waiting, readers = _readers(layers.values())
     given = [(one.layer, one.call) for one in model.inputs]
     ready: list[tuple[int, int, str]] = []  # the calls that wait for nothing, by the layers' order
     while given or ready:
@@ -245,14 +242,27 @@ def _in_order(
         raise _damaged("a layer reads what others give before", next(iter(waiting)))
 
 
-def _value(tensor: Tensor, values: Mapping[tuple[str, int], list[str]]) -> str:
+def _readers(layers: Iterable[Layer]) -> tuple[dict[_Place, int], dict[_Place, list[_Place]]]:
+    """By a call, how many others it reads; and by a call, those that read it."""
+    counts: dict[_Place, int] = {}
+    readers: dict[_Place, list[_Place]] = defaultdict(list)
+    for layer in layers:
+        for number, call in enumerate(layer.calls):
+            wanted = {(one.layer, one.call) for one in _read_by(call)}
+            counts[layer.name, number] = len(wanted)
+            for one in wanted:
+                readers[one].append((layer.name, number))
+    return counts, readers
+
+
+def _value(tensor: Tensor, values: Mapping[_Place, list[str]]) -> str:
     found = values.get((tensor.layer, tensor.call), [])
     if not 0 <= tensor.number < len(found):
         raise _damaged("what is read is given by a layer of the model", tensor.layer)
     return found[tensor.number]
 
 
-def _found(argument: Argument, values: Mapping[tuple[str, int], list[str]]) -> Found:
+def _found(argument: Argument, values: Mapping[_Place, list[str]]) -> Found:
     return Reference(_value(argument, values)) if isinstance(argument, Tensor) else argument
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from math import prod
 from struct import Struct
 from typing import Any, BinaryIO
@@ -61,16 +62,19 @@ _SOFT = 2
 _MOST_TEXTS = 10_000
 """The most attributes over which a long list is spread."""
 _LEAST_BUDGET = 2**20
+"""Bytes that are read of any file, however small it is."""
 
 Message = tuple[int, int, int]
 """(kind, offset, length) of a message in the file."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
     """Where the numbers of an array stand: its type, its shape, and its place in the file."""
 
-    def __init__(self, kind: Datatype, shape: tuple[int, ...], offset: int) -> None:
-        self.kind, self.shape, self.offset = kind, shape, offset
+    kind: Datatype
+    shape: tuple[int, ...]
+    offset: int
 
     @property
     def size(self) -> int:
@@ -88,7 +92,7 @@ class Hdf5:
         self.path = path
         self._file = file
         self._size = file.seek(0, os.SEEK_END)
-        # no part is read often, so that what is read of the file is bounded by its size
+        # bytes that may be read: no part is read often, unless parts refer to each other
         self._budget = _LEAST_BUDGET + 8 * self._size
         self._members: dict[int, dict[str, tuple[int, int]]] = {}
         self._headers: dict[int, list[Message]] = {}
@@ -121,16 +125,16 @@ class Hdf5:
         if not {_DATASPACE, _DATATYPE, _LAYOUT} <= found.keys():
             return None
         what = f"'{shown(place)}'"
-        with_parts = {kind: self._read(*found[kind]) for kind in found.keys() & _OF_ARRAYS}
+        parts = {kind: self._read(*found[kind]) for kind in found.keys() & _OF_ARRAYS}
         try:
-            if _EXTERNAL in with_parts or filters(with_parts.get(_FILTERS, b"")):
+            if _EXTERNAL in parts or filters(parts.get(_FILTERS, b"")):
                 raise Unreadable("its numbers are packed, or in another file")
-            shape, kind = sizes(with_parts[_DATASPACE]), datatype(with_parts[_DATATYPE])
-            begin, length, is_inside = layout(with_parts[_LAYOUT])
+            shape, kind = sizes(parts[_DATASPACE]), datatype(parts[_DATATYPE])
+            begin, length, is_inside = layout(parts[_LAYOUT])
         except Unreadable as error:
             raise damaged(self.path, f"{what}: {error}") from None
         offset = found[_LAYOUT][0] + begin if is_inside else begin
-        stored = Stored(kind, shape, offset)
+        stored = Stored(kind=kind, shape=shape, offset=offset)
         if stored.size != length or (length and not 0 < offset <= self._size - length):
             raise damaged(self.path, f"the numbers of {what} are not all in the file")
         return stored
