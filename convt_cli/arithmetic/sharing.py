@@ -51,4 +51,6 @@ def _without(layer: NetworkLayer, roles: set[str], rules: Framework) -> NetworkL
         of_weight = bare.parameters if definition.weight is not None else 0
     counts = {"weight": of_weight, "bias": count - of_weight}
     left = count - sum(counts[role] for role in roles)
-    return replace(layer, geometry=replace(layer.geometry, parameters=left))
+    # the statistics of a norm count with its weight
+    kept = 0 if "weight" in roles else layer.geometry.not_trained
+    return replace(layer, geometry=replace(layer.geometry, parameters=left, not_trained=kept))

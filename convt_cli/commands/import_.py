@@ -12,7 +12,6 @@ from convt_cli.commands.main import remark
 from convt_cli.commands.options import force_option, input_option
 from convt_cli.io.reading import model_reference
 from convt_cli.io.writing import require_writable
-from convt_cli.models.formats import FORMATS
 
 
 @click.command(
@@ -23,7 +22,7 @@ Examples:
   convt import model.onnx -o model.yaml
   convt import detector.onnx -o detector.yaml --input 3,640,640 --partial""",
 )
-@click.argument("model", metavar="|".join(f"MODEL{suffix}" for suffix in FORMATS))
+@click.argument("model")
 @click.option("-o", "--output", required=True, metavar="SPEC.yaml", help="- is standard output.")
 @input_option
 @click.option("--partial", is_flag=True, help="Leave out what a spec cannot say.")
@@ -43,7 +42,8 @@ def command(
 ) -> int:
     """Write a model file as a spec, its weights by reference into it.
 
-    An .onnx needs the extra onnx, the others nothing.  The batch axis is dropped.  What the spec
+    MODEL is an .onnx, which needs the extra onnx, or a .pt2, .tflite, .keras, .h5 or .hdf5, which
+    need nothing.  The batch axis is dropped.  What the spec
     says differently from the model, and with --partial what it lacks, is told on standard error.
     """
     from convt_cli.models.load import load_model

@@ -91,7 +91,8 @@ def group() -> None:
     A convolution is a matrix, y = Cx, and a transposed convolution is Cᵀy.  convt computes and
     checks the shapes of networks, exports C, and applies C or Cᵀ to arrays.
 
-    SPEC is a YAML file, a model (.onnx, .pt2, .tflite), or one line such as 'nn.Conv2d(3, 64, 7)'.
+    SPEC is a YAML file, a model (.onnx, .pt2, .keras, .h5, .tflite), or one line such as
+    'nn.Conv2d(3, 64, 7)'.
     """
 
 

@@ -48,6 +48,9 @@ WEIGHT_FORMATS = {
     ".onnx": WeightFormat(module="convt_cli.models.onnx.weights", spreads_vectors=True),
     ".pt2": WeightFormat(module="convt_cli.models.pt2.weights", spreads_vectors=True),
     ".tflite": WeightFormat(module="convt_cli.models.tflite.weights", spreads_vectors=True),
+    ".keras": WeightFormat(module="convt_cli.models.keras.weights"),
+    ".h5": WeightFormat(module="convt_cli.models.keras.weights"),
+    ".hdf5": WeightFormat(module="convt_cli.models.keras.weights"),
 }
 """The formats by the suffix of their files, beside those of `array_formats`."""
 

@@ -21,12 +21,12 @@ def load_spec(
 ) -> Network:
     """The network in the spec or the model file at `path`, every shape resolved.
 
-    `path` is a YAML file ('-' is standard input), a model (.onnx, .pt2, .tflite), or an expression
-    such as "nn.Conv2d(3, 64, 7); nn.ReLU()".  `input` maps names of inputs to other shapes; ""
-    stands for the only one.  With `partial` a model's network lacks what a spec cannot say, and its
-    `warnings` tell what that is.  With `allow_outside` weights, and a model's data, may lie outside
-    the folder of `path`.  `settings` such as "conv1.stride=2" change one value each before
-    it is read.  Whether every `expect` holds is `convt check`'s business.
+    `path` is a YAML file ('-' is standard input), a model (.onnx, .pt2, .keras, .h5, .tflite), or
+    an expression such as "nn.Conv2d(3, 64, 7); nn.ReLU()".  `input` maps names of inputs to other
+    shapes; "" stands for the only one.  With `partial` a model's network lacks what a spec cannot
+    say, and its `warnings` tell what that is.  With `allow_outside` weights, and a model's data,
+    may lie outside the folder of `path`.  `settings` such as "conv1.stride=2" change one value
+    each before it is read.  Whether every `expect` holds is `convt check`'s business.
 
     Raises SpecError with every problem of the spec, or all that a spec cannot say of the model;
     FileError when it cannot be read; RequestError for an input that it does not have, for too

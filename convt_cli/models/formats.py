@@ -18,6 +18,9 @@ FORMATS = {
     ".onnx": "convt_cli.models.onnx.read",
     ".pt2": "convt_cli.models.pt2.read",
     ".tflite": "convt_cli.models.tflite.read",
+    ".keras": "convt_cli.models.keras.read",
+    ".h5": "convt_cli.models.keras.read",
+    ".hdf5": "convt_cli.models.keras.read",
 }
 """The module that reads a format, by the suffix of its files in lower case."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib import import_module
 from inspect import signature
 
@@ -9,6 +10,7 @@ import pytest
 
 from convt_cli.errors import FileError
 from convt_cli.models.formats import FORMATS, Format
+from convt_cli.models.keras import read as keras
 from convt_cli.models.load import load_model
 from convt_cli.models.onnx import read as onnx
 from convt_cli.models.pt2 import read as pt2
@@ -16,7 +18,7 @@ from convt_cli.models.tflite import read as tflite
 from tests.conftest import Run, assert_refused
 
 # mypy holds each module to the interface, so every format stands here.
-CHECKED: tuple[Format, ...] = (onnx, pt2, tflite)
+CHECKED: tuple[Format, ...] = (onnx, pt2, keras, tflite)
 
 
 @pytest.mark.parametrize("module", FORMATS.values())
@@ -35,7 +37,7 @@ class TestModules:
 @pytest.mark.parametrize("suffix", FORMATS)
 class TestSuffixes:
     def test_the_help_names_each(self, run: Run, suffix: str) -> None:
-        assert f"MODEL{suffix}" in run("import", "--help").out
+        assert suffix in re.findall(r"\.\w+", run("import", "--help").out)
 
     def test_the_error_for_another_names_each(self, suffix: str) -> None:
         with pytest.raises(FileError, match="a model file is named by its format") as caught:
