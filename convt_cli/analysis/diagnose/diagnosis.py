@@ -30,7 +30,7 @@ from convt_cli.operators.dtypes import Array
 Verdict = Literal["equal", "rounding", "different"]
 
 _WORKING_ARRAYS = 12
-"""Arrays of the layer's sources and output that are held at once, in float64."""
+"""Arrays of the layer's sources, output and parameters that are held at once, in float64."""
 _NORM_ALLOWED = 8.0
 """How many times the norm of all bounds a difference may have that is called small in norm."""
 
@@ -291,6 +291,7 @@ def _require_bound(prepared: Prepared) -> None:
 def _require_memory(layer: NetworkLayer, batch: int) -> None:
     """Raise RequestError (E501) unless the arrays of a diagnosis fit into memory."""
     sizes = batch * (prod(layer.output) + sum(map(prod, layer.inputs)))
+    sizes += layer.geometry.parameters
     memory.require(
         8 * _WORKING_ARRAYS * sizes, f"the diagnosis of {layer.name}", help="split the batch"
     )
