@@ -149,7 +149,7 @@ def _judged(subject: Subject, layer: NetworkLayer, got: Shape) -> Diagnosis:
     verdict: Verdict = "equal" if same_shape and equal.all() else "rounding"
     if verdict == "rounding" and not (same_shape and agrees.all()):
         verdict = "different"
-    if verdict != "equal":
+    if verdict != "equal" and same_shape:
         _require_bound(subject.prepared)
     wrong = _worst_first(subject, found, ~agrees) if same_shape else None
     explanations = Search(subject, found, wrong).explanations() if verdict == "different" else ()

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from convt_cli.analysis.diagnose.bounds import Reckoning
-from convt_cli.analysis.diagnose.changes import CHANGES, Variant
+from convt_cli.analysis.diagnose.changes import ALONE, CHANGES, Variant
 from convt_cli.analysis.diagnose.sampled import Places, places_to_look, sampled
 from convt_cli.analysis.diagnose.subject import Subject
 from convt_cli.arithmetic.layers.linear import Linear
@@ -152,7 +152,7 @@ def _variants(subject: Subject) -> Iterator[tuple[Variant, ...]]:
 
 def _pairs(subject: Subject) -> Iterator[tuple[Variant, ...]]:
     """Every two common changes of different kinds, in the order of the table."""
-    kinds = list(CHANGES.values())
+    kinds = [make for kind, make in CHANGES.items() if kind not in ALONE]
     for number, make in enumerate(kinds):
         for first in make(subject):
             if not first.common:

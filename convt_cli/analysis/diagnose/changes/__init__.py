@@ -9,7 +9,7 @@ from __future__ import annotations
 from convt_cli.analysis.diagnose.changes import arrays, kernels, numbers, windows
 from convt_cli.analysis.diagnose.changes.variant import Changes, Variant
 
-__all__ = ["CHANGES", "Changes", "Variant"]
+__all__ = ["ALONE", "CHANGES", "Changes", "Variant"]
 
 CHANGES: dict[str, Changes] = {
     "batch": arrays.batch,
@@ -31,3 +31,6 @@ CHANGES: dict[str, Changes] = {
     "factor": numbers.factor,
     "precision": numbers.precision,
 }
+
+ALONE = ("batch", "size", "precision")
+"""The changes that are not tried together with another."""

@@ -89,9 +89,8 @@ def groups(subject: Subject) -> Iterator[Variant]:
     convolution = subject.convolution
     if convolution is None or convolution.groups == 1:
         return
-    count, source = convolution.groups, subject.sources[0]
-    outputs = subject.got.shape[1] if subject.got.ndim > 1 else 0
-    if outputs % count:
+    count, source, outputs = convolution.groups, subject.sources[0], subject.shape[1]
+    if subject.got.shape != subject.shape:
         return
     yield from _dealt(subject, count)
     for turn in (count, outputs // count):

@@ -245,7 +245,6 @@ def _narrowed(subject: Subject, what: list[str], lower: Precision) -> Variant:
         was=subject.held.name,
         becomes=lower.name,
         text=f"{listed} rounded to {lower.name}",
-        common=False,
     )
 
 
