@@ -6,7 +6,7 @@ flipped.  To add one, write a function in the module of its family and a line in
 
 from __future__ import annotations
 
-from convt_cli.analysis.diagnose.changes import arrays, kernels, numbers, windows
+from convt_cli.analysis.diagnose.changes import arrays, kernels, numbers, padding, windows
 from convt_cli.analysis.diagnose.changes.variant import Changes, Variant
 
 __all__ = ["ALONE", "CHANGES", "Changes", "Variant"]
@@ -17,8 +17,8 @@ CHANGES: dict[str, Changes] = {
     "bias": numbers.bias,
     "activation": numbers.activation,
     "ceil_mode": windows.ceil_mode,
-    "output_padding": windows.output_padding,
-    "padding": windows.padding,
+    "output_padding": padding.output_padding,
+    "padding": padding.padding,
     "divisor": numbers.divisor,
     "padding_mode": windows.padding_mode,
     "flip": kernels.flip,

@@ -9,8 +9,8 @@ from itertools import permutations
 
 import numpy as np
 
+from convt_cli.analysis.diagnose.changes.fitting import placed
 from convt_cli.analysis.diagnose.changes.variant import Variant, other_orders
-from convt_cli.analysis.diagnose.changes.windows import placed
 from convt_cli.analysis.diagnose.subject import Subject
 from convt_cli.arithmetic.layers.linear import Linear
 from convt_cli.errors import GeometryError
