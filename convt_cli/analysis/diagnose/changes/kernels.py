@@ -16,6 +16,9 @@ from convt_cli.arithmetic.layers.linear import Linear
 from convt_cli.errors import GeometryError
 from convt_cli.operators.dtypes import Array
 
+_MOST_LISTED = 8
+"""How many groups a text lists."""
+
 
 def flip(subject: Subject) -> Iterator[Variant]:
     """The kernel's taps in reverse, along all axes or along one."""
@@ -99,7 +102,9 @@ def groups(subject: Subject) -> Iterator[Variant]:
         order = _interleaved(source.shape[1], turn)
         yield _inputs_moved(subject, order, "interleaved across groups")
     for parts in other_orders(count):
-        text = f"of the groups in the order {list(parts)}"
+        more = ", ..." if count > _MOST_LISTED else ""
+        listed = ", ".join(map(str, parts[:_MOST_LISTED]))
+        text = f"those of the groups in the order [{listed}{more}]"
         yield _outputs_moved(subject, _blocks(outputs, parts), text)
         yield _inputs_moved(subject, _blocks(source.shape[1], parts), text)
 
