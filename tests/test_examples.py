@@ -151,7 +151,7 @@ def test_the_readme_of_the_examples_lists_every_file() -> None:
 @needs_make
 class TestMake:
     def test_it_makes_two_tables_of_every_spec_and_the_arrays(self, finished: Path) -> None:
-        specs = (CONFIG, "blazeface", "edges", "guide", "strided_same")
+        specs = (CONFIG, "blazeface", "edges", "guide", "stem", "strided_same")
         tables = {f"{name}.{kind}.md" for name in specs for kind in ("shapes", "table")}
         assert built(finished).keys() == tables | {
             "checked",

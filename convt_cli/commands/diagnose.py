@@ -46,7 +46,7 @@ Examples:
     type=click.Choice(ACCUMULATORS),
     help="The type in which the tool sums; Y's own if left out.",
 )
-@layout_option(*LAYOUTS)
+@layout_option(*LAYOUTS, arrays="X, Y and those of DUMP")
 @input_option
 @outside_option
 @format_option()

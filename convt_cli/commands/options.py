@@ -176,14 +176,14 @@ def output_array_option(*, required: bool) -> Callable[[_F], _F]:
     )
 
 
-def layout_option(*layouts: str) -> Callable[[_F], _F]:
-    """--layout, one of `layouts`; the first is the default."""
+def layout_option(*layouts: str, arrays: str = "ARRAY and OUT") -> Callable[[_F], _F]:
+    """--layout of the `arrays`, one of `layouts`; the first is the default."""
     return click.option(
         "--layout",
         type=click.Choice(layouts),
         default=layouts[0],
         show_default=True,
-        help="Where ARRAY and OUT have their channels.",
+        help=f"Where {arrays} have their channels.",
     )
 
 

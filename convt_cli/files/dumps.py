@@ -17,7 +17,8 @@ def read_dump(
     names for some of `names`, such as those of a model's values.  Raises FileError (E401),
     ArrayError (E302, E303), RequestError (E501).
     """
-    known = {name.strip("/"): name for name in others} | {name.strip("/"): name for name in names}
+    known = {other.strip("/"): name for other, name in others.items()}
+    known |= {name.strip("/"): name for name in names}
     found: dict[str, Array] = {}
     rest = []
     for key in keys_of(path):
@@ -25,5 +26,5 @@ def read_dump(
         if name is None:
             rest.append(key)
             continue
-        found.setdefault(others.get(name, name), read_with_bfloat16(f"{path}#{key}"))
+        found.setdefault(name, read_with_bfloat16(f"{path}#{key}"))
     return found, tuple(rest)

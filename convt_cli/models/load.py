@@ -143,22 +143,28 @@ def load_model(
 
 
 def value_names(network: Network) -> dict[str, str]:
-    """The layers of a model's network by the names that the model has for what they give.
+    """The inputs and layers of a model's network, by the model's own names for what they give.
 
     Empty for a spec.  Raises as `load_model`.
     """
-    path = network.spec
-    if not is_model(path):
+    if not is_model(network.spec):
         return {}
+    from convt_cli.models.listing import listing  # noqa: PLC0415  # for models alone
+
+    shapes = dict(network.inputs)
     imported = load_model(
-        path,
-        os.path.basename(path),
-        override=dict(network.inputs),
+        network.spec,
+        os.path.basename(network.spec),
+        override={"": next(iter(shapes.values()))} if len(shapes) == 1 else shapes,
         partial=True,
         allow_outside=network.allow_outside,
     )
-    pairs = zip(imported.layers.values(), network.layers, strict=True)
-    return {layer.value: own.name for layer, own in pairs if layer.value}
+    listed = listing(imported)
+    found = {name: listed.names[number] for number, (name, _) in enumerate(imported.inputs)}
+    for number, layer in listed.layers.items():
+        if layer.value:
+            found[layer.value] = listed.names[number]
+    return found
 
 
 def _format_of(path: str) -> Format:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from convt_cli.analysis.diagnose.diagnosis import Diagnosis, Largest, Verdict
+from convt_cli.analysis.diagnose.diagnosis import Diagnosis
 from convt_cli.analysis.diagnose.search import Explanation
+from convt_cli.analysis.diagnose.verdict import Largest, Verdict
 from convt_cli.arithmetic.network import Network
 from convt_cli.errors import shape_text, shown
 from convt_cli.reports.cells import finite, number

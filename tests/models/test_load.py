@@ -5,17 +5,18 @@ from __future__ import annotations
 import re
 from importlib import import_module
 from inspect import signature
+from pathlib import Path
 
 import pytest
 
 from convt_cli.errors import FileError
 from convt_cli.models.formats import FORMATS, Format
 from convt_cli.models.keras import read as keras
-from convt_cli.models.load import load_model
+from convt_cli.models.load import load_model, load_spec, value_names
 from convt_cli.models.onnx import read as onnx
 from convt_cli.models.pt2 import read as pt2
 from convt_cli.models.tflite import read as tflite
-from tests.conftest import Run, assert_refused
+from tests.conftest import Run, WriteSpec, assert_refused
 
 # mypy holds each module to the interface, so every format stands here.
 CHECKED: tuple[Format, ...] = (onnx, pt2, keras, tflite)
@@ -55,3 +56,26 @@ def test_a_file_of_another_suffix_is_refused(run: Run, name: str) -> None:
     outcome = run("import", name, "-o", "m.yaml")
     assert_refused(outcome, "E401")
     assert "a model file is named by its format" in outcome.err
+
+
+class TestValueNames:
+    def test_of_an_onnx_model_are_those_of_its_graph(self, folder: Path) -> None:
+        onnx_package = pytest.importorskip("onnx")
+        helper, floats = onnx_package.helper, onnx_package.TensorProto.FLOAT
+        nodes = [
+            helper.make_node("Relu", ["image"], ["between"], "first"),
+            helper.make_node("Sigmoid", ["between"], ["scores"], "second"),
+        ]
+        shapes = {"image": (1, 3, 8, 8), "scores": None}
+        image, scores = (
+            helper.make_tensor_value_info(name, floats, shape) for name, shape in shapes.items()
+        )
+        graph = helper.make_graph(nodes, "graph", [image], [scores])
+        opsets = [helper.make_opsetid("", 17)]
+        model = helper.make_model(graph, opset_imports=opsets, ir_version=8)
+        (folder / "m.onnx").write_bytes(model.SerializeToString())
+        found = value_names(load_spec("m.onnx"))
+        assert found == {"image": "input", "between": "first", "scores": "second"}
+
+    def test_of_a_spec_there_are_none(self, spec: WriteSpec) -> None:
+        assert value_names(load_spec(spec("input: [1, 4]\nlayers: [{type: relu}]"))) == {}

@@ -80,7 +80,8 @@ class Reckoning:
         """Where `got` is the value but for rounding, an overflow included."""
         bounds = self.bounds(held)
         near = (abs(got - self.values) <= bounds) & np.isfinite(bounds)
-        passes = abs(self.values) + bounds > held.largest * (1 - held.unit)
+        # half a step above the largest number, from where rounding gives infinity
+        passes = abs(self.values) + self.errors >= held.largest * (1 + held.unit / 2)
         too_large = passes & np.isinf(got) & (np.sign(got) == np.sign(self.values))
         overflown = (self.overflows | too_large) & np.isfinite(self.values) & ~np.isfinite(got)
         found: Array = near | self.equal(got, held) | overflown

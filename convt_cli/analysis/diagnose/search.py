@@ -13,9 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from convt_cli.analysis.diagnose.bounds import Reckoning
-from convt_cli.analysis.diagnose.changes import CHANGES, Variant
+from convt_cli.analysis.diagnose.changes import ALONE, CHANGES, Variant
 from convt_cli.analysis.diagnose.sampled import Places, places_to_look, sampled
 from convt_cli.analysis.diagnose.subject import Subject
+from convt_cli.arithmetic.layers.linear import Linear
 from convt_cli.operators.dtypes import Array
 
 MOST_NAMED = 3
@@ -103,7 +104,7 @@ class Search:
         if subject.shape != subject.got.shape:
             return False
         if subject.convolution is None:
-            return self._one_channel_agrees(subject)
+            return self._one_channel_agrees(subject) and self._some_features_agree(subject)
         places = self._looked_at(subject.got.shape)
         for part in (slice(_FIRST_LOOK), slice(_FIRST_LOOK, None)):
             some = tuple(index[part] for index in places)
@@ -133,6 +134,16 @@ class Search:
         found = part.finished(part.bare(), got)
         return found is not None and bool(found.agrees(got, subject.held).all())
 
+    def _some_features_agree(self, subject: Subject) -> bool:
+        """Whether the first and the worst features of a matrix agree."""
+        if not isinstance(subject.prepared.definition, Linear) or subject.got.ndim != 2:
+            return True
+        features = self._looked_at(subject.got.shape)[1][:_FIRST_LOOK]
+        arrays = {name: array[features] for name, array in subject.prepared.parameters.items()}
+        part, got = subject.with_parameters(**arrays), subject.got[:, features]
+        found = part.finished(part.bare(), got)
+        return found is not None and bool(found.agrees(got, subject.held).all())
+
 
 def _variants(subject: Subject) -> Iterator[tuple[Variant, ...]]:
     """Every single change."""
@@ -141,7 +152,7 @@ def _variants(subject: Subject) -> Iterator[tuple[Variant, ...]]:
 
 def _pairs(subject: Subject) -> Iterator[tuple[Variant, ...]]:
     """Every two common changes of different kinds, in the order of the table."""
-    kinds = list(CHANGES.values())
+    kinds = [make for kind, make in CHANGES.items() if kind not in ALONE]
     for number, make in enumerate(kinds):
         for first in make(subject):
             if not first.common:

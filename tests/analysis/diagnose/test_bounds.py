@@ -58,19 +58,27 @@ def test_a_dot_product_in_any_order_is_rounding(spec: WriteSpec, dtype: str, ord
             assert abs(Fraction(found.largest.got) - exact) <= Fraction(found.largest.bound)
 
 
+SUMS = {
+    "linear": ("[3]", "out_features: 1", (1, 3)),
+    "conv": ("[3, 1]", "out_channels: 1, kernel_size: 1", (1, 3, 1)),
+    "conv_transpose": ("[3, 1]", "out_channels: 1, kernel_size: 1", (3, 1, 1)),
+}
+
+
+@pytest.mark.parametrize("layer_type", SUMS)
 @pytest.mark.parametrize(("share", "verdict"), [(0.99, "rounding"), (1.01, "different")])
 def test_the_bound_divides_rounding_from_the_rest(
-    spec: WriteSpec, share: float, verdict: str
+    spec: WriteSpec, share: float, verdict: str, layer_type: str
 ) -> None:
-    np.save("w.npy", floats("float32", [[1, 2, 4]]))
-    text = "input: [3]\nlayers: [{name: one, type: linear, out_features: 1, weight: w.npy}]"
+    sizes, keys, shape = SUMS[layer_type]
+    np.save("w.npy", np.reshape(floats("float32", [1, 2, 4]), shape))
+    layer = f"type: {layer_type}, {keys}, weight: w.npy"
+    network = load_spec(spec(f"input: {sizes}\nlayers: [{{name: one, {layer}}}]"))
+    x = floats("float32", [8, 16, 32]).reshape(network["one"].inputs[0])
     exact = 8 + 2 * 16 + 4 * 32
     bound = (3 + 1) * 2.0**-24 * exact  # three products and a bias; y itself is not rounded
-    y = np.array([exact + share * bound])
-    found = diagnose(
-        load_spec(spec(text)), floats("float32", [8, 16, 32]), y, layer="one", accumulator="float32"
-    )
-    assert found.verdict == verdict
+    y = np.full(network["one"].output, exact + share * bound)
+    assert diagnose(network, x, y, layer="one", accumulator="float32").verdict == verdict
 
 
 def test_roundings_add_up_without_losing_any() -> None:

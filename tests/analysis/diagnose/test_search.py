@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from convt_cli import diagnose, load_spec
+from convt_cli.analysis.diagnose.changes import CHANGES
 from convt_cli.operators import matrix_free
 from tests.analysis.diagnose.layers import (
     BIAS,
@@ -86,6 +87,7 @@ MISTAKES: dict[str, tuple[str, str, Made]] = {
         lambda: np.where(conv() < 0, np.float32(0.1) * conv(), conv()),
     ),
     "factor": ("factor", CONV, lambda: conv() / np.float32(255)),
+    "first of a batch": ("batch", CONV, conv),
     "last row": ("size", CONV, lambda: conv()[:, :-1]),
     "output_padding lost": ("output_padding", UP, lambda: conv_transpose(output_padding=0)),
     "output_padding in front": (
@@ -101,7 +103,8 @@ def test_a_mistake_is_named(spec: WriteSpec, mistake: str) -> None:
     change, layer, made = MISTAKES[mistake]
     source = Y if layer == UP else X
     net = network(spec, layer, size=source.shape[1])
-    found = diagnose(net, source, made(), layer="one")
+    x = np.stack([source, -source]) if change == "batch" else source
+    found = diagnose(net, x, made(), layer="one")
     assert found.verdict == "different"
     assert change in [one.change for one in found.explanations]
 
@@ -140,6 +143,11 @@ def test_a_mistake_of_a_pool_is_named(spec: WriteSpec, mistake: str) -> None:
     found = diagnose(network(spec, layer), X, made(), layer="one")
     assert found.verdict == "different"
     assert change in [one.change for one in found.explanations]
+
+
+def test_every_change_is_tested_here() -> None:
+    tested = {change for change, _, _ in (*MISTAKES.values(), *POOLS.values())}
+    assert tested | {"precision"} == set(CHANGES), "add a mistake to MISTAKES"
 
 
 class TestPrecision:

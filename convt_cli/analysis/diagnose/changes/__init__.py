@@ -6,10 +6,10 @@ flipped.  To add one, write a function in the module of its family and a line in
 
 from __future__ import annotations
 
-from convt_cli.analysis.diagnose.changes import arrays, kernels, numbers, windows
+from convt_cli.analysis.diagnose.changes import arrays, kernels, numbers, padding, windows
 from convt_cli.analysis.diagnose.changes.variant import Changes, Variant
 
-__all__ = ["CHANGES", "Changes", "Variant"]
+__all__ = ["ALONE", "CHANGES", "Changes", "Variant"]
 
 CHANGES: dict[str, Changes] = {
     "batch": arrays.batch,
@@ -17,8 +17,8 @@ CHANGES: dict[str, Changes] = {
     "bias": numbers.bias,
     "activation": numbers.activation,
     "ceil_mode": windows.ceil_mode,
-    "output_padding": windows.output_padding,
-    "padding": windows.padding,
+    "output_padding": padding.output_padding,
+    "padding": padding.padding,
     "divisor": numbers.divisor,
     "padding_mode": windows.padding_mode,
     "flip": kernels.flip,
@@ -31,3 +31,6 @@ CHANGES: dict[str, Changes] = {
     "factor": numbers.factor,
     "precision": numbers.precision,
 }
+
+ALONE = ("batch", "size", "precision")
+"""The changes that are not tried together with another."""

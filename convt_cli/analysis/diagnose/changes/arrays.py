@@ -113,7 +113,6 @@ def _batched(subject: Subject, got: Array, becomes: int, text: str) -> Variant:
         was=subject.shape[0],
         becomes=becomes,
         text=text,
-        common=False,
     )
 
 
@@ -134,7 +133,6 @@ def size(subject: Subject) -> Iterator[Variant]:
             was=[*shape[2:]],
             becomes=[*got.shape[2:]],
             text=f"the output is cut off or filled up with zeros {_places(chosen)}",
-            common=False,
         )
 
 

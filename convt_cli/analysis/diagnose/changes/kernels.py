@@ -9,12 +9,15 @@ from itertools import permutations
 
 import numpy as np
 
+from convt_cli.analysis.diagnose.changes.fitting import placed
 from convt_cli.analysis.diagnose.changes.variant import Variant, other_orders
-from convt_cli.analysis.diagnose.changes.windows import placed
 from convt_cli.analysis.diagnose.subject import Subject
 from convt_cli.arithmetic.layers.linear import Linear
 from convt_cli.errors import GeometryError
 from convt_cli.operators.dtypes import Array
+
+_MOST_LISTED = 8
+"""How many groups a text lists."""
 
 
 def flip(subject: Subject) -> Iterator[Variant]:
@@ -89,9 +92,8 @@ def groups(subject: Subject) -> Iterator[Variant]:
     convolution = subject.convolution
     if convolution is None or convolution.groups == 1:
         return
-    count, source = convolution.groups, subject.sources[0]
-    outputs = subject.got.shape[1] if subject.got.ndim > 1 else 0
-    if outputs % count:
+    count, source, outputs = convolution.groups, subject.sources[0], subject.shape[1]
+    if subject.got.shape != subject.shape:
         return
     yield from _dealt(subject, count)
     for turn in (count, outputs // count):
@@ -100,7 +102,9 @@ def groups(subject: Subject) -> Iterator[Variant]:
         order = _interleaved(source.shape[1], turn)
         yield _inputs_moved(subject, order, "interleaved across groups")
     for parts in other_orders(count):
-        text = f"of the groups in the order {list(parts)}"
+        more = ", ..." if count > _MOST_LISTED else ""
+        listed = ", ".join(map(str, parts[:_MOST_LISTED]))
+        text = f"those of the groups in the order [{listed}{more}]"
         yield _outputs_moved(subject, _blocks(outputs, parts), text)
         yield _inputs_moved(subject, _blocks(source.shape[1], parts), text)
 

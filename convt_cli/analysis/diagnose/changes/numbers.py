@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -212,22 +212,22 @@ def precision(subject: Subject) -> Iterator[Variant]:
     for lower in LOWER:
         if lower.digits >= subject.held.digits:
             continue
+        sources = tuple(map(lower.rounded, subject.sources))
+        rounded = {name: lower.rounded(array) for name, array in parameters.items()}
         for names in _rounded_sets(parameters):
-            rounded = {name: lower.rounded(parameters[name]) for name in names if name != "x"}
-            changed = subject.with_parameters(**rounded)
-            if "x" in names:
-                changed = changed.with_sources(*map(lower.rounded, subject.sources))
+            changed = subject.with_parameters(**{n: rounded[n] for n in names if n != "x"})
+            changed = changed.with_sources(*sources) if "x" in names else changed
             yield _narrowed(changed, [*names], lower)
         if lower.holds(subject.got):
-            yield _narrowed(subject.with_finish(_rounded_once(lower)), ["the result"], lower)
-            everything = {name: lower.rounded(array) for name, array in parameters.items()}
-            changed = subject.with_parameters(**everything).with_finish(_rounded_once(lower))
-            changed = changed.with_sources(*map(lower.rounded, subject.sources))
+            once = _rounded_once(lower)
+            yield _narrowed(subject.with_finish(once), ["the result"], lower)
+            changed = subject.with_parameters(**rounded).with_sources(*sources).with_finish(once)
             yield _narrowed(changed, ["x", *parameters, "the result"], lower)
 
 
-def _rounded_sets(parameters: object) -> Iterator[tuple[str, ...]]:
-    names = [name for name in ("weight", "bias") if name in parameters]  # type: ignore[operator]
+def _rounded_sets(parameters: Mapping[str, Array]) -> Iterator[tuple[str, ...]]:
+    """What is rounded together: x, the weight and the bias, as far as the layer has them."""
+    names = [name for name in ("weight", "bias") if name in parameters]
     yield ("x",)
     if "weight" in names:
         yield ("weight",)
@@ -245,7 +245,6 @@ def _narrowed(subject: Subject, what: list[str], lower: Precision) -> Variant:
         was=subject.held.name,
         becomes=lower.name,
         text=f"{listed} rounded to {lower.name}",
-        common=False,
     )
 
 

@@ -32,12 +32,17 @@ class Variant:
     told: Callable[[Reckoning, Array], tuple[object, str]] | None = None
 
 
+_FARTHEST_TURN = 8
+"""How many places the order of many things is turned by at most."""
+
 Changes = Callable[[Subject], Iterator[Variant]]
 """All variants of a subject by one kind of change."""
 
 
 def other_orders(count: int) -> list[Shape]:
-    """All orders of `count` things but their own, where they are few; else turns and the reverse.
+    """All orders of `count` things but their own, where they are few.
+
+    Of many the reverse, and those turned by up to `_FARTHEST_TURN` places.
 
     >>> other_orders(2), len(other_orders(5))
     ([(1, 0)], 5)
@@ -45,4 +50,5 @@ def other_orders(count: int) -> list[Shape]:
     own = tuple(range(count))
     if count <= 4:
         return list(permutations(own))[1:]
-    return [own[::-1], *(own[turn:] + own[:turn] for turn in range(1, count))]
+    turns = [turn for turn in range(1, count) if min(turn, count - turn) <= _FARTHEST_TURN]
+    return [own[::-1], *(own[turn:] + own[:turn] for turn in turns)]
