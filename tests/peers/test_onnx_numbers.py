@@ -439,6 +439,18 @@ NETWORKS: dict[str, tuple[list[Any], dict[str, Any], tuple[int, ...], tuple[str,
         (2, 4, 7, 9),
         ("y",),
     ),
+    "chosen": (
+        [
+            node("Greater", "x zero", "above"),
+            node("Mul", "slope x", "less"),
+            node("Where", "above x less", "a"),
+            node("Transpose", "a", "t", perm=[3, 0, 1, 2]),
+            node("Transpose", "t", perm=[1, 0, 2, 3]),
+        ],
+        {"zero": F32(0), "slope": F32(0.3)},
+        SHAPE,
+        ("y",),
+    ),
     "sums": (
         [
             node("ReduceSum", "x rows", "a", keepdims=0),

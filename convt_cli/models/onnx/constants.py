@@ -105,6 +105,13 @@ def _as_type(numbers: Array, dtype: np.dtype[Any]) -> Array:
     return converted
 
 
+def _constant(folding: Folding) -> Array:
+    value = folding.node.attributes.get("value")
+    if not isinstance(value, Tensor):
+        raise ValueError("it holds no numbers")
+    return from_tensor(value)
+
+
 def _constant_of_shape(folding: Folding) -> Array:
     shape = whole_numbers(folding.known(0))
     value = folding.node.attributes.get("value")
@@ -261,6 +268,7 @@ def _product(folding: Folding) -> Array:
 
 
 _FUNCTIONS: dict[str, Callable[[Folding], Array]] = {
+    "Constant": _constant,
     "Identity": lambda folding: folding.array(0),
     "Cast": _cast,
     "ConstantOfShape": _constant_of_shape,

@@ -27,6 +27,7 @@ from convt_cli.models.onnx.fusing import fused
 from convt_cli.models.onnx.graph import MOST_VALUES, Body, Graph, Node, Tensor
 from convt_cli.models.onnx.operation import Constant, Given, Operation, Value
 from convt_cli.models.onnx.operators import OPERATORS
+from convt_cli.models.onnx.quantised import in_real_numbers
 from convt_cli.models.translation import Activation, Cut, Places, Untranslatable
 
 _MOST_BYTES = 8 * MOST_VALUES
@@ -51,7 +52,7 @@ def convert(
     with all that a spec cannot say, RequestError (E505, E506), FileError (E405).
     """
     _require_opset(graph.opset)
-    return _Importer(fused(graph), reference, partial=partial).run(override or {})
+    return _Importer(fused(in_real_numbers(graph)), reference, partial=partial).run(override or {})
 
 
 class _Importer(Importer[Node, "Constant | Places"]):
@@ -102,8 +103,8 @@ class _Importer(Importer[Node, "Constant | Places"]):
             raise Untranslatable(f"it reads {_PLACES}")
         if node.operator in ("Shape", "Size") and given:
             return _of_shape(node, given[0])
-        constant = given and all(isinstance(value, Constant) for value in given)
-        if constant and is_foldable(node.operator):
+        constant = all(isinstance(value, Constant) for value in given)
+        if constant and (given or node.operator == "Constant") and is_foldable(node.operator):
             return self._folded(node)
         return self._absorbed(node, given) or self._translated(node)
 
@@ -162,6 +163,8 @@ class _Importer(Importer[Node, "Constant | Places"]):
         seen = replace(node, outputs=read)  # an output that nothing reads is as one left out
         operation = Operation(seen, inputs, self.rules, self.reference, self.next_layer)
         result = translate(operation)
+        if node.rounds:
+            operation.notes.append(f"{node.rounds} is computed without rounding")
         outputs = [name for name in read if name] if isinstance(result, tuple) else [*read, ""]
         # the last layer gives the last of several outputs
         output = outputs[-1] if isinstance(result, tuple) else outputs[0]

@@ -5,12 +5,15 @@ A layer norm without its numbers is
     centred = x - mean(x),  y = centred / sqrt(mean(centred²) + epsilon)
 
 with both means over the same axes, and a gelu is x · ½ · (1 + erf(x / √2)) in any order of the
-factors.  The nodes between are replaced only where nothing else reads what they give.
+factors.  A relu, or a leaky one, can be a choice between x and 0 or slope · x.  Of two transposes
+the second may bring back the batch that the first moves.  The nodes between are replaced only where
+nothing else reads what they give.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import isclose, sqrt
 
@@ -27,9 +30,8 @@ def fused(graph: Graph) -> Graph:
     found = {}  # by the name of the value that it gives
     inside: set[str] = set()
     for node in graph.nodes:
-        if len(node.inputs) != 2 or len(node.outputs) != 1:
-            continue
-        one = search.layer_norm(node) or search.gelu(node)
+        find = search.finders.get((node.operator, len(node.inputs)))
+        one = find(node) if find is not None and len(node.outputs) == 1 else None
         if one is not None and not inside.intersection(one.names):
             found[one.node.outputs[0]] = one.node
             inside.update(one.names)
@@ -58,11 +60,16 @@ class _Search:
             for name in node.reads:
                 self._readers.setdefault(name, []).append(node)
         self._outputs = set(graph.outputs)
+        # by the operator of the last node, and how many inputs it has
+        self.finders: dict[tuple[str, int], Callable[[Node], _Fused | None]] = {
+            ("Div", 2): self._layer_norm,
+            ("Mul", 2): self._gelu,
+            ("Where", 3): self._choice,
+            ("Transpose", 1): self._transpose,
+        }
 
-    def layer_norm(self, node: Node) -> _Fused | None:
+    def _layer_norm(self, node: Node) -> _Fused | None:
         """The layer norm that ends with the division `node`."""
-        if node.operator != "Div":
-            return None
         centred, root = map(self._giver, node.inputs)
         shifted = self._only_input(root, "Sqrt")
         variance, epsilon = self._and_number(shifted, "Add")
@@ -88,10 +95,43 @@ class _Search:
             names=frozenset(one.outputs[0] for one in chain if one is not None),
         )
 
-    def gelu(self, node: Node) -> _Fused | None:
-        """The gelu that ends with the product `node`."""
-        if node.operator != "Mul":
+    def _choice(self, node: Node) -> _Fused | None:
+        """The relu or leaky_relu that is a Where: x where it is above 0, else 0 or slope · x."""
+        condition, source, other = node.inputs
+        compared = self._giver(condition)
+        is_above = compared is not None and compared.operator in ("Greater", "GreaterOrEqual")
+        if compared is None or not is_above or compared.inputs[:1] != (source,):
             return None
+        chain: list[Node | None] = [compared, node]
+        if self._number(compared.inputs[-1]) != 0 or not self._is_closed(chain):
+            return None
+        names = frozenset((condition, node.outputs[0]))
+        if self._number(other) == 0:
+            plain = replace(node, operator="Relu", inputs=(source,), attributes={})
+            return _Fused(node=plain, names=names)
+        scaled = self._giver(other)
+        multiplied, slope = self._operands(scaled, "Mul")
+        if multiplied != source or slope is None or not self._is_closed([scaled, node]):
+            return None
+        leaky = replace(node, operator="LeakyRelu", inputs=(source,), attributes={"alpha": slope})
+        return _Fused(node=leaky, names=names | {other})
+
+    def _transpose(self, node: Node) -> _Fused | None:
+        """One transpose for two, of which the first moves the batch."""
+        first = self._giver(node.inputs[0])
+        if first is None or first.operator != "Transpose" or len(first.inputs) != 1:
+            return None
+        before, after = first.integers("perm"), node.integers("perm")
+        if not before or not after or before[0] == 0 or not self._is_closed([first, node]):
+            return None
+        if not sorted(before) == sorted(after) == list(range(len(before))):
+            return None
+        order = tuple(before[axis] for axis in after)
+        both = replace(node, inputs=first.inputs, attributes={"perm": order})
+        return _Fused(node=both, names=frozenset((node.inputs[0], node.outputs[0])))
+
+    def _gelu(self, node: Node) -> _Fused | None:
+        """The gelu that ends with the product `node`."""
         factors, products = [], [node]
         for product in products:  # grows: products of products
             for name in product.inputs:

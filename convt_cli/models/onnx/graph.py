@@ -43,7 +43,8 @@ Attribute = int | float | str | tuple[int, ...] | tuple[float, ...] | Tensor | N
 class Node:
     """One operation; an input that is left out has the name "".
 
-    If, Loop and Scan have graphs of their own inside: `bodies`, by the attribute.
+    If, Loop and Scan have graphs of their own inside: `bodies`, by the attribute.  `rounds` is the
+    operator that rounds, of which this node is the plain counterpart, see `quantised`.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Node:
     outputs: tuple[str, ...]
     attributes: Mapping[str, Attribute]
     bodies: Mapping[str, Body] = field(default_factory=dict)
+    rounds: str = ""
 
     @property
     def inside(self) -> Iterator[Node]:
@@ -79,7 +81,8 @@ class Node:
     @property
     def title(self) -> str:
         """The node's name and operator, for a message."""
-        return f"node '{shown(self.name or next(iter(self.outputs), ''))}' ({shown(self.operator)})"
+        name, operator = self.name or next(iter(self.outputs), ""), self.rounds or self.operator
+        return f"node '{shown(name)}' ({shown(operator)})"
 
     def integer(self, name: str, default: int) -> int:
         """An attribute that is one integer.  Raises FileError (E405)."""

@@ -14,6 +14,7 @@ from convt_cli.models.onnx.constants import fold
 from convt_cli.models.onnx.file import Model, open_model
 from convt_cli.models.onnx.folding import Unfoldable
 from convt_cli.models.onnx.graph import Node
+from convt_cli.models.onnx.quantised import in_real_numbers
 from convt_cli.operators.dtypes import Array, widened
 
 _SHOWN = 8
@@ -31,13 +32,14 @@ class OnnxWeights:
     def __init__(self, path: str, folder: Folder) -> None:
         """Raises RequestError (E501, E504), FileError (E401, E404, E405)."""
         self._model = open_model(path, within=folder)
+        self._graph = in_real_numbers(self._model.graph)
 
     def read(self, name: str) -> Array:
         """The array that the model calls `name`; it may be a view that must not be written.
 
         Raises FileError (E401, E404, E405), ArrayError (E302), RequestError (E501).
         """
-        graph = self._model.graph
+        graph = self._graph
         nodes = graph.needed_for((name,), inside=True)
         if name not in graph.constants and not nodes:
             raise _unknown(self._model, name)

@@ -181,83 +181,40 @@ CASES: dict[str, tuple[list[Node], dict[str, Tensor], list[str]]] = {
         ],
     ),
     "integers-conv": (
-        [node("QLinearConv", "x s z w s z s z b", "y", strides=(2, 2))],
-        {"s": constant(0.1), "z": constant(0, "uint8"), "w": weight(2, 4, 3, 3), "b": weight(2)},
-        ["conv, out_channels: 2, kernel_size: 3, stride: 2, stands_for: QLinearConv"],
-    ),
-    "integers-dynamic": (
+        [node("ConvInteger", "x w z z", "c", strides=(2, 2)), node("Relu", "c", "y")],
+        {"z": constant(0, "uint8"), "w": weight(2, 4, 3, 3)},
         [
-            node("DynamicQuantizeLinear", "x", "q scale zero", "quantized"),
-            node("ConvInteger", "q w zero", "c"),
-            node("Cast", "c", "f", to=1),
-            node("Mul", "scale s", "both"),
-            node("Mul", "f both", "y"),
-        ],
-        {"s": constant(0.1), "w": weight(2, 4, 3, 3)},
-        [
-            "identity, stands_for: DynamicQuantizeLinear",
-            "conv, out_channels: 2, kernel_size: 3, bias: false, stands_for: ConvInteger",
-            "identity",
-            "identity, stands_for: Mul",
+            (
+                "conv, out_channels: 2, kernel_size: 3, stride: 2, bias: false, "
+                "stands_for: ConvInteger"
+            ),
+            "relu",
         ],
     ),
     "integers-linear": (
         [
             node("Flatten", "x", "v"),
-            node("QLinearMatMul", "v s z w s z s z", "m"),
-            node("com.microsoft.QGemm", "m s z w2 s z b s z", "y", transB=1),
+            node("MatMulInteger", "v w", "i"),
+            node("com.microsoft.DynamicQuantizeMatMul", "i w2 s", "d"),
+            node("com.microsoft.MatMulIntegerToFloat", "d w3 s s - - b", "f"),
+            node("com.microsoft.QGemm", "f s z w4 s z b4", "y", transB=1, alpha=2.0),
         ],
         {
             "s": constant(0.1),
             "z": constant(0, "uint8"),
             "w": weight(192, 5),
-            "w2": weight(3, 5),
-            "b": weight(3),
-        },
-        [
-            "flatten",
-            "linear, out_features: 5, bias: false, stands_for: QLinearMatMul",
-            "linear, out_features: 3, stands_for: com.microsoft.QGemm",
-        ],
-    ),
-    "integers-to-floats": (
-        [
-            node("Flatten", "x", "v"),
-            node("MatMulInteger", "v w", "i"),
-            node("com.microsoft.DynamicQuantizeMatMul", "i w2 s", "d"),
-            node("com.microsoft.MatMulIntegerToFloat", "d w3 s s - - b", "y"),
-        ],
-        {
-            "s": constant(0.1),
-            "w": weight(192, 5),
             "w2": weight(5, 3),
             "w3": weight(3, 2),
             "b": weight(2),
+            "w4": weight(4, 2),
+            "b4": weight(4),
         },
         [
             "flatten",
             "linear, out_features: 5, bias: false, stands_for: MatMulInteger",
             "linear, out_features: 3, bias: false, stands_for: com.microsoft.DynamicQuantizeMatMul",
             "linear, out_features: 2, stands_for: com.microsoft.MatMulIntegerToFloat",
-        ],
-    ),
-    "integers-one-by-one": (
-        [
-            node("com.microsoft.QuantizeLinear", "x s z", "q"),
-            node("com.microsoft.QLinearLeakyRelu", "q s z s z", "a"),
-            node("com.microsoft.QLinearSigmoid", "a s z s z", "b"),
-            node("com.microsoft.QLinearSoftmax", "b s z s z", "c"),
-            node("com.microsoft.QLinearAveragePool", "c s z s z", "p", kernel_shape=(2, 2)),
-            node("com.microsoft.DequantizeLinear", "p s z", "y"),
-        ],
-        {"s": constant(0.1), "z": constant(0, "uint8")},
-        [
-            "identity, stands_for: com.microsoft.QuantizeLinear",
-            "identity, stands_for: com.microsoft.QLinearLeakyRelu",
-            "identity, stands_for: com.microsoft.QLinearSigmoid",
-            "identity, stands_for: com.microsoft.QLinearSoftmax",
-            "avg_pool, kernel_size: 2, stride: 1, stands_for: com.microsoft.QLinearAveragePool",
-            "identity, stands_for: com.microsoft.DequantizeLinear",
+            "linear, out_features: 4, stands_for: com.microsoft.QGemm",
         ],
     ),
     "least-of-rows": (
@@ -282,21 +239,6 @@ CASES: dict[str, tuple[list[Node], dict[str, Tensor], list[str]]] = {
         [node("ReduceSum", "x a", "y")],
         {"a": constant([3])},
         ["avg_pool, kernel_size: [1, 6]", "scale, weight: 6.0"],
-    ),
-    "integers-joins": (
-        [
-            node("com.microsoft.QLinearAdd", "x s z x s z s z", "a"),
-            node("com.microsoft.QLinearMul", "a s z k s z s z", "m", "scaled"),
-            node("com.microsoft.QLinearConcat", "s z m s z m s z", "c", axis=1),
-            node("com.microsoft.QLinearGlobalAveragePool", "c s z s z", "y"),
-        ],
-        {"s": constant(0.1), "z": constant(0, "uint8"), "k": weight(1, 4, 1, 1)},
-        [
-            "add, from: [input, input], stands_for: com.microsoft.QLinearAdd",
-            "identity, stands_for: com.microsoft.QLinearMul",
-            "concat, from: [scaled, scaled], stands_for: com.microsoft.QLinearConcat",
-            "global_avg_pool, stands_for: com.microsoft.QLinearGlobalAveragePool",
-        ],
     ),
     "valid": (
         [node("MaxPool", "x", "y", auto_pad="VALID", kernel_shape=(2, 2), strides=(2, 2))],

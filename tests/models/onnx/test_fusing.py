@@ -29,7 +29,17 @@ GELU = (
     node("Mul", "x more", "product"),
     node("Mul", "product half", "y", "gelu"),
 )
+LEAKY = (
+    node("Greater", "x zero", "above"),
+    node("Mul", "x half", "less"),
+    node("Where", "above x less", "y", "chosen"),
+)
+TURNED = (
+    node("Transpose", "x", "t", perm=(3, 0, 1, 2)),
+    node("Transpose", "t", "y", "back", perm=(1, 0, 2, 3)),
+)
 NUMBERS = {
+    "zero": constant(0.0),
     "two": constant(2.0),
     "eps": constant(0.5),
     "root2": constant(2**0.5),
@@ -67,9 +77,26 @@ def test_a_gelu_is_one_node() -> None:
     assert (one.name, one.operator, one.inputs) == ("gelu", "Gelu", ("x",))
 
 
+def test_a_choice_is_a_leaky_relu_or_a_relu() -> None:
+    (one,) = fused(graph(*LEAKY)).nodes
+    assert (one.operator, one.inputs, one.attributes) == ("LeakyRelu", ("x",), {"alpha": 0.5})
+    (other,) = fused(graph(LEAKY[0], node("Where", "above x zero", "y"))).nodes
+    assert (other.operator, other.inputs) == ("Relu", ("x",))
+
+
+def test_a_transpose_that_brings_the_batch_back_is_one_with_that_which_moves_it() -> None:
+    assert layers_of(graph(*TURNED)) == ["transpose, axes: [2, 0, 1]"]
+
+
 @pytest.mark.parametrize(
     "nodes",
     [
+        with_node(LEAKY, "above", inputs=("x", "half")),
+        with_node(LEAKY, "above", operator="Less"),
+        with_node(LEAKY, "less", inputs=("w", "half")),
+        with_node(LEAKY, "y", inputs=("above", "less", "x")),
+        with_node(TURNED, "y", attributes={"perm": (1, 0, 2, 2)}),
+        with_node(TURNED, "t", attributes={"perm": (0, 3, 1, 2)}),
         with_node(NORM, "variance", attributes={"axes": (2,)}),
         with_node(NORM, "variance", attributes={"axes": (1,), "keepdims": 0}),
         with_node(NORM, "squares", inputs=("d", "three")),
@@ -93,7 +120,8 @@ def test_what_is_another_formula_stays(nodes: tuple[Node, ...]) -> None:
 @pytest.mark.parametrize(
     ("nodes", "kept"),
     [(NORM, name) for name in ("mean", "d", "variance", "root")]
-    + [(GELU, name) for name in ("scaled", "e", "more", "product")],
+    + [(GELU, name) for name in ("scaled", "e", "more", "product")]
+    + [(LEAKY, "above"), (LEAKY, "less"), (TURNED, "t")],
 )
 def test_what_is_read_elsewhere_stays(nodes: tuple[Node, ...], kept: str) -> None:
     read = graph(*nodes, node("Relu", kept, "z"), outputs=("y", "z"))

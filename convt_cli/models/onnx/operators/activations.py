@@ -63,7 +63,9 @@ def _bound(operation: Operation, number: int, attribute: str) -> float | None:
     if given is None:
         bound = decimal(operation.node.number(attribute, np.inf), np.dtype("f4"))
     else:
-        (found,) = operation.numbers(number) or (np.inf,)
+        found, *others = operation.numbers(number) or (np.inf,)
+        if others:
+            operation.refuse(f"its input {number} is {1 + len(others)} numbers")
         bound = decimal(found, given.array.dtype)
     is_bound = isfinite(bound) and abs(bound) < float(np.finfo("f4").max)
     return bound if is_bound else None

@@ -1,4 +1,4 @@
-"""Conv and ConvTranspose, and convolutions of integers, for which a conv stands in."""
+"""Conv and ConvTranspose, and a convolution of integers, for which a conv stands in."""
 
 from __future__ import annotations
 
@@ -28,16 +28,11 @@ def _conv_keys(operation: Operation, source: Activation, weight: Constant) -> di
     return _convolution_keys(operation, weight, groups, out_channels)
 
 
-def _quantized_conv(weight: int, bias: int) -> Translator:
-    """The translator of a convolution of integers, whose weight and bias are these inputs."""
-
-    def translate(operation: Operation) -> Activation:
-        source = operation.activation()
-        keys = _conv_keys(operation, source, operation.weight(weight))
-        has_bias = operation.constant(bias) is not None
-        return operation.stand_in("conv", source, **keys, bias=has_bias)
-
-    return translate
+def _conv_of_integers(operation: Operation) -> Activation:
+    """A conv that stands in: what the integers stand for is told by nodes that cannot be read."""
+    source = operation.activation()
+    keys = _conv_keys(operation, source, operation.weight(1))
+    return operation.stand_in("conv", source, **keys, bias=False)
 
 
 def _fused_conv(operation: Operation) -> Activation:
@@ -131,7 +126,6 @@ def _weight_and_bias(
 OPERATORS: dict[str, Translator] = {
     "Conv": _conv,
     "ConvTranspose": _conv_transpose,
-    "ConvInteger": _quantized_conv(weight=1, bias=4),
-    "QLinearConv": _quantized_conv(weight=3, bias=8),
+    "ConvInteger": _conv_of_integers,
     "com.microsoft.FusedConv": _fused_conv,
 }

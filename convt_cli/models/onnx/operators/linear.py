@@ -101,7 +101,6 @@ OPERATORS: dict[str, Translator] = {
     "Gemm": _gemm,
     "MatMul": _matmul,
     "MatMulInteger": _quantized_matmul(weight=1, bias=4),
-    "QLinearMatMul": _quantized_matmul(weight=3, bias=8),
     "com.microsoft.QGemm": _quantized_matmul(weight=3, bias=6),
     "com.microsoft.DynamicQuantizeMatMul": _quantized_matmul(weight=1, bias=4),
     "com.microsoft.MatMulIntegerToFloat": _quantized_matmul(weight=1, bias=6),

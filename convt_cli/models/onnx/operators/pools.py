@@ -12,7 +12,7 @@ from convt_cli.models.onnx.operators.attributes import attribute_per_axis, paddi
 from convt_cli.models.translation import Activation, Places, short
 
 
-def pool_keys(operation: Operation) -> dict[str, Any]:
+def _pool_keys(operation: Operation) -> dict[str, Any]:
     """The keys that max_pool and avg_pool have in common."""
     rank = len(operation.activation().shape) - 1
     if not operation.node.integers("kernel_shape"):
@@ -27,7 +27,7 @@ def pool_keys(operation: Operation) -> dict[str, Any]:
 
 
 def _max_pool(operation: Operation) -> Activation | tuple[Activation | Places | None, ...]:
-    source, keys = operation.activation(), pool_keys(operation)
+    source, keys = operation.activation(), _pool_keys(operation)
     pooled = operation.layer("max_pool", source, **keys)
     if not any(operation.node.outputs[1:]):
         return pooled
@@ -58,7 +58,7 @@ def _unpooled_size(operation: Operation, source: Activation) -> tuple[int, ...]:
 
 def _average_pool(operation: Operation) -> Activation:
     included = _true_or_default(operation, "count_include_pad")
-    keys = pool_keys(operation)
+    keys = _pool_keys(operation)
     return operation.layer("avg_pool", operation.activation(), **keys, count_include_pad=included)
 
 

@@ -31,6 +31,8 @@ _STAND_INS = (
     *("Celu", "Swish", "ThresholdedRelu", "Shrink", "Hardmax"),
     *("CumSum", "LpNormalization", "QuantizeLinear", "DequantizeLinear"),
     *("MeanVarianceNormalization", "RMSNormalization", "com.microsoft.QuickGelu"),
+    *("com.microsoft.QuantizeLinear", "com.microsoft.DequantizeLinear"),
+    "com.microsoft.QLinearSoftmax",
 )
 """Operators that no layer computes, and that keep the shape by the definition of ONNX."""
 

@@ -59,7 +59,9 @@ def _squeeze(operation: Operation) -> Activation:
     if any(full[axis] != 1 for axis in axes):
         operation.refuse(f"{list(full)} has more than one element along axes {sorted(axes)}")
     kept = tuple(size for axis, size in enumerate(full) if axis not in axes)
-    return operation.in_shape(source, kept if 0 not in axes else ())  # () is refused
+    if 0 in axes:
+        operation.refuse("it takes the batch axis away")
+    return operation.in_shape(source, kept)
 
 
 def _unsqueeze(operation: Operation) -> Activation:
@@ -69,7 +71,9 @@ def _unsqueeze(operation: Operation) -> Activation:
     axes = {operation.counted(axis, rank) for axis in given}
     sizes = iter(source.full_shape)
     full = tuple(1 if axis in axes else next(sizes, 1) for axis in range(rank))
-    return operation.in_shape(source, full if 0 not in axes else ())  # () is refused
+    if 0 in axes:
+        operation.refuse("it puts an axis in front of the batch")
+    return operation.in_shape(source, full)
 
 
 def _transpose(operation: Operation) -> Activation:
