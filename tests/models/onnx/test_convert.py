@@ -217,6 +217,39 @@ CASES: dict[str, tuple[list[Node], dict[str, Tensor], list[str]]] = {
             "linear, out_features: 4, stands_for: com.microsoft.QGemm",
         ],
     ),
+    "compared": (
+        [
+            node("Greater", "x k", "g", "above"),
+            node("LessOrEqual", "x t", "l"),
+            node("And", "g l", "a"),
+            node("Not", "a", "n", "inverse"),
+            node("Where", "n t x", "y"),
+        ],
+        {"k": constant(1.0), "t": constant(2.0)},
+        [
+            "identity, stands_for: Greater",
+            "identity, from: input, stands_for: LessOrEqual",
+            "mul, from: [above, l], stands_for: And",
+            "identity, stands_for: Not",
+            "add, from: [inverse, input], stands_for: Where",
+        ],
+    ),
+    "chosen-by-a-constant": (
+        [node("Where", "c x t", "y")],
+        {"c": weight(4, 1, 6), "t": constant(2.0)},
+        ["identity, stands_for: Where"],
+    ),
+    **{
+        operator.lower(): (
+            [node(operator, "x x", "y")],
+            {},
+            [f"{layer}, from: [input, input], stands_for: {operator}"],
+        )
+        for operator, layer in (
+            *((one, "add") for one in ("Equal", "GreaterOrEqual", "Less")),
+            *((one, "mul") for one in ("Or", "Xor")),
+        )
+    },
     "least-of-rows": (
         [node("ReduceMin", "x", "y", axes=(3,))],
         {},
@@ -1111,6 +1144,7 @@ REFUSED: dict[str, tuple[Graph, str]] = {
     "kernel_shape": (graph_of(node("MaxPool", "x", "y")), "E505"),
     "concat of batches": (graph_of(node("Concat", "x x", "y", axis=0)), "E505"),
     "concat with a constant": (graph_of(node("Concat", "x w", "y", axis=1), w=W), "E112"),
+    "choice that grows": (graph_of(node("Where", "x x k", "y"), k=weight(1, 4, 8, 12)), "E505"),
     "axis": (graph_of(node("Concat", "x x", "y", axis=7)), "E505"),
     "batch moved": (graph_of(node("Transpose", "x", "y", perm=(1, 0, 2, 3))), "E505"),
     "batch reshaped": (graph_of(node("Reshape", "x s", "y"), s=constant([4, -1])), "E505"),

@@ -20,7 +20,12 @@ _MOST_WRITTEN = 16
 _JOINS = {"Add": "add", "Sum": "add", "Mul": "mul"}
 """The layers that compute a join of activations."""
 
-_STAND_INS = {"Sub": "add", "Max": "add", "Min": "add", "Mean": "add", "Pow": "mul"}
+_STAND_INS = {
+    **dict.fromkeys(("Sub", "Max", "Min", "Mean"), "add"),
+    "Pow": "mul",
+    **dict.fromkeys(("Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual"), "add"),
+    **dict.fromkeys(("And", "Or", "Xor"), "mul"),
+}
 """The layers that have the shapes of a join and other numbers."""
 
 _SCALE_KEYS = {"Add": "bias", "Sum": "bias", "Mul": "weight"}
@@ -56,7 +61,28 @@ def _joined(operation: Operation, sources: list[Activation]) -> Activation:
         return operation.layer(
             "mul", sources[0], operation.layer("power", sources[1], exponent=-1.0)
         )
-    return operation.stand_in(_STAND_INS[operator], *sources)
+    return operation.stand_in(_STAND_INS.get(operator, "add"), *sources)
+
+
+def _where(operation: Operation) -> Activation:
+    """A choice between two arrays, of which only the shape is known."""
+    sources = [value for value in operation.inputs if isinstance(value, Activation)]
+    constants = [value for value in operation.inputs if isinstance(value, Constant)]
+    joined = _joined(operation, sources) if len(sources) > 1 else sources[0]
+    for constant in constants:
+        _require_fitting(operation, joined, constant)
+    return joined if len(sources) > 1 else operation.stand_in("identity", joined)
+
+
+def _require_fitting(operation: Operation, source: Activation, constant: Constant) -> None:
+    """Refuse a constant that would give `source` another shape."""
+    try:
+        shape = np.broadcast_shapes(source.full_shape, constant.shape)
+    except (ValueError, RuntimeError):
+        shape = ()
+    if shape != source.full_shape:
+        shapes = f"{list(source.full_shape)} and {list(constant.shape)}"
+        operation.refuse(f"its constant does not fit its source: {shapes}")
 
 
 def _with_constant(operation: Operation, source: Activation, constant: Constant) -> Activation:
@@ -221,4 +247,7 @@ def _written(
             return {}
 
 
-OPERATORS: dict[str, Translator] = dict.fromkeys((*_JOINS, *_STAND_INS, "Div"), _elementwise)
+OPERATORS: dict[str, Translator] = {
+    **dict.fromkeys((*_JOINS, *_STAND_INS, "Div"), _elementwise),
+    "Where": _where,
+}

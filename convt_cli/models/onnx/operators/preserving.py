@@ -32,7 +32,7 @@ _STAND_INS = (
     *("CumSum", "LpNormalization", "QuantizeLinear", "DequantizeLinear"),
     *("MeanVarianceNormalization", "RMSNormalization", "com.microsoft.QuickGelu"),
     *("com.microsoft.QuantizeLinear", "com.microsoft.DequantizeLinear"),
-    "com.microsoft.QLinearSoftmax",
+    *("com.microsoft.QLinearSoftmax", "Not", "IsNaN", "IsInf"),
 )
 """Operators that no layer computes, and that keep the shape by the definition of ONNX."""
 
