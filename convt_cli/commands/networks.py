@@ -120,7 +120,7 @@ def as_diagnostics(spec: str, error: ConvtError) -> tuple[Diagnostic, ...]:
             layer=None,
             message=error.message,
             value=error.value,
-            help=error.help,
+            help="\n".join((error.help, *getattr(error, "pasted", ()))),
             excerpt="",
         ),
     )

@@ -126,7 +126,22 @@ class ArrayError(ConvtError, ValueError):
 
 
 class FileError(ConvtError):
-    """A file that cannot be read, written or trusted."""
+    """A file that cannot be read, written or trusted.
+
+    `pasted` are lines for a shell that the help speaks of.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        value: str = "",
+        help: str = "",
+        pasted: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(code, message, value=value, help=help)
+        self.pasted = pasted
 
 
 class OutputIsInput(FileError):

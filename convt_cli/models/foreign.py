@@ -23,6 +23,11 @@ _SHARED, _TORCH_HEADS = ".bin", (b"PK\3\4", b"\x80")
 _ARRAYS = (".safetensors", ".npz", ".npy")
 """Suffixes of files that hold numbers, and no network."""
 
+_ARRAY_HEADS = (b"\x93NUMPY", b"PK\3\4")
+"""How a file of arrays can begin; one of safetensors has a zero byte among its first eight."""
+
+_TEXTS = (".yaml", ".yml")
+
 _HEADS = {
     b"\x89HDF\r\n\x1a\n": "an HDF5 file",
     b"PK\3\4": "a zip file",
@@ -52,14 +57,16 @@ def require_spec(path: str) -> None:
         return
     require_no_torch(path)
     require_no_stand_in(path)
-    if os.path.splitext(path)[1].lower() in _ARRAYS and os.path.isfile(path):
+    suffix, head = os.path.splitext(path)[1].lower(), head_of(path)
+    if suffix in _TEXTS:
+        return  # the reader of specs says where such a file is no text
+    if suffix in _ARRAYS and (b"\0" in head or head.startswith(_ARRAY_HEADS)):
         raise FileError(
             "E401",
             "a file of arrays holds no network",
             value=f"got {shown(path)}",
             help="write the layers as a spec, in which weights name the file's arrays",
         )
-    head = head_of(path)
     what = next((what for begin, what in _HEADS.items() if head.startswith(begin)), None)
     if what is not None:
         raise FileError(
@@ -82,9 +89,11 @@ def require_no_torch(path: str) -> None:
         value=f"got {shown(path)}",
         help="where PyTorch is installed, the first line makes a .pt2 of a module that was saved "
         "whole, for an input of 1, 3, 224, 224: run it if you trust the file; the second makes a "
-        ".safetensors of a state_dict, whose tensors a spec can name as weights"
-        f"\n{_line(_OF_A_MODULE, path, f'{stem}.pt2')}"
-        f"\n{_line(_OF_A_STATE_DICT, path, f'{stem}.safetensors')}",
+        ".safetensors of a state_dict, whose tensors a spec can name as weights",
+        pasted=(
+            _line(_OF_A_MODULE, path, f"{stem}.pt2"),
+            _line(_OF_A_STATE_DICT, path, f"{stem}.safetensors"),
+        ),
     )
 
 

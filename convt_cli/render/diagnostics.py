@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from convt_cli.errors import ConvtError, Diagnostic, SpecError, shown, visible
+from convt_cli.errors import ConvtError, Diagnostic, FileError, SpecError, shown, visible
 from convt_cli.io.environment import UNKNOWN_WIDTH
 from convt_cli.render.text import NARROWEST, columns_of
 
@@ -17,7 +17,9 @@ def error_text(error: ConvtError, width: int = UNKNOWN_WIDTH) -> str:
     """Any convt error as the lines that are printed to standard error."""
     if isinstance(error, SpecError):
         return "\n".join(diagnostic_text(one, width) for one in error.diagnostics)
-    return f"error[{error.code}]: {_message(error)}\n{_help_lines('', error.help, error.code)}"
+    pasted = error.pasted if isinstance(error, FileError) else ()
+    first = f"error[{error.code}]: {_message(error)}\n{_help_line('', error.help, error.code)}"
+    return "\n".join([first, *(f"  {visible(line)}" for line in pasted)])
 
 
 def diagnostic_text(one: Diagnostic, width: int = UNKNOWN_WIDTH) -> str:
@@ -29,7 +31,7 @@ def diagnostic_text(one: Diagnostic, width: int = UNKNOWN_WIDTH) -> str:
     """
     if not one.excerpt and not one.line:
         first = f"{shown(one.spec)}: {one.severity}[{one.code}]: {_message(one)}"
-        return f"{first}\n{_help_lines('', one.help, one.code)}" if one.help else first
+        return f"{first}\n{_help_line('', one.help, one.code)}" if one.help else first
     number = str(one.line) if one.line else ""
     margin = " " * len(number)
     room = max(NARROWEST, width) - len(margin) - 3
@@ -47,7 +49,7 @@ def diagnostic_text(one: Diagnostic, width: int = UNKNOWN_WIDTH) -> str:
             f"{margin} |",
             f"{number} | {excerpt}",
             *(f"{margin} | {line}" for line in below),
-            _help_lines(margin + " ", one.help, one.code),
+            _help_line(margin + " ", one.help, one.code),
         )
     )
 
@@ -75,9 +77,8 @@ def _message(one: ConvtError | Diagnostic) -> str:
     return visible(f"{one.message}: {one.value}" if one.value else one.message)
 
 
-def _help_lines(margin: str, help: str, code: str) -> str:
-    """The end of a message: the remedy, where to read why, and below that lines to be pasted."""
-    remedy, *pasted = map(visible, help.split("\n"))
+def _help_line(margin: str, help: str, code: str) -> str:
+    """The end of a message: the remedy, and where to read why."""
+    remedy = visible(help)
     joined = f"{remedy}{' ' if remedy.endswith('?') else '; '}" if remedy else ""
-    first = f"{margin}= help: {joined}`convt explain {code}` says why"
-    return "\n".join([first, *(f"{margin}  {line}" for line in pasted)])
+    return f"{margin}= help: {joined}`convt explain {code}` says why"

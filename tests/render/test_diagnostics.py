@@ -83,7 +83,8 @@ class TestText:
         )
 
     def test_lines_to_be_pasted_stand_by_themselves(self) -> None:
-        error = FileError("E401", "no", help="paste one of these\npython3 a\npython3 \x1b b")
+        lines = ("python3 a", "python3 \x1b b")
+        error = FileError("E401", "no", help="paste one of these", pasted=lines)
         assert error_text(error).split("\n")[1:] == [
             "= help: paste one of these; `convt explain E401` says why",
             "  python3 a",

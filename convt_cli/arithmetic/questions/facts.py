@@ -16,10 +16,12 @@ from convt_cli.arithmetic.layers import Convolutional, Windows
 from convt_cli.arithmetic.layers.activations import (
     Clip,
     Elu,
+    Function,
     Gelu,
     HardSigmoid,
     HardSwish,
     LeakyRelu,
+    Power,
     Softmax,
 )
 from convt_cli.arithmetic.layers.joins import Concat
@@ -154,6 +156,8 @@ _KEYS: dict[type, _Read] = {
     Concat: lambda one, _, __: {"axis": one.axis},
     Convolutional: lambda one, _, __: {"bias": one.bias is not False},
     Linear: lambda one, _, __: {"axis": one.axis or 0, "bias": one.bias is not False},
+    Function: lambda one, _, __: {"function": one.function},
+    Power: lambda one, _, __: {"exponent": one.exponent},
     Pad: lambda one, _, __: {"mode": one.mode},
     Slice: lambda one, layer, _: _of_slice(one, layer),
     Transpose: lambda one, _, __: {"axes": one.axes},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from math import isfinite, prod
+from struct import pack
 from typing import Any
 
 from convt_cli.arithmetic.convolution import Shape
@@ -216,11 +217,9 @@ def decimal(number: float) -> float:
     >>> decimal(0.30000001192092896)
     0.3
     """
-    for digits in range(1, 9):
-        found = float(f"{number:.{digits}g}")
-        if abs(found - number) <= abs(number) * 2**-25:
-            return found
-    return number
+    single = pack("<f", number)
+    found = (float(f"{number:.{digits}g}") for digits in range(1, 9))
+    return next((one for one in found if pack("<f", one) == single), number)
 
 
 Translator = Callable[[Operation], Values]
