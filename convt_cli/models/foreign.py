@@ -26,8 +26,6 @@ _ARRAYS = (".safetensors", ".npz", ".npy")
 _ARRAY_HEADS = (b"\x93NUMPY", b"PK\3\4")
 """How a file of arrays can begin; one of safetensors has a zero byte among its first eight."""
 
-_TEXTS = (".yaml", ".yml")
-
 _HEADS = {
     b"\x89HDF\r\n\x1a\n": "an HDF5 file",
     b"PK\3\4": "a zip file",
@@ -58,8 +56,6 @@ def require_spec(path: str) -> None:
     require_no_torch(path)
     require_no_stand_in(path)
     suffix, head = os.path.splitext(path)[1].lower(), head_of(path)
-    if suffix in _TEXTS:
-        return  # the reader of specs says where such a file is no text
     if suffix in _ARRAYS and (b"\0" in head or head.startswith(_ARRAY_HEADS)):
         raise FileError(
             "E401",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import warnings
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from convt_cli.arithmetic.convolution import Shape
 from convt_cli.arithmetic.dialects.frameworks import Framework
@@ -305,7 +306,7 @@ def _scalar(text: str, place: Place) -> Scalar:
 def _place(problems: Problems, node: ast.AST) -> Place:
     """The place of a part of the text; `ast` counts columns in bytes."""
     first, last = getattr(node, "lineno", 1), getattr(node, "end_lineno", 1)
-    line = problems.text.split("\n")[first - 1].encode()
+    line = _lines(problems.text)[first - 1]
     begin = len(line[: getattr(node, "col_offset", 0)].decode(errors="ignore"))
     end = len(line[: getattr(node, "end_col_offset", 0)].decode(errors="ignore"))
     return Place(first - 1, begin, max(1, end - begin) if first == last else 1)
@@ -313,7 +314,17 @@ def _place(problems: Problems, node: ast.AST) -> Place:
 
 def _source(problems: Problems, node: ast.AST) -> str:
     """The text of a part, on one line."""
-    return " ".join((ast.get_source_segment(problems.text, node) or "").split())
+    first, last = getattr(node, "lineno", 1), getattr(node, "end_lineno", 1)
+    lines = list(_lines(problems.text)[first - 1 : last])
+    lines[-1] = lines[-1][: getattr(node, "end_col_offset", None)]
+    lines[0] = lines[0][getattr(node, "col_offset", 0) :]
+    return " ".join(b" ".join(lines).decode().split())
+
+
+@lru_cache(maxsize=1)
+def _lines(text: str) -> tuple[bytes, ...]:
+    """The lines of a text in UTF-8, in which `ast` counts columns."""
+    return tuple(line.encode() for line in text.split("\n"))
 
 
 def _warn_of_input(inputs: dict[str, Shape], layers: list[LayerSpec], problems: Problems) -> None:

@@ -123,9 +123,12 @@ class TestOtherFiles:
         assert_refused(outcome, "E401")
         assert f"{name} is {said}" in outcome.err
 
-    @pytest.mark.parametrize("name", ["w.safetensors", "w.npz", "w.npy"])
-    def test_arrays_are_no_network(self, run: Run, folder: Path, name: str) -> None:
-        (folder / name).write_bytes(b"")
+    @pytest.mark.parametrize(
+        ("name", "begin"),
+        [("w.safetensors", b"\2\0\0\0\0\0\0\0{}"), ("w.npz", b"PK\3\4"), ("w.npy", b"\x93NUMPY")],
+    )
+    def test_arrays_are_no_network(self, run: Run, folder: Path, name: str, begin: bytes) -> None:
+        (folder / name).write_bytes(begin)
         outcome = run("shapes", name)
         assert_refused(outcome, "E401")
         assert "a file of arrays holds no network" in outcome.err
