@@ -51,18 +51,23 @@ def outcome(content: bytes) -> str:
     return ""
 
 
+def places(kind: str, content: bytes) -> range:
+    """A third of the places in a file, other ones for each of three kinds."""
+    return range([*KINDS].index(kind) % 3, len(content), 3)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 class TestDamage:
     def test_a_file_that_was_cut_is_no_model(self, kind: str) -> None:
         content = packed(CASES[kind])
         assert outcome(content) == ""
-        for length in range(len(content)):
+        for length in places(kind, content):
             with trying(length):
                 assert outcome(content[:length]) == "E405"
 
     def test_flipped_bits_lead_to_a_model_or_an_error(self, kind: str) -> None:
         content = packed(CASES[kind])
-        for place in range(len(content)):
+        for place in places(kind, content):
             flipped = content[place] ^ 1 << place % 8
             with trying(place):
                 outcome(content[:place] + bytes([flipped]) + content[place + 1 :])

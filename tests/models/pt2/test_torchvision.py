@@ -14,8 +14,18 @@ from tests.models.pt2.records import TORCHVISION, example_of, filled_up, sampled
 from tests.records import Record, read
 
 
+_FAST = ("mobilenet_v3_small", "lraspp_mobilenet_v3_large")
+"""Networks that run in about a second, and have most of the operators of the others."""
+
+
 @pytest.mark.usefixtures("folder")
-@pytest.mark.parametrize("record", read(TORCHVISION), ids=lambda record: str(record["name"]))
+@pytest.mark.parametrize(
+    "record",
+    [
+        pytest.param(one, id=one["name"], marks=() if one["name"] in _FAST else pytest.mark.slow)
+        for one in read(TORCHVISION)
+    ],
+)
 def test_a_network_gives_what_pytorch_gives(record: Record) -> None:
     network = load_spec(filled_up(record))
     assert (network.warnings, network.output) == ((), tuple(record["output"][1:]))
