@@ -13,7 +13,6 @@ from convt_cli import load_spec
 from tests.models.pt2.records import TORCHVISION, example_of, filled_up, sampled
 from tests.records import Record, read
 
-
 _FAST = ("mobilenet_v3_small", "lraspp_mobilenet_v3_large")
 """Networks that run in about a second, and have most of the operators of the others."""
 
