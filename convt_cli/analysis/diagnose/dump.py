@@ -86,6 +86,6 @@ def _none_judged(
     return RequestError(
         "E503",
         "a dump holds the output of at least one layer together with what it reads",
-        value=f"{network.name} has {name}: {reason}; the dump has {', '.join([*arrays][:6])}",
+        value=f"{network.name} has {name}: {reason}; the dump has {', '.join([*arrays][:6]) or 'none of its names'}",
         help="name its arrays as `convt shapes` names layers and inputs",
     )
