@@ -12,7 +12,7 @@ from convt_cli.arithmetic.convolution import Shape
 from convt_cli.errors import FileError, shown
 from convt_cli.files.archive import write_npz
 from convt_cli.files.array_formats.npz import leads_out
-from convt_cli.files.arrays import is_text, locate, require_archive
+from convt_cli.files.arrays import is_text, keys_of, locate, require_archive
 from convt_cli.files.batches import read_batch, write_batch
 from convt_cli.files.layout import Form, give_back
 from convt_cli.files.npy import row_major
@@ -32,10 +32,23 @@ def read_inputs(
         ((only, shape),) = shapes.items()
         batch, form = read_batch(name, shape, layout)
         return {only: batch}, form
-    require_archive(name)
+    _require_names(name, tuple(shapes))
     read = {key: read_batch(f"{name}#{key}", shape, layout) for key, shape in shapes.items()}
     first = next(iter(read.values()))[1]
     return {key: batch for key, (batch, _) in read.items()}, first
+
+
+def _require_names(name: str, inputs: tuple[str, ...]) -> None:
+    """Raise FileError (E401) unless the archive `name` has an array for each of the `inputs`."""
+    keys = keys_of(name)
+    if missing := [one for one in inputs if one not in keys]:
+        held = ", ".join([*map(shown, keys)][:20]) or "none"
+        raise FileError(
+            "E401",
+            "several inputs are the arrays of an .npz, each by its name",
+            value=f"{shown(name)} has no '{shown(missing[0])}': its arrays are {held}",
+            help=f"give it the arrays {', '.join(map(shown, inputs))}",
+        )
 
 
 def require_room_for(name: str, layers: tuple[str, ...]) -> None:

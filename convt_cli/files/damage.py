@@ -40,7 +40,9 @@ def damaged(name: str, reason: str) -> ArrayError:
 
 def missing_array(path: str, key: str, names: list[str]) -> FileError:
     """The FileError (E401) for a file with several arrays that has none called `key`."""
-    listed = ", ".join(shown(name) for name in names[:20]) or "none"
+    if not names:
+        return FileError("E401", f"{shown(path)} holds no array", help="save it again, with one")
+    listed = ", ".join(shown(name) for name in names[:20])
     return FileError(
         "E401",
         f"{shown(path)} has no array '{shown(key)}'" if key else f"{shown(path)} needs a key",

@@ -13,7 +13,7 @@ def read_dump(
 ) -> tuple[dict[str, Array], tuple[str, ...]]:
     """The arrays of the .npz `path` by the `names` they have there, and the keys of all the rest.
 
-    A name may have lost a / in front, as members of an archive have none.  `others` has further
+    A name may have lost a / in front, as in the archives that convt writes.  `others` has further
     names for some of `names`, such as those of a model's values.  Raises FileError (E401),
     ArrayError (E302, E303), RequestError (E501).
     """
@@ -22,7 +22,7 @@ def read_dump(
     found: dict[str, Array] = {}
     rest = []
     for key in keys_of(path):
-        name = known.get(key)
+        name = known.get(key.strip("/"))
         if name is None:
             rest.append(key)
             continue

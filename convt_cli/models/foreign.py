@@ -84,8 +84,9 @@ def require_no_torch(path: str) -> None:
         "convt does not open files of torch.save, because loading one can run any code",
         value=f"got {shown(path)}",
         help="where PyTorch is installed, the first line makes a .pt2 of a module that was saved "
-        "whole, for an input of 1, 3, 224, 224: run it if you trust the file; the second makes a "
-        ".safetensors of a state_dict, whose tensors a spec can name as weights",
+        "whole, for an input of 1, 3, 224, 224: run it if you trust the file; the second, with the "
+        "package safetensors, makes a .safetensors of a state_dict, whose tensors a spec can name "
+        "as weights",
         pasted=(
             _line(_OF_A_MODULE, path, f"{stem}.pt2"),
             _line(_OF_A_STATE_DICT, path, f"{stem}.safetensors"),

@@ -170,10 +170,18 @@ class TestDeclaredSizes:
     )
     def test_is_the_source_s(self, found: Found, layers: list[str], key: str) -> None:
         remedy = the_help(found, net(*layers), "E114")
-        assert remedy.endswith(f"or leave {key} out")
+        assert remedy.endswith(f"or leaves {key} out")
         last = layers[-1]
         assert found(net(*layers[:-1], last.replace(f"{key}: 3", quoted(remedy)))) == ()
         assert found(net(*layers[:-1], last.replace(f", {key}: 3", ""))) == ()
+
+    @pytest.mark.parametrize("text", ["nn.Conv2d({}, 8, 1)", "nn.Linear({}, 4)"])
+    def test_in_an_expression_it_is_the_number_alone(self, run: Run, text: str) -> None:
+        """An argument is written by its place there, and can't be left out."""
+        outcome = run("check", text.format(5), "--input", "3,3,3")
+        remedy = re.search(r"help: write (\d+);", outcome.out)
+        assert remedy, outcome.out
+        assert run("check", text.format(remedy[1]), "--input", "3,3,3").status == 0
 
 
 SKIP = """

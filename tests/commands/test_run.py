@@ -68,6 +68,7 @@ class TestSeveral:
         assert_refused(run("run", path, "x.npy", "-o", "z.npy"), "E401")
         np.savez("less.npz", a=np.ones((1, 3)))
         outcome = run("run", path, "less.npz", "-o", "z.npy")
+        assert "its arrays are a\n= help: give it the arrays a, b;" in outcome.err
         assert (outcome.status, "b" in outcome.err) == (2, True)
 
     def test_outputs_are_in_an_npz_by_their_names(self, run: Run, spec: WriteSpec) -> None:

@@ -232,6 +232,13 @@ class TestNames:
             read_array(f"{tmp_path}/x.npz{key}")
         assert (caught.value.code, caught.value.value) == ("E401", "its arrays are a, b")
 
+    @pytest.mark.parametrize("key", ["", "#a"])
+    def test_no_key_is_asked_of_an_empty_archive(self, tmp_path: Path, key: str) -> None:
+        np.savez(tmp_path / "x.npz")
+        with pytest.raises(FileError, match=r"x\.npz holds no array") as caught:
+            read_array(f"{tmp_path}/x.npz{key}")
+        assert "KEY" not in caught.value.help
+
 
 class TestDamage:
     @settings(deadline=None, max_examples=300)

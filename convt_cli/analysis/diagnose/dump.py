@@ -83,9 +83,10 @@ def _none_judged(
 ) -> RequestError:
     """The error for a dump in which no layer can be judged."""
     name, reason = next(iter(left.items()), ("", "it has no layers"))
+    held = ", ".join([*arrays][:6]) or "none of its names"
     return RequestError(
         "E503",
         "a dump holds the output of at least one layer together with what it reads",
-        value=f"{network.name} has {name}: {reason}; the dump has {', '.join([*arrays][:6])}",
+        value=f"{network.name} has {name}: {reason}; the dump has {held}",
         help="name its arrays as `convt shapes` names layers and inputs",
     )

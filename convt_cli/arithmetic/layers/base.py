@@ -161,7 +161,7 @@ def check_declared(field: str, declared: int | None, actual: int) -> None:
             f"{field} must equal the {field.removeprefix('in_')} of the source",
             field=field,
             value=f"got {declared}, the source has {actual}",
-            help=f"write `{field}: {actual}`, or leave {field} out",
+            help=f"write {actual}; a spec has `{field}: {actual}`, or leaves {field} out",
         )
 
 

@@ -84,3 +84,5 @@ def test_a_dump_without_any_pair_is_refused(network: Network) -> None:
     with pytest.raises(RequestError, match="c1: input, c1 is not in the dump") as caught:
         diagnose_dump(network, {"p1": run()["p1"], "other": X})
     assert caught.value.code == "E503"
+    with pytest.raises(RequestError, match="the dump has none of its names"):
+        diagnose_dump(network, {})
