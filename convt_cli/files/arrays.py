@@ -13,6 +13,7 @@ from convt_cli.errors import FileError, shown
 from convt_cli.files.archive import opened_npz
 from convt_cli.files.array_formats import ARRAY_FORMATS, STREAM
 from convt_cli.files.array_formats.base import ArrayFormat
+from convt_cli.files.array_formats.npz import key_of
 from convt_cli.files.damage import reporting_damage
 from convt_cli.files.npy import require_numpy_dtype
 from convt_cli.io.reading import STDIN, Opened, open_regular
@@ -96,7 +97,7 @@ def keys_of(name: str) -> list[str]:
     """The keys of the arrays in the file `name`.  Raises FileError (E401), ArrayError (E303)."""
     require_archive(name)
     with open_regular(name) as file, reporting_damage(name):
-        return [member.removesuffix(".npy") for member in opened_npz(file, name).namelist()]
+        return [key_of(member) for member in opened_npz(file, name).namelist()]
 
 
 def write_array(name: str, array: Array, *, force: bool) -> None:

@@ -13,18 +13,26 @@ def read_dump(
 ) -> tuple[dict[str, Array], tuple[str, ...]]:
     """The arrays of the .npz `path` by the `names` they have there, and the keys of all the rest.
 
-    A name may have lost a / in front, as in the archives that convt writes.  `others` has further
-    names for some of `names`, such as those of a model's values.  Raises FileError (E401),
-    ArrayError (E302, E303), RequestError (E501).
+    `others` has further names for some of `names`, such as those of a model's values; where a key
+    is in both, it belongs to those that more of the keys are from.  A name may have lost a / in
+    front.  Raises FileError (E401), ArrayError (E302, E303), RequestError (E501).
     """
-    known = {other.strip("/"): name for other, name in others.items()}
-    known |= {name.strip("/"): name for name in names}
+    keys = keys_of(path)
+    tables = [_stripped(others), _stripped({name: name for name in names})]
+    # a model may call a node by the name of another node's value
+    tables.sort(key=lambda table: len(table.keys() & {*keys}))
+    known = {**tables[0], **tables[1]}
     found: dict[str, Array] = {}
     rest = []
-    for key in keys_of(path):
-        name = known.get(key.strip("/"))
+    for key in keys:
+        name = known.get(key)
         if name is None:
             rest.append(key)
             continue
         found.setdefault(name, read_with_bfloat16(f"{path}#{key}"))
     return found, tuple(rest)
+
+
+def _stripped(table: Mapping[str, str]) -> dict[str, str]:
+    """The table with its keys as an archive has them."""
+    return {key.strip("/"): name for key, name in table.items()}

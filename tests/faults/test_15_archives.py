@@ -125,7 +125,14 @@ class TestBombs:
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 class TestNames:
     @pytest.mark.parametrize(
-        "names", [("a.npy", "a.npy"), ("a.npy", "a"), ("a", "a"), ("b.npy", "a.npy", "b.npy")]
+        "names",
+        [
+            ("a.npy", "a.npy"),
+            ("a.npy", "a"),
+            ("a", "a"),
+            ("a.npy", "/a.npy"),
+            ("b.npy", "a.npy", "b.npy"),
+        ],
     )
     @pytest.mark.parametrize("key", ["", "#a", "#b"])
     def test_15_a_name_that_stands_twice_is_refused(self, names: tuple[str, ...], key: str) -> None:
@@ -140,7 +147,7 @@ class TestNames:
         "name",
         [
             *("../a.npy", "//a.npy", "b/../../a.npy", "..\\a.npy", "b//a.npy", "a.npy/", "..", ""),
-            *("\\a.npy", "b\\..\\a.npy", "/../passwd", "../" * 40 + "tmp/a.npy"),
+            *("\\a.npy", "b\\..\\a.npy", "/../etc/passwd", "../" * 40 + "tmp/a.npy"),
         ],
     )
     @pytest.mark.parametrize("key", ["", "#a", "#b"])
@@ -155,6 +162,11 @@ class TestNames:
     def test_15_an_odd_name_is_only_a_name(self, name: str) -> None:
         assert outcome_of(npz_bytes({f"{name}.npy": ONE}), "x.npz") == "array"
         assert outcome_of(npz_bytes({f"{name}.npy": ONE, "b.npy": ONE}), "x.npz#c") == "E401"
+
+    def test_15_a_slash_in_front_which_numpy_leaves_there_is_no_part_of_a_name(self) -> None:
+        content = npz_bytes({"/etc/passwd": ONE, "b.npy": ONE})
+        for key in ("etc/passwd", "/etc/passwd"):
+            assert outcome_of(content, f"x.npz#{key}") == "array"
 
     def test_15_a_member_with_another_name_in_its_own_header_is_refused(self) -> None:
         content = bytearray(npz_bytes({"a.npy": ONE}))

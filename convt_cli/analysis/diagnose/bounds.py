@@ -109,7 +109,63 @@ class Applied:
         """
         relative = relative_error(self.prepared, accumulator)
         before = _roundings_before(self.prepared, self.sources, accumulator)
-        return with_errors(self.values, self.sizes, relative, before, accumulator)
+        sizes = self._sizes_rounded_in(accumulator) if relative and before else self.sizes
+        partials = self._partials(sizes)
+        found = with_errors(self.values, sizes, relative, before, accumulator, partials=partials)
+        if before and any(_passes(one, accumulator) for one in self._operands):
+            return replace(found, overflows=np.ones_like(found.overflows))
+        return found
+
+    def _sizes_rounded_in(self, accumulator: Precision) -> Array:
+        """The sizes with no operand between zero and the accumulator's normal numbers.
+
+        A rounding there is off by u of the smallest normal number, times the other operand.
+        """
+        if not any(_is_subnormal(one, accumulator).any() for one in self._operands):
+            return self.sizes
+        raised = {
+            name: _raised(array, accumulator)
+            for name, array in self.prepared.parameters.items()
+            if name != "running_var"  # which divides
+        }
+        prepared = replace(self.prepared, parameters={**self.prepared.parameters, **raised})
+        sources = tuple(_raised(x, accumulator) for x in self.sources)
+        return np.maximum(_on_absolutes(prepared, sources), self.sizes)
+
+    def _partials(self, sizes: Array) -> Array:
+        """How large a partial result can be that leads to results of `sizes`."""
+        kind = type(self.prepared.definition)
+        if kind in _COUNTS:
+            return sizes * _COUNTS[kind](self.prepared)
+        if kind is not BatchNorm or "running_var" not in self.prepared.parameters:
+            return sizes
+        # the scale and the reciprocal deviation come in any order: those below 1 may come last
+        parameters = dict(self.prepared.parameters)
+        eps = self.prepared.definition.epsilon(self.prepared.rules)
+        parameters["running_var"] = np.minimum(parameters["running_var"], 1 - eps)
+        if "weight" in parameters:
+            parameters["weight"] = np.maximum(abs(parameters["weight"]), 1)
+        return _on_absolutes(replace(self.prepared, parameters=parameters), self.sources)
+
+    @property
+    def _operands(self) -> tuple[Array, ...]:
+        return (*self.sources, *self.prepared.parameters.values())
+
+
+def _is_subnormal(x: Array, held: Precision) -> Array:
+    """Where the type has fewer digits than elsewhere, though the number is not zero."""
+    found: Array = (x != 0) & (abs(x) < held.normal)
+    return found
+
+
+def _raised(x: Array, held: Precision) -> Array:
+    """x with the smallest normal number of the type for its subnormal ones."""
+    return np.where(_is_subnormal(x, held), held.normal, x)
+
+
+def _passes(x: Array, held: Precision) -> bool:
+    """Whether the type is too narrow for a finite number of x."""
+    return bool((np.isfinite(x) & np.isinf(held.rounded(x))).any())
 
 
 def applied(prepared: Prepared, sources: Sources) -> Applied:
@@ -117,21 +173,32 @@ def applied(prepared: Prepared, sources: Sources) -> Applied:
 
     Two applications of the layer: on its numbers, and on their absolute values where it sums.
     """
-    take = STEPS[type(prepared.definition)].take
-    values = take(prepared, sources).value
+    values = STEPS[type(prepared.definition)].take(prepared, sources).value
     sizes = abs(values)
     if relative_error(prepared, _REFERENCE):
-        summed = take(absolute(prepared), tuple(map(abs, sources))).value
-        sizes = np.maximum(summed, sizes)
+        sizes = np.maximum(_on_absolutes(prepared, sources), sizes)
     return Applied(prepared=prepared, sources=sources, values=values, sizes=sizes)
 
 
+def _on_absolutes(prepared: Prepared, sources: Sources) -> Array:
+    """What the layer makes of absolute values."""
+    take = STEPS[type(prepared.definition)].take
+    return take(absolute(prepared), tuple(map(abs, sources))).value
+
+
 def with_errors(
-    values: Array, sizes: Array, relative: float, roundings: int, accumulator: Precision
+    values: Array,
+    sizes: Array,
+    relative: float,
+    roundings: int,
+    accumulator: Precision,
+    *,
+    partials: Array,
 ) -> Reckoning:
     """The reckoning of `values` whose sums have absolute values of `sizes`.
 
-    `relative` is the error of the sum, `roundings` how often each operand is rounded before it.
+    `relative` is the error of the sum, `roundings` how often each operand is rounded before it,
+    and no partial result is larger than `partials`.
     """
     unit = accumulator.unit
     total = relative + (1 + relative) * compounded(roundings, unit)
@@ -143,7 +210,7 @@ def with_errors(
     return Reckoning(
         values=values,
         errors=errors,
-        overflows=np.isfinite(sizes) & (sizes * (1 + total) > accumulator.largest),
+        overflows=np.isfinite(sizes) & (partials * (1 + total) > accumulator.largest),
     )
 
 
@@ -243,14 +310,19 @@ _MOVING: tuple[type[Definition], ...] = (
 )
 """The layers that only select or move numbers."""
 
+_COUNTS: Mapping[type[Definition], Callable[[Prepared], int]] = {
+    AveragePool: _window,
+    GlobalAveragePool: _positions,
+    AdaptiveAveragePool: _shared,
+}
+"""How many numbers a mean is of, at most."""
+
 _ERRORS: Mapping[type[Definition], _Rule] = {
     **dict.fromkeys(_MOVING, _exact),
     Conv: _products,
     ConvTranspose: _products,
     Linear: _matrix,
-    AveragePool: _mean(_window),
-    GlobalAveragePool: _mean(_positions),
-    AdaptiveAveragePool: _mean(_shared),
+    **{kind: _mean(count) for kind, count in _COUNTS.items()},
     Upsample: _upsampled,
     Add: lambda prepared, unit: (len(prepared.layer.inputs) - 1) * unit,
     Multiply: lambda prepared, unit: compounded(len(prepared.layer.inputs) - 1, unit),

@@ -40,6 +40,11 @@ class Precision:
         return 2.0 ** max(self.lowest, -1074)
 
     @property
+    def normal(self) -> float:
+        """The smallest number with all digits: below it, rounding is off by at most u of this."""
+        return self.smallest / (2 * self.unit)
+
+    @property
     def largest(self) -> float:
         return (2.0 - 2.0 ** (1 - self.digits)) * 2.0**self.highest
 

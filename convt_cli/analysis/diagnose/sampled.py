@@ -55,7 +55,7 @@ def _summed(subject: Subject, products: Array, channels: Array) -> Reckoning:
         values, sizes = values + bias[channels], sizes + abs(bias[channels])
     # two roundings of operands at most; whether there are any, the whole layer will tell
     relative = relative_error(subject.prepared, subject.accumulator)
-    return with_errors(values, sizes, relative, 2, subject.accumulator)
+    return with_errors(values, sizes, relative, 2, subject.accumulator, partials=sizes)
 
 
 def _along(index: Array, number: int, rank: int) -> Array:

@@ -49,19 +49,27 @@ class Npz(ArrayFormat):
 def _member(archive: zipfile.ZipFile, path: str, key: str) -> zipfile.ZipInfo:
     """The member that holds the array `key`; without a key, the only member."""
     names = [info.filename for info in archive.infolist()]
-    # Nothing is unpacked, and NumPy writes a / in front as it stands in a name: ONNX's begin so.
-    if any(leads_out(name.removeprefix("/")) for name in names):
+    keys = [key_of(name) for name in names]
+    if any(map(leads_out, keys)):
         raise damaged(path, "it has a member whose name leads out of it")
-    keys = [name.removesuffix(".npy") for name in names]
     if len(set(keys)) < len(keys):
         raise damaged(path, "two of its members have the same name")
-    wanted = key or (keys[0] if len(keys) == 1 else "")
+    wanted = key.removeprefix("/") or (keys[0] if len(keys) == 1 else "")
     if wanted not in keys:
         raise missing_array(path, key, keys)
     member = archive.infolist()[keys.index(wanted)]
     if member.compress_type not in _METHODS:
         raise damaged(path, f"'{member.filename}' is compressed in another way than NumPy's")
     return member
+
+
+def key_of(member: str) -> str:
+    """The key of a member: without .npy, and without the / that NumPy leaves in front of a key.
+
+    >>> key_of("/model.0/conv.npy")
+    'model.0/conv'
+    """
+    return member.removeprefix("/").removesuffix(".npy")
 
 
 def leads_out(name: str) -> bool:

@@ -99,6 +99,53 @@ def test_overflow_in_the_accumulator_is_rounding(spec: WriteSpec) -> None:
         assert wide.verdict == "different"
 
 
+@pytest.mark.parametrize(
+    ("weight", "x"),
+    [
+        ([1000], [2.0**-26]),  # which float16 rounds to 0
+        ([2.0**-26], [1000]),
+        ([1000], [3 * 2.0**-25]),  # to a third more
+        ([1e-3], [1e5]),  # to infinity
+        ([-1e5], [1e-3]),
+        ([0], [1e5]),  # to infinity, and 0 times that is nan
+    ],
+)
+def test_operands_that_the_accumulator_cannot_hold_are_rounding(
+    spec: WriteSpec, weight: list[float], x: list[float]
+) -> None:
+    np.save("w.npy", floats("float32", [weight]))
+    text = (
+        f"input: [{len(x)}]\nlayers: [{{name: one, type: linear, out_features: 1, weight: w.npy}}]"
+    )
+    network = load_spec(spec(text))
+    with np.errstate(all="ignore"):
+        y = summed(floats("float16", weight) * floats("float16", x), "float16", "given")
+    source, got = floats("float32", x), floats("float32", [y])
+    assert diagnose(network, source, got, layer="one", accumulator="float16").verdict == "rounding"
+    assert diagnose(network, source, got, layer="one").verdict == "different"
+
+
+PARTLY_TOO_LARGE = {
+    "type: avg_pool, kernel_size: 2": lambda x: (x[..., :1] + x[..., 1:]).sum(2, keepdims=True) / 4,
+    "type: global_avg_pool": lambda x: (x[..., :1] + x[..., 1:]).sum(2, keepdims=True) / 4,
+    "type: batch_norm, running_mean: [0], running_var: [0], weight: [0.001]": lambda x: (
+        x / np.sqrt(floats("float16", 1e-5)) * floats("float16", 0.001)
+    ),
+}
+
+
+@pytest.mark.parametrize("layer", PARTLY_TOO_LARGE)
+def test_a_partial_result_that_overflows_is_rounding(spec: WriteSpec, layer: str) -> None:
+    network = load_spec(spec(f"input: [1, 2, 2]\nlayers: [{{name: one, {layer}}}]"))
+    for x, verdict in ((30000, "rounding"), (16, "different")):
+        source = np.full((1, 1, 2, 2), x, np.float16)
+        with np.errstate(all="ignore"):
+            y = PARTLY_TOO_LARGE[layer](source)
+        assert np.isinf(y).all() == (verdict == "rounding")
+        lost = np.full_like(y, np.inf)
+        assert diagnose(network, source, lost, layer="one").verdict == verdict
+
+
 Made = Callable[[Any], Any]
 
 SCALE, SHIFT = floats("float32", [1, 2, 3]), floats("float32", [0.1, 0.2, 0.3])
