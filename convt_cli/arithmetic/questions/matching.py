@@ -2,9 +2,9 @@
 
 Layers of one type that both networks call the same are the same.  Between these the longest runs
 of layers with the same type, shapes and windows are, then those of one name, then those of one
-type; and so on in the gaps that are left.  A name that is a type and its running number was not
-chosen: it says less than the place does.  Branches may stand in another order: of what is still
-left, layers are the same that look the same and read the same.
+type; and so on in the gaps that are left.  A name that ends in a running number, as conv1 of a spec
+or Cast_28 of an exporter, was not chosen: it says less than the place does.  Branches may stand in
+another order: of what is still left, layers are the same that look the same and read the same.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def _runs(was: _Layers, now: _Layers, keys: Sequence[_Key]) -> Iterator[tuple[st
 
 def _chosen_names(layers: _Layers) -> set[tuple[str, str]]:
     """(name, type) of the layers whose names are more than a running number."""
-    chosen = (one for one in layers if not re.fullmatch(rf"{one.type}[0-9]+", one.name))
+    chosen = (one for one in layers if not re.fullmatch(rf"(.*_|{one.type})[0-9]+", one.name))
     return {(one.name, one.type) for one in chosen}
 
 
