@@ -13,7 +13,12 @@ from convt_cli.errors import visible
 from convt_cli.render.text import Grid, Line, columns_of, grid_lines, grid_of, total_width
 from convt_cli.reports.table import CellKind, Table
 
-_BREAKS = re.compile(r"(?<=[ _./])")  # where a text may be broken; a number may be nowhere
+_NOWHERE = re.compile(r"(?!)")
+_BREAKS = {
+    CellKind.TEXT: re.compile(r"(?<=[ _./])"),
+    CellKind.COUNT: re.compile(r"(?<= )"),  # words among numbers, which have no spaces
+}
+"""Where a cell may be broken, by the kind of its column; other numbers may be nowhere."""
 
 
 def fitted_lines(table: Table, width: int) -> list[Line]:
@@ -70,8 +75,8 @@ def _wrapped(grid: Grid, width: int) -> Grid:
         widths[widest] -= 1
     rows = [
         [
-            [part for line in cell for part in _broken(line, width)]
-            for cell, width in zip(row, widths)
+            [part for line in cell for part in _broken(_pieces(line, column.kind), width)]
+            for cell, column, width in zip(row, grid.columns, widths)
         ]
         for row in grid.rows
     ]
@@ -79,17 +84,21 @@ def _wrapped(grid: Grid, width: int) -> Grid:
 
 
 def _least_width(grid: Grid, column: int) -> int:
-    """The least width of a column: its longest unbreakable piece; for numbers its full width."""
-    if grid.columns[column].kind is not CellKind.TEXT:
-        return grid.widths()[column]
+    """The least width of a column: its longest unbreakable piece."""
+    kind = grid.columns[column].kind
     lines = [line for row in (grid.titles, *grid.rows) for line in row[column]]
-    return max(columns_of(piece.rstrip()) for line in lines for piece in _BREAKS.split(line))
+    return max(columns_of(piece.rstrip()) for line in lines for piece in _pieces(line, kind))
 
 
-def _broken(line: str, width: int) -> list[str]:
-    """The pieces of a line, each at most `width` wide if a break allows it."""
+def _pieces(line: str, kind: CellKind) -> list[str]:
+    """The unbreakable pieces of a line in a column of this kind."""
+    return _BREAKS.get(kind, _NOWHERE).split(line)
+
+
+def _broken(pieces: list[str], width: int) -> list[str]:
+    """Lines of the pieces, each at most `width` wide if a break allows it."""
     lines = [""]
-    for piece in _BREAKS.split(line):
+    for piece in pieces:
         if lines[-1] and columns_of(lines[-1] + piece.rstrip()) > width:
             lines.append("")
         lines[-1] += piece

@@ -151,6 +151,19 @@ class TestTerminal:
         lines = on_terminal(report(("a", (3, 224, 224), 14208, 5, "word " * 30))).splitlines()
         assert max(map(columns_of, lines)) <= width
 
+    def test_words_among_numbers_are_folded_and_numbers_are_not(
+        self, columns: pytest.MonkeyPatch
+    ) -> None:
+        columns.setenv("COLUMNS", "60")
+        words: Any = "conv 3×3, output 64×570×570, 36,928 parameters"
+        rows: list[tuple[Cell, ...]] = [
+            ("a", (1,), words, 3, None),
+            ("b", (1,), 11_893_211_136, 3, None),
+        ]
+        text = on_terminal(report(*rows))
+        assert max(map(columns_of, text.splitlines())) <= 60
+        assert all(word in text for word in (*words.split(), "11,893,211,136"))
+
     def test_a_long_text_is_folded_and_not_cut(self, columns: pytest.MonkeyPatch) -> None:
         columns.setenv("COLUMNS", "60")
         why = " ".join(f"reason{number}" for number in range(30))

@@ -126,9 +126,10 @@ def difference(was: Network, now: Network) -> Difference:
     >>> difference(same, other).layers[0].now["output"]
     (8, 4, 4)
     """
-    pairs = matched(was, now)
-    first = _Side.of(was, pairs | _input_pairs(was, now))
-    second = _Side.of(now, {name: name for name in pairs.values()})
+    known = matched(was, now)
+    first = _Side.of(was, known)
+    second = _Side.of(now, {name: name for name in known.values()})
+    pairs = {old: new for old, new in known.items() if old in first.facts}
     changes = {new: _change(first, old, second, new) for old, new in pairs.items()}
     return Difference(
         was=first.whole,
@@ -139,22 +140,24 @@ def difference(was: Network, now: Network) -> Difference:
     )
 
 
-def _input_pairs(was: Network, now: Network) -> dict[str, str]:
-    """The name in `now` of every input of `was`: its own, or that in its place."""
-    first, second = [[name for name, _ in network.inputs] for network in (was, now)]
-    return dict(zip(first, first if set(first) == set(second) else second))
-
-
 def _change(first: _Side, old: str, second: _Side, new: str) -> LayerDifference | None:
     """The facts that differ of a layer which both networks have; None if none but the name."""
     was, now = first.facts[old], second.facts[new]
     differing = {name for name in {**was, **now} if was.get(name) != now.get(name)}
     if first.reads(old) == second.reads(new):
         differing.discard("from")
+    if _trained(was) == _trained(now):
+        differing -= {"parameters", "not_trained"}
     if differing <= {"name"}:
         return None
     was, now = [{key: side[key] for key in side if key in differing} for side in (was, now)]
     return LayerDifference(layer=new, was=was, now=now)
+
+
+def _trained(facts: Facts) -> int:
+    """The parameters without those that are kept, which frameworks count or leave out."""
+    count: int = facts["parameters"] - facts["not_trained"]
+    return count
 
 
 def _in_order(

@@ -59,7 +59,13 @@ def called(layer: NetworkLayer, names: dict[str, str]) -> NetworkLayer:
 
 def renamed(network: Network) -> Network:
     """`network` under names that it does not have."""
-    names = {layer.name: f"/{n}/{layer.name}" for n, layer in enumerate(network.layers)}
+    return with_names(
+        network, {layer.name: f"/{n}/{layer.name}" for n, layer in enumerate(network.layers)}
+    )
+
+
+def with_names(network: Network, names: dict[str, str]) -> Network:
+    """`network` with the names of its layers replaced."""
     layers: Any = tuple(called(layer, names) for layer in network.layers)
     return replace(network, layers=layers, outputs=tuple(names[one] for one in network.outputs))
 
@@ -162,6 +168,24 @@ class TestFacts:
         ]
         assert difference(*nets).layers == ()
 
+    def test_statistics_that_one_framework_counts_are_no_difference(self, spec: WriteSpec) -> None:
+        """Keras counts the kept means and variances among the parameters, and PyTorch does not."""
+        text = "framework: %s\ninput: [4, 4, 4]\nlayers: [{name: n, type: batch_norm, %s}]"
+        was, same, other = (
+            load_spec(spec(text % (framework, keys), f"{n}.yaml"))
+            for n, (framework, keys) in enumerate(
+                (
+                    ("keras", "eps: 0.001"),
+                    ("pytorch", "eps: 0.001"),
+                    ("pytorch", "eps: 0.001, affine: false"),
+                )
+            )
+        )
+        found = difference(was, same)
+        assert (found.is_equal, found.was["parameters"], found.now["parameters"]) == (True, 16, 8)
+        (one,) = difference(was, other).layers
+        assert one.now == {"parameters": 0, "not_trained": 0}
+
     @pytest.mark.parametrize(
         ("layer", "setting", "fact"),
         [
@@ -181,6 +205,8 @@ class TestFacts:
             ("{type: elu}", "alpha=0.2", "alpha"),
             ("{type: clip, minimum: 0}", "maximum=6", "maximum"),
             ("{type: gelu}", "approximate=tanh", "approximate"),
+            ("{type: function, function: exp}", "function=log", "function"),
+            ("{type: power, exponent: 2}", "exponent=3", "exponent"),
             ("{type: softmax}", "axis=1", "axes"),
             ("{type: batch_norm}", "eps=0.001", "eps"),
             ("{type: group_norm, num_groups: 2}", "num_groups=4", "num_groups"),
@@ -249,6 +275,29 @@ class TestMatching:
         was = load_spec(spec(two.format(first=one, second=other)))
         now = load_spec(spec(two.format(first=other, second=one), "b.yaml"))
         assert difference(was, now).layers == ()
+
+    def test_a_name_that_means_another_layer_is_no_match(self, spec: WriteSpec) -> None:
+        """Keras gives a layer's name to its activation, PyTorch to the convolution."""
+        exchanged = (
+            ("name: stem", "name: stem/conv"), ("name: act", "name: stem"), ("act]", "stem]")
+        )  # fmt: skip
+        assert self.changes(spec, *exchanged) == []
+
+    def test_branches_in_another_order_make_no_difference(self, spec: WriteSpec) -> None:
+        """Of two branches with other names one is found in its place, the other by its source."""
+        text = "input: {%s: [1, 8, 8]}\nlayers: [%s, %s, {type: concat, from: [%s, %s]}]"
+        conv = "{name: %s, type: conv, out_channels: 1, kernel_size: %d, padding: same, from: %s}"
+        was = text % ("x", conv % ("a", 1, "x"), conv % ("b", 3, "x"), "a", "b")
+        now = text % ("y", conv % ("d", 3, "y"), conv % ("c", 1, "y"), "c", "d")
+        found = difference(load_spec(spec(was)), load_spec(spec(now, "b.yaml")))
+        assert (found.layers, set(found.renamed)) == ((), {("a", "c"), ("b", "d")})
+
+    def test_the_running_numbers_of_an_exporter_are_no_names(self) -> None:
+        """Another exporter leaves out some of them."""
+        network = load_spec("; ".join(["nn.ReLU()"] * 8), input={"": (1, 4)})
+        names = {one.name: f"/Op_{n}" for n, one in enumerate(network.layers)}
+        others = {one.name: f"/Op_{n + n // 3}" for n, one in enumerate(network.layers)}
+        assert difference(with_names(network, names), with_names(network, others)).is_equal
 
     def test_running_numbers_are_no_names(self, spec: WriteSpec) -> None:
         """A layer put in front gives every layer behind it the next one's name."""
