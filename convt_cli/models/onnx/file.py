@@ -3,7 +3,7 @@
 What a file claims is checked before it is believed: a tensor has as many bytes as its shape
 takes, and external data lies inside the model's folder and inside its own file.  The package
 `onnx` does no more than parse; nothing of a model is executed, and no function of the package
-that opens files is called.
+that opens files is called.  The numbers of large tensors stay in the file until they are asked for.
 """
 
 from __future__ import annotations
@@ -12,17 +12,27 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, BinaryIO
 
 from convt_cli.errors import ConvtError, FileError, RequestError, shown
 from convt_cli.io import memory
 from convt_cli.io.conflicts import note_named
 from convt_cli.io.folders import Folder
-from convt_cli.io.reading import HEAD, Opened, open_regular
+from convt_cli.io.reading import HEAD, Opened, open_regular, require_unchanged
 from convt_cli.io.stand_ins import require_no_stand_in
-from convt_cli.models.onnx.graph import Graph
+from convt_cli.models.onnx.graph import MOST_VALUES, Graph
+from convt_cli.models.onnx.marks import (
+    Edit,
+    edited,
+    edited_size,
+    extent_of,
+    marking,
+    read_extent,
+)
 from convt_cli.models.onnx.nodes import MOST_PARTS, NodeReader, input_of, text
 from convt_cli.models.onnx.tensors import (
+    Content,
     byte_count,
     content_of,
     is_outside,
@@ -31,25 +41,34 @@ from convt_cli.models.onnx.tensors import (
     parts,
     tensor_of,
 )
-from convt_cli.models.onnx.wire import MOST_FIELDS, parsing_needs
+from convt_cli.models.onnx.wire import MOST_FIELDS, NoMessage, parsing_needs
 
 MOST_BYTES = 2**31
 """Bytes of a file; protobuf has no larger messages."""
+
+_MOST_KNOWN = 8 * MOST_VALUES
+"""Bytes of a constant at most whose numbers are among the graph's values."""
 
 _WITH_OPSETS = 3
 """The version of ONNX's format from which on a model has to say its opset."""
 
 _MORE_MEMORY = "use a machine with more memory"
+_EXPORT_AGAIN = "export the model again"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """A model that has been read: its graph as plain values, and the bytes of its constants."""
+    """A model that has been read: its graph as plain values, and the bytes of its constants.
+
+    The file is opened again for the bytes, and has to be as it was: `_status`.
+    """
 
     path: str
     graph: Graph
     _tensors: dict[str, Any]
     _folder: Folder
+    _opened: Opened
+    _status: os.stat_result
 
     def content(self, name: str) -> bytes:
         """The bytes of a constant, row-major and little-endian.
@@ -67,7 +86,9 @@ class Model:
         if is_outside(stored):
             return self._external(stored)
         self._require(byte_count(stored))
-        return own_content(stored)
+        with self._opened(self.path) as file:
+            require_unchanged(self.path, self._status, os.fstat(file.fileno()))
+            return _content(file, stored)
 
     def _external(self, stored: Any) -> bytes:
         """The bytes of a dense tensor in another file.  Raises ValueError if they do not fit it."""
@@ -107,24 +128,24 @@ def open_model(path: str, *, allow_outside: bool = False, within: Folder | None 
     """
     message = _message_type()
     folder = within.below(path) if within else Folder.of(path, allow_outside=allow_outside)
-    content = _read(path, within.opened if within else open_regular)
-    _require_parsable(path, content, message.DESCRIPTOR)
-    proto = _parsed(path, content, message)
-    del content
-    with _reporting_damage(path):
-        if not proto.HasField("graph"):
-            raise ValueError("it holds no graph")
-        _require_bounded(proto.graph)
-        graph, tensors = _graph(proto)
-        model = Model(
+    opened = within.opened if within else open_regular
+    with opened(path) as file:
+        proto = _read(path, file, message)
+        with _reporting_damage(path):
+            if not proto.HasField("graph"):
+                raise ValueError("it holds no graph")
+            _require_bounded(proto.graph)
+            graph, tensors = _graph(proto, partial(_content, file))
+            for location in _external_locations(tensors):
+                note_named(folder.resolved(location))
+        return Model(
             path=path,
             graph=graph,
             _tensors=tensors,
             _folder=folder,
+            _opened=opened,
+            _status=os.fstat(file.fileno()),
         )
-        for location in _external_locations(tensors):
-            note_named(folder.resolved(location))
-    return model
 
 
 def _message_type() -> Any:
@@ -142,21 +163,48 @@ def _message_type() -> Any:
     return ModelProto
 
 
-def _read(path: str, opened: Opened) -> bytes:
-    """The bytes of the file.  Raises FileError (E401, E405), RequestError (E501)."""
-    with opened(path) as file:
-        size = os.fstat(file.fileno()).st_size
-        if not 0 < size < MOST_BYTES:
-            reason = "it is empty" if not size else "a protobuf file ends below 2 GiB"
-            raise _damaged(path, ValueError(reason), help="is it the file that was meant?")
-        memory.require(3 * size, f"the model {shown(path)}", help=_MORE_MEMORY)
-        return file.read(size)
+def _read(path: str, file: BinaryIO, message: Any) -> Any:
+    """The file parsed as a `message`, with marks for numbers.
+
+    Raises FileError (E405), RequestError (E501).
+    """
+    size = os.fstat(file.fileno()).st_size
+    if not 0 < size < MOST_BYTES:
+        reason = "it is empty" if not size else "a protobuf file ends below 2 GiB"
+        raise _damaged(path, ValueError(reason), help="is it the file that was meant?")
+    try:
+        edits = marking(file, message.DESCRIPTOR)
+    except NoMessage:
+        # Parsing the whole of it says what is wrong; nothing is read from what parses all the same.
+        _parsed_edited(path, file, [], message)
+        raise _damaged(path, ValueError("its lengths do not fit"), help=_EXPORT_AGAIN) from None
+    return _parsed_edited(path, file, edits, message)
 
 
-def _require_parsable(path: str, content: bytes, descriptor: Any) -> None:
-    """Raise RequestError (E501) unless there is memory for what `content` is parsed to."""
+def _parsed_edited(path: str, file: BinaryIO, edits: list[Edit], message: Any) -> Any:
+    """As `_parsed`, of the file after the edits.  Raises RequestError (E501) too."""
+    replaced = (edit.end - edit.begin for edit in edits)
+    known = sum(one for one in replaced if one <= _MOST_KNOWN)
+    needed = 3 * edited_size(file, edits) + known
+    memory.require(needed, f"the model {shown(path)}", help=_MORE_MEMORY)
+    content = edited(file, edits)
+    _require_parsable(path, content, known, message.DESCRIPTOR)
+    return _parsed(path, content, message)
+
+
+def _content(file: BinaryIO, stored: Any) -> bytes:
+    """The bytes of a dense tensor of the model in `file`."""
+    extent = extent_of(stored.raw_data)
+    return read_extent(file, extent) if extent else own_content(stored)
+
+
+def _require_parsable(path: str, content: bytes, numbers: int, descriptor: Any) -> None:
+    """Raise RequestError (E501) unless there is memory for what `content` is parsed to.
+
+    The graph's values hold `numbers` bytes more, which have marks in `content`.
+    """
     needs = parsing_needs(content, descriptor)
-    size = 2 * len(content) + needs.size
+    size = 2 * len(content) + numbers + needs.size
     if needs.fields > MOST_FIELDS:
         there = memory.available()
         known = "" if there is None else f", {memory.text(there)} there"
@@ -176,20 +224,20 @@ def _require_bounded(graph: Any) -> None:
             raise ValueError(f"it has more than {MOST_PARTS:,} entries of {part}")
 
 
-def _graph(proto: Any) -> tuple[Graph, dict[str, Any]]:
+def _graph(proto: Any, content: Content) -> tuple[Graph, dict[str, Any]]:
     """The plain value of a ModelProto's graph, and the tensors of its constants by name."""
     graph = proto.graph
     opsets = [one.version for one in proto.opset_import if one.domain in ("", "ai.onnx")]
     if proto.ir_version >= _WITH_OPSETS and not proto.opset_import:
         raise ValueError("it names no opset: was it cut short?")
     opset = max(opsets, default=1)
-    reader = NodeReader(proto.functions, opset)
+    reader = NodeReader(proto.functions, opset, content)
     nodes, tensors = reader.graph(graph), reader.tensors
     found = Graph(
         opset=opset,
         inputs=tuple(input_of(one) for one in graph.input if one.name not in tensors),
         outputs=tuple(text(one.name) for one in graph.output),
-        constants={name: tensor_of(name, tensor) for name, tensor in tensors.items()},
+        constants={name: tensor_of(name, tensor, content) for name, tensor in tensors.items()},
         nodes=nodes,
         producer=f"{text(proto.producer_name)} {text(proto.producer_version)}".strip(),
     )
@@ -235,7 +283,7 @@ def _reporting_damage(path: str) -> Iterator[None]:
     except (ConvtError, MemoryError):
         raise
     except Exception as error:
-        raise _damaged(path, error, help="export the model again") from None
+        raise _damaged(path, error, help=_EXPORT_AGAIN) from None
 
 
 def _damaged(path: str, error: Exception, *, help: str) -> FileError:

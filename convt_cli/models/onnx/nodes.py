@@ -13,7 +13,7 @@ from typing import Any
 
 from convt_cli.models.inputs import Input
 from convt_cli.models.onnx.graph import Attribute, Body, Node
-from convt_cli.models.onnx.tensors import tensor_of
+from convt_cli.models.onnx.tensors import Content, tensor_of
 
 MOST_PARTS = 200_000
 """How many nodes a graph may have, and how many constants, inputs and outputs."""
@@ -72,9 +72,13 @@ _MODEL = _Scope(names={}, attributes={})
 class NodeReader:
     """Reads the nodes of a graph; `tensors` are the constants met so far, by name."""
 
-    def __init__(self, functions: Iterable[Any], opset: int) -> None:
-        """`functions` are the model's own, of which those of another opset stay calls."""
+    def __init__(self, functions: Iterable[Any], opset: int, content: Content) -> None:
+        """`functions` are the model's own, of which those of another opset stay calls.
+
+        `content` gives the bytes of dense tensors in the model.
+        """
         self.tensors: dict[str, Any] = {}
+        self._content = content
         self._functions = {
             _key_of(one, one.name): one for one in functions if _has_opset(one, opset)
         }
@@ -138,7 +142,7 @@ class NodeReader:
             operator=operator if domain in _OWN_DOMAINS else f"{domain}.{operator}",
             inputs=tuple(map(scope.called, node.input)),
             outputs=tuple(map(scope.called, node.output)),
-            attributes={name: _attribute(one) for name, one in attributes.items()},
+            attributes={name: _attribute(one, self._content) for name, one in attributes.items()},
             bodies=dict(self._bodies(node, attributes, scope)),
         )
 
@@ -254,7 +258,7 @@ def text(name: str | bytes) -> str:
     return name
 
 
-def _attribute(attribute: Any) -> Attribute:
+def _attribute(attribute: Any, content: Content) -> Attribute:
     """An attribute's value; None for kinds that no operator here has, such as graphs."""
     match attribute.type:  # the numbers of AttributeProto.AttributeType
         case 0:
@@ -266,7 +270,7 @@ def _attribute(attribute: Any) -> Attribute:
         case 3:  # STRING
             return bytes(attribute.s).decode("utf-8", errors="replace")
         case 4:  # TENSOR
-            return tensor_of(attribute.name, attribute.t)
+            return tensor_of(attribute.name, attribute.t, content)
         case 6:  # FLOATS
             return tuple(attribute.floats)
         case 7:  # INTS

@@ -15,6 +15,7 @@ from math import prod
 from typing import Any, NamedTuple
 
 from convt_cli.models.onnx.graph import MOST_VALUES, Tensor
+from convt_cli.models.onnx.marks import extent_of
 
 _MOST_AXES = 16
 """Axes of a tensor; a weight has 5 at most."""
@@ -65,8 +66,11 @@ _NEVER_SIZES = ("complex64", "complex128", "bfloat16")
 """Types in which models keep no sizes, so that import skips the numbers; `weights` reads them."""
 
 
-def tensor_of(name: str, stored: Any) -> Tensor:
-    """The plain value of a tensor.  Raises ValueError where it is not what it claims to be."""
+def tensor_of(name: str, stored: Any, content: Content) -> Tensor:
+    """The plain value of a tensor; `content` gives the bytes of dense ones in the model.
+
+    Raises ValueError where it is not what it claims to be.
+    """
     shape = tuple(stored.dims)
     if len(shape) > _MOST_AXES or any(size < 0 for size in shape):
         raise ValueError(f"the constant '{name}' has the shape {shape}")
@@ -81,7 +85,7 @@ def tensor_of(name: str, stored: Any) -> Tensor:
         _require_complete(name, part)
     is_small = prod(shape) <= MOST_VALUES and element.name not in _NEVER_SIZES
     known = is_small and not any(map(is_outside, parts(stored)))
-    packed = content_of(stored, own_content) if known else None
+    packed = content_of(stored, content) if known else None
     return Tensor(shape=shape, element=element.name, packed=packed)
 
 
@@ -122,7 +126,7 @@ def content_of(stored: Any, content: Content) -> bytes:
 
 
 def own_content(stored: Any) -> bytes:
-    """The bytes of a dense tensor that lie in the model, row-major and little-endian."""
+    """The bytes of a dense tensor that lie in the message, row-major and little-endian."""
     if stored.HasField("raw_data"):
         return bytes(stored.raw_data)
     element = _ELEMENTS[stored.data_type]
@@ -149,7 +153,8 @@ def _require_complete(name: str, stored: Any) -> None:
 def _length(stored: Any, element: _Element) -> int:
     """How many bytes the numbers of a dense tensor take, packed."""
     if stored.HasField("raw_data"):
-        return len(stored.raw_data)
+        extent = extent_of(stored.raw_data)
+        return extent.size if extent else len(stored.raw_data)
     return len(getattr(stored, element.field)) * struct.calcsize(element.packed)
 
 

@@ -40,7 +40,7 @@ _MESSAGES, _TEXTS, _BYTES = (10, 11), (9,), (12,)
 _FIELD_SIZES = {1: 8, 2: 4, 6: 8, 7: 4}
 """Bytes on the wire of the field types that have a fixed size, by protobuf's number of the type."""
 
-_WITH_LENGTH = 2
+WITH_LENGTH = 2
 """Protobuf's number of the wire type whose fields begin with their length."""
 
 _WIRE_SIZES = {1: 8, 5: 4}
@@ -56,31 +56,33 @@ class Needs:
 
 
 @dataclass(slots=True)
-class _Field:
+class Field:
     """One field of a message type: the message in it, or else the bytes that its content takes.
 
     Memory is `per_field`, and `per_byte` for each byte that the content has on the wire.
+    `is_raw` says that the content is the numbers of a tensor, as they lie in memory.
     """
 
-    message: dict[int, _Field] | None = None
+    message: dict[int, Field] | None = None
+    is_raw: bool = False
     per_field: int = 0
     per_byte: int = 0
 
 
-_UNKNOWN = _Field(per_field=_PER_NUMBER, per_byte=2)
+_UNKNOWN = Field(per_field=_PER_NUMBER, per_byte=2)
 """A field that the schema does not have; protobuf keeps its bytes."""
 
 
 @dataclass(slots=True)
-class _Schema:
+class Schema:
     """The fields of message types, by the type's name and the field's number.
 
     Types are described once, as they are met, because a type can hold itself.
     """
 
-    types: dict[str, dict[int, _Field]] = field(default_factory=dict)
+    types: dict[str, dict[int, Field]] = field(default_factory=dict)
 
-    def of(self, descriptor: Any) -> dict[int, _Field]:
+    def of(self, descriptor: Any) -> dict[int, Field]:
         """The fields of one type, by their numbers."""
         known = self.types.get(descriptor.full_name)
         if known is not None:
@@ -91,17 +93,18 @@ class _Schema:
             found[one.number] = self._field(one, in_tensor=in_tensor)
         return found
 
-    def _field(self, one: Any, *, in_tensor: bool) -> _Field:
+    def _field(self, one: Any, *, in_tensor: bool) -> Field:
         if one.type in _MESSAGES:
             kept = one.message_type.name in _KEPT
             cost = _PER_KEPT_MESSAGE if kept else _PER_MESSAGE
-            return _Field(message=self.of(one.message_type), per_field=cost)
+            return Field(message=self.of(one.message_type), per_field=cost)
         if one.type in _TEXTS:
-            return _Field(per_field=_PER_NAME, per_byte=8)  # letters take up to 4 bytes each
+            return Field(per_field=_PER_NAME, per_byte=8)  # letters take up to 4 bytes each
         if one.type in _BYTES:
-            return _Field(per_field=_PER_NAME, per_byte=0 if in_tensor else 3)
+            is_raw = in_tensor and one.name == "raw_data"
+            return Field(is_raw=is_raw, per_field=_PER_NAME, per_byte=0 if in_tensor else 3)
         per_byte = _PER_PACKED_BYTE if in_tensor else _PER_NUMBER
-        return _Field(per_field=_PER_NUMBER, per_byte=per_byte // _FIELD_SIZES.get(one.type, 1))
+        return Field(per_field=_PER_NUMBER, per_byte=per_byte // _FIELD_SIZES.get(one.type, 1))
 
 
 def parsing_needs(content: bytes, descriptor: Any) -> Needs:
@@ -110,12 +113,12 @@ def parsing_needs(content: bytes, descriptor: Any) -> Needs:
     The counting ends where the bytes are no message, as parsing does.
     """
     counted = _Count()
-    with suppress(_NoMessage, IndexError):  # IndexError: the bytes end within a number
-        _count(content, _Schema().of(descriptor), counted)
+    with suppress(NoMessage, IndexError):  # IndexError: the bytes end within a number
+        _count(content, Schema().of(descriptor), counted)
     return Needs(counted.size, counted.fields)
 
 
-class _NoMessage(Exception):
+class NoMessage(Exception):
     """The bytes are no protobuf message."""
 
 
@@ -127,23 +130,23 @@ class _Count:
     fields: int = 0
 
 
-def _count(content: bytes, known: dict[int, _Field], counted: _Count) -> None:
+def _count(content: bytes, known: dict[int, Field], counted: _Count) -> None:
     """Walk over the fields of nested messages, up to `MOST_FIELDS`."""
     place, end = 0, len(content)
-    outer: list[tuple[int, dict[int, _Field]]] = []  # ends and fields of the messages around
+    outer: list[tuple[int, dict[int, Field]]] = []  # ends and fields of the messages around
     while counted.fields <= MOST_FIELDS:
         while place >= end:
             if place > end or not outer:
                 return
             end, known = outer.pop()
         counted.fields += 1
-        tag, place = _number(content, place)  # the field's number, and 3 bits of wire type
+        tag, place = number_at(content, place)  # the field's number, and 3 bits of wire type
         one, kind = known.get(tag >> 3, _UNKNOWN), tag & 7
         counted.size += one.per_field
-        if kind != _WITH_LENGTH:
-            place = _behind(content, place, kind)
+        if kind != WITH_LENGTH:
+            place = behind(content, place, kind)
             continue
-        length, place = _number(content, place)
+        length, place = number_at(content, place)
         if one.message is None or not length:
             counted.size += length * one.per_byte
             place += length
@@ -152,7 +155,7 @@ def _count(content: bytes, known: dict[int, _Field], counted: _Count) -> None:
             end, known = place + length, one.message
 
 
-def _number(content: bytes, place: int) -> tuple[int, int]:
+def number_at(content: bytes, place: int) -> tuple[int, int]:
     """The varint at `place` (7 bits a byte, the lowest first), and the place behind it."""
     number = content[place]
     place += 1
@@ -165,9 +168,9 @@ def _number(content: bytes, place: int) -> tuple[int, int]:
         number |= (byte & 127) << shift
         if byte < 128:
             return number, place
-    raise _NoMessage
+    raise NoMessage
 
 
-def _behind(content: bytes, place: int, kind: int) -> int:
+def behind(content: bytes, place: int, kind: int) -> int:
     """The place behind a field of one number that begins at `place`."""
-    return _number(content, place)[1] if kind == 0 else place + _WIRE_SIZES.get(kind, 0)
+    return place + _WIRE_SIZES.get(kind, 0) if kind else number_at(content, place)[1]
