@@ -140,8 +140,6 @@ _KEYS: dict[type, _Read] = {
     HardSigmoid: lambda one, _, rules: _line(one.line(rules)),
     HardSwish: lambda one, _, __: _line(one.line),
     Gelu: lambda one, _, rules: {"approximate": "tanh" if one.uses_tanh(rules) else "none"},
-    Function: lambda one, _, __: {"function": one.function},
-    Power: lambda one, _, __: {"exponent": one.exponent},
     Softmax: lambda one, layer, rules: {"axes": one.axes(len(layer.output), rules)},
     GroupNorm: lambda one, _, rules: {
         "num_groups": one.groups(rules),
