@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, NamedTuple
 from convt_cli.models.onnx import wire
 from convt_cli.models.onnx.wire import WITH_LENGTH, Field, NoMessage, Schema, behind, number_at
 
-KEPT = 2**8
+KEPT = 2**10
 """Bytes of numbers up to which they are kept; in place of more there is a mark."""
 
 _MARK = struct.Struct(f"<QQ{KEPT - 15}x")

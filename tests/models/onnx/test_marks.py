@@ -106,8 +106,8 @@ class TestWire:
     """What protobuf may write, and `onnx` does not."""
 
     def tensor(self, *raw: bytes) -> bytes:
-        """A uint8 tensor of 300 numbers."""
-        shape = b"\x08\xac\x02\x10\x02"
+        """A uint8 tensor of 3000 numbers."""
+        shape = b"\x08\xb8\x17\x10\x02"
         return shape + field(8, b"w") + b"".join(field(9, one) for one in raw)
 
     def assert_as_onnx(self, content: bytes) -> None:
@@ -115,29 +115,29 @@ class TestWire:
         assert opened(content).content("w") == expected.raw_data
 
     def test_lengths_that_are_longer_than_they_need_to_be(self) -> None:
-        self.assert_as_onnx(field(7, field(5, self.tensor(b"\1\2\3" * 100))))
+        self.assert_as_onnx(field(7, field(5, self.tensor(b"\1\2\3" * 1000))))
 
-    @pytest.mark.parametrize("before", [5, KEPT, KEPT + 1, 299, 1000])
+    @pytest.mark.parametrize("before", [5, KEPT, KEPT + 1, 2999, 9000])
     def test_of_numbers_that_are_given_twice_the_last_count(self, before: int) -> None:
-        raw = (bytes(before), b"\1\2\3" * 100)
+        raw = (bytes(before), b"\1\2\3" * 1000)
         self.assert_as_onnx(field(7, field(5, self.tensor(*raw))))
 
     def test_parts_of_a_graph_come_together(self) -> None:
-        first, second = field(7, field(2, b"net" * 99)), field(5, self.tensor(b"\1\2\3" * 100))
+        first, second = field(7, field(2, b"net" * 999)), field(5, self.tensor(b"\1\2\3" * 1000))
         self.assert_as_onnx(first + field(7, second))
 
     def test_a_group_is_passed_over(self) -> None:
         """Fields in it have numbers of their own: this one only looks like a graph."""
-        group = b"\x0b" + field(7, b"\xff" * 300) + b"\x0c"
-        self.assert_as_onnx(group + field(7, field(5, self.tensor(b"\1\2\3" * 100))))
+        group = b"\x0b" + field(7, b"\xff" * 3000) + b"\x0c"
+        self.assert_as_onnx(group + field(7, field(5, self.tensor(b"\1\2\3" * 1000))))
 
     def test_numbers_that_are_a_mark_are_numbers(self) -> None:
-        mark = (0).to_bytes(8, "little") + (300).to_bytes(8, "little")
-        self.assert_as_onnx(field(7, field(5, self.tensor(mark + bytes(300 - len(mark))))))
+        mark = (0).to_bytes(8, "little") + (3000).to_bytes(8, "little")
+        self.assert_as_onnx(field(7, field(5, self.tensor(mark + bytes(3000 - len(mark))))))
 
-    @pytest.mark.parametrize("size", [0, 16, KEPT, KEPT + 1, 299, 301, 10_000])
+    @pytest.mark.parametrize("size", [0, 16, KEPT, KEPT + 1, 2999, 3001, 10_000])
     def test_there_are_as_many_as_the_shape_takes(self, size: int) -> None:
-        with pytest.raises(FileError, match=rf"300 bytes, and has {size}") as caught:
+        with pytest.raises(FileError, match=rf"3000 bytes, and has {size}") as caught:
             opened(field(7, field(5, self.tensor(bytes(size)))))
         assert caught.value.code == "E405"
 
