@@ -230,6 +230,19 @@ def test_a_node_computes_what_the_runtime_does(
 
 
 NETWORKS: dict[str, tuple[list[Any], dict[str, Any], tuple[int, ...], tuple[str, ...]]] = {
+    "a bias in a shape that depends on the input": (
+        [
+            node("Shape", "x", "s"),
+            node("Gather", "s last", "size", axis=0),
+            node("Concat", "one one one size", "sizes", axis=0),
+            node("Reshape", "b sizes", "brought"),
+            node("Cast", "brought", "c", to=1),
+            node("Add", "x c"),
+        ],
+        {"last": np.array([3]), "one": np.array([1]), "b": numbers(9)},
+        SHAPE,
+        ("y",),
+    ),
     "split": (
         [node("Split", "x n", "a b c", axis=1), node("Mul", "a c", "d"), node("Relu", "b")],
         {"n": np.array([1, 2, 1])},

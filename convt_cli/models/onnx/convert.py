@@ -133,11 +133,20 @@ class _Importer(Importer[Node, "Constant | Places"]):
         arrays = [one.array if isinstance(one, Constant) else None for one in found]
         unknown = {number for number, one in constants.items() if not one.known}
         # a spec can refer to what can be computed from the model alone
-        is_of_model = all(one.name is not None for one in constants.values())
+        is_of_model = all(
+            one.name is not None and not one.is_reshaped for one in constants.values()
+        )
         name = _referable(node.outputs[0]) if is_of_model and node.outputs else None
+        result = self._computed(node, arrays, unknown)
+        if not is_of_model and _keeps_numbers(node, result.array, constants.get(0)):
+            return replace(result, name=constants[0].name, is_reshaped=True)
+        return replace(result, name=name)
+
+    def _computed(self, node: Node, arrays: list[Array | None], unknown: set[int]) -> Constant:
+        """The result of a node for constant inputs, of which some are `unknown`."""
         if not unknown:
             try:
-                return Constant(array=fold(node, arrays, self._hold), name=name)
+                return Constant(array=fold(node, arrays, self._hold))
             except _TooLarge:
                 pass
             except Unfoldable as error:
@@ -146,7 +155,7 @@ class _Importer(Importer[Node, "Constant | Places"]):
             array = fold(node, arrays, self._hold, shape_only=True, unknown=unknown)
         except Unfoldable as error:
             raise Untranslatable(f"its result is not known: {error}") from None
-        return Constant(array=array, known=False, name=name)
+        return Constant(array=array, known=False)
 
     def _hold(self, needed: int) -> None:
         """Count `needed` bytes of a constant.  Raises _TooLarge beyond one of the bounds."""
@@ -172,6 +181,16 @@ class _Importer(Importer[Node, "Constant | Places"]):
         return result
 
 
+def _keeps_numbers(node: Node, result: Array, source: Constant | None) -> bool:
+    """Whether a node of constants gives the numbers of its `source` in their order and type."""
+    return (
+        source is not None
+        and source.name is not None
+        and node.operator in ("Reshape", "Cast", "Identity", "Squeeze", "Unsqueeze")
+        and result.dtype == source.array.dtype
+    )
+
+
 def _with_numbers(
     layer: ImportedLayer, operator: str, constant: Constant, reference: str
 ) -> dict[str, Any] | None:
@@ -183,7 +202,8 @@ def _with_numbers(
     default = len(layer.output) - 1 if layer.type == "layer_norm" else 0
     axes: tuple[int, ...] = keys.get("normalized_axes") or (keys.get("axis") or default,)
     sizes = tuple(layer.output[axis] for axis in axes)
-    shape = None if constant.shape == sizes or len(sizes) == 1 else sizes
+    as_stored = constant.shape == sizes and not constant.is_reshaped
+    shape = None if as_stored or len(sizes) == 1 else sizes
     place = FileReference(file=reference, key=constant.name or "", shape=shape)
     match layer.type, operator:
         case "layer_norm", "Mul" if keys.get("affine") is False:

@@ -24,12 +24,14 @@ class Constant:
 
     Where `known` is false, `array` has the constant's shape and none of its numbers.  `name` is
     the model's name for it; None where a spec cannot refer to it, because it follows from the
-    sizes of an input too.
+    sizes of an input too.  With `is_reshaped`, `name` is that of a constant of the model with the
+    same numbers in another shape, which alone follows from these sizes.
     """
 
     array: Array
     known: bool = True
     name: str | None = None
+    is_reshaped: bool = False
 
     @property
     def shape(self) -> Shape:
@@ -138,7 +140,8 @@ class Operation(Translation):
         if constant.name is None:
             self.notes.append("the numbers of a weight are not kept in the model")
             return None
-        return FileReference(file=self._reference, key=constant.name)
+        shape = constant.shape if constant.is_reshaped else None
+        return FileReference(file=self._reference, key=constant.name, shape=shape)
 
     def array(self, number: int, shape: Shape) -> FileReference | None:
         """As `reference`, of input `number`, brought to `shape`.

@@ -973,6 +973,22 @@ class TestFolding:
         )
         assert refusal(graph).code == "E121"  # (2, 4, 1, 4): known, and of another kernel
 
+    def test_a_weight_in_a_shape_that_depends_on_the_input_is_named_as_it_is_stored(self) -> None:
+        """Keras brings a bias to the rank of what it is added to.  What is computed has no name."""
+        nodes = (
+            node("Shape", "x", "shape"),
+            node("Gather", "shape one", "size", axis=0),
+            node("Concat", "one size one one", "sizes", axis=0),
+            node("Reshape", "b sizes", "brought"),
+            node("Cast", "brought", "c", to=1),
+        )
+        one, b = constant([1]), constant([0.1 * n for n in range(20)])
+        given: dict[str, Any] = {"x": (1, 20, 3, 3), "one": one, "b": b}
+        named = graph_of(*nodes, node("Add", "x c", "y"), **given)
+        assert layers_of(named) == ["scale, bias: {from: m.onnx#b, shape: [1, 20, 1, 1]}"]
+        computed = graph_of(*nodes, node("Mul", "c c", "d"), node("Add", "x d", "y"), **given)
+        assert layers_of(computed) == ["identity, stands_for: Add"]
+
     def test_arithmetic_on_large_weights_knows_their_shape(self) -> None:
         graph = graph_of(
             node("Mul", "v g", "w"),
