@@ -452,6 +452,12 @@ NETWORKS: dict[str, tuple[list[Any], dict[str, Any], tuple[int, ...], tuple[str,
         (2, 4, 7, 9),
         ("y",),
     ),
+    "strided": (
+        [node("GlobalMaxPool", "x", "a"), node("Reshape", "a all", "v"), node("Gather", "v i")],
+        {"all": np.array([4]), "i": np.arange(4).reshape(1, 4, 1, 1)},
+        (1, 4, 7, 9),
+        ("y",),
+    ),
     "chosen": (
         [
             node("Greater", "x zero", "above"),

@@ -6,8 +6,10 @@ A layer norm without its numbers is
 
 with both means over the same axes, and a gelu is x · ½ · (1 + erf(x / √2)) in any order of the
 factors.  A relu, or a leaky one, can be a choice between x and 0 or slope · x.  Of two transposes
-the second may bring back the batch that the first moves.  The nodes between are replaced only where
-nothing else reads what they give.
+the second may bring back the batch that the first moves.  A view with strides can be a vector of
+all elements, from which those numbered 0, 1, 2 ... are taken in another shape.
+
+The nodes between are replaced only where nothing else reads what they give.
 """
 
 from __future__ import annotations
@@ -15,7 +17,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from math import isclose, sqrt
+from math import isclose, prod, sqrt
+
+import numpy as np
 
 from convt_cli.models.onnx.constants import from_tensor
 from convt_cli.models.onnx.graph import Graph, Node
@@ -66,6 +70,7 @@ class _Search:
             ("Mul", 2): self._gelu,
             ("Where", 3): self._choice,
             ("Transpose", 1): self._transpose,
+            ("Gather", 2): self._strided,
         }
 
     def _layer_norm(self, node: Node) -> _Fused | None:
@@ -129,6 +134,22 @@ class _Search:
         order = tuple(before[axis] for axis in after)
         both = replace(node, inputs=first.inputs, attributes={"perm": order})
         return _Fused(node=both, names=frozenset((node.inputs[0], node.outputs[0])))
+
+    def _strided(self, node: Node) -> _Fused | None:
+        """The reshape that takes all elements of a vector in their order, in the indices' shape."""
+        vector = self._giver(node.inputs[0])
+        indices = self._graph.constants.get(node.inputs[1])
+        is_vector = vector is not None and vector.operator == "Reshape" and len(vector.inputs) == 2
+        if vector is None or not is_vector or indices is None or indices.packed is None:
+            return None
+        count = prod(indices.shape)
+        is_whole = self._number(vector.inputs[1]) in (count, -1) and not node.integer("axis", 0)
+        in_order = np.array_equal(from_tensor(indices).ravel(), np.arange(count))
+        if not (is_whole and in_order and self._is_closed([vector, node])):
+            return None
+        keys = {"shape": indices.shape}
+        whole = replace(node, operator="Reshape", inputs=vector.inputs[:1], attributes=keys)
+        return _Fused(node=whole, names=frozenset((node.inputs[0], node.outputs[0])))
 
     def _gelu(self, node: Node) -> _Fused | None:
         """The gelu that ends with the product `node`."""

@@ -38,7 +38,15 @@ TURNED = (
     node("Transpose", "x", "t", perm=(3, 0, 1, 2)),
     node("Transpose", "t", "y", "back", perm=(1, 0, 2, 3)),
 )
+STRIDED = (
+    node("Reshape", "x all", "v"),
+    node("Gather", "v places", "y", "view"),
+)
 NUMBERS = {
+    "all": constant([192]),
+    "rest": constant([-1]),
+    "places": constant([[[number] for number in range(192)]]),
+    "some": constant([[[number] for number in range(191)]]),
     "zero": constant(0.0),
     "two": constant(2.0),
     "eps": constant(0.5),
@@ -88,9 +96,18 @@ def test_a_transpose_that_brings_the_batch_back_is_one_with_that_which_moves_it(
     assert layers_of(graph(*TURNED)) == ["transpose, axes: [2, 0, 1]"]
 
 
+def test_a_view_of_all_elements_is_a_reshape() -> None:
+    assert layers_of(graph(*STRIDED)) == ["reshape, shape: [192, 1]"]
+    open_size = with_node(STRIDED, "v", inputs=("x", "rest"))
+    assert layers_of(graph(*open_size)) == ["reshape, shape: [192, 1]"]
+
+
 @pytest.mark.parametrize(
     "nodes",
     [
+        with_node(STRIDED, "y", inputs=("v", "some")),
+        with_node(STRIDED, "y", attributes={"axis": 1}),
+        with_node(STRIDED, "v", operator="Tile"),
         with_node(LEAKY, "above", inputs=("x", "half")),
         with_node(LEAKY, "above", operator="Less"),
         with_node(LEAKY, "less", inputs=("w", "half")),
