@@ -36,7 +36,8 @@ def watched(module: Any, images: Any) -> dict[str, tuple[Any, Any]]:
     def watch(name: str, given: Any, result: Any) -> None:
         calls[name] += 1  # convt numbers the layers of further calls in the same way
         call = name if calls[name] == 1 else f"{name}_{calls[name]}"
-        found[call] = given[0].clone(), result.clone() if torch.is_tensor(result) else result
+        first = result[0] if isinstance(result, tuple) else result  # a pool gives indices too
+        found[call] = given[0].clone(), first.clone()
 
     for name, inner in module.named_modules():
         inner.register_forward_hook(lambda _, given, result, name=name: watch(name, given, result))
