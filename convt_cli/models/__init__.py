@@ -5,8 +5,8 @@ inputs, layers, outputs, weights by reference into the file, and what was cut an
 writes it as a spec, and `inputs` decides which inputs a spec can have.  `foreign` says of other
 files what they are, and how files of torch.save become models.  A format's folder has its own
 reader of bytes and its own table of operators, and knows no other format; `channels_last` is for
-those that store an activation's channels behind its positions.  Nothing of another
-program is run.
+those that store an activation's channels behind its positions, and `stored_zip` for those that are
+zip files.  Nothing of another program is run.
 
 Here belongs all that knows a foreign format.  What a spec means is for `spec`, and arrays by
 themselves are for `files`.

@@ -1,7 +1,6 @@
 """The zip file that a `.keras` is: the text of the model and the file of its weights, bounded.
 
-All entries are stored as they are, so none is longer than the file.  Their names are looked up in
-the directory and nowhere else: no entry is ever written to a disk.
+What all such files are held to is in `models.stored_zip`.
 """
 
 from __future__ import annotations
@@ -16,24 +15,23 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from convt_cli.errors import ConvtError, FileError, shown
+from convt_cli.errors import FileError, shown
 from convt_cli.io import memory
 from convt_cli.io.reading import Opened
+from convt_cli.models.stored_zip import (
+    MORE_MEMORY,
+    open_zip,
+    reporting_damage,
+    stored_entries,
+)
 
 CONFIG = "config.json"
 METADATA = "metadata.json"
 WEIGHTS = "model.weights.h5"
 
-_MOST_DIRECTORY = 8 * 2**20
-"""Bytes of the directory: 60,000 entries with names of 80 letters."""
-_MEMORY_PER_BYTE = 16
-"""Bytes that zipfile takes for each byte of a directory: 700 for an entry of at least 46."""
-
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
 """What stands before an entry's bytes: the signature, and the lengths of its name and extras."""
 _CHUNK = 2**20
-
-MORE_MEMORY = "use a machine with more memory"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,64 +117,14 @@ def open_archive(path: str, opened: Opened) -> Iterator[Archive]:
 
     Raises FileError (E401, E405), RequestError (E501), within the block too.
     """
-    with opened(path) as file, _reporting_damage(path):
-        directory = _Directory(file, path)
-        found = zipfile.ZipFile(directory)
-        directory.is_read = True
-        entries = _entries(found, path, _size_of(file))
+    with opened(path) as file, reporting_damage(path, damaged):
+        found = open_zip(file, path, damaged)
+        entries = stored_entries(found, file, path, damaged)
         yield Archive(path=path, entries=entries, _file=file, _zip=found)
 
 
 def _size_of(file: BinaryIO) -> int:
     return os.fstat(file.fileno()).st_size
-
-
-def _entries(found: zipfile.ZipFile, path: str, size: int) -> dict[str, zipfile.ZipInfo]:
-    """The entries by name, each once, stored, and inside of the file.  Raises FileError (E405)."""
-    entries: dict[str, zipfile.ZipInfo] = {}
-    for entry in found.infolist():
-        if entry.filename in entries:
-            raise damaged(path, f"it has {shown(entry.filename)} twice")
-        is_stored = entry.compress_type == zipfile.ZIP_STORED
-        if not is_stored or entry.file_size != entry.compress_size or entry.flag_bits & 1:
-            raise damaged(path, f"{shown(entry.filename)} is not stored as it is")
-        if not 0 <= entry.header_offset <= size - entry.file_size:
-            raise damaged(path, f"{shown(entry.filename)} lies outside of the file")
-        entries[entry.filename] = entry
-    return entries
-
-
-class _Directory:
-    """The file of an archive, which refuses to read a directory that is too large.
-
-    zipfile makes an object of every entry, about ten times as large, before it can be asked how
-    many there are.
-    """
-
-    def __init__(self, file: BinaryIO, path: str) -> None:
-        self._file = file
-        self._path = path
-        self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
-        self.is_read = False
-
-    def read(self, size: int = -1) -> bytes:
-        if not self.is_read:
-            if size > _MOST_DIRECTORY:
-                raise damaged(self._path, f"its directory has {size:,} bytes")
-            what = f"the directory of {shown(self._path)}"
-            memory.require(_MEMORY_PER_BYTE * size, what, help=MORE_MEMORY)
-        return self._file.read(size)
-
-
-@contextmanager
-def _reporting_damage(path: str) -> Iterator[None]:
-    """Raise FileError (E405) in place of what zipfile raises for bytes that are no zip file."""
-    try:
-        yield
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, ValueError, struct.error) as error:
-        if isinstance(error, ConvtError):
-            raise
-        raise damaged(path, shown(str(error))) from None
 
 
 def damaged(path: str, reason: str) -> FileError:

@@ -7,7 +7,8 @@ from typing import Any
 
 from convt_cli.errors import shown
 from convt_cli.io import memory
-from convt_cli.models.keras.archive import MORE_MEMORY, damaged
+from convt_cli.models.keras.archive import damaged
+from convt_cli.models.stored_zip import MORE_MEMORY
 
 _MOST_DIGITS = 18
 """The most digits of an integer, so that it fits into 64 bits."""

@@ -1,27 +1,26 @@
 """The zip file that a `.pt2` is: its entries, and their bytes, read within bounds.
 
-All entries are stored as they are, so none is longer than the file.  Their names are looked up in
-the directory and nowhere else: no entry is ever written to a disk.
+What all such files are held to is in `models.stored_zip`.
 """
 
 from __future__ import annotations
 
 import os
-import struct
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from convt_cli.errors import ConvtError, FileError, shown
+from convt_cli.errors import FileError, shown
 from convt_cli.io import memory
 from convt_cli.io.reading import Opened, open_regular
-
-_MOST_DIRECTORY = 8 * 2**20
-"""Bytes of the directory: 60,000 entries with names of 80 letters."""
-_MEMORY_PER_BYTE = 16
-"""Bytes that zipfile takes for each byte of a directory: 700 for an entry of at least 46."""
+from convt_cli.models.stored_zip import (
+    MORE_MEMORY,
+    open_zip,
+    reporting_damage,
+    stored_entries,
+)
 
 _BEGIN = b"PK\3\4"
 """The first bytes of a zip file with entries."""
@@ -32,7 +31,6 @@ _MODEL = "/models/model.json"
 _PICKLE = "/data.pkl"
 """The end of the name of an entry that torch.save writes, and torch.jit.save."""
 
-MORE_MEMORY = "use a machine with more memory"
 _SAVE_AGAIN = "save it again with torch.export.save of PyTorch 2.9 or newer"
 
 
@@ -73,13 +71,11 @@ def open_archive(path: str, opened: Opened = open_regular) -> Iterator[Archive]:
 
     Raises FileError (E401, E405), RequestError (E501), within the block too.
     """
-    with opened(path) as file, _reporting_damage(path):
+    with opened(path) as file, reporting_damage(path, damaged):
         _require_zip(file, path)
-        directory = _Directory(file, path)
-        found = zipfile.ZipFile(directory)
-        directory.is_read = True
+        found = open_zip(file, path, damaged)
         root = _root(list(dict.fromkeys(found.namelist())), path)
-        entries = _entries(found, path, os.fstat(file.fileno()).st_size)
+        entries = stored_entries(found, file, path, damaged)
         archive = Archive(path=path, root=root, _zip=found, _entries=entries)
         if archive.has("byteorder") and archive.read("byteorder") != b"little":
             raise FileError(
@@ -105,21 +101,6 @@ def _require_zip(file: BinaryIO, path: str) -> None:
         )
 
 
-def _entries(found: zipfile.ZipFile, path: str, size: int) -> dict[str, zipfile.ZipInfo]:
-    """The entries by name, each once, stored, and inside of the file.  Raises FileError (E405)."""
-    entries: dict[str, zipfile.ZipInfo] = {}
-    for entry in found.infolist():
-        if entry.filename in entries:
-            raise damaged(path, f"it has {shown(entry.filename)} twice")
-        is_stored = entry.compress_type == zipfile.ZIP_STORED
-        if not is_stored or entry.file_size != entry.compress_size or entry.flag_bits & 1:
-            raise damaged(path, f"{shown(entry.filename)} is not stored as it is")
-        if not 0 <= entry.header_offset <= size - entry.file_size:
-            raise damaged(path, f"{shown(entry.filename)} lies outside of the file")
-        entries[entry.filename] = entry
-    return entries
-
-
 def _root(names: list[str], path: str) -> str:
     """The folder in which the graph of the file is.  Raises FileError (E405)."""
     roots = [name.removesuffix(_MODEL) for name in names if name.endswith(_MODEL)]
@@ -141,39 +122,6 @@ def _root(names: list[str], path: str) -> str:
     return roots[0]
 
 
-class _Directory:
-    """The file of an archive, which refuses to read a directory that is too large.
-
-    zipfile makes an object of every entry, about ten times as large, before it can be asked how
-    many there are.
-    """
-
-    def __init__(self, file: BinaryIO, path: str) -> None:
-        self._file = file
-        self._path = path
-        self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
-        self.is_read = False
-
-    def read(self, size: int = -1) -> bytes:
-        if not self.is_read:
-            if size > _MOST_DIRECTORY:
-                raise damaged(self._path, f"its directory has {size:,} bytes")
-            what = f"the directory of {shown(self._path)}"
-            memory.require(_MEMORY_PER_BYTE * size, what, help=MORE_MEMORY)
-        return self._file.read(size)
-
-
 def damaged(path: str, reason: str) -> FileError:
     """The error (E405) for a file that is no whole `.pt2`."""
     return FileError("E405", f"{shown(path)} is no whole .pt2 file", value=reason, help=_SAVE_AGAIN)
-
-
-@contextmanager
-def _reporting_damage(path: str) -> Iterator[None]:
-    """Raise FileError (E405) in place of what zipfile raises for bytes that are no zip file."""
-    try:
-        yield
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, ValueError, struct.error) as error:
-        if isinstance(error, ConvtError):
-            raise
-        raise damaged(path, shown(str(error))) from None

@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 
 from convt_cli.errors import FileError, shown
 from convt_cli.io import memory
-from convt_cli.models.pt2.archive import MORE_MEMORY, Archive, damaged
+from convt_cli.models.pt2.archive import Archive, damaged
+from convt_cli.models.stored_zip import MORE_MEMORY
 
 _MOST_DIGITS = 18
 """The most digits of an integer, so that it fits into 64 bits."""
