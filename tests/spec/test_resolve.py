@@ -243,6 +243,12 @@ class TestNetwork:
         network = load(f"input: [3]\nlayers: [{scales}]")
         assert [layer.geometry.parameters for layer in network.layers] == [3, 0]
 
+    def test_the_statistics_of_a_norm_count_with_its_weight(self, load: Load) -> None:
+        norms = ", ".join(["{type: batch_norm, weight: w.npz#g, bias: w.npz#b}"] * 2)
+        network = load(f"framework: keras\ninput: [3]\nlayers: [{norms}]")
+        counts = [(one.geometry.parameters, one.geometry.not_trained) for one in network.layers]
+        assert counts == [(12, 6), (0, 0)]
+
     def test_weight_files_come_once_each_in_the_order_of_the_file(self, load: Load) -> None:
         layers = (
             f"{CONV}, weight: b.npz#w, bias: b.npz#b",

@@ -108,8 +108,10 @@ def test_a_compressed_entry_is_refused_before_it_is_unpacked(run: Run) -> None:
 def test_an_entry_that_is_there_twice_is_refused(run: Run) -> None:
     write_keras(MODEL)
     with zipfile.ZipFile("m.keras", "a") as archive:
-        archive.writestr("config.json", "{}")
-    assert_refused(run("shapes", "m.keras"), "E405")
+        archive.writestr("config.json", entries(MODEL)["config.json"])
+    outcome = run("shapes", "m.keras")
+    assert_refused(outcome, "E405")
+    assert "it has config.json twice" in outcome.err
 
 
 def test_entries_that_lead_out_are_never_written(run: Run, folder: Path) -> None:

@@ -46,6 +46,7 @@ NUMBERS = {
     "all": constant([192]),
     "rest": constant([-1]),
     "places": constant([[[number] for number in range(192)]]),
+    "turned": constant([[[number] for number in reversed(range(192))]]),
     "some": constant([[[number] for number in range(191)]]),
     "zero": constant(0.0),
     "two": constant(2.0),
@@ -106,6 +107,7 @@ def test_a_view_of_all_elements_is_a_reshape() -> None:
     "nodes",
     [
         with_node(STRIDED, "y", inputs=("v", "some")),
+        with_node(STRIDED, "y", inputs=("v", "turned")),
         with_node(STRIDED, "y", attributes={"axis": 1}),
         with_node(STRIDED, "v", operator="Tile"),
         with_node(LEAKY, "above", inputs=("x", "half")),
